@@ -1,0 +1,27 @@
+"""The one place that asks what time it is, so that tests can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+_frozen: ContextVar[datetime | None] = ContextVar("kaitong_frozen_clock", default=None)
+
+
+def now() -> datetime:
+    """The current instant, timezone-aware, in UTC."""
+    return _frozen.get() or datetime.now(UTC)
+
+
+@contextmanager
+def frozen(moment: datetime) -> Iterator[datetime]:
+    """Within the block `now()` is `moment` (tests and playbook scenarios)."""
+    if moment.tzinfo is None:
+        raise ValueError("A moment needs a time zone.")
+    token = _frozen.set(moment.astimezone(UTC))
+    try:
+        yield moment
+    finally:
+        _frozen.reset(token)

@@ -1,0 +1,35 @@
+"""Small helpers for raw SQL on Django's connection, used where the ORM is the wrong tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+
+
+def rows(sql: str, params: Params = None) -> list[dict[str, Any]]:
+    """All rows as dictionaries by column name."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def one(sql: str, params: Params = None) -> dict[str, Any] | None:
+    """The first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        return dict(zip((column.name for column in cursor.description or ()), row, strict=True))
+
+
+def execute(sql: str, params: Params = None) -> int:
+    """Run a statement; the number of rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return int(cursor.rowcount)

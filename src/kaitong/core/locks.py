@@ -1,0 +1,32 @@
+"""The lock order of the house, in one place.
+
+Whoever locks more than one of these in a transaction takes them in this order:
+
+1. process instance   (`FOR NO KEY UPDATE`, by the process store)
+2. order              (`lock_rows` on ordering)
+3. party
+4. inventory          (always ordered by primary key)
+5. charging
+6. number counters    (last, because they are the hottest)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import models
+
+M = TypeVar("M", bound=models.Model)
+
+
+def lock_rows(queryset: models.QuerySet[M], ids: Iterable[UUID]) -> list[M]:
+    """Lock rows by primary key, always in the same order, and return them in it."""
+    return list(queryset.filter(pk__in=list(ids)).order_by("pk").select_for_update(no_key=True))
+
+
+def lock_row(queryset: models.QuerySet[M], row_id: UUID) -> M | None:
+    """Lock one row; None when it does not exist."""
+    found = lock_rows(queryset, [row_id])
+    return found[0] if found else None

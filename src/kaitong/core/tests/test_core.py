@@ -1,0 +1,88 @@
+"""Identifiers, encryption, masking, audit context."""
+
+import threading
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from kaitong.core import crypto, masking
+from kaitong.core.clock import frozen, now
+from kaitong.core.ids import time_of, uuid7, uuid7_at
+
+
+def test_identifiers_are_ordered_and_unique_across_threads():
+    made: list[UUID] = []
+
+    def work():
+        mine = [uuid7() for _ in range(5000)]
+        assert mine == sorted(mine)
+        made.extend(mine)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert len(set(made)) == 20000
+    assert all(i.version == 7 and i.variant == "specified in RFC 4122" for i in made)
+
+
+def test_identifier_tells_its_time():
+    moment = datetime(2026, 10, 10, 9, 0, tzinfo=UTC)
+    assert time_of(uuid7_at(moment)) == moment
+
+
+def test_sealed_value_is_bound_to_row_and_purpose():
+    row, other = uuid7(), uuid7()
+    stored = crypto.seal("party.document", row, "341022199001011234".encode())
+    assert b"3410221990" not in stored
+    assert crypto.unseal("party.document", row, stored).decode() == "341022199001011234"
+    for purpose, where in [("party.document", other), ("inventory.password", row)]:
+        with pytest.raises(crypto.CryptoError):
+            crypto.unseal(purpose, where, stored)
+    broken = stored[:-1] + bytes([stored[-1] ^ 1])
+    with pytest.raises(crypto.CryptoError):
+        crypto.unseal("party.document", row, broken)
+
+
+def test_old_key_versions_stay_readable(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAITONG_HOME", str(tmp_path))
+    crypto.forget_cached_keys()
+    row = uuid7()
+    first = crypto.seal("x", row, b"one")
+    assert crypto.rotate() == 2
+    second = crypto.seal("x", row, b"two")
+    assert first[1:3] != second[1:3]
+    assert crypto.unseal("x", row, first) == b"one"
+    assert crypto.unseal("x", row, second) == b"two"
+    crypto.forget_cached_keys()
+
+
+def test_blind_index_is_equal_only_for_equal_values():
+    assert crypto.blind_index("d", "A1") == crypto.blind_index("d", "A1")
+    assert crypto.blind_index("d", "A1") != crypto.blind_index("d", "A2")
+    assert crypto.blind_index("d", "A1") != crypto.blind_index("e", "A1")
+
+
+@pytest.mark.parametrize(
+    "function, plain, shown",
+    [
+        (masking.mask_name, "王明", "王*"),
+        (masking.mask_name, "张三伟", "张*伟"),
+        (masking.mask_name, "", ""),
+        (masking.mask_phone, "13812345678", "138****5678"),
+        (masking.mask_phone, "12345", "***45"),
+        (masking.mask_document, "341022199001011234", "341022********1234"),
+        (masking.mask_document, "E12345678", "E1*****78"),
+        (masking.mask_secret, "abc", "••••••"),
+    ],
+    ids=lambda v: getattr(v, "__name__", v),
+)
+def test_masks(function, plain, shown):
+    assert function(plain) == shown
+
+
+def test_frozen_clock():
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    with frozen(moment):
+        assert now() == moment
+    assert now() > moment

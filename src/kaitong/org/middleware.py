@@ -1,0 +1,27 @@
+"""Gives every request its actor, and the audit its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from kaitong.core.audit import acting
+from kaitong.org.actor import actor_for
+
+
+class ActorMiddleware:
+    """`request.actor` is the signed-in person's Actor (lazily read), or None."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = getattr(request, "user", None)
+        if user is None or not user.is_authenticated:
+            request.actor = None  # type: ignore[attr-defined]
+            return self.get_response(request)
+        request.actor = SimpleLazyObject(lambda: actor_for(user))  # type: ignore[attr-defined]
+        with acting(user.pk, f"{request.method} {request.path}"):
+            return self.get_response(request)

@@ -1,0 +1,91 @@
+"""Reading the organisation, and the one rule of who sees what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from kaitong.core.errors import NotFound
+from kaitong.org.actor import Actor, actor_for
+from kaitong.org.models import Branch, Department, Post, Staff
+
+M = TypeVar("M", bound=models.Model)
+
+
+def visible_to(
+    queryset: models.QuerySet[M], actor: Actor, field: str = "branch_id"
+) -> models.QuerySet[M]:
+    """Only rows of the actor's branch and of what lies below it. Machines see everything."""
+    if actor.is_system:
+        return queryset
+    if not actor.branch_ids:
+        return queryset.none()
+    if len(actor.branch_ids) == 1:
+        return queryset.filter(**{field: actor.branch_ids[0]})
+    return queryset.filter(**{f"{field}__in": actor.branch_ids})
+
+
+def require_visible(row: Any, actor: Actor, what: str = "没有这条记录。") -> Any:
+    """The row, or NotFound when it is absent or another branch's: both sound the same."""
+    if row is None or not actor.sees(row.branch_id):
+        raise NotFound(what, "请核对编号和所在分公司。")
+    return row
+
+
+def staff_names(ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """Names by identifier, in one query."""
+    wanted = {i for i in ids if i is not None}
+    if not wanted:
+        return {}
+    return dict(Staff.objects.filter(pk__in=wanted).values_list("id", "name"))
+
+
+def posts_by_key() -> dict[str, Post]:
+    return {post.key: post for post in Post.objects.all()}
+
+
+def actor_of(username: str) -> Actor:
+    """The actor of an active member of staff by user name."""
+    user = Staff.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise NotFound(f"没有名为 {username} 的在用人员。", "用 ./run kaitong staff list 查看。")
+    return actor_for(user)
+
+
+def holders(branch_id: UUID, post: str) -> list[Staff]:
+    """Active staff of a branch who hold a post, by name."""
+    return list(
+        Staff.objects.filter(
+            branch_id=branch_id, is_active=True, holdings__post__key=post
+        ).order_by("username")
+    )
+
+
+def branch(branch_id: UUID) -> Branch:
+    found = Branch.objects.filter(pk=branch_id).first()
+    if found is None:
+        raise NotFound("没有这个分公司。")
+    return found
+
+
+def branch_by_code(code: str) -> Branch:
+    found = Branch.objects.filter(code=code).first()
+    if found is None:
+        raise NotFound(f"没有代码为 {code} 的分公司。")
+    return found
+
+
+def calendar_key(branch_id: UUID, department: str = "") -> str:
+    """The working calendar that counts for a department of a branch."""
+    if department:
+        own = (
+            Department.objects.filter(branch_id=branch_id, key=department)
+            .values_list("calendar", flat=True)
+            .first()
+        )
+        if own:
+            return own
+    return Branch.objects.filter(pk=branch_id).values_list("calendar", flat=True).first() or "cn"
