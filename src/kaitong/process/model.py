@@ -1,0 +1,430 @@
+"""The vocabulary of the pure token game: what a process is, where it stands, what may happen to it.
+
+Nothing here knows a database, a clock or a random number. `bpmn.parse` makes a `Model`, the shell
+loads a `State`, `advance.advance(model, state, event)` answers with a `Step`.
+BPMN terms are those of OMG BPMN 2.0.2; chapter numbers refer to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+type_ = type  # `type` is a good word for a field; keep the builtin reachable
+
+Variables = dict[str, Any]
+
+
+class NodeKind(StrEnum):
+    """The elements the runtime executes; every other element is refused at deployment."""
+
+    START = "start"
+    END = "end"  # none end event: consumes its token
+    TERMINATE_END = "terminate-end"  # ends every token of the instance
+    ERROR_END = "error-end"
+    USER = "user"  # a work item for a post
+    MANUAL = "manual"  # a work item without a form: done outside, ticked off
+    SERVICE = "service"  # an action, transactional or external
+    RECEIVE = "receive"  # waits for a message
+    EXCLUSIVE = "exclusive"
+    PARALLEL = "parallel"
+    TIMER_CATCH = "timer-catch"
+    MESSAGE_CATCH = "message-catch"
+    BOUNDARY_TIMER = "boundary-timer"
+    BOUNDARY_ERROR = "boundary-error"
+    BOUNDARY_MESSAGE = "boundary-message"
+
+
+class WaitKind(StrEnum):
+    """What a token is waiting for. Every wait has exactly one row that somebody watches."""
+
+    WORK = "work"  # a work item
+    COMMAND = "command"  # an external action under way
+    TIMER = "timer"  # an intermediate or boundary timer
+    MESSAGE = "message"  # a subscription
+    JOIN = "join"  # parked at a parallel join; watched by its sibling branches, not counted as open
+    INCIDENT = "incident"  # an action failed; a person decides in the fallout desk
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sequence flow. `condition` is a compiled FEEL expression or None."""
+
+    id: str
+    source: str
+    target: str
+    name: str = ""
+    condition: Any = None  # kaitong.process.feel.Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimerSpec:
+    """A timer event definition: exactly one is set. FEEL expressions or ISO 8601 texts compiled to one.
+
+    `working` counts the duration in working time of the process's calendar (extension attribute).
+    """
+
+    date: Any = None  # Expression
+    duration: Any = None  # Expression
+    working: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One flow node with Kaitong's extension attributes (namespace `urn:kaitong:bpmn`)."""
+
+    id: str
+    kind: NodeKind
+    name: str = ""
+    documentation: str = ""  # 本环节具体工作及职责
+    lane: str = ""  # the key of a post
+    outgoing: tuple[Flow, ...] = ()
+    incoming: int = 0
+    default: str | None = None  # id of the default flow
+    form: str = ""  # kaitong:form
+    action: str = ""  # kaitong:action
+    inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> Expression  (kaitong:in)
+    outputs: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # variable -> Expression  (kaitong:out)
+    boundaries: tuple[str, ...] = ()  # ids of boundary events attached here
+    attached_to: str | None = None
+    interrupting: bool = True
+    timer: TimerSpec | None = None
+    error_code: str | None = None  # None catches any BPMN error
+    message: str = ""
+    message_key: Any = None  # Expression: correlation key
+    extension: Mapping[str, str] = field(
+        default_factory=dict
+    )  # budget, warn, paper, notice, milestone ...
+
+    @property
+    def is_wait(self) -> bool:
+        return self.kind in _WAITS
+
+
+_WAITS = frozenset(
+    {
+        NodeKind.USER,
+        NodeKind.MANUAL,
+        NodeKind.RECEIVE,
+        NodeKind.TIMER_CATCH,
+        NodeKind.MESSAGE_CATCH,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    id: str
+    name: str
+    post: str  # key of the post: kaitong:post, else the lane's id
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An immutable, checked process definition. `hash` is the SHA-256 of the file's bytes."""
+
+    key: str  # id of the BPMN process element
+    name: str
+    hash: str
+    start: str
+    nodes: Mapping[str, Node]
+    lanes: tuple[Lane, ...] = ()
+    documentation: str = ""
+
+    def node(self, node_id: str) -> Node:
+        return self.nodes[node_id]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a file is refused. All faults of a file are reported at once."""
+
+    file: str
+    line: int
+    element: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.element}: {self.what} {self.remedy}".rstrip()
+
+
+class RefusedProcess(ValueError):
+    """A BPMN file that must not be deployed; `faults` lists every reason."""
+
+    def __init__(self, faults: list[Fault]):
+        self.faults = faults
+        super().__init__("\n".join(str(fault) for fault in faults))
+
+
+# ---- where an instance stands -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token at a node. `wait` is None only inside a step (the token is about to run), never at rest.
+
+    `id` is the shell's identifier for a stored token. The core names tokens it creates by a
+    negative serial (-1, -2, ...) unique in the step; the shell maps them to UUIDv7.
+    """
+
+    id: UUID | int
+    node: str
+    wait: WaitKind | None
+    scope: str = "root"
+    arrived_by: str = ""  # the flow by which a token reached a join (a join counts distinct flows)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the second statement of a step loads: tokens, variables and whether the instance runs.
+
+    The last three fields live only inside a step, between a `Call` and its outcome, and keep their
+    defaults when a state is loaded from the database: `calling` is the token whose transactional
+    action is under way, `serial` numbers new tokens, `moves` counts towards the loop bound.
+    """
+
+    tokens: tuple[Token, ...] = ()
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    running: bool = True
+    calling: UUID | int | None = None
+    serial: int = 0
+    moves: int = 0
+
+
+# ---- what may happen ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started(Event):
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed(Event):
+    """A work item was completed with these answers."""
+
+    token: UUID | int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned(Event):
+    """A service action returned (transactional: within this step; external: later)."""
+
+    token: UUID | int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BpmnError(Event):
+    """An action ended in a business error that the process may catch at a boundary event.
+
+    Uncaught it becomes an incident at the node, never a lost token.
+    """
+
+    token: UUID | int
+    code: str
+    message: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed(Event):
+    """An action raised: the token is parked at its node as an incident."""
+
+    token: UUID | int
+    cause: str  # a cause class: bug, network, data, timeout
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retried(Event):
+    """A person (or a sweeper) asks for the incident's node to be run again."""
+
+    token: UUID | int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneByHand(Event):
+    """The incident's work was done outside; the flow goes on with these values."""
+
+    token: UUID | int
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired(Event):
+    """`node` is the timer catch event or the boundary timer; `token` the waiting (host) token."""
+
+    token: UUID | int
+    node: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageArrived(Event):
+    token: UUID | int
+    node: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled(Event):
+    """The whole instance is taken back (撤单, 退单)."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedTo(Event):
+    """退回: the token leaves its step and goes back to an earlier user or manual task."""
+
+    token: UUID | int
+    node: str
+    reason: str = ""
+
+
+# ---- what follows: effects, in the order they happened -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AddToken(Effect):
+    """A token now rests at `token.node` with `token.wait`."""
+
+    token: Token
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveToken(Effect):
+    """A token is gone; the shell closes whatever rows watched it (work item, command, timers, ...).
+
+    A negative id is a token that came to rest earlier in the same step, before a transactional
+    call; `advance.settle` cancels such pairs out.
+    """
+
+    token: UUID | int
+    node: str
+    reason: str  # completed, interrupted, terminated, cancelled, joined, returned
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeWait(Effect):
+    """A token stays at its node and now waits for something else (command -> incident)."""
+
+    token: UUID | int
+    node: str
+    wait: WaitKind
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork(Effect):
+    token: UUID | int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCommand(Effect):
+    """An external action to run after commit. `inputs` are evaluated."""
+
+    token: UUID | int
+    node: str
+    action: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTimer(Effect):
+    """`node` is the timer's own node (a boundary's id for a boundary timer).
+
+    Either `at` is set, or `duration` (ISO 8601) with `working=True`: the shell asks the calendar.
+    `token` is the waiting (host) token: it comes back in `TimerFired`.
+    """
+
+    token: UUID | int
+    node: str
+    at: datetime | None = None
+    duration: str = ""
+    working: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Effect):
+    token: UUID | int
+    node: str
+    message: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIncident(Effect):
+    token: UUID | int
+    node: str
+    cause: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVariables(Effect):
+    values: Mapping[str, Any]
+    scope: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Effect):
+    """A line of history. Replayed in order, the lines give every token's place.
+
+    entered      the token came to `node`; data.flow is the sequence flow it took
+    left         the token left `node` (at an end event: was consumed)
+    joined       the token waited at the join `node` and was merged into a sibling
+    interrupted  the token was taken away from `node`; data.reason says by what
+    fired        a boundary event `node` fired; data.host, and the host's token
+    error        an action ended in a business error or failed; data.cause, data.message, data.code
+    ended        the instance ended; data.state
+    """
+
+    kind: str
+    node: str
+    token: UUID | int | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Effect):
+    """The instance ended: state is completed, terminated or cancelled."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A transactional action to run now, in a savepoint; its outcome is fed back as an event."""
+
+    token: UUID | int
+    node: str
+    action: str
+    inputs: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The answer of `advance`: the next state, what follows from it, and an action to call, if any."""
+
+    state: State
+    effects: tuple[Effect, ...] = ()
+    call: Call | None = None
