@@ -1,0 +1,81 @@
+"""Reading the catalogue. It is the operator's, not a branch's: every actor sees all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from kaitong.catalog.choices import EntryState
+from kaitong.catalog.errors import NotOffered
+from kaitong.catalog.models import Offering, ResourceSpecification, ServiceSpecification
+from kaitong.org.actor import Actor
+
+
+def current_offerings(actor: Actor, *, playbook: str = "", kind: str = "") -> list[Offering]:
+    """What can be ordered now, in the playbooks' own order."""
+    rows = Offering.objects.filter(state=EntryState.ACTIVE)
+    if playbook:
+        rows = rows.filter(playbook=playbook)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return list(rows)
+
+
+def offering(key: str, *, version: str = "") -> Offering:
+    """The active offering of a key, or the one of a version (orders keep theirs).
+
+    Raises NotOffered.
+    """
+    rows = Offering.objects.filter(key=key)
+    rows = rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE)
+    found = rows.first()
+    if found is None:
+        raise NotOffered(
+            f"没有可办理的商品 {key}。", "从商品目录里选一个在用的商品。", field="offering"
+        )
+    return found
+
+
+def offerings(keys: Iterable[str]) -> dict[str, Offering]:
+    """Offerings by key for lists: the active one, else the youngest retired one; one query."""
+    rows = Offering.objects.filter(key__in=set(keys)).order_by("-state", "updated_at")
+    # `retired` sorts before `active` in this order, so the active one is written last and stays.
+    return {row.key: row for row in rows}
+
+
+def service_specification(
+    key: str, *, playbook: str = "", version: str = ""
+) -> ServiceSpecification:
+    """A service specification: of a version, else the active one. Raises NotOffered."""
+    rows = ServiceSpecification.objects.filter(key=key)
+    if playbook:
+        rows = rows.filter(playbook=playbook)
+    rows = rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE)
+    found = rows.first()
+    if found is None:
+        raise NotOffered(f"没有服务规格 {key}。", "先部署含有它的业务流程包。", field="service")
+    return found
+
+
+def service_specifications(*, playbook: str = "", version: str = "") -> list[ServiceSpecification]:
+    """The active service specifications, or those of one version of a playbook."""
+    rows = ServiceSpecification.objects.all()
+    if playbook:
+        rows = rows.filter(playbook=playbook)
+    return list(rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE))
+
+
+def entry(actor: Actor, entry_id: UUID) -> Offering | ServiceSpecification | None:
+    """An offering or a service specification by identifier (TMF620/633 read one)."""
+    return (
+        Offering.objects.filter(pk=entry_id).first()
+        or ServiceSpecification.objects.filter(pk=entry_id).first()
+    )
+
+
+def resource_specifications(keys: Iterable[str] | None = None) -> QuerySet[ResourceSpecification]:
+    """The kinds of resources the inventory knows."""
+    rows = ResourceSpecification.objects.all()
+    return rows if keys is None else rows.filter(Q(key__in=list(keys)))

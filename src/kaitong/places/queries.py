@@ -1,0 +1,199 @@
+"""Reading regions and addresses. What a face shows takes an actor and shows only their branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from kaitong.core import db
+from kaitong.core.errors import NotFound
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+from kaitong.places import text
+from kaitong.places.choices import CoverageStatus, Level
+from kaitong.places.models import Address, Region
+
+# More hits than this are not worth ranking: the text says too little.
+_CANDIDATES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class AddressHit:
+    """A found address as a result row shows it: `short_text` first, `area_text` beside it."""
+
+    id: UUID
+    branch_id: UUID
+    short_text: str
+    area_text: str
+    full_text: str
+    coverage: str
+    planned_date: date | None
+    coverage_reason: str
+
+
+_SEARCH = """
+WITH hits AS MATERIALIZED (
+    SELECT id, full_text, initials, numbers, sort_key
+    FROM places_address
+    WHERE ({anywhere}) {branches}
+    LIMIT %(candidates)s
+)
+SELECT a.id, a.branch_id, a.short_text, a.full_text, a.township, a.road, a.estate,
+       a.coverage, a.planned_date, a.coverage_reason
+FROM (
+    SELECT id, row_number() OVER (
+        ORDER BY {ranks} length(numbers), sort_key, id
+    ) AS place
+    FROM hits
+    ORDER BY place
+    LIMIT %(limit)s
+) best
+JOIN places_address a ON a.id = best.id
+ORDER BY best.place
+"""
+
+
+def search(actor: Actor, typed: str, *, limit: int = 20) -> list[AddressHit]:
+    """Addresses for a typed text, best first.
+
+    Understands two or more Chinese characters, pinyin initials (hjhy), whole pinyin
+    (hengjiang), house numbers behind either (横江花园6-2-301), a county or township in front.
+    Everything typed must be found; where nothing is, one pair of neighbouring characters may be
+    missing. Uses the index on `grams`, whatever the number of addresses.
+    """
+    folded = text.fold(typed)
+    if not folded or not (actor.is_system or actor.branch_ids):
+        return []
+    heads = db.rows(
+        "SELECT DISTINCT name, level FROM places_region "
+        "WHERE level <= %s AND strpos(%s, left(name, 2)) > 0",
+        [int(Level.TOWNSHIP), folded],
+    )
+    query = text.parse_query(
+        folded,
+        [r["name"] for r in heads if r["level"] < Level.TOWNSHIP],
+        [r["name"] for r in heads if r["level"] == Level.TOWNSHIP],
+    )
+    found = _run(actor, query, limit)
+    if not found:
+        found = _run(actor, query.loosened(), limit)
+    return [
+        AddressHit(
+            id=row["id"],
+            branch_id=row["branch_id"],
+            short_text=row["short_text"],
+            area_text=f"{row['township']} {row['road']}".strip()
+            if row["estate"]
+            else row["township"],
+            full_text=row["full_text"],
+            coverage=row["coverage"],
+            planned_date=row["planned_date"],
+            coverage_reason=row["coverage_reason"],
+        )
+        for row in found
+    ]
+
+
+def search_sql(actor: Actor, query: text.Query, limit: int = 20) -> tuple[str, dict[str, Any]]:
+    """The statement of a search and its parameters (also for EXPLAIN)."""
+    params: dict[str, Any] = {"candidates": _CANDIDATES, "limit": limit}
+    anywhere = []
+    for number, tokens in enumerate(query.alternatives):
+        params[f"tokens{number}"] = list(tokens)
+        anywhere.append(f"grams @> %(tokens{number})s::text[]")
+    branches = ""
+    if not actor.is_system:
+        branches = "AND branch_id = ANY(%(branches)s)"
+        params["branches"] = list(actor.branch_ids)
+    ranks = []
+    for number, phrase in enumerate(query.phrases):
+        params[f"phrase{number}"] = phrase
+        ranks.append(f"strpos(full_text, %(phrase{number})s) = 0")
+    for number, letters in enumerate(query.letters):
+        params[f"letters{number}"] = letters
+        ranks.append(f"strpos(initials, %(letters{number})s) = 0")
+    if query.numbers:
+        params["numbers"] = "." + ".".join(query.numbers) + "."
+        params["ordered"] = "%." + ".%".join(query.numbers) + "%"
+        # 6-301 means building 6 and room 301: whole and side by side before merely in order.
+        ranks.append("strpos(numbers, %(numbers)s) = 0")
+        ranks.append("numbers NOT LIKE %(ordered)s")
+    sql = _SEARCH.format(
+        anywhere=" OR ".join(anywhere), branches=branches, ranks="".join(r + ", " for r in ranks)
+    )
+    return sql, params
+
+
+def _run(actor: Actor, query: text.Query, limit: int) -> list[dict[str, Any]]:
+    if not query.alternatives:
+        return []
+    return db.rows(*search_sql(actor, query, limit))
+
+
+def address(actor: Actor, address_id: UUID) -> Address:
+    """One address; NotFound when it is absent or another branch's."""
+    found = visible_to(Address.objects.defer("grams"), actor).filter(pk=address_id).first()
+    if found is None:
+        raise NotFound("没有这个地址。", "请重新搜索地址。", field="address_id")
+    return found
+
+
+def match(actor: Actor, written: str) -> Address | None:
+    """The one address written out in full, with or without province, city and county."""
+    folded = "".join(written.split())
+    rows = visible_to(Address.objects.defer("grams"), actor)
+    found = rows.filter(full_text=folded).first()
+    if found is not None:
+        return found
+    hits = [hit.id for hit in search(actor, written, limit=5) if hit.full_text.endswith(folded)]
+    return rows.filter(pk=hits[0]).first() if len(hits) == 1 else None
+
+
+def addresses(address_ids: Iterable[UUID | None]) -> dict[UUID, Address]:
+    """Addresses by identifier, in one query; for lists whose rows the actor already sees."""
+    wanted = {i for i in address_ids if i is not None}
+    if not wanted:
+        return {}
+    return {a.pk: a for a in Address.objects.defer("grams").filter(pk__in=wanted)}
+
+
+def short_texts(address_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """What lists show of addresses, in one query."""
+    wanted = {i for i in address_ids if i is not None}
+    if not wanted:
+        return {}
+    return dict(Address.objects.filter(pk__in=wanted).values_list("id", "short_text"))
+
+
+def ids_by_code(branch_id: UUID, codes: Iterable[str]) -> dict[str, UUID]:
+    """Address identifiers by the operator's own codes."""
+    rows = Address.objects.filter(branch_id=branch_id, code__in=[c for c in codes if c])
+    return dict(rows.values_list("code", "id"))
+
+
+def ids_by_text(branch_id: UUID, full_texts: Iterable[str]) -> dict[str, UUID]:
+    """Address identifiers by their full text."""
+    rows = Address.objects.filter(branch_id=branch_id, full_text__in=list(full_texts))
+    return dict(rows.values_list("full_text", "id"))
+
+
+def regions(*, below: str = "", level: int | None = None) -> QuerySet[Region]:
+    """Regions under a code, in the order of their codes; the state's list is nobody's secret."""
+    rows = Region.objects.all()
+    if below:
+        top = Region.objects.filter(code=below).values_list("path", flat=True).first()
+        rows = rows.filter(path__startswith=f"{top}.") if top else rows.none()
+    if level is not None:
+        rows = rows.filter(level=level)
+    return rows
+
+
+def coverage_counts(actor: Actor) -> dict[str, int]:
+    """How many addresses stand in each coverage status, in one query."""
+    rows = visible_to(Address.objects.all(), actor).values_list("coverage").annotate(n=Count("id"))
+    return dict.fromkeys(CoverageStatus.values, 0) | dict(rows)
