@@ -1,0 +1,13 @@
+"""Choices shown with calendars and budgets."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class BudgetKindChoice(models.TextChoices):
+    """Kinds of time budget (时限), as a process owner picks them."""
+
+    WORKING_DAYS = "working-days", _("工作日")
+    WORKING_HOURS = "working-hours", _("工作小时")
+    ELAPSED = "elapsed", _("自然小时")
+    CALENDAR = "calendar", _("日历期间")
