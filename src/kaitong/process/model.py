@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-type_ = type  # `type` is a good word for a field; keep the builtin reachable
+from kaitong.process.errors import ProcessError
 
 Variables = dict[str, Any]
 
@@ -63,7 +63,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class TimerSpec:
-    """A timer event definition: exactly one is set. FEEL expressions or ISO 8601 texts compiled to one.
+    """A timer event definition: exactly one is set, a FEEL expression (or ISO 8601 text made one).
 
     `working` counts the duration in working time of the process's calendar (extension attribute).
     """
@@ -88,9 +88,7 @@ class Node:
     form: str = ""  # kaitong:form
     action: str = ""  # kaitong:action
     inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> Expression  (kaitong:in)
-    outputs: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # variable -> Expression  (kaitong:out)
+    outputs: Mapping[str, Any] = field(default_factory=dict)  # variable -> Expression (kaitong:out)
     boundaries: tuple[str, ...] = ()  # ids of boundary events attached here
     attached_to: str | None = None
     interrupting: bool = True
@@ -98,9 +96,8 @@ class Node:
     error_code: str | None = None  # None catches any BPMN error
     message: str = ""
     message_key: Any = None  # Expression: correlation key
-    extension: Mapping[str, str] = field(
-        default_factory=dict
-    )  # budget, warn, paper, notice, milestone ...
+    # the other attributes by their names: budget, warn, paper, notice, milestone ...
+    extension: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_wait(self) -> bool:
@@ -155,12 +152,12 @@ class Fault:
         return f"{self.file}:{self.line}: {self.element}: {self.what} {self.remedy}".rstrip()
 
 
-class RefusedProcess(ValueError):
+class RefusedProcess(ProcessError):
     """A BPMN file that must not be deployed; `faults` lists every reason."""
 
     def __init__(self, faults: list[Fault]):
         self.faults = faults
-        super().__init__("\n".join(str(fault) for fault in faults))
+        super().__init__("\n".join(str(fault) for fault in faults), code="refused-process")
 
 
 # ---- where an instance stands -------------------------------------------------------------------
@@ -168,7 +165,7 @@ class RefusedProcess(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token at a node. `wait` is None only inside a step (the token is about to run), never at rest.
+    """A token at a node. `wait` is None only inside a step (it is about to run), never at rest.
 
     `id` is the shell's identifier for a stored token. The core names tokens it creates by a
     negative serial (-1, -2, ...) unique in the step; the shell maps them to UUIDv7.
@@ -423,7 +420,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The answer of `advance`: the next state, what follows from it, and an action to call, if any."""
+    """The answer of `advance`: the next state, what follows, and an action to call, if any."""
 
     state: State
     effects: tuple[Effect, ...] = ()

@@ -1,0 +1,131 @@
+"""FEEL, the expression language of DMN, as far as gateways, mappings and tables need it.
+
+    compile('speed >= 300 and region in ("城区", "郊区")', where="flow f4").evaluate(variables)
+
+Numbers are Decimal, logic is three-valued, every evaluation is bounded; nothing is ever passed to
+Python's eval. Names may hold Chinese letters, digits and underscores. A name that is not among the
+variables is null. Compiled expressions are immutable, cached by text and may be shared by threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from kaitong.process.feel.compiler import Compiler, Env, Run
+from kaitong.process.feel.errors import FeelError, Problem
+from kaitong.process.feel.grammar import parse
+from kaitong.process.feel.values import any_true, negate, plain
+
+__all__ = ["Expression", "FeelError", "UnaryTests", "compile", "compile_unary_tests", "plain"]
+
+
+class _Compiled:
+    """A text, the variables it reads, and what it does."""
+
+    __slots__ = ("_run", "names", "text", "where")
+
+    def __init__(self, text: str, run: Callable[..., Any], names: frozenset[str], where: str):
+        self.text = text
+        self.names = names
+        self.where = where
+        self._run = run
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.text == self.text  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.text))
+
+    def _fault(self, problem: Problem) -> FeelError:
+        line, column = problem.place or (1, 1)
+        return FeelError(problem.what, text=self.text, where=self.where, line=line, column=column)
+
+
+class Expression(_Compiled):
+    """A compiled expression. `names` are the variables it reads."""
+
+    __slots__ = ()
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """The value, or FeelError where the expression has no meaning for these variables."""
+        try:
+            return self._run(Env(variables))
+        except Problem as problem:
+            raise self._fault(problem) from None
+        except RecursionError:
+            raise self._fault(Problem("a value is nested too deeply")) from None
+
+
+class UnaryTests(_Compiled):
+    """A compiled cell of a decision table: `-`, `< 5`, `[1..5], 9`, `not("a", "b")`."""
+
+    __slots__ = ()
+
+    def matches(self, value: Any, variables: Mapping[str, Any] | None = None) -> bool | None:
+        """Whether `value` (also readable as `?`) satisfies the tests; None is unknown."""
+        try:
+            answer: bool | None = self._run(Env({**(variables or {}), "?": value}), value)
+        except Problem as problem:
+            raise self._fault(problem) from None
+        except RecursionError:
+            raise self._fault(Problem("a value is nested too deeply")) from None
+        return answer
+
+
+def compile(text: str, *, where: str = "") -> Expression:
+    """The expression of a text; FeelError names `where` and the place inside the text."""
+    try:
+        run, names = _expression(text)
+    except FeelError as error:
+        raise _moved(error, where) from None
+    return Expression(text, run, names, where)
+
+
+def compile_unary_tests(text: str, *, where: str = "") -> UnaryTests:
+    """The unary tests of a decision table's input entry (DMN 1.3, 7.3.3)."""
+    try:
+        run, names = _unary_tests(text)
+    except FeelError as error:
+        raise _moved(error, where) from None
+    return UnaryTests(text, run, names, where)
+
+
+def _moved(error: FeelError, where: str) -> FeelError:
+    return FeelError(error.what, text=error.text, where=where, line=error.line, column=error.column)
+
+
+@lru_cache(maxsize=8192)
+def _expression(text: str) -> tuple[Run, frozenset[str]]:
+    compiler = Compiler(text)
+    run = compiler.make(parse(text))
+    return run, frozenset(compiler.names)
+
+
+@lru_cache(maxsize=8192)
+def _unary_tests(text: str) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
+    if text.strip() == "-":
+        return (lambda env, value: True), frozenset()
+    compiler = Compiler(text)
+    parts = parse(text, unary=True).children
+    negated = len(parts) == 1 and getattr(parts[0], "data", "") == "call"
+    negated = negated and str(parts[0].children[0]) == "not"  # type: ignore[union-attr]
+    tests = [_test(compiler, part) for part in (parts[0].children[1:] if negated else parts)]  # type: ignore[union-attr]
+
+    def run(env: Env, value: Any) -> Any:
+        answer = any_true([test(env, value) for test in tests])
+        return negate(answer) if negated else answer
+
+    return run, frozenset(compiler.names)
+
+
+def _test(compiler: Compiler, part: Any) -> Callable[[Env, Any], Any]:
+    """A test that reads `?` is a condition; any other is compared with the value."""
+    if any(str(token) == "?" for token in part.scan_values(lambda token: True)):
+        condition = compiler.make(part)
+        return lambda env, value: condition(env)
+    return compiler.test(part)
