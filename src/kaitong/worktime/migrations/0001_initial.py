@@ -8,66 +8,143 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='WorkCalendar',
+            name="WorkCalendar",
             fields=[
-                ('id', models.UUIDField(default=kaitong.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=kaitong.core.clock.now, editable=False)),
-                ('key', models.SlugField(max_length=40, unique=True, verbose_name='代码')),
-                ('name', models.CharField(max_length=80, verbose_name='名称')),
-                ('time_zone', models.CharField(default='Asia/Shanghai', max_length=40, verbose_name='时区')),
-                ('hours', models.JSONField(default=kaitong.worktime.models.office_hours, verbose_name='每周营业时间')),
-                ('makeup_hours', models.CharField(default='08:30-12:00,14:00-17:30', max_length=80, verbose_name='调休日营业时间')),
-                ('observes_holidays', models.BooleanField(default=True, verbose_name='按法定节假日放假')),
-                ('follows', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='followers', to='worktime.workcalendar', verbose_name='节假日同')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kaitong.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=kaitong.core.clock.now, editable=False),
+                ),
+                ("key", models.SlugField(max_length=40, unique=True, verbose_name="代码")),
+                ("name", models.CharField(max_length=80, verbose_name="名称")),
+                (
+                    "time_zone",
+                    models.CharField(default="Asia/Shanghai", max_length=40, verbose_name="时区"),
+                ),
+                (
+                    "hours",
+                    models.JSONField(
+                        default=kaitong.worktime.models.office_hours, verbose_name="每周营业时间"
+                    ),
+                ),
+                (
+                    "makeup_hours",
+                    models.CharField(
+                        default="08:30-12:00,14:00-17:30",
+                        max_length=80,
+                        verbose_name="调休日营业时间",
+                    ),
+                ),
+                (
+                    "observes_holidays",
+                    models.BooleanField(default=True, verbose_name="按法定节假日放假"),
+                ),
+                (
+                    "follows",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="followers",
+                        to="worktime.workcalendar",
+                        verbose_name="节假日同",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '工作日历',
-                'verbose_name_plural': '工作日历',
-                'db_table': 'worktime_calendar',
-                'ordering': ['key'],
+                "verbose_name": "工作日历",
+                "verbose_name_plural": "工作日历",
+                "db_table": "worktime_calendar",
+                "ordering": ["key"],
             },
         ),
         migrations.CreateModel(
-            name='CalendarYear',
+            name="CalendarYear",
             fields=[
-                ('id', models.UUIDField(default=kaitong.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=kaitong.core.clock.now, editable=False)),
-                ('year', models.PositiveSmallIntegerField(verbose_name='年份')),
-                ('source', models.CharField(blank=True, max_length=120, verbose_name='来源')),
-                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='years', to='worktime.workcalendar')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kaitong.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=kaitong.core.clock.now, editable=False),
+                ),
+                ("year", models.PositiveSmallIntegerField(verbose_name="年份")),
+                ("source", models.CharField(blank=True, max_length=120, verbose_name="来源")),
+                (
+                    "calendar",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="years",
+                        to="worktime.workcalendar",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '已录入年份',
-                'verbose_name_plural': '已录入年份',
-                'db_table': 'worktime_year',
-                'ordering': ['calendar_id', 'year'],
-                'constraints': [models.UniqueConstraint(fields=('calendar', 'year'), name='worktime_one_year')],
+                "verbose_name": "已录入年份",
+                "verbose_name_plural": "已录入年份",
+                "db_table": "worktime_year",
+                "ordering": ["calendar_id", "year"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("calendar", "year"), name="worktime_one_year")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CalendarDay',
+            name="CalendarDay",
             fields=[
-                ('id', models.UUIDField(default=kaitong.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('created_at', models.DateTimeField(default=kaitong.core.clock.now, editable=False)),
-                ('date', models.DateField(verbose_name='日期')),
-                ('working', models.BooleanField(verbose_name='上班')),
-                ('name', models.CharField(blank=True, max_length=40, verbose_name='名称')),
-                ('calendar', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='worktime.workcalendar')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=kaitong.core.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=kaitong.core.clock.now, editable=False),
+                ),
+                ("date", models.DateField(verbose_name="日期")),
+                ("working", models.BooleanField(verbose_name="上班")),
+                ("name", models.CharField(blank=True, max_length=40, verbose_name="名称")),
+                (
+                    "calendar",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="days",
+                        to="worktime.workcalendar",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '节假日与调休',
-                'verbose_name_plural': '节假日与调休',
-                'db_table': 'worktime_day',
-                'ordering': ['calendar_id', 'date'],
-                'constraints': [models.UniqueConstraint(fields=('calendar', 'date'), name='worktime_one_day')],
+                "verbose_name": "节假日与调休",
+                "verbose_name_plural": "节假日与调休",
+                "db_table": "worktime_day",
+                "ordering": ["calendar_id", "date"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("calendar", "date"), name="worktime_one_day")
+                ],
             },
         ),
     ]
