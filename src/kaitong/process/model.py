@@ -255,7 +255,12 @@ class Retried(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoneByHand(Event):
-    """The incident's work was done outside; the flow goes on with these values."""
+    """The incident's work was done outside; the flow goes on with these values.
+
+    The values are variables of the process: the mapping `kaitong:out` is not applied to them. At
+    an exclusive gateway the conditions are evaluated again, at a join the token goes on without
+    the siblings that never came, a boundary event whose timer or key has no value is given up.
+    """
 
     token: UUID | int
     values: Mapping[str, Any] = field(default_factory=dict)

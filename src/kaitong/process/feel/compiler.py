@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -497,9 +498,9 @@ _PARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
     },
     "time": {"hour": lambda v: v.hour, "minute": lambda v: v.minute, "second": lambda v: v.second},
     "days and time duration": {
-        "days": lambda v: int(v / temporal.timedelta(days=1)),
-        "hours": lambda v: int(v / temporal.timedelta(hours=1)) % 24,
-        "minutes": lambda v: int(v / temporal.timedelta(minutes=1)) % 60,
+        "days": lambda v: int(v / timedelta(days=1)),
+        "hours": lambda v: int(v / timedelta(hours=1)) % 24,
+        "minutes": lambda v: int(v / timedelta(minutes=1)) % 60,
         "seconds": lambda v: int(v.total_seconds()) % 60,
     },
     "years and months duration": {

@@ -123,7 +123,7 @@ def parse(text: str, *, unary: bool = False) -> Tree[Token]:
     try:
         return _parser().parse(text, start=_START_UNARY if unary else "start")
     except UnexpectedCharacters as error:
-        raise _fault(text, error, f"`{text[error.pos_in_stream]}` is not expected here") from None
+        raise _fault(text, error, f"`{error.char}` is not expected here") from None
     except UnexpectedToken as error:
         what = "the expression ends too early"
         if error.token.type != "$END":

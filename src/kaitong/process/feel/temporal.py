@@ -100,3 +100,27 @@ def add_months(day: _D, months: int) -> _D:
 def in_zone(moment: datetime) -> datetime:
     """A date-time without an offset is China Standard Time."""
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=CHINA)
+
+
+def moment_of(value: object) -> datetime:
+    """The instant a timer's date means: a date is its first moment, in China Standard Time."""
+    if isinstance(value, str):
+        value = parse_date_time(value) if "T" in value else parse_date(value)
+    if isinstance(value, datetime):
+        return in_zone(value)
+    if isinstance(value, date):
+        return datetime.combine(value, time(0), CHINA)
+    raise ValueError("a timer's date must be a date, or a date and time" + _but(value))
+
+
+def duration_of(value: object) -> timedelta | YearMonths:
+    """The duration a timer waits."""
+    if isinstance(value, str):
+        value = parse_duration(value)
+    if isinstance(value, timedelta | YearMonths):
+        return value
+    raise ValueError("a timer's duration must be a duration such as PT48H" + _but(value))
+
+
+def _but(value: object) -> str:
+    return ", but it is null" if value is None else ""

@@ -1,0 +1,318 @@
+"""The token game as a pure function: `advance(model, state, event) -> Step`.
+
+The shell loads a state, calls `advance`, and writes the effects. While the step holds a `call`,
+the shell runs that transactional action in a savepoint and calls `advance` again with the step's
+state and `Returned`, `BpmnError` or `Failed` for the call's token; the effects of all these steps
+together are one database step (`settle` folds what came and went inside it).
+
+What the game does beyond BPMN 2.0.2:
+
+- A FEEL expression without meaning, a condition that is unknown (null), no flow to take, a loop
+  without a wait, a join nobody will complete: the token is parked as an incident (异常单) with
+  cause `data`, `loop` or `deadlock`. Nothing in a process's data raises out of `advance`.
+- A business error caught by a boundary event sets the variables `error_code` and `error_message`
+  beside the error's own values; uncaught it is an incident with cause `business`.
+- Values go to the variables by name, or through `kaitong:out` where a node has it.
+- An error end event ends the whole instance as terminated, like a terminate end event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from kaitong.process.advance_graph import is_upstream, siblings_region
+from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
+from kaitong.process.errors import ProcessError
+from kaitong.process.feel import FeelError
+from kaitong.process.model import (
+    AddToken,
+    BpmnError,
+    Cancelled,
+    ChangeWait,
+    Completed,
+    DoneByHand,
+    Effect,
+    Event,
+    Failed,
+    Flow,
+    MessageArrived,
+    Model,
+    Node,
+    NodeKind,
+    OpenCommand,
+    OpenIncident,
+    OpenTimer,
+    OpenWork,
+    RemoveToken,
+    Retried,
+    Returned,
+    ReturnedTo,
+    Started,
+    State,
+    Step,
+    Subscribe,
+    TimerFired,
+    Token,
+    WaitKind,
+)
+
+__all__ = [
+    "MAX_MOVES",
+    "MAX_TOKENS",
+    "CannotReturn",
+    "CoreError",
+    "StaleEvent",
+    "WrongEvent",
+    "advance",
+    "settle",
+]
+
+
+class CoreError(ProcessError):
+    """The event cannot be applied to this state. The state is unchanged."""
+
+
+class StaleEvent(CoreError):
+    """The token, or the instance, is gone: somebody was faster."""
+
+
+class WrongEvent(CoreError):
+    """The token is there but does not wait for such an event."""
+
+
+class CannotReturn(CoreError):
+    """A step can be returned (退回) only to an earlier user or manual task."""
+
+
+def advance(model: Model, state: State, event: Event, *, external: frozenset[str]) -> Step:
+    """The next state and what follows from it.
+
+    `external` names the actions that run outside the database, as commands; every other action is
+    transactional and comes back as `Step.call`. Raises CoreError for an event that does not fit.
+    """
+    if not state.running:
+        raise StaleEvent("The process instance has ended.")
+    moves = Moves(model, state, event.now, external)
+    if state.calling is not None and getattr(event, "token", None) != state.calling:
+        raise WrongEvent(
+            f"The action at {moves.called.node if moves.called else '?'} is still under way.",
+            "Feed its outcome first.",
+        )
+    handler = _HANDLERS.get(type(event))
+    if handler is None:
+        raise WrongEvent(f"{type(event).__name__} is no event of the token game.")
+    handler(moves, event)
+    moves.run()
+    return moves.step()
+
+
+# ---- events --------------------------------------------------------------------------------------
+
+
+def _started(moves: Moves, event: Started) -> None:
+    if moves.queue or moves.resting:
+        raise WrongEvent("The process instance has been started before.")
+    moves.set_variables(event.variables)
+    moves.queue.append(Token(moves.new_id(), moves.model.start, None))
+
+
+def _completed(moves: Moves, event: Completed) -> None:
+    token, node = _find(moves, event.token, WaitKind.WORK)
+    _leave_with(moves, token, node, event.values)
+
+
+def _returned(moves: Moves, event: Returned) -> None:
+    token, node = _acting(moves, event.token)
+    _leave_with(moves, token, node, event.values)
+
+
+def _bpmn_error(moves: Moves, event: BpmnError) -> None:
+    token, node = _acting(moves, event.token, WaitKind.WORK)
+    boundaries = [moves.model.nodes[boundary] for boundary in node.boundaries]
+    catchers = [b for b in boundaries if b.kind is NodeKind.BOUNDARY_ERROR]
+    catcher = next((b for b in catchers if b.error_code == event.code), None)
+    catcher = catcher or next((b for b in catchers if b.error_code is None), None)
+    if catcher is None:
+        message = f"{event.code}: {event.message}" if event.message else event.code
+        moves.incident(token, node, "business", message, {"code": event.code})
+        return
+    told = {"error_code": event.code, "error_message": event.message}
+    moves.note("error", node.id, token.id, {"code": event.code, "message": event.message})
+    moves.set_variables({**event.values, **told})
+    moves.fire(catcher, token)
+
+
+def _failed(moves: Moves, event: Failed) -> None:
+    token, node = _acting(moves, event.token)
+    moves.incident(token, node, event.cause, event.message)
+
+
+def _retried(moves: Moves, event: Retried) -> None:
+    token, node = _find(moves, event.token, WaitKind.INCIDENT)
+    moves.execute(token, node)
+
+
+def _done_by_hand(moves: Moves, event: DoneByHand) -> None:
+    token, node = _find(moves, event.token, WaitKind.INCIDENT)
+    moves.set_variables(event.values)
+    if node.kind is NodeKind.EXCLUSIVE:
+        moves.execute(token, node)
+    elif node.kind in (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE):
+        moves.give_up(token)
+    else:
+        if node.kind is NodeKind.PARALLEL and node.incoming > 1:
+            moves.merge(moves.parked_partners(token))
+        moves.leave(token, node)
+
+
+def _timer_fired(moves: Moves, event: TimerFired) -> None:
+    token, node = _find(moves, event.token)
+    if event.node == node.id and token.wait is WaitKind.TIMER:
+        moves.leave(token, node)
+        return
+    moves.fire(_boundary(moves, node, event.node, NodeKind.BOUNDARY_TIMER), token)
+
+
+def _message_arrived(moves: Moves, event: MessageArrived) -> None:
+    token, node = _find(moves, event.token)
+    if event.node == node.id and token.wait is WaitKind.MESSAGE:
+        _leave_with(moves, token, node, event.values)
+        return
+    boundary = _boundary(moves, node, event.node, NodeKind.BOUNDARY_MESSAGE)
+    moves.set_variables(event.values)
+    moves.fire(boundary, token)
+
+
+def _cancelled(moves: Moves, event: Cancelled) -> None:
+    moves.take_all_away("cancelled")
+    moves.finish("cancelled", "")
+
+
+def _returned_to(moves: Moves, event: ReturnedTo) -> None:
+    token, node = _find(moves, event.token)
+    target = moves.model.nodes.get(event.node)
+    if target is None or target.kind not in (NodeKind.USER, NodeKind.MANUAL):
+        raise CannotReturn(
+            f"{event.node} is no user or manual task of this process.",
+            "Choose an earlier step that people do.",
+        )
+    if token.wait in (WaitKind.COMMAND, WaitKind.JOIN):
+        raise WrongEvent(f"A token at {node.id} cannot be returned while it waits there.")
+    if target.id == node.id or not is_upstream(moves.model, target.id, node.id):
+        raise CannotReturn(
+            f"{target.name or target.id} does not come before {node.name or node.id}.",
+            "Choose an earlier step.",
+        )
+    region, limits = siblings_region(moves.model, target.id, node.id)
+    data = {"to": target.id, "why": event.reason}
+    moves.take_away(token, "returned", data)
+    for other in list(moves.resting.values()):
+        if other.id in moves.resting and _springs_from(moves, other, region, limits, target.id):
+            moves.take_away(other, "returned", data)
+    moves.queue.append(Token(moves.new_id(), target.id, None, token.scope))
+
+
+def _springs_from(
+    moves: Moves, token: Token, region: set[str], limits: set[str], target: str
+) -> bool:
+    if token.node not in limits:
+        return token.node in region
+    flow = _flow(moves.model, token.arrived_by)
+    return flow is not None and (flow.source in region or flow.source == target)
+
+
+def _flow(model: Model, flow_id: str) -> Flow | None:
+    flows = (flow for node in model.nodes.values() for flow in node.outgoing)
+    return next((flow for flow in flows if flow.id == flow_id), None)
+
+
+_HANDLERS: dict[type[Event], Callable[[Moves, Any], None]] = {
+    Started: _started,
+    Completed: _completed,
+    Returned: _returned,
+    BpmnError: _bpmn_error,
+    Failed: _failed,
+    Retried: _retried,
+    DoneByHand: _done_by_hand,
+    TimerFired: _timer_fired,
+    MessageArrived: _message_arrived,
+    Cancelled: _cancelled,
+    ReturnedTo: _returned_to,
+}
+
+
+# ---- helpers -------------------------------------------------------------------------------------
+
+
+def _find(moves: Moves, token_id: TokenId, *waits: WaitKind) -> tuple[Token, Node]:
+    if moves.called is not None:
+        raise WrongEvent("An action is still under way.", "Feed its outcome first.")
+    token = moves.resting.get(token_id)
+    if token is None:
+        raise StaleEvent("The step is no longer there: it was completed or taken away.")
+    if waits and token.wait not in waits:
+        raise WrongEvent(f"The token at {token.node} waits for {token.wait}, not for this.")
+    return token, moves.model.nodes[token.node]
+
+
+def _acting(moves: Moves, token_id: TokenId, *also: WaitKind) -> tuple[Token, Node]:
+    """The token whose action ended: the one called in this step, or an external one."""
+    called = moves.called
+    if called is None:
+        return _find(moves, token_id, WaitKind.COMMAND, *also)
+    moves.called = None
+    return called, moves.model.nodes[called.node]
+
+
+def _leave_with(moves: Moves, token: Token, node: Node, values: Any) -> None:
+    try:
+        answers = moves.answers(node, values)
+    except FeelError as error:
+        # The answers are kept in the history: a person corrects and retries, or goes on by hand.
+        message = f"an output has no value: {error}"
+        moves.incident(token, node, "data", message, {"values": dict(values)})
+        return
+    moves.set_variables(answers)
+    moves.leave(token, node)
+
+
+def _boundary(moves: Moves, host: Node, node_id: str, kind: NodeKind) -> Node:
+    if node_id in host.boundaries and moves.model.nodes[node_id].kind is kind:
+        return moves.model.nodes[node_id]
+    raise WrongEvent(f"The token at {host.id} does not wait for {node_id}.")
+
+
+_WATCHING = (OpenWork, OpenCommand, OpenTimer, Subscribe, OpenIncident, ChangeWait)
+
+
+def settle(effects: Iterable[Effect]) -> tuple[Effect, ...]:
+    """The effects of one database step without tokens that came and went inside it.
+
+    Such a token (of a join completed in the same step, or swept by a terminate end event after a
+    call) needs no rows. A new token whose wait changed inside the step is added with its last wait.
+    History stays complete.
+    """
+    kept = list(effects)
+    added = {e.token.id for e in kept if isinstance(e, AddToken)}
+    gone = {e.token for e in kept if isinstance(e, RemoveToken) and e.token in added}
+    waits = {e.token: e.wait for e in kept if isinstance(e, ChangeWait) and e.token in added}
+    if not gone and not waits:
+        return tuple(kept)
+    settled: list[Effect] = []
+    for effect in kept:
+        if isinstance(effect, AddToken):
+            if effect.token.id in gone:
+                continue
+            if effect.token.id in waits:
+                effect = AddToken(replace(effect.token, wait=waits[effect.token.id]))
+        elif isinstance(effect, RemoveToken):
+            if effect.token in gone:
+                continue
+        elif isinstance(effect, _WATCHING) and (
+            effect.token in gone or (isinstance(effect, ChangeWait) and effect.token in added)
+        ):
+            continue
+        settled.append(effect)
+    return tuple(settled)

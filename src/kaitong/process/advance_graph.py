@@ -1,0 +1,64 @@
+"""Questions about the shape of a process: what can be reached, what lies on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from kaitong.process.model import Model, Node, NodeKind
+
+_ABORTING = frozenset({NodeKind.TERMINATE_END, NodeKind.ERROR_END})
+
+
+def successors(model: Model, node: Node, *, boundaries: bool) -> list[str]:
+    """The nodes one flow further; with `boundaries` also the boundary events attached to it."""
+    found = [flow.target for flow in node.outgoing]
+    return [*found, *node.boundaries] if boundaries else found
+
+
+def reach(
+    model: Model,
+    starts: Iterable[str],
+    *,
+    avoid: Collection[str] = (),
+    boundaries: bool = True,
+) -> set[str]:
+    """The nodes reachable from `starts` (they included) without entering a node of `avoid`."""
+    waiting = [start for start in starts if start not in avoid]
+    seen = set(waiting)
+    while waiting:
+        node = model.nodes[waiting.pop()]
+        for target in successors(model, node, boundaries=boundaries):
+            if target not in seen and target not in avoid and target in model.nodes:
+                seen.add(target)
+                waiting.append(target)
+    return seen
+
+
+def is_upstream(model: Model, earlier: str, later: str) -> bool:
+    """Whether a path of at least one flow leads from `earlier` to `later`."""
+    return later in reach(model, successors(model, model.nodes[earlier], boundaries=True))
+
+
+def unavoidable_joins(model: Model, node_id: str) -> set[str]:
+    """The joins every way from the node to an end leads through, aborting ends not counted."""
+    ends = {node.id for node in model.nodes.values() if node.kind is NodeKind.END}
+    return {
+        join.id
+        for join in model.nodes.values()
+        if join.kind is NodeKind.PARALLEL
+        and join.incoming > 1
+        and join.id != node_id
+        and not ends & reach(model, [node_id], avoid={join.id}, boundaries=False)
+    }
+
+
+def siblings_region(model: Model, target: str, current: str) -> tuple[set[str], set[str]]:
+    """Where tokens may stand that sprang from the same passage of `target` as one at `current`.
+
+    Returns those nodes, and the joins that limit them: a token parked at such a join belongs to
+    the region only if it arrived from it. Taking a token back from `current` to `target` takes
+    these siblings with it, else the parallel work would be done twice.
+    """
+    limits = unavoidable_joins(model, current)
+    starts = successors(model, model.nodes[target], boundaries=True)
+    return reach(model, starts, avoid=limits | {current, target}), limits

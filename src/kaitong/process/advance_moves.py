@@ -1,0 +1,414 @@
+"""Tokens on the move: how they enter, rest at and leave the nodes of a process.
+
+One `Moves` object lives for one call of `advance`. It is the only mutable thing of the core, and
+nothing of it survives the call except the immutable `Step` made by `step()`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from kaitong.process.feel import FeelError, plain
+from kaitong.process.feel.temporal import (
+    YearMonths,
+    add_months,
+    duration_of,
+    format_duration,
+    moment_of,
+)
+from kaitong.process.model import (
+    AddToken,
+    Call,
+    ChangeWait,
+    Effect,
+    Finish,
+    Flow,
+    Model,
+    Node,
+    NodeKind,
+    OpenCommand,
+    OpenIncident,
+    OpenTimer,
+    OpenWork,
+    Record,
+    RemoveToken,
+    SetVariables,
+    State,
+    Step,
+    Subscribe,
+    TimerSpec,
+    Token,
+    WaitKind,
+)
+
+MAX_MOVES = 10_000  # gateways and services passed in one step before it counts as an endless loop
+MAX_TOKENS = 1_000  # tokens of one instance
+
+TokenId = UUID | int
+
+
+class Moves:
+    """The token game of one step."""
+
+    def __init__(self, model: Model, state: State, now: datetime, external: frozenset[str]):
+        self.model = model
+        self.now = now
+        self.external = external
+        self.queue: deque[Token] = deque()  # about to enter their node, next first
+        self.resting: dict[TokenId, Token] = {}
+        self.called: Token | None = None  # its transactional action is under way
+        self.call: Call | None = None
+        self.effects: list[Effect] = []
+        self.variables: Mapping[str, Any] = state.variables
+        self.serial = state.serial
+        self.moves = 0 if state.calling is None else state.moves
+        self.finished = ""
+        self._own_variables = False
+        for token in state.tokens:
+            if token.id == state.calling:
+                self.called = token
+            if token.wait is not None:
+                self.resting[token.id] = token
+            elif token.id != state.calling:
+                self.queue.append(token)
+
+    # ---- the loop and its result
+
+    def run(self) -> None:
+        """Move tokens until all rest, the instance ended, or an action must be called."""
+        queue = self.queue
+        while queue and self.call is None and not self.finished:
+            token = queue.popleft()
+            node = self.model.nodes[token.node]
+            self.note("entered", node.id, token.id, {"flow": token.arrived_by})
+            self.execute(token, node)
+
+    def step(self) -> Step:
+        if self.call is None and not self.finished:
+            if not self.resting:
+                self.finish("completed", "")
+            elif all(token.wait is WaitKind.JOIN for token in self.resting.values()):
+                self._break_deadlock()
+        if self.finished:
+            return Step(State((), self.variables, False, None, self.serial), tuple(self.effects))
+        tokens = [*self.queue, *self.resting.values()]
+        calling = None
+        if self.call is not None and self.called is not None:
+            calling = self.called.id
+            if calling not in self.resting:
+                tokens.insert(0, self.called)
+        moves = self.moves if calling is not None else 0
+        state = State(tuple(tokens), self.variables, True, calling, self.serial, moves)
+        return Step(state, tuple(self.effects), self.call)
+
+    def note(
+        self,
+        kind: str,
+        node: str,
+        token: TokenId | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.effects.append(Record(kind, node, token, data or {}))
+
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        if not values:
+            return
+        if not self._own_variables:
+            self.variables = dict(self.variables)
+            self._own_variables = True
+        self.variables.update(values)  # type: ignore[attr-defined]
+        self.effects.append(SetVariables(values))
+
+    def finish(self, state: str, node: str) -> None:
+        self.finished = state
+        self.queue.clear()
+        self.note("ended", node, None, {"state": state})
+        self.effects.append(Finish(state))
+
+    # ---- resting, leaving, being taken away
+
+    def new_id(self) -> int:
+        self.serial -= 1
+        return self.serial
+
+    def rest(self, token: Token, wait: WaitKind) -> bool:
+        """Let the token rest at its node; False if it rested there before (a retry)."""
+        again = token.id in self.resting
+        rested = Token(token.id, token.node, wait, token.scope, token.arrived_by)
+        self.resting[token.id] = rested
+        if again:
+            self.effects.append(ChangeWait(token.id, token.node, wait))
+        else:
+            self.effects.append(AddToken(rested))
+        return not again
+
+    def drop(self, token: Token, reason: str) -> None:
+        """Forget the token; what rested there is closed, boundary incidents of it as well."""
+        if self.resting.pop(token.id, None) is None:
+            return
+        self.effects.append(RemoveToken(token.id, token.node, reason))
+        boundaries = self.model.nodes[token.node].boundaries
+        if boundaries and not any(t.node == token.node for t in self.resting.values()):
+            for other in [t for t in self.resting.values() if t.node in boundaries]:
+                self.take_away(other, "interrupted")
+
+    def take_away(self, token: Token, reason: str, data: Mapping[str, Any] | None = None) -> None:
+        """Remove a token that did not finish its node."""
+        self.note("interrupted", token.node, token.id, {"reason": reason, **(data or {})})
+        self.drop(token, reason)
+
+    def take_all_away(self, reason: str) -> None:
+        self.queue.clear()
+        for token in list(self.resting.values()):
+            if token.id in self.resting:
+                self.take_away(token, reason)
+
+    def leave(self, token: Token, node: Node, flows: Iterable[Flow] | None = None) -> None:
+        """Consume the token and send one along each flow; the first branch runs first."""
+        reuse = type(token.id) is int and token.id not in self.resting
+        self.note("left", node.id, token.id)
+        self.drop(token, "completed")
+        made = []
+        for flow in node.outgoing if flows is None else flows:
+            new_id = token.id if reuse else self.new_id()
+            reuse = False
+            made.append(Token(new_id, flow.target, None, token.scope, flow.id))
+        self.queue.extendleft(reversed(made))
+
+    def incident(
+        self,
+        token: Token,
+        node: Node,
+        cause: str,
+        message: str,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Park the token at its node until a person decides in the fallout desk (异常单)."""
+        first = self.rest(token, WaitKind.INCIDENT)
+        told = {"cause": cause, "message": message, **(data or {})}
+        self.note("error", node.id, token.id, told)
+        self.effects.append(OpenIncident(token.id, node.id, cause, message))
+        if first and node.boundaries:
+            self.open_boundaries(token, node)
+
+    # ---- nodes
+
+    def execute(self, token: Token, node: Node) -> None:
+        """Do what the node does. A retried token is still among the resting ones."""
+        _EXECUTE[node.kind](self, token, node)
+
+    def looping(self, token: Token, node: Node) -> bool:
+        self.moves += 1
+        if self.moves <= MAX_MOVES and len(self.queue) + len(self.resting) <= MAX_TOKENS:
+            return False
+        self.incident(
+            token, node, "loop", "the process runs in circles here without waiting for anything"
+        )
+        return True
+
+    def _pass(self, token: Token, node: Node) -> None:
+        self.leave(token, node)
+
+    def _terminate(self, token: Token, node: Node) -> None:
+        self.leave(token, node)
+        self.take_all_away("terminated")
+        self.finish("terminated", node.id)
+
+    def _error_end(self, token: Token, node: Node) -> None:
+        self.set_variables({"error_code": node.error_code})
+        self.note("error", node.id, token.id, {"code": node.error_code})
+        self._terminate(token, node)
+
+    def _work(self, token: Token, node: Node) -> None:
+        first = self.rest(token, WaitKind.WORK)
+        self.effects.append(OpenWork(token.id, node.id))
+        if first and node.boundaries:
+            self.open_boundaries(token, node)
+
+    def _service(self, token: Token, node: Node) -> None:
+        if self.looping(token, node):
+            return
+        try:
+            inputs = {
+                name: plain(expression.evaluate(self.variables))
+                for name, expression in node.inputs.items()
+            }
+        except FeelError as error:
+            self.incident(token, node, "data", f"an input has no value: {error}")
+            return
+        if node.action in self.external:
+            first = self.rest(token, WaitKind.COMMAND)
+            self.effects.append(OpenCommand(token.id, node.id, node.action, inputs))
+            if first and node.boundaries:
+                self.open_boundaries(token, node)
+            return
+        self.called = token
+        self.call = Call(token.id, node.id, node.action, inputs)
+
+    def _catch(self, token: Token, node: Node) -> None:
+        try:
+            opened = self.watcher(token.id, node)
+        except (FeelError, ValueError) as error:
+            self.incident(token, node, "data", str(error))
+            return
+        timer = node.kind is NodeKind.TIMER_CATCH
+        first = self.rest(token, WaitKind.TIMER if timer else WaitKind.MESSAGE)
+        self.effects.append(opened)
+        if first and node.boundaries:
+            self.open_boundaries(token, node)
+
+    def _exclusive(self, token: Token, node: Node) -> None:
+        if self.looping(token, node):
+            return
+        otherwise = None
+        try:
+            for flow in node.outgoing:
+                if flow.id == node.default:
+                    otherwise = flow
+                    continue
+                answer = True if flow.condition is None else flow.condition.evaluate(self.variables)
+                if answer is True:
+                    self.leave(token, node, (flow,))
+                    return
+                if answer is not False:
+                    what = "unknown (null)" if answer is None else "neither true nor false"
+                    message = f"the condition of flow {flow.id} is {what}: {flow.condition.text}"
+                    self.incident(token, node, "data", message)
+                    return
+        except FeelError as error:
+            self.incident(token, node, "data", str(error))
+            return
+        if otherwise is None:
+            message = "no condition holds and there is no default flow"
+            self.incident(token, node, "data", message)
+            return
+        self.leave(token, node, (otherwise,))
+
+    def _parallel(self, token: Token, node: Node) -> None:
+        """Join (one token of each distinct incoming flow) and fork."""
+        if self.looping(token, node):
+            return
+        if node.incoming > 1:
+            partners = self.parked_partners(token)
+            if len(partners) + 1 < node.incoming:
+                self.rest(token, WaitKind.JOIN)
+                return
+            self.merge(partners)
+        self.leave(token, node)
+
+    def parked_partners(self, token: Token) -> list[Token]:
+        """The first token parked at the same join for each other incoming flow."""
+        found: dict[str, Token] = {}
+        for other in self.resting.values():
+            if other.node == token.node and other.wait is WaitKind.JOIN and other.id != token.id:
+                found.setdefault(other.arrived_by, other)
+        found.pop(token.arrived_by, None)
+        return list(found.values())
+
+    def merge(self, partners: Iterable[Token]) -> None:
+        for partner in partners:
+            self.note("joined", partner.node, partner.id)
+            self.drop(partner, "joined")
+
+    def _break_deadlock(self) -> None:
+        """Only joins are left, and nobody will come: say so, for a person to decide."""
+        seen: set[str] = set()
+        for token in list(self.resting.values()):
+            if token.node not in seen:
+                seen.add(token.node)
+                message = "the other branches of this join never come: nothing else is under way"
+                self.incident(token, self.model.nodes[token.node], "deadlock", message)
+
+    # ---- boundary events and what watches for them
+
+    def open_boundaries(self, host: Token, node: Node) -> None:
+        for boundary_id in node.boundaries:
+            boundary = self.model.nodes[boundary_id]
+            if boundary.kind is NodeKind.BOUNDARY_ERROR:
+                continue
+            try:
+                self.effects.append(self.watcher(host.id, boundary))
+            except (FeelError, ValueError) as error:
+                # The host's work goes on; the watch that failed is an incident of its own.
+                token = Token(self.new_id(), boundary_id, None, host.scope)
+                self.note("entered", boundary_id, token.id)
+                self.incident(token, boundary, "data", str(error))
+
+    def watcher(self, token: TokenId, node: Node) -> OpenTimer | Subscribe:
+        """The timer or subscription of a catch or boundary event; ValueError if it has no value."""
+        if node.timer is None:
+            key = plain(node.message_key.evaluate(self.variables))
+            if key is None or isinstance(key, bool | list | dict) or key == "":
+                raise ValueError(f"the key of message {node.message} has no value")
+            return Subscribe(token, node.id, node.message, str(key))
+        try:
+            return self._timer(token, node.id, node.timer)
+        except OverflowError:
+            raise ValueError("the timer's time lies outside the years 1 to 9999") from None
+
+    def _timer(self, token: TokenId, node_id: str, spec: TimerSpec) -> OpenTimer:
+        if spec.date is not None:
+            return OpenTimer(token, node_id, at=moment_of(spec.date.evaluate(self.variables)))
+        duration = duration_of(spec.duration.evaluate(self.variables))
+        if spec.working:
+            return OpenTimer(token, node_id, duration=format_duration(duration), working=True)
+        if isinstance(duration, YearMonths):
+            return OpenTimer(token, node_id, at=add_months(self.now, duration.months))
+        return OpenTimer(token, node_id, at=self.now + duration)
+
+    def fire(self, boundary: Node, host: Token) -> None:
+        """A boundary event fires: an interrupting one takes the host's token away."""
+        if boundary.interrupting:
+            self.take_away(host, "interrupted", {"by": boundary.id})
+        token = Token(self.new_id(), boundary.id, None, host.scope)
+        self.note("fired", boundary.id, token.id, {"host": host.node})
+        self.leave(token, boundary)
+
+    def retry_boundary(self, token: Token, node: Node) -> None:
+        """Try again to set the watch of a boundary event whose timer or key had no value."""
+        hosts = (t for t in self.resting.values() if t.node == node.attached_to)
+        host = next(hosts, None)
+        if host is not None:
+            try:
+                opened = self.watcher(host.id, node)
+            except (FeelError, ValueError) as error:
+                self.incident(token, node, "data", str(error))
+                return
+            self.effects.append(opened)
+        self.give_up(token)
+
+    def give_up(self, token: Token) -> None:
+        self.note("left", token.node, token.id)
+        self.drop(token, "completed")
+
+    # ---- values
+
+    def answers(self, node: Node, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the node sets: its values by name, or what `kaitong:out` makes of them."""
+        if not node.outputs:
+            return values
+        seen = {**self.variables, **values}
+        return {name: plain(expression.evaluate(seen)) for name, expression in node.outputs.items()}
+
+
+_EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
+    NodeKind.START: Moves._pass,
+    NodeKind.END: Moves._pass,
+    NodeKind.TERMINATE_END: Moves._terminate,
+    NodeKind.ERROR_END: Moves._error_end,
+    NodeKind.USER: Moves._work,
+    NodeKind.MANUAL: Moves._work,
+    NodeKind.SERVICE: Moves._service,
+    NodeKind.RECEIVE: Moves._catch,
+    NodeKind.MESSAGE_CATCH: Moves._catch,
+    NodeKind.TIMER_CATCH: Moves._catch,
+    NodeKind.EXCLUSIVE: Moves._exclusive,
+    NodeKind.PARALLEL: Moves._parallel,
+    NodeKind.BOUNDARY_TIMER: Moves.retry_boundary,
+    NodeKind.BOUNDARY_MESSAGE: Moves.retry_boundary,
+    NodeKind.BOUNDARY_ERROR: Moves._pass,
+}

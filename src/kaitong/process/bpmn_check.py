@@ -1,0 +1,209 @@
+"""Checks the shape of a process once all its nodes and flows are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kaitong.process.bpmn_faults import Faults
+from kaitong.process.bpmn_xml import Element
+from kaitong.process.model import Flow, Node, NodeKind
+
+_ENDS = frozenset({NodeKind.END, NodeKind.TERMINATE_END, NodeKind.ERROR_END})
+_BOUNDARIES = frozenset(
+    {NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_MESSAGE}
+)
+_HOSTS = frozenset({NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE})
+
+
+def check_shape(
+    nodes: Mapping[str, Node],
+    elements: Mapping[str, Element],
+    flows: Mapping[str, Element],
+    process: Element,
+    faults: Faults,
+) -> None:
+    """Adds every fault of the graph: starts and ends, flows, gateways, boundaries, dead ends."""
+    _starts_and_ends(nodes, elements, process, faults)
+    for node in nodes.values():
+        element = elements[node.id]
+        _edges(node, element, faults)
+        _conditions(node, element, flows, faults)
+        if node.kind in _BOUNDARIES:
+            _boundary(node, element, nodes, elements, faults)
+        if len(node.boundaries) > 1:
+            _rival_catchers(node, nodes, elements, faults)
+    _reachable(nodes, elements, flows, faults)
+
+
+def _starts_and_ends(
+    nodes: Mapping[str, Node], elements: Mapping[str, Element], process: Element, faults: Faults
+) -> None:
+    starts = [node for node in nodes.values() if node.kind is NodeKind.START]
+    if not starts:
+        faults.add(process, "The process has no start event.", "Draw one.")
+    for extra in starts[1:]:
+        faults.add(
+            elements[extra.id],
+            "The process has several start events.",
+            "Keep one and lead to the others by sequence flows.",
+        )
+    if not any(node.kind in _ENDS for node in nodes.values()):
+        faults.add(process, "The process has no end event.", "Draw one.")
+
+
+def _edges(node: Node, element: Element, faults: Faults) -> None:
+    if node.kind in _ENDS and node.outgoing:
+        faults.add(element, "A sequence flow leaves an end event.", "Remove the flow.")
+    if node.kind is NodeKind.START and node.incoming:
+        faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
+    if node.kind in _BOUNDARIES and node.incoming:
+        faults.add(element, "A sequence flow leads into a boundary event.", "Remove the flow.")
+    if node.kind not in _ENDS and not node.outgoing:
+        faults.add(
+            element,
+            f"Nothing follows {node.id}.",
+            "Draw a sequence flow from it, at least to an end.",
+        )
+
+
+def _conditions(node: Node, element: Element, flows: Mapping[str, Element], faults: Faults) -> None:
+    if node.kind is not NodeKind.EXCLUSIVE:
+        for flow in node.outgoing:
+            if flow.condition is not None:
+                faults.add(
+                    flows[flow.id],
+                    f"The flow leaves {node.id}, a {node.kind} node, on a condition.",
+                    "Let an exclusive gateway decide.",
+                )
+        if node.default is not None:
+            faults.add(
+                element, f"{node.id} has a default flow.", "Only exclusive gateways have one."
+            )
+        return
+    default = next((flow for flow in node.outgoing if flow.id == node.default), None)
+    if node.default is not None and default is None:
+        faults.add(
+            element,
+            f"The default flow {node.default} does not leave {node.id}.",
+            "Name one of its outgoing flows.",
+        )
+    if default is not None and default.condition is not None:
+        faults.add(
+            flows[default.id],
+            "The default flow has a condition.",
+            "Remove the condition: the default is taken when no other holds.",
+        )
+    if len(node.outgoing) > 1:
+        _undecided(node, default, flows, faults)
+
+
+def _undecided(
+    node: Node, default: Flow | None, flows: Mapping[str, Element], faults: Faults
+) -> None:
+    for flow in node.outgoing:
+        if flow.condition is None and flow is not default:
+            faults.add(
+                flows[flow.id],
+                f"The flow leaves the exclusive gateway {node.id} without a condition.",
+                "Give it a FEEL condition, or make it the gateway's default flow.",
+            )
+
+
+def _boundary(
+    node: Node,
+    element: Element,
+    nodes: Mapping[str, Node],
+    elements: Mapping[str, Element],
+    faults: Faults,
+) -> None:
+    host_id = node.attached_to or ""
+    if host_id not in elements:
+        faults.add(
+            element,
+            f"The boundary event is attached to {host_id or 'nothing'}, which does not exist.",
+            "Attach it to a task.",
+        )
+        return
+    host = nodes.get(host_id)
+    if host is None:
+        return  # an element that is not executed: a fault already
+    if host.kind not in _HOSTS:
+        faults.add(
+            element,
+            f"The boundary event is attached to {host_id}, a {host.kind} node.",
+            "Attach it to a task.",
+        )
+    elif node.kind is NodeKind.BOUNDARY_ERROR:
+        if not node.interrupting:
+            faults.add(
+                element,
+                "The error boundary event does not interrupt its task.",
+                'Remove cancelActivity="false": an error ends the work.',
+            )
+        if host.kind is NodeKind.RECEIVE:
+            faults.add(
+                element, "A receive task raises no errors.", "Attach a timer, or remove the event."
+            )
+
+
+def _rival_catchers(
+    node: Node, nodes: Mapping[str, Node], elements: Mapping[str, Element], faults: Faults
+) -> None:
+    seen: set[str | None] = set()
+    for boundary_id in node.boundaries:
+        boundary = nodes[boundary_id]
+        if boundary.kind is not NodeKind.BOUNDARY_ERROR:
+            continue
+        if boundary.error_code in seen:
+            faults.add(
+                elements[boundary_id],
+                f"Two boundary events of {node.id} catch {boundary.error_code or 'every error'}.",
+                "Keep one of them.",
+            )
+        seen.add(boundary.error_code)
+
+
+def _reachable(
+    nodes: Mapping[str, Node],
+    elements: Mapping[str, Element],
+    flows: Mapping[str, Element],
+    faults: Faults,
+) -> None:
+    edges = [(flow.get("sourceRef"), flow.get("targetRef")) for flow in flows.values()]
+    edges += [(n.attached_to, n.id) for n in nodes.values() if n.attached_to]
+    forward: dict[str, list[str]] = {}
+    backward: dict[str, list[str]] = {}
+    for source, target in edges:
+        forward.setdefault(source, []).append(target)
+        backward.setdefault(target, []).append(source)
+    starts = [node.id for node in nodes.values() if node.kind is NodeKind.START]
+    # What is not executed counts as passable, so that its neighbours are no faults as well.
+    strangers = [id_ for id_ in elements if id_ not in nodes]
+    adrift = [n.id for n in nodes.values() if n.kind in _BOUNDARIES and n.attached_to not in nodes]
+    reached = _spread(starts + strangers + adrift, forward) if starts else set(nodes)
+    ending = _spread([n.id for n in nodes.values() if n.kind in _ENDS] + strangers, backward)
+    has_ends = any(node.kind in _ENDS for node in nodes.values())
+    for node in nodes.values():
+        if node.id not in reached:
+            faults.add(
+                elements[node.id],
+                f"{node.id} cannot be reached from the start event.",
+                "Lead a sequence flow to it, or remove it.",
+            )
+        elif has_ends and node.id not in ending and node.outgoing:
+            faults.add(
+                elements[node.id],
+                f"No end event can be reached from {node.id}.",
+                "Lead a way out of the loop to an end.",
+            )
+
+
+def _spread(starts: list[str], edges: Mapping[str, list[str]]) -> set[str]:
+    seen = set(starts)
+    waiting = list(starts)
+    while waiting:
+        for target in edges.get(waiting.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return seen

@@ -1,0 +1,421 @@
+"""Reads one flow node: its kind, its event definition and Kaitong's attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kaitong.process.bpmn_faults import PICTURES, Faults, did_you_mean
+from kaitong.process.bpmn_xml import BPMN, KAITONG, Element
+from kaitong.process.feel import Expression, FeelError, compile
+from kaitong.process.feel.temporal import duration_of, moment_of
+from kaitong.process.model import Node, NodeKind, TimerSpec
+
+_KINDS = {
+    "userTask": NodeKind.USER,
+    "manualTask": NodeKind.MANUAL,
+    "serviceTask": NodeKind.SERVICE,
+    "receiveTask": NodeKind.RECEIVE,
+    "exclusiveGateway": NodeKind.EXCLUSIVE,
+    "parallelGateway": NodeKind.PARALLEL,
+    "startEvent": NodeKind.START,
+    "endEvent": NodeKind.END,
+}
+# Which event definitions an event may hold; "" is none.
+_EVENTS: dict[str, dict[str, NodeKind]] = {
+    "startEvent": {"": NodeKind.START},
+    "endEvent": {
+        "": NodeKind.END,
+        "terminateEventDefinition": NodeKind.TERMINATE_END,
+        "errorEventDefinition": NodeKind.ERROR_END,
+    },
+    "intermediateCatchEvent": {
+        "timerEventDefinition": NodeKind.TIMER_CATCH,
+        "messageEventDefinition": NodeKind.MESSAGE_CATCH,
+    },
+    "boundaryEvent": {
+        "timerEventDefinition": NodeKind.BOUNDARY_TIMER,
+        "errorEventDefinition": NodeKind.BOUNDARY_ERROR,
+        "messageEventDefinition": NodeKind.BOUNDARY_MESSAGE,
+    },
+}
+_WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
+_WORK |= {"point-of-no-return", "pick", "suspend-reasons", "in", "out"}
+_SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
+_SERVICE |= {"paper", "notice", "milestone", "point-of-no-return"}
+_WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
+_ATTRIBUTES: dict[NodeKind, set[str]] = {
+    NodeKind.USER: _WORK,
+    NodeKind.MANUAL: _WORK - {"form"},
+    NodeKind.SERVICE: _SERVICE,
+    NodeKind.RECEIVE: _WAIT,
+    NodeKind.MESSAGE_CATCH: _WAIT,
+    NodeKind.TIMER_CATCH: {"working", "notice", "milestone"},
+    NodeKind.BOUNDARY_TIMER: {"working", "notice"},
+    NodeKind.BOUNDARY_MESSAGE: {"key", "notice"},
+    NodeKind.BOUNDARY_ERROR: {"notice"},
+    NodeKind.START: {"notice", "milestone"},
+    NodeKind.END: {"notice", "milestone", "paper"},
+    NodeKind.TERMINATE_END: {"notice", "milestone", "paper"},
+    NodeKind.ERROR_END: {"notice", "milestone", "paper"},
+}
+_OWN_FIELDS = {"form", "action", "in", "out", "key", "working"}
+_ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
+
+_NAME = re.compile(r"[^\W\d]\w*")
+_CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f"
+_BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}])\s*\n\s*(?=[{_CJK}])")
+
+
+def tidy(name: str) -> str:
+    """A name on one line: a line break between Chinese characters vanishes, else it is a blank."""
+    return " ".join(_BETWEEN_CJK.sub("", name.replace("\r", "\n")).split())
+
+
+class NodeReader:
+    """Reads the nodes of one file, with its root's messages and errors at hand."""
+
+    def __init__(self, root: Element, faults: Faults, lane_of: Mapping[str, str]):
+        self.faults = faults
+        self.lane_of = lane_of
+        self.messages = {e.id: e for e in root.all("message")}
+        self.errors = {e.id: e for e in root.all("error")}
+        self.references: list[tuple[Element, str]] = []  # four-eyes-with, checked at the end
+
+    def node(self, element: Element) -> Node | None:
+        """The node without its flows; None if the element is not executed (a fault by then)."""
+        if element.tag not in _KINDS and element.tag not in _EVENTS:
+            return None
+        definition = self._definition(element)
+        kind = self._kind(element, definition)
+        if kind is None:
+            return None
+        self._strange_flags(element)
+        attributes = self._attributes(element, kind, definition)
+        values: dict[str, Any] = {}
+        if kind in (NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER) and definition is not None:
+            values["timer"] = self._timer(element, definition, attributes)
+        if kind in (NodeKind.RECEIVE, NodeKind.MESSAGE_CATCH, NodeKind.BOUNDARY_MESSAGE):
+            values["message"] = self._message(element, definition or element)
+            values["message_key"] = self._key(element, attributes)
+        if kind in (NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR) and definition is not None:
+            values["error_code"] = self._error_code(element, definition, kind)
+        if element.tag == "boundaryEvent":
+            values["attached_to"] = element.get("attachedToRef")
+            values["interrupting"] = element.get("cancelActivity", "true") != "false"
+        node = Node(
+            id=element.id,
+            kind=kind,
+            name=tidy(element.get("name")),
+            documentation="\n".join(
+                d.text.strip() for d in element.all("documentation") if d.text.strip()
+            ),
+            lane=self.lane_of.get(element.id, ""),
+            default=element.get("default") or None,
+            form=attributes.get("form", "").strip(),
+            action=attributes.get("action", "").strip(),
+            inputs=self._mapping(element, "in", attributes),
+            outputs=self._mapping(element, "out", attributes),
+            extension={k: v for k, v in attributes.items() if k not in _OWN_FIELDS},
+            **values,
+        )
+        self._demands(element, node)
+        return node
+
+    def check_references(self, known: set[str]) -> None:
+        for element, reference in self.references:
+            if reference not in known or reference == element.id:
+                self.faults.add(
+                    element,
+                    f"kaitong:four-eyes-with names {reference}, which is no other step.",
+                    "Name the id of the step somebody else must have done.",
+                )
+
+    # ---- kinds
+
+    def _definition(self, element: Element) -> Element | None:
+        found = []
+        for child in element.children:
+            if child.space != BPMN or child.tag in PICTURES:
+                self._assignments(child)
+                continue
+            if child.tag in ("incoming", "outgoing"):
+                continue
+            if child.tag.endswith("EventDefinition") and element.tag in _EVENTS:
+                found.append(child)
+            elif child.tag == "eventDefinitionRef":
+                self.faults.add(
+                    child, "The event refers to a shared event definition.", "Draw it in the event."
+                )
+            else:
+                self.faults.unsupported(child)
+        for extra in found[1:]:
+            self.faults.add(
+                extra, "The event has several event definitions.", "Draw an event for each."
+            )
+        return found[0] if found else None
+
+    def _assignments(self, child: Element) -> None:
+        """Data associations are pictures unless they compute something."""
+        for inner in child.walk():
+            if inner.space == BPMN and inner.tag in ("assignment", "transformation"):
+                self.faults.add(
+                    inner,
+                    f"Kaitong does not execute the {inner.tag} of a data association.",
+                    "Use kaitong:in and kaitong:out.",
+                )
+            if inner.space == KAITONG:
+                self.faults.add(
+                    inner,
+                    f"Kaitong's extension {inner.tag} is written as an element.",
+                    f"Write it as the attribute kaitong:{inner.tag}.",
+                )
+
+    def _kind(self, element: Element, definition: Element | None) -> NodeKind | None:
+        allowed = _EVENTS.get(element.tag)
+        if allowed is None:
+            return _KINDS[element.tag]
+        tag = definition.tag if definition is not None else ""
+        if tag in allowed:
+            return allowed[tag]
+        if element.tag == "startEvent":
+            self.faults.add(
+                definition or element,
+                f"The start event has a {tag}.",
+                "A process is started by an order: use a start event without a definition.",
+            )
+            return NodeKind.START
+        if not tag:
+            self.faults.add(
+                element,
+                f"The {element.tag} has no event definition.",
+                "Say what it waits for: a timer, a message"
+                + (" or an error." if element.tag == "boundaryEvent" else "."),
+            )
+        elif definition is not None:
+            self.faults.unsupported(definition)
+        return None
+
+    def _strange_flags(self, element: Element) -> None:
+        flags = (
+            ("isForCompensation", "true", "Undo the work in a step of its own."),
+            ("instantiate", "true", "A process is started by an order: remove instantiate."),
+            ("parallelMultiple", "true", "Draw an event for each definition."),
+            ("isInterrupting", "false", "Remove isInterrupting."),
+        )
+        for name, bad, remedy in flags:
+            if element.get(name) == bad:
+                self.faults.add(element, f'{name}="{bad}" is not executed.', remedy)
+        for name in ("startQuantity", "completionQuantity"):
+            if element.get(name, "1") != "1":
+                self.faults.add(element, f"{name} is not executed.", "Leave it at 1.")
+
+    # ---- Kaitong's attributes
+
+    def _attributes(
+        self, element: Element, kind: NodeKind, definition: Element | None
+    ) -> dict[str, str]:
+        known = _ATTRIBUTES.get(kind, set())
+        found: dict[str, str] = {}
+        holders = [element] if definition is None else [element, definition, *definition.children]
+        for holder in holders:
+            for (space, name), value in holder.attributes.items():
+                if space != KAITONG:
+                    continue
+                if name not in _ALL_ATTRIBUTES:
+                    self.faults.add(
+                        holder, f"kaitong:{name} is unknown.", did_you_mean(name, _ALL_ATTRIBUTES)
+                    )
+                elif name not in known:
+                    self.faults.add(
+                        holder, f"kaitong:{name} has no meaning on a {kind} node.", "Remove it."
+                    )
+                else:
+                    found[name] = value
+        self._choice(element, found, "working", ("true", "false"))
+        self._choice(element, found, "point-of-no-return", ("true", "false"))
+        retries = found.get("retries")
+        if retries is not None and not (
+            retries.isascii() and retries.isdigit() and int(retries) < 101
+        ):
+            self.faults.add(
+                element, f"kaitong:retries is {retries}.", "Write a whole number from 0 to 100."
+            )
+        for reference in re.split(r"[\s,]+", found.get("four-eyes-with", "").strip()):
+            if reference:
+                self.references.append((element, reference))
+        return found
+
+    def _choice(
+        self, element: Element, found: Mapping[str, str], name: str, choices: tuple[str, ...]
+    ) -> None:
+        if name in found and found[name] not in choices:
+            self.faults.add(
+                element, f"kaitong:{name} is {found[name]}.", f"Write {' or '.join(choices)}."
+            )
+
+    def _demands(self, element: Element, node: Node) -> None:
+        if node.kind is NodeKind.SERVICE and not node.action:
+            self.faults.add(element, "The service task names no action.", "Set kaitong:action.")
+        if node.kind is NodeKind.USER and not node.form:
+            self.faults.add(
+                element,
+                "The user task names no form.",
+                "Set kaitong:form, or make it a manual task if there is nothing to fill in.",
+            )
+        if node.kind in (NodeKind.USER, NodeKind.MANUAL) and not node.lane:
+            self.faults.add(
+                element,
+                f"The {element.tag} lies in no lane.",
+                "Draw it into the lane of the post that does it.",
+            )
+
+    def _mapping(
+        self, element: Element, name: str, attributes: Mapping[str, str]
+    ) -> dict[str, Expression]:
+        """`name=FEEL; name2=FEEL` as expressions by name."""
+        made: dict[str, Expression] = {}
+        for part in _split(attributes.get(name, "")):
+            variable, sign, text = part.partition("=")
+            variable = variable.strip()
+            if not sign or not _NAME.fullmatch(variable):
+                self.faults.add(
+                    element,
+                    f"kaitong:{name} holds `{part.strip()}`.",
+                    "Write name=FEEL; name2=FEEL.",
+                )
+                continue
+            if variable in made:
+                self.faults.add(element, f"kaitong:{name} sets {variable} twice.", "Set it once.")
+                continue
+            expression = self._feel(element, text.strip(), f"kaitong:{name} {variable}")
+            if expression is not None:
+                made[variable] = expression
+        return made
+
+    def _feel(self, element: Element, text: str, where: str) -> Expression | None:
+        try:
+            return compile(text, where=f"{element.id} {where}")
+        except FeelError as error:
+            self.faults.add(element, str(error), "Correct the expression.")
+            return None
+
+    # ---- event definitions
+
+    def _timer(
+        self, element: Element, definition: Element, attributes: Mapping[str, str]
+    ) -> TimerSpec:
+        working = attributes.get("working") == "true"
+        holders = [c for c in definition.children if c.space == BPMN and c.tag.startswith("time")]
+        for cycle in [c for c in holders if c.tag == "timeCycle"]:
+            self.faults.unsupported(cycle)
+        if len(holders) != 1:
+            self.faults.add(
+                definition,
+                "The timer says no time." if not holders else "The timer says several times.",
+                "Give it one timeDuration (PT48H) or one timeDate.",
+            )
+            return TimerSpec(working=working)
+        holder = holders[0]
+        if holder.tag == "timeDate":
+            if working:
+                self.faults.add(
+                    element, "kaitong:working stands beside a date.", "It counts durations only."
+                )
+            return TimerSpec(date=self._time(element, holder, r"\d{4}-", moment_of))
+        return TimerSpec(
+            duration=self._time(element, holder, r"-?P[\dT]", duration_of), working=working
+        )
+
+    def _time(
+        self, element: Element, holder: Element, iso: str, check: Callable[[object], object]
+    ) -> Expression | None:
+        """ISO 8601 as it stands, or FEEL; what is constant must make sense already."""
+        text = holder.text.strip()
+        line = holder.text_line or holder.line
+        remedy = "Write ISO 8601 (PT48H, P3D, 2026-01-31T08:30:00+08:00) or a FEEL expression."
+        if re.match(iso, text) and '"' not in text:
+            text = f'"{text}"'
+        try:
+            expression = compile(text, where=f"{element.id} {holder.tag}")
+            if not expression.names:
+                value = check(expression.evaluate({}))
+                if holder.tag == "timeDuration" and str(value).startswith("-"):
+                    raise ValueError("the duration is negative")
+        except FeelError as error:
+            self.faults.add_at(line + error.line - 1, element.label, str(error), remedy)
+            return None
+        except (ValueError, OverflowError) as error:
+            self.faults.add_at(line, element.label, f"{holder.tag}: {error}.", remedy)
+            return None
+        return expression
+
+    def _message(self, element: Element, holder: Element) -> str:
+        reference = holder.get("messageRef").rpartition(":")[2]
+        message = self.messages.get(reference)
+        name = tidy(message.get("name")) if message is not None else ""
+        if not reference:
+            self.faults.add(element, "The event names no message.", "Set its message.")
+        elif message is None:
+            self.faults.add(
+                element, f"The message {reference} does not exist.", "Define it, or name another."
+            )
+        elif not name:
+            self.faults.add(message, "The message has no name.", "Name it: senders use the name.")
+        return name
+
+    def _key(self, element: Element, attributes: Mapping[str, str]) -> Expression | None:
+        text = attributes.get("key", "").strip()
+        if text:
+            return self._feel(element, text, "kaitong:key")
+        self.faults.add(
+            element,
+            "The message event has no correlation key.",
+            "Set kaitong:key to the FEEL expression that tells whose message it is.",
+        )
+        return None
+
+    def _error_code(self, element: Element, definition: Element, kind: NodeKind) -> str | None:
+        reference = definition.get("errorRef").rpartition(":")[2]
+        if not reference:
+            if kind is NodeKind.ERROR_END:
+                self.faults.add(
+                    element, "The error end event names no error.", "Set its error with a code."
+                )
+            return None  # a boundary event without an error catches every one
+        error = self.errors.get(reference)
+        if error is None:
+            self.faults.add(
+                element, f"The error {reference} does not exist.", "Define it, or name another."
+            )
+            return None
+        if not error.get("errorCode"):
+            self.faults.add(
+                error, "The error has no code.", "Set errorCode: actions raise errors by it."
+            )
+        return error.get("errorCode") or None
+
+
+def _split(text: str) -> list[str]:
+    """The parts between semicolons that stand in no string and no bracket."""
+    parts, depth, quoted, start, at = [], 0, False, 0, 0
+    while at < len(text):
+        char = text[at]
+        if quoted:
+            if char == "\\":
+                at += 1
+            elif char == '"':
+                quoted = False
+        elif char == '"':
+            quoted = True
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+        elif char == ";" and depth <= 0:
+            parts.append(text[start:at])
+            start = at + 1
+        at += 1
+    parts.append(text[start:])
+    return [part for part in parts if part.strip()]
