@@ -1,0 +1,180 @@
+"""Reading customers: found by name, initials, phone or document; shown masked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Reverse
+from django.utils.translation import gettext as _
+
+from kaitong.core.crypto import blind_index
+from kaitong.core.masking import mask_name, mask_phone
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+from kaitong.party import kinds as tables
+from kaitong.party.choices import FaceResult
+from kaitong.party.errors import PartyNotFound
+from kaitong.party.models import DOCUMENT_PURPOSE, IdentityDocument, Party, PartyPhone
+from kaitong.party.names import clean_name, grams
+from kaitong.party.numbers import normalize
+
+SHORTEST_TAIL = 4
+SHORTEST_DOCUMENT = 8
+MOST_FOUND = 200  # of so many hits the first by name are shown; a clerk types on
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A customer as pages and papers show him: nothing in clear."""
+
+    id: UUID
+    number: str
+    kind: str
+    kind_title: str
+    name: str
+    name_sort: str
+    phone: str
+    grade: str
+    document_kind: str
+    document_title: str
+    document_number: str
+    document_valid_until: date | None
+    verified: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__slots__ if name != "name_sort"}
+
+
+def own_party(actor: Actor, party_id: UUID | None, *, lock: bool = False) -> Party:
+    """The customer if the actor may see him, else ``PartyNotFound``."""
+    queryset = visible_to(Party.objects.all(), actor)
+    if lock:
+        queryset = queryset.select_for_update(no_key=True)
+    party = queryset.filter(pk=party_id).first() if party_id else None
+    if party is None:
+        raise PartyNotFound(_("没有这位客户。"), _("请核对编号和所在分公司。"))
+    return party
+
+
+def party(actor: Actor, party_id: UUID) -> Party:
+    """The customer with phones, documents and contacts loaded."""
+    own = own_party(actor, party_id)
+    return Party.objects.prefetch_related("phones", "documents", "contacts").get(pk=own.pk)
+
+
+def find(actor: Actor, text: str, *, limit: int = 20) -> list[Summary]:
+    """Customers while a clerk types: part of a name, pinyin initials, head or tail of a phone, a
+    customer number, or a whole document number. Ordered as a Chinese reader expects."""
+    plain = clean_name(text)
+    if not plain:
+        return []
+    compact = normalize(plain)
+    own = visible_to(Party.objects.all(), actor)
+    searches = []
+    if plain.isascii():
+        searches.append(own.filter(number=compact).values_list("id"))
+        if plain.isalpha():
+            searches.append(own.filter(name_initials__startswith=plain.lower()).values_list("id"))
+    else:
+        searches.append(own.filter(name__startswith=plain).values_list("id"))
+    if len(plain) > 2 or not plain.isascii():
+        inside = own.filter(name_grams__contains=list(grams(plain)) or [plain])
+        searches.append(inside.values_list("id"))
+    if compact.lstrip("+").isdigit() and len(compact) >= SHORTEST_TAIL:
+        searches += _by_phone(actor, compact.removeprefix("+86"))
+    if len(compact) >= SHORTEST_DOCUMENT:
+        searches.append(_by_document(actor, compact))
+    found = searches[0].union(*searches[1:]) if len(searches) > 1 else searches[0]
+    ids = [row[0] for row in found[:MOST_FOUND]]
+    return _summaries(Party.objects.filter(pk__in=ids).order_by("name_sort", "id")[:limit])
+
+
+def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:
+    """Masked facts of the customers of orders already found visible, in three queries."""
+    wanted = {i for i in ids if i is not None}
+    if not wanted:
+        return {}
+    return {one.id: one for one in _summaries(Party.objects.filter(pk__in=wanted))}
+
+
+def summary(actor: Actor, party_id: UUID) -> Summary:
+    """Masked facts of one customer."""
+    own = own_party(actor, party_id)
+    return _summaries(Party.objects.filter(pk=own.pk))[0]
+
+
+def documents(actor: Actor, party_id: UUID) -> list[IdentityDocument]:
+    """A customer's documents, newest first; their numbers are masked unless revealed."""
+    return list(own_party(actor, party_id).documents.order_by("-created_at"))
+
+
+def document_kinds(
+    on: date, party_kind: str = "", kinds: tuple[tables.KindRule, ...] = tables.DEFAULT_KINDS
+) -> list[tuple[str, str]]:
+    """Kinds to pick from at the counter on a day, as (key, title)."""
+    return [(rule.kind, rule.title) for rule in tables.accepted_on(on, party_kind, kinds)]
+
+
+def verified_text(document: IdentityDocument) -> str:
+    """How the customer was verified, in one line for page and receipt (实名核验)."""
+    if document.verified_at is None and not document.reader_used and not document.evidence:
+        return _("未核验")
+    parts = [_("读卡核验一致") if document.reader_used else _("已留存证件影像")]
+    if document.face != FaceResult.NOT_DONE:
+        parts.append(str(FaceResult(document.face).label))
+    return "，".join(parts)
+
+
+# ------------------------------------------------------------------ inside
+
+
+def _by_phone(actor: Actor, digits: str) -> list[QuerySet[PartyPhone, Any]]:
+    """Head and tail apart, so that each uses its own index."""
+    phones = visible_to(PartyPhone.objects.all(), actor, "party__branch_id")
+    tails = phones.annotate(tail=Reverse("digits")).filter(tail__startswith=digits[::-1])
+    return [
+        phones.filter(digits__startswith=digits).values_list("party_id"),
+        tails.values_list("party_id"),
+    ]
+
+
+def _by_document(actor: Actor, number: str) -> QuerySet[IdentityDocument, Any]:
+    families = sorted({rule.family for rule in tables.DEFAULT_KINDS})
+    indexes = [blind_index(DOCUMENT_PURPOSE, f"{family}:{number}") for family in families]
+    found = visible_to(IdentityDocument.objects.filter(number_index__in=indexes), actor)
+    return found.values_list("party_id")
+
+
+def _summaries(parties: QuerySet[Party]) -> list[Summary]:
+    rows = list(parties)
+    ids = [row.pk for row in rows]
+    phones: dict[UUID, str] = {}
+    for phone in PartyPhone.objects.filter(party__in=ids).order_by("primary", F("id").desc()):
+        phones[phone.party_id] = phone.digits
+    newest: dict[UUID, IdentityDocument] = {}
+    for document in (
+        IdentityDocument.objects.filter(party__in=ids).defer("number").order_by("created_at", "id")
+    ):
+        newest[document.party_id] = document
+    return [_summary(row, phones.get(row.pk, ""), newest.get(row.pk)) for row in rows]
+
+
+def _summary(row: Party, phone: str, document: IdentityDocument | None) -> Summary:
+    return Summary(
+        id=row.pk,
+        number=row.number,
+        kind=row.kind,
+        kind_title=str(row.get_kind_display()),
+        name=mask_name(row.name),
+        name_sort=row.name_sort,
+        phone=mask_phone(phone),
+        grade=str(row.get_grade_display()),
+        document_kind=document.kind if document else "",
+        document_title=document.title if document else "",
+        document_number=document.number_masked if document else "",
+        document_valid_until=document.valid_until if document else None,
+        verified=verified_text(document) if document else _("未核验"),
+    )
