@@ -1,0 +1,1 @@
+"""Activation (激活): network elements, adapters, stored exchanges, proofs."""

@@ -1,0 +1,289 @@
+"""Activation as external actions of a process.
+
+Each is told a `service_id`, reads the service from the inventory, speaks to the network, and tells
+the inventory what it found. They may run again with the same key: the network then stands already,
+and a proof is asked anew.
+
+A server that is down is `Transient` (tried again, then an incident of cause `network`); a record
+that must be corrected is bad input (an incident of cause `data`, at once); a network that says no
+is a `BusinessError` the process may catch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from kaitong.activation import plan, queries, services
+from kaitong.activation.adapters.base import (
+    AccountChange,
+    AccountState,
+    Proof,
+    ProofResult,
+    Subject,
+)
+from kaitong.activation.choices import ElementKind
+from kaitong.activation.errors import ActivationError, Unreachable
+from kaitong.activation.models import NetworkElement
+from kaitong.activation.nasport import Line
+from kaitong.activation.records import For
+from kaitong.catalog import queries as catalog
+from kaitong.core.errors import BadInput, InputFault
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.results import ServiceView
+from kaitong.org.actor import Actor
+from kaitong.process import feel
+from kaitong.process.actions import ActionContext, BusinessError, Outcome, Transient, Wait
+
+ACCOUNT_NOT_PROVEN = "account-not-proven"
+LINE_NOT_PROVEN = "line-not-proven"
+_ASK_AGAIN = 1.0  # seconds between two looks at the sessions, growing to the longest
+_ASK_AGAIN_LONGEST = 10.0
+# names in `activates: map:` that are not for the AAA server's plan
+_OWN_NAMES = frozenset({"account", "password"})
+_NOT_BUILT = frozenset(
+    {ServiceState.FEASIBILITY_CHECKED, ServiceState.DESIGNED, ServiceState.RESERVED}
+)
+
+
+def apply_service(ctx: ActionContext) -> Outcome:
+    """Write the service's account and plan into the AAA server (网络激活)."""
+    service = _service(ctx)
+    with _spoken(service):
+        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        change = desired_account(service, element, _password(service, "网络激活"))
+        services.apply_account(element, change, _for(ctx, service))
+    if service.state in _NOT_BUILT:
+        # the data stand in the network; whether it works is not yet proven
+        inventory_verbs.set_service_state(
+            actor=Actor.system(),
+            service_id=service.id,
+            state=ServiceState.INACTIVE,
+            reason="已激活，等待开通验证。",
+        )
+    return None
+
+
+def remove_service(ctx: ActionContext) -> Outcome:
+    """Take the service's account out of the AAA server (撤销网络数据)."""
+    service = _service(ctx)
+    if not service.account:
+        return None
+    with _spoken(service):
+        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        change = AccountChange(account=service.account, state=AccountState.ABSENT)
+        services.apply_account(element, change, _for(ctx, service))
+    return None
+
+
+def prove_account(ctx: ActionContext) -> Outcome:
+    """Account proven (账号已验证): a login is accepted, one with a wrong password refused."""
+    service = _service(ctx)
+    with _spoken(service):
+        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        subject = Subject(account=service.account, password=_password(service, "账号验证"))
+        proof = services.prove_account(element, subject, _for(ctx, service))
+    sentence = account_sentence(proof)
+    _record(service, proof, sentence)
+    if not proof.ok:
+        _tell(service, sentence)
+        raise BusinessError(ACCOUNT_NOT_PROVEN, sentence, {"proof_result": proof.result.value})
+    return {"account_proven": True}
+
+
+def prove_line(ctx: ActionContext) -> Outcome:
+    """Line proven (开通验证): the customer's session is seen on the assigned PON port.
+
+    While nothing is seen it waits, up to `patience` seconds from the first look; then, and at once
+    for a session on another line, it ends in `line-not-proven` with what was seen and expected.
+    """
+    service = _service(ctx)
+    memory = dict(ctx.memory)
+    with _spoken(service):
+        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        proof = services.prove_line(
+            element, service.account, _line(service), _for(ctx, service), asked_again=bool(memory)
+        )
+    sentence = line_sentence(proof)
+    if proof.result is ProofResult.NOT_SEEN:
+        since = _moment(memory.get("since")) or ctx.now
+        looks = int(memory.get("looks") or 0) + 1
+        pause = min(_ASK_AGAIN * 1.5 ** (looks - 1), _ASK_AGAIN_LONGEST)
+        left = (since + timedelta(seconds=_patience(ctx)) - ctx.now).total_seconds()
+        if left > 0:
+            if looks == 1:
+                _tell(service, sentence)
+            return Wait(
+                min(pause, max(left, 0.1)),
+                sentence,
+                {"since": since.isoformat(), "looks": looks},
+            )
+    _record(service, proof, sentence)
+    if not proof.ok:
+        _tell(service, sentence)
+        raise BusinessError(LINE_NOT_PROVEN, sentence, _short(proof))
+    _tell(service, "")
+    return {"line_proven": True}
+
+
+def desired_account(service: ServiceView, element: NetworkElement, password: str) -> AccountChange:
+    """What the AAA server shall hold: the playbook's map over the service's characteristics."""
+    wanted = _mapped(service, ElementKind.AAA)
+    return AccountChange(
+        account=service.account,
+        password=password,
+        plan=plan.plan_group(wanted, service.playbook),
+        plan_attributes=plan.plan_attributes(wanted, element.connection.get("plan_attributes")),
+        attributes=plan.own_attributes(wanted),
+    )
+
+
+# ---- sentences for people ------------------------------------------------------------------------
+
+
+def account_sentence(proof: Proof) -> str:
+    facts = proof.facts
+    match proof.result:
+        case ProofResult.PROVEN:
+            return f"账号 {facts['account']} 认证通过，错误密码被拒绝。"
+        case ProofResult.OPEN_DOOR:
+            return f"账号 {facts['account']} 用错误密码也未被拒绝，认证系统配置有误。"
+        case _:
+            said = f"（{facts['message']}）" if facts.get("message") else ""
+            return f"账号 {facts['account']} 用正确密码认证未被接受：{facts['answer']}{said}。"
+
+
+def line_sentence(proof: Proof) -> str:
+    """What was seen and what is registered, in one sentence an engineer can act on."""
+    expected, seen = proof.facts["expected"], proof.facts.get("seen", {})
+    wanted = f"{expected['access_node']} {expected['pon_port']}"
+    if proof.result is ProofResult.NOT_SEEN:
+        return f"未见客户会话，登记是 {wanted}。"
+    if proof.ok:
+        return f"会话从 {wanted} 上线，逻辑标识相符。"
+    if "pon_port" not in seen:
+        return f"会话的 NAS-Port-Id 无法识别（{seen['nas_port_id']}），登记是 {wanted}。"
+    if proof.facts["differences"] == ["logical_id"]:
+        return (
+            f"会话从 {wanted} 上线，逻辑标识是 {seen['logical_id']}，"
+            f"登记是 {expected['logical_id']}。"
+        )
+    where = f"会话从 {seen['access_node']} {seen['pon_port']} 上线，登记是 {wanted}"
+    if "logical_id" in proof.facts["differences"]:
+        where += f"；逻辑标识是 {seen['logical_id']}，登记是 {expected['logical_id']}"
+    return where + "。"
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _spoken(service: ServiceView) -> Iterator[None]:
+    """Errors of the network in the words of the process runtime; the service says why it waits."""
+    try:
+        yield
+    except Unreachable as error:
+        _tell(service, error.what)
+        raise Transient("network", error.what) from None
+    except ActivationError as error:
+        _tell(service, error.what)
+        raise BadInput([InputFault(error.field or "network", error.what, error.remedy)]) from None
+
+
+def _service(ctx: ActionContext) -> ServiceView:
+    try:
+        service_id = UUID(str(ctx.inputs.get("service_id")))
+    except ValueError:
+        raise BadInput([InputFault("service_id", "动作没有得到服务编号。")]) from None
+    return inventory.service(Actor.system(), service_id)
+
+
+def _password(service: ServiceView, reason: str) -> str:
+    return inventory_verbs.reveal_password(
+        actor=Actor.system(), service_id=service.id, reason=reason
+    )
+
+
+def _line(service: ServiceView) -> Line:
+    expected = inventory.expected_line(service.id)
+    return Line(expected.access_node, expected.pon_port, expected.logical_id)
+
+
+def _for(ctx: ActionContext, service: ServiceView) -> For:
+    return For(service.branch_id, service.id, ctx.business_id or service.order_id, ctx.key)
+
+
+def _mapped(service: ServiceView, on: str) -> dict[str, Any]:
+    """The values of `activates: [{on, map}]` for an element's kind."""
+    specification = catalog.service_specification(
+        service.specification, playbook=service.playbook, version=service.version
+    )
+    known = {
+        **service.characteristics,
+        "account": service.account,
+        "logical_id": service.logical_id,
+        "specification": service.specification,
+        "characteristics": service.characteristics,
+    }
+    found: dict[str, Any] = {}
+    for entry in specification.activates:
+        if entry.get("on") != on:
+            continue
+        mapping: Mapping[str, Any] = entry.get("map") or {}
+        for name, text in mapping.items():
+            if name in _OWN_NAMES:
+                continue
+            where = f"{service.playbook}: activates {on}.{name}"
+            found[name] = (
+                feel.compile(text, where=where).evaluate(known) if isinstance(text, str) else text
+            )
+    return found
+
+
+def _record(service: ServiceView, proof: Proof, sentence: str) -> None:
+    inventory_verbs.record_proof(
+        actor=Actor.system(),
+        service_id=service.id,
+        kind=proof.kind.value,
+        ok=proof.ok,
+        data={"result": proof.result.value, **proof.facts},
+        summary=sentence,
+    )
+
+
+def _tell(service: ServiceView, reason: str) -> None:
+    """The service's visible reason."""
+    if service.reason != reason:
+        inventory_verbs.set_reason(actor=Actor.system(), service_id=service.id, reason=reason)
+
+
+def _short(proof: Proof) -> dict[str, Any]:
+    """What may go into a process's variables: places, no addresses or identifiers of the person."""
+    seen = proof.facts.get("seen", {})
+    expected = proof.facts["expected"]
+    return {
+        "proof_result": proof.result.value,
+        "seen_port": f"{seen.get('access_node', '')} {seen.get('pon_port', '')}".strip(),
+        "expected_port": f"{expected['access_node']} {expected['pon_port']}",
+        "differences": list(proof.facts.get("differences", ())),
+    }
+
+
+def _patience(ctx: ActionContext) -> float:
+    try:
+        seconds = float(ctx.inputs.get("patience") or 0)
+    except (TypeError, ValueError):
+        raise BadInput([InputFault("patience", "等待时间应是秒数。")]) from None
+    return min(max(seconds, 0.0), 24 * 3600.0)
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

@@ -1,0 +1,166 @@
+"""What every adapter to a network element can do, and what it answers.
+
+Four verbs: `apply` brings the element to a desired state, `read` says what it holds, `prove` asks
+the network itself, `undo` takes a change back. Each may be called again with the same arguments and
+then changes nothing. `apply` and `undo` have a dry run that tells what would be sent.
+
+An adapter never touches Kaitong's database. It tells the `Conversation` what it sent and got, with
+secrets masked, so that even a call that dies half-way leaves its record.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from kaitong.activation.nasport import Line
+from kaitong.core.masking import mask_secret
+
+_LONGEST_TEXT = 20_000
+
+
+class AccountState(StrEnum):
+    """What an account shall be at the AAA server."""
+
+    OPEN = "open"  # may log in
+    BARRED = "barred"  # exists and is refused (停机)
+    ABSENT = "absent"  # does not exist (销户)
+
+
+class ProofKind(StrEnum):
+    ACCOUNT = "account"  # 账号已验证
+    LINE = "line"  # 开通验证
+
+
+class ProofResult(StrEnum):
+    """What the network said."""
+
+    PROVEN = "proven"
+    REFUSED = "refused"  # the account with its own password was not accepted
+    OPEN_DOOR = "open-door"  # a wrong password was accepted too: nothing is proven
+    NOT_SEEN = "not-seen"  # no open session of the account
+    WRONG_PORT = "wrong-port"  # a session, but not on the line that was assigned
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A RADIUS attribute as FreeRADIUS's tables hold it."""
+
+    name: str
+    value: str
+    op: str = ":="
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """The desired state of one account. `previous` is what undo restores; None means it was new."""
+
+    account: str
+    state: AccountState = AccountState.OPEN
+    password: str = field(default="", repr=False)
+    plan: str = ""  # the group that carries the plan's attributes
+    plan_attributes: tuple[Attribute, ...] = ()
+    attributes: tuple[Attribute, ...] = ()  # of this account alone, such as a fixed address
+    previous: AccountChange | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """The service a proof is about."""
+
+    account: str
+    password: str = field(default="", repr=False)
+    line: Line | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `apply` or `undo` did. `statements` counts rows' changes; 0 means it stood already."""
+
+    statements: int
+    dry_run: bool = False
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the element holds of an account. Passwords are only known to be there or not."""
+
+    state: AccountState
+    has_password: bool = False
+    plan: str = ""
+    attributes: tuple[Attribute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The network's answer. `facts` is fit for storing and showing: no secret, no personal data."""
+
+    kind: ProofKind
+    result: ProofResult
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return self.result is ProofResult.PROVEN
+
+
+class Conversation:
+    """What was said between Kaitong and an element, as a network engineer wants to read it."""
+
+    def __init__(self, hide: Iterable[str] = ()) -> None:
+        self._sent: list[str] = []
+        self._got: list[str] = []
+        self._start = time.perf_counter()
+        self.ok = False
+        self.cause = ""
+        # a second net below the adapters' masking; very short ones would blot out ordinary text
+        self._hidden = sorted((s for s in hide if len(s) >= 5), key=len, reverse=True)
+
+    def sent(self, text: str) -> None:
+        self._sent.append(text)
+
+    def got(self, text: str) -> None:
+        self._got.append(text)
+
+    @property
+    def request(self) -> str:
+        return self._text(self._sent)
+
+    @property
+    def response(self) -> str:
+        return self._text(self._got)
+
+    def _text(self, parts: list[str]) -> str:
+        text = "\n".join(parts)
+        for secret in self._hidden:
+            text = text.replace(secret, mask_secret(secret))
+        return text[:_LONGEST_TEXT]
+
+    @property
+    def took_ms(self) -> int:
+        return round((time.perf_counter() - self._start) * 1000)
+
+
+class Adapter(ABC):
+    """One kind of network element."""
+
+    @abstractmethod
+    def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        """Bring the element to the desired state, in one transaction of its own."""
+
+    @abstractmethod
+    def read(self, account: str, talk: Conversation) -> Reading:
+        """What the element holds."""
+
+    @abstractmethod
+    def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
+        """Ask the network itself whether the service works."""
+
+    @abstractmethod
+    def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        """Restore what was before the change."""

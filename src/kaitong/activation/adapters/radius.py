@@ -1,0 +1,218 @@
+"""FreeRADIUS over its SQL tables: accounts are written there, and proven by logging in.
+
+`connection` of the network element:
+
+    host, auth_port                     where Access-Requests go
+    database: {host, port, name, user}  the AAA database
+    nas_port_pattern                    how the access servers spell NAS-Port-Id
+    barred_group                        the reject group of suspended accounts
+    stale_after                         seconds after which a silent session counts as dead
+
+Secrets: `radius` (shared secret), `database` (password of the role).
+"""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+
+from kaitong.activation import nasport
+from kaitong.activation.adapters import accounts
+from kaitong.activation.adapters.aaadb import aaa_database
+from kaitong.activation.adapters.base import (
+    AccountChange,
+    AccountState,
+    Adapter,
+    Conversation,
+    Outcome,
+    Proof,
+    ProofKind,
+    ProofResult,
+    Reading,
+    Subject,
+)
+from kaitong.activation.adapters.sessions import (
+    OPEN_SESSIONS,
+    SESSIONS_SINCE,
+    Session,
+    judge,
+    session_of,
+    sessions_text,
+)
+from kaitong.activation.adapters.sqltext import Statement, transaction_text
+from kaitong.activation.adapters.wire import RadiusClient
+from kaitong.activation.errors import ElementProblem
+
+_STALE_AFTER = 24 * 3600
+_LOOK_BACK = 256
+
+
+class RadiusAdapter(Adapter):
+    """The AAA server of home broadband."""
+
+    def __init__(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.connection = connection
+        self._secrets = secrets
+        self.barred_group = str(connection.get("barred_group") or "suspended")
+        self.pattern = nasport.pattern(
+            str(connection.get("nas_port_pattern") or nasport.DEFAULT_PATTERN)
+        )
+
+    # ---- apply, read, undo -----------------------------------------------------------------------
+
+    def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        accounts.check(change)
+        with self._database() as database:
+            with database.transaction():
+                # two who provision one account at once take turns
+                self._lock(database, f"account {change.account}")
+                held = self._held(database, change.account, change.plan)
+                todo = accounts.statements(change, held, self.barred_group)
+                if any("radgroupreply" in statement.sql for statement in todo):
+                    # the plan's rows are everybody's: lock them only when they must change
+                    self._lock(database, f"plan {change.plan}")
+                    held = self._held(database, change.account, change.plan)
+                    todo = accounts.statements(change, held, self.barred_group)
+                text = transaction_text(todo) if todo else "-- nothing to change"
+                talk.sent(f"-- {self._where()}\n{text}")
+                if dry_run:
+                    return Outcome(len(todo), dry_run=True, request=text)
+                for statement in todo:
+                    database.execute(statement.sql, statement.values())
+            talk.got(f"{len(todo)} statements, committed" if todo else "stands already")
+        return Outcome(len(todo), request=text)
+
+    def read(self, account: str, talk: Conversation) -> Reading:
+        talk.sent(f"-- {self._where()}\n-- rows of account {account}")
+        with self._database() as database:
+            held = self._held(database, account, "")
+        found = accounts.reading(held, self.barred_group)
+        talk.got(f"state {found.state}, plan {found.plan or '-'}")
+        return found
+
+    def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        before = change.previous or AccountChange(account=change.account, state=AccountState.ABSENT)
+        return self.apply(before, talk, dry_run=dry_run)
+
+    # ---- prove -----------------------------------------------------------------------------------
+
+    def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
+        if kind is ProofKind.ACCOUNT:
+            return self._prove_account(subject, talk)
+        return self._prove_line(subject, talk)
+
+    def _prove_account(self, subject: Subject, talk: Conversation) -> Proof:
+        """Access-Accept for the account's password, and Access-Reject for a wrong one.
+
+        The second guards against a server that lets anybody in.
+        """
+        client = self._radius()
+        talk.sent(client.describe(subject.account))
+        right = client.login(subject.account, subject.password)
+        talk.got(str(right))
+        facts: dict[str, Any] = {
+            "account": subject.account,
+            "answer": right.code,
+            "took_ms": round(right.took_ms, 1),
+        }
+        if not right.accepted:
+            message = dict(right.attributes).get("Reply-Message", "")
+            return Proof(ProofKind.ACCOUNT, ProofResult.REFUSED, facts | {"message": message})
+        talk.sent(client.describe(subject.account) + "\n  # a wrong password on purpose")
+        wrong = client.login(subject.account, f"wrong-{random.token_urlsafe(9)}")
+        talk.got(str(wrong))
+        facts |= {"wrong_password_answer": wrong.code, "wrong_took_ms": round(wrong.took_ms, 1)}
+        if wrong.leaked:
+            facts["leaked_in_reject"] = wrong.leaked
+        result = ProofResult.PROVEN if wrong.rejected else ProofResult.OPEN_DOOR
+        return Proof(ProofKind.ACCOUNT, result, facts)
+
+    def _prove_line(self, subject: Subject, talk: Conversation) -> Proof:
+        """The account's newest open session, compared with the line that was assigned."""
+        if subject.line is None:
+            raise ElementProblem("服务还没有线路可验证。", "先配线。")
+        found = self.sessions(subject.account, talk)
+        return judge(subject.account, subject.line, found)
+
+    def sessions(self, account: str, talk: Conversation) -> list[Session]:
+        """The account's open sessions, newest first."""
+        statement = Statement(OPEN_SESSIONS, (account, self.stale_after))
+        talk.sent(f"-- {self._where()}\n{statement}")
+        with self._database() as database:
+            rows = database.execute(statement.sql, statement.values()).fetchall()
+        found = [session_of(row, self.pattern) for row in rows]
+        talk.got(sessions_text(found))
+        return found
+
+    def sessions_since(self, after: int | None, limit: int) -> tuple[list[Session], int]:
+        """Accounting records with a number above `after`, oldest first, and the highest number.
+
+        None starts a little before the end: what happened long ago is nobody's news.
+        """
+        with self._database() as database:
+            top = database.execute("SELECT coalesce(max(radacctid), 0) FROM radacct").fetchone()
+            highest = int(top[0]) if top else 0
+            start = max(highest - _LOOK_BACK, 0) if after is None else after
+            rows = database.execute(SESSIONS_SINCE, [start, limit]).fetchall()
+        return [session_of(row, self.pattern) for row in rows], highest
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    @property
+    def stale_after(self) -> int:
+        return int(self.connection.get("stale_after") or _STALE_AFTER)
+
+    def _database(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        return aaa_database(
+            self.connection.get("database") or {}, self._secrets.get("database", "")
+        )
+
+    def _radius(self) -> RadiusClient:
+        try:
+            host, port = str(self.connection["host"]), int(self.connection["auth_port"])
+            secret = self._secrets["radius"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise ElementProblem(
+                f"网元的 RADIUS 连接不完整（{error}）。",
+                "需要 host、auth_port 和共享密钥。",
+            ) from None
+        return RadiusClient(host, port, secret)
+
+    def _where(self) -> str:
+        place = self.connection.get("database") or {}
+        return f"{place.get('name')} at {place.get('host')}:{place.get('port')}"
+
+    @staticmethod
+    def _lock(database: psycopg.Connection[Any], what: str) -> None:
+        database.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
+
+    @staticmethod
+    def _held(database: psycopg.Connection[Any], account: str, plan: str) -> accounts.Held:
+        def rows(query: str, key: str) -> list[tuple[Any, ...]]:
+            return database.execute(query, [key]).fetchall()
+
+        return accounts.Held(
+            check=rows(
+                "SELECT id, attribute, op, value FROM radcheck WHERE username = %s ORDER BY id",
+                account,
+            ),
+            reply=rows(
+                "SELECT id, attribute, op, value FROM radreply WHERE username = %s ORDER BY id",
+                account,
+            ),
+            groups=rows(
+                "SELECT id, groupname, priority FROM radusergroup WHERE username = %s ORDER BY id",
+                account,
+            ),
+            plan=rows(
+                "SELECT id, attribute, op, value FROM radgroupreply"
+                " WHERE groupname = %s ORDER BY id",
+                plan,
+            )
+            if plan
+            else [],
+        )

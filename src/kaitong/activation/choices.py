@@ -1,0 +1,28 @@
+"""Words of activation; each says what it means."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class ElementKind(TextChoices):
+    # the server that decides who may log in and keeps the accounting of sessions
+    AAA = "aaa", _("认证系统")
+    # optical line terminal
+    OLT = "olt", _("OLT")
+
+
+class ElementState(TextChoices):
+    # changes are sent and proofs are asked
+    IN_SERVICE = "in-service", _("在用")
+    # nothing is sent: work for it waits
+    OUT_OF_SERVICE = "out-of-service", _("停用")
+
+
+class Verb(TextChoices):
+    """What an exchange with an element was for."""
+
+    APPLY = "apply", _("下发")
+    READ = "read", _("读取")
+    PROVE_ACCOUNT = "prove-account", _("账号验证")
+    PROVE_LINE = "prove-line", _("开通验证")
+    UNDO = "undo", _("撤销")

@@ -1,0 +1,145 @@
+"""Reading network elements and exchanges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import OuterRef, Subquery
+
+from kaitong.activation.choices import ElementState, Verb
+from kaitong.activation.errors import ElementProblem
+from kaitong.activation.models import Exchange, NetworkElement
+from kaitong.activation.nasport import Line
+from kaitong.inventory import queries as inventory
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeView:
+    """One exchange with a network element, fit for a timeline and its detail."""
+
+    id: UUID
+    at: datetime
+    verb: str
+    verb_title: str
+    element: str
+    ok: bool
+    cause: str
+    request: str
+    response: str
+    took_ms: int
+    order_id: UUID | None
+    service_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class ElementView:
+    """A network element for lists. Secrets are never in it."""
+
+    id: UUID
+    key: str
+    kind: str
+    kind_title: str
+    title: str
+    state: str
+    state_title: str
+    place: str
+    last_ok_at: datetime | None
+    last_failed_at: datetime | None
+
+
+def element_for(kind: str, branch_id: UUID) -> NetworkElement:
+    """The element that serves a branch: its own, else the nearest above it.
+
+    Raises ElementProblem when there is none in service: people must register one.
+    """
+    path = org.branch(branch_id).path
+    parts = path.split(".")
+    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+    found = sorted(
+        NetworkElement.objects.filter(
+            kind=kind, state=ElementState.IN_SERVICE, branch__path__in=above
+        ).select_related("branch"),
+        key=lambda element: (-len(element.branch.path), element.key),
+    )
+    if not found:
+        raise ElementProblem(
+            f"本分公司没有在用的网元（{kind}）。", "登记网元，或把停用的网元恢复在用。"
+        )
+    return found[0]
+
+
+def elements_in_service(kind: str) -> list[NetworkElement]:
+    """All elements of a kind to which something may be sent."""
+    return list(NetworkElement.objects.filter(kind=kind, state=ElementState.IN_SERVICE))
+
+
+def exchanges(
+    actor: Actor,
+    *,
+    order_id: UUID | None = None,
+    service_id: UUID | None = None,
+    limit: int = 200,
+) -> list[ExchangeView]:
+    """What was said to the network for an order or a service, oldest first."""
+    rows = org.visible_to(Exchange.objects.select_related("element"), actor)
+    if order_id is not None:
+        rows = rows.filter(order_id=order_id)
+    if service_id is not None:
+        rows = rows.filter(service_id=service_id)
+    newest = list(rows.order_by("-id")[:limit])
+    return [
+        ExchangeView(
+            id=row.pk,
+            at=row.started_at,
+            verb=row.verb,
+            verb_title=str(Verb(row.verb).label),
+            element=row.element.title,
+            ok=row.ok,
+            cause=row.cause,
+            request=row.request,
+            response=row.response,
+            took_ms=row.took_ms,
+            order_id=row.order_id,
+            service_id=row.service_id,
+        )
+        for row in reversed(newest)
+    ]
+
+
+def elements(actor: Actor) -> list[ElementView]:
+    """Network elements of the actor's branches and when each last answered, in one query."""
+
+    def last(ok: bool) -> Subquery:
+        exchanged = Exchange.objects.filter(element=OuterRef("pk"), ok=ok).order_by("-id")
+        return Subquery(exchanged.values("started_at")[:1])
+
+    rows = org.visible_to(NetworkElement.objects.all(), actor).annotate(
+        last_ok_at=last(True), last_failed_at=last(False)
+    )
+    return [
+        ElementView(
+            id=row.pk,
+            key=row.key,
+            kind=row.kind,
+            kind_title=str(row.get_kind_display()),
+            title=row.title,
+            state=row.state,
+            state_title=str(row.get_state_display()),
+            place=f"{row.connection.get('host', '')}:{row.connection.get('auth_port', '')}",
+            last_ok_at=row.last_ok_at,
+            last_failed_at=row.last_failed_at,
+        )
+        for row in rows
+    ]
+
+
+def line_of_account(account: str) -> Line | None:
+    """The line on which the network must see an account, by the inventory; None when unknown."""
+    expected = inventory.expected_lines([account]).get(account)
+    if expected is None:
+        return None
+    return Line(expected.access_node, expected.pon_port, expected.logical_id)

@@ -1,0 +1,237 @@
+"""`./run lab up|down|status|session`: the lab's command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kaitong.activation import nasport
+from kaitong.activation.nasport import Line
+from kaitong.core.errors import KaitongError
+from kaitong.lab.errors import LabError
+from kaitong.lab.radius import RadiusLab, Status
+from kaitong.lab.session import AccessServer, SessionResult, other_port
+
+ELEMENTS = ("radius",)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; 0 done, 1 failed, 2 wrong arguments, 3 programs are missing."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return error.exit_code
+    except KaitongError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./run lab", description="Real network elements on this machine."
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+
+    up = verbs.add_parser("up", help="start elements and wait until they answer")
+    up.add_argument("element", nargs="*", default=list(ELEMENTS), metavar="ELEMENT")
+    up.set_defaults(run=_up)
+
+    down = verbs.add_parser("down", help="end what `up` started")
+    down.add_argument("element", nargs="*", default=list(ELEMENTS), metavar="ELEMENT")
+    down.set_defaults(run=_down)
+
+    status = verbs.add_parser("status", help="host, port and shared secret of each element")
+    status.set_defaults(run=_status)
+
+    session = verbs.add_parser("session", help="log in as the customer's modem, on a named port")
+    session.add_argument("account")
+    session.add_argument("--port", metavar="NAS-PORT-ID", help="default: the registered line")
+    session.add_argument("--wrong-port", action="store_true", help="another PON port than it")
+    session.add_argument("--logical-id", metavar="TEXT", help="another logical identifier")
+    session.add_argument("--password", help="default: the one the AAA server holds")
+    session.add_argument("--chap", action="store_true", help="CHAP instead of PAP")
+    session.add_argument("--stop", action="store_true", help="end the account's open sessions")
+    session.set_defaults(run=_session)
+
+    for verb in (up, down, status, session):
+        verb.add_argument("--json", action="store_true", help="one JSON object")
+    return parser
+
+
+def _known(elements: Sequence[str]) -> None:
+    for name in elements:
+        if name not in ELEMENTS:
+            raise LabError(f"The lab has no element {name!r}.", f"It has: {', '.join(ELEMENTS)}.")
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    _known(arguments.element)
+    status = RadiusLab().up()
+    told = _tell_kaitong(status)
+    if arguments.json:
+        print(json.dumps(_facts(status)))
+    else:
+        print(f"radius: up, {_place(status)}{', Kaitong follows its new place' if told else ''}")
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    _known(arguments.element)
+    ended = RadiusLab().down()
+    if arguments.json:
+        print(json.dumps({"element": "radius", "running": False, "ended": ended}))
+    else:
+        print("radius: down" if ended else "radius: was not running")
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    status = RadiusLab().status()
+    if arguments.json:
+        print(json.dumps({"elements": [_facts(status)] if status else []}))
+    elif status is None:
+        print("radius: never started here. Start it: ./run lab up radius")
+    else:
+        print(
+            f"radius: {'up' if status.running else 'down'}, {_place(status)},"
+            f" shared secret {status.settings.secret}"
+        )
+    return 0
+
+
+def _session(arguments: argparse.Namespace) -> int:
+    server = AccessServer()
+    if arguments.stop:
+        result = server.stop(arguments.account)
+    else:
+        result = server.start(
+            arguments.account,
+            _nas_port_id(server, arguments),
+            password=arguments.password,
+            chap=arguments.chap,
+        )
+    print(json.dumps(result.as_dict(), ensure_ascii=False) if arguments.json else _told(result))
+    return 0 if result.ok else 1
+
+
+def _nas_port_id(server: AccessServer, arguments: argparse.Namespace) -> str:
+    """Where the session comes up: as asked, else the line Kaitong registered for the account."""
+    pattern = nasport.pattern(server.settings.nas_port_pattern)
+    given: str | None = arguments.port
+    if given is not None and not (arguments.wrong_port or arguments.logical_id):
+        return given
+    line = pattern.parse(given) if given is not None else _registered(arguments.account)
+    if line is None:
+        raise LabError(
+            f"{given!r} is not spelled as {pattern.text}."
+            if given
+            else f"Kaitong has no line for the account {arguments.account}.",
+            "Give the whole NAS-Port-Id by --port.",
+        )
+    if arguments.wrong_port:
+        line = other_port(line)
+    if arguments.logical_id:
+        line = Line(line.access_node, line.pon_port, arguments.logical_id)
+    return pattern.format(line)
+
+
+def _kaitong() -> bool:
+    """Make Kaitong's database reachable from this command; False when there is none."""
+    if not os.environ.get("KAITONG_DATABASE_URL"):
+        return False
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
+    import django
+    from django.apps import apps
+
+    if not apps.ready:
+        django.setup()
+    return True
+
+
+def _registered(account: str) -> Line | None:
+    if not _kaitong():
+        return None
+    from django.db import DatabaseError
+
+    from kaitong.activation.queries import line_of_account
+
+    try:
+        return line_of_account(account)
+    except DatabaseError:
+        raise LabError(
+            "Kaitong's database does not answer.", "Start ./run demo, or give --port."
+        ) from None
+
+
+def _tell_kaitong(status: Status) -> bool:
+    """When ports changed since Kaitong registered the element, its row follows. True when it did.
+
+    Kaitong need not run for the lab to run, so a database that is not there is no fault.
+    """
+    if not _kaitong():
+        return False
+    from django.db import DatabaseError
+
+    from kaitong.activation.services import element_moved
+
+    try:
+        return element_moved(
+            key="radius",
+            connection=status.settings.connection(),
+            secrets=status.settings.secrets(),
+        )
+    except DatabaseError:
+        return False
+
+
+def _place(status: Status) -> str:
+    settings = status.settings
+    return (
+        f"authentication {settings.host}:{settings.auth_port},"
+        f" accounting {settings.host}:{settings.acct_port},"
+        f" database {settings.host}:{settings.database_port}"
+    )
+
+
+def _facts(status: Status) -> dict[str, Any]:
+    settings = status.settings
+    return {
+        "element": "radius",
+        "kind": "aaa",
+        "running": status.running,
+        "host": settings.host,
+        "port": settings.auth_port,
+        "auth_port": settings.auth_port,
+        "acct_port": settings.acct_port,
+        "secret": settings.secret,
+        "nas_address": settings.nas_address,
+        "nas_port_pattern": settings.nas_port_pattern,
+        "database": {
+            "running": status.database_running,
+            "host": settings.host,
+            "port": settings.database_port,
+            "name": settings.database,
+        },
+    }
+
+
+def _told(result: SessionResult) -> str:
+    if result.action == "stop":
+        if result.ok:
+            return f"stopped: {result.account} on {result.nas_port_id}"
+        return f"not stopped: {result.account}: {result.message or 'accounting got no answer'}"
+    if not result.accepted:
+        why = f" ({result.message})" if result.message else ""
+        return f"refused: {result.account}: {result.answer}{why}"
+    if not result.accounted:
+        return f"accepted, but accounting got no answer: {result.account}"
+    return (
+        f"online: {result.account} on {result.nas_port_id}, address {result.address},"
+        f" session {result.session_ids[0]} ({result.took_ms:.0f} ms)"
+    )
