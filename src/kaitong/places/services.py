@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -270,10 +270,12 @@ def set_coverage(
     status: str,
     planned_date: date | None = None,
     reason: str = "",
+    only_from: Collection[str] = tuple(CoverageStatus.values),
 ) -> int:
     """Say for addresses whether the access network reaches them; how many were changed.
 
-    Inventory calls this when it assigns a box; the resource post for 规划中 and 物业不允许进入.
+    Only those in a status of `only_from` are touched. Inventory calls this when it assigns a box;
+    the resource post for 规划中 and 物业不允许进入.
     """
     if status not in CoverageStatus.values:
         raise BadInput([InputFault("status", f"不认识的覆盖状态 {status}。")])
@@ -283,7 +285,7 @@ def set_coverage(
         planned_date = None
     wanted = list(address_ids)
     changed = (
-        visible_to(Address.objects.filter(pk__in=wanted), actor)
+        visible_to(Address.objects.filter(pk__in=wanted, coverage__in=only_from), actor)
         .exclude(coverage=status, planned_date=planned_date, coverage_reason=reason)
         .update(coverage=status, planned_date=planned_date, coverage_reason=reason)
     )

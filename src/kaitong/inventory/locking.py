@@ -1,0 +1,43 @@
+"""Locks of the inventory, always in this order: service, resources by primary key, numbers.
+
+A resource row is the lock of its assignments: whoever changes an assignment holds its resource.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from kaitong.core.locks import lock_row, lock_rows
+from kaitong.inventory.choices import AssignmentState
+from kaitong.inventory.errors import NoSuchResource
+from kaitong.inventory.models import Assignment, Resource, Service
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+
+
+def locked_service(actor: Actor, service_id: UUID) -> Service:
+    """The service, locked; NoSuchResource when it is absent or another branch's."""
+    found = lock_row(visible_to(Service.objects.all(), actor), service_id)
+    if found is None:
+        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+    return found
+
+
+def locked_resources(actor: Actor, resource_ids: Iterable[UUID]) -> dict[UUID, Resource]:
+    """Resources by identifier, locked by primary key; all of them, or NoSuchResource."""
+    wanted = set(resource_ids)
+    rows = lock_rows(visible_to(Resource.objects.all(), actor), wanted)
+    if len(rows) != len(wanted):
+        raise NoSuchResource("没有这个资源。", "请核对编号和所在分公司。", field="resource_id")
+    return {row.pk: row for row in rows}
+
+
+def living_assignment(
+    *, service_id: UUID | None, order_id: UUID | None, role: str
+) -> Assignment | None:
+    """What a service (or a draft without one) holds for a role; read without a lock."""
+    rows = Assignment.objects.exclude(state=AssignmentState.RELEASED).filter(role=role)
+    if service_id is not None:
+        return rows.filter(service_id=service_id).first()
+    return rows.filter(order_id=order_id, service__isnull=True).first()

@@ -1,0 +1,253 @@
+"""Verbs of services in operation: birth, states, proofs, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, Forbidden, InputFault
+from kaitong.core.ids import uuid7
+from kaitong.inventory import pools, ports, queries
+from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState
+from kaitong.inventory.errors import NotProven, WrongState
+from kaitong.inventory.locking import locked_service
+from kaitong.inventory.models import Proof, Service
+from kaitong.inventory.numbers import make_password
+from kaitong.org.actor import Actor
+
+_SHORTEST_PASSWORD = 6
+
+
+@transaction.atomic
+def create_service(
+    *,
+    actor: Actor,
+    branch_id: UUID,
+    specification: str,
+    playbook: str = "",
+    version: str = "",
+    title: str = "",
+    order_id: UUID | None = None,
+    customer_id: UUID | None = None,
+    address_id: UUID | None = None,
+    characteristics: Mapping[str, Any] | None = None,
+    proven_by: Sequence[str] = (),
+    state: str = ServiceState.DESIGNED,
+    service_id: UUID | None = None,
+    ext: Mapping[str, Any] | None = None,
+) -> Service:
+    """A service is born. With a `service_id` chosen by the caller a repetition finds the first."""
+    if not actor.sees(branch_id):
+        raise Forbidden("不能为别的分公司建立服务。", field="branch_id")
+    if state not in SERVICE_BIRTHS:
+        raise BadInput([InputFault("state", f"服务不能以状态 {state} 建立。")])
+    if state == ServiceState.ACTIVE and proven_by:
+        raise NotProven("服务未经开通验证，不能直接建立为在用。", "先以未激活建立，再验证。")
+    moment = now()
+    identifier = service_id or uuid7()
+    service, _ = Service.objects.get_or_create(
+        pk=identifier,
+        defaults={
+            "branch_id": branch_id,
+            "specification": specification,
+            "playbook": playbook,
+            "version": version,
+            "title": title,
+            "state": state,
+            "order_id": order_id,
+            "customer_id": customer_id,
+            "address_id": address_id,
+            "characteristics": dict(characteristics or {}),
+            "proven_by": list(proven_by),
+            "prove_since": moment,
+            "updated_at": moment,
+            "started_at": moment if state == ServiceState.ACTIVE else None,
+            "ext": dict(ext or {}),
+        },
+    )
+    return service
+
+
+@transaction.atomic
+def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str = "") -> Service:
+    """Move a service along TMF638's states, with a reason people can read.
+
+    Raises WrongState for a move that does not exist, NotProven for `active` while a proof is
+    missing. Setting the state it has only replaces the reason.
+    """
+    if state not in ServiceState.values:
+        raise BadInput([InputFault("state", f"不认识的服务状态 {state}。")])
+    service = locked_service(actor, service_id)
+    if state != service.state:
+        if state not in SERVICE_MOVES[service.state]:
+            raise WrongState(
+                f"服务现在是{service.get_state_display()}，不能改为{ServiceState(state).label}。",
+                "请先核对服务状态。",
+                field="state",
+            )
+        if state == ServiceState.ACTIVE:
+            _require_proofs(service)
+            service.started_at = service.started_at or now()
+            service.ended_at = None
+        if state == ServiceState.TERMINATED:
+            service.ended_at = now()
+        service.state = state
+    service.reason = reason[:300]
+    service.updated_at = now()
+    service.save(update_fields=["state", "reason", "started_at", "ended_at", "updated_at"])
+    return service
+
+
+def _require_proofs(service: Service) -> None:
+    missing = queries.missing_proofs(service)
+    if missing:
+        raise NotProven(
+            "缺少开通验证：" + "、".join(missing) + "。", "完成验证后服务才能在用。", field="proof"
+        )
+
+
+@transaction.atomic
+def set_reason(*, actor: Actor, service_id: UUID, reason: str) -> None:
+    """Say why a service is not (yet) what it should be."""
+    service = locked_service(actor, service_id)
+    service.reason, service.updated_at = reason[:300], now()
+    service.save(update_fields=["reason", "updated_at"])
+
+
+@transaction.atomic
+def set_characteristics(*, actor: Actor, service_id: UUID, values: Mapping[str, Any]) -> Service:
+    """Merge characteristics into a service's; None takes one away."""
+    service = locked_service(actor, service_id)
+    merged = service.characteristics | dict(values)
+    service.characteristics = {k: v for k, v in merged.items() if v is not None}
+    service.updated_at = now()
+    service.save(update_fields=["characteristics", "updated_at"])
+    return service
+
+
+@transaction.atomic
+def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
+    """A later order (change, suspension, cease) works on this service now."""
+    service = locked_service(actor, service_id)
+    service.order_id, service.updated_at = order_id, now()
+    service.save(update_fields=["order_id", "updated_at"])
+
+
+@transaction.atomic
+def record_proof(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    kind: str,
+    ok: bool,
+    data: Mapping[str, Any] | None = None,
+    summary: str = "",
+    at: datetime | None = None,
+) -> Proof:
+    """Keep what the network answered when asked to prove a service; failures too."""
+    service = locked_service(actor, service_id)
+    proof = Proof.objects.create(
+        branch_id=service.branch_id,
+        service=service,
+        kind=kind,
+        ok=ok,
+        at=at or now(),
+        summary=summary[:300],
+        data=dict(data or {}),
+        actor_id=actor.id,
+    )
+    service.updated_at = now()
+    service.save(update_fields=["updated_at"])
+    return proof
+
+
+@transaction.atomic
+def issue_password(*, actor: Actor, service_id: UUID, again: bool = False) -> None:
+    """Give a service a random password; one it has stays unless `again` (reset, BB-06)."""
+    service = locked_service(actor, service_id)
+    if service.__dict__.get("password") is None or again:
+        _write_password(actor, service, make_password())
+
+
+@transaction.atomic
+def set_password(*, actor: Actor, service_id: UUID, password: str) -> None:
+    """Set the password the customer chose (BB-05); earlier proofs no longer count."""
+    if len(password) < _SHORTEST_PASSWORD or not password.isascii() or not password.isprintable():
+        raise BadInput(
+            [InputFault("password", f"密码至少 {_SHORTEST_PASSWORD} 位，只能用字母、数字和符号。")]
+        )
+    _write_password(actor, locked_service(actor, service_id), password)
+
+
+def _write_password(actor: Actor, service: Service, password: str) -> None:
+    had = service.__dict__.get("password") is not None
+    service.password = password
+    service.updated_at = now()
+    if had:
+        service.prove_since = service.updated_at
+        audit.record(
+            "password-changed",
+            actor_id=actor.id,
+            subject_type="inventory.service",
+            subject_id=service.pk,
+            branch_id=service.branch_id,
+        )
+    service.save(update_fields=["password", "prove_since", "updated_at"])
+
+
+@transaction.atomic
+def reveal_password(*, actor: Actor, service_id: UUID, reason: str) -> str:
+    """The password in clear, for a person or for the network. Every reading is recorded."""
+    if not reason.strip():
+        raise BadInput([InputFault("reason", "查看密码要写明原因。")])
+    service = locked_service(actor, service_id)
+    password = service.password
+    if password is None:
+        raise WrongState("这个服务还没有密码。", "先分配账号和密码。")
+    audit.record(
+        "password-read",
+        actor_id=actor.id,
+        subject_type="inventory.service",
+        subject_id=service.pk,
+        branch_id=service.branch_id,
+        data={"reason": reason.strip()[:200]},
+    )
+    return str(password)
+
+
+@transaction.atomic
+def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
+    """The order of a service that never worked was withdrawn: give everything back.
+
+    Its port becomes free, its numbers return to their pools (through quarantine where the pool has
+    one). TMF638 knows no way from there to `terminated`, so the state stays and `withdrawn_at` says
+    it. Doing it twice changes nothing. Raises WrongState for one that has worked: cease that.
+    """
+    service = locked_service(actor, service_id)
+    if service.withdrawn_at is not None:
+        return service
+    if service.started_at is not None:
+        raise WrongState("服务已经开通过，不能撤单。", "请办理销户。")
+    ports.release_port(actor=actor, service_id=service_id, reason=reason)
+    pools.give_back(actor=actor, service_id=service_id)
+    service.account = service.logical_id = ""
+    service.password = None
+    service.withdrawn_at = service.updated_at = now()
+    service.reason = reason[:300]
+    service.save(
+        update_fields=[
+            "account",
+            "logical_id",
+            "password",
+            "withdrawn_at",
+            "updated_at",
+            "reason",
+        ]
+    )
+    return service

@@ -1,0 +1,163 @@
+"""Numbers: pools made ahead from patterns, taken without waiting for one another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from kaitong.core import db
+from kaitong.core.clock import now
+from kaitong.core.locks import lock_row
+from kaitong.inventory import queries
+from kaitong.inventory.choices import Kind, NumberState
+from kaitong.inventory.errors import BadPattern
+from kaitong.inventory.locking import living_assignment, locked_service
+from kaitong.inventory.models import NumberPool, PoolNumber, Resource, Service
+from kaitong.inventory.numbers import bind, check_logical_id, make
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+
+ACCOUNT = "account"
+LOGICAL_ID = "logical-id"
+
+# So many numbers are made at once; whoever finds the pool empty makes them for all.
+_BATCH = 100
+
+_TAKE = """
+SELECT id, value FROM inventory_poolnumber
+WHERE pool_id = %s AND state = 'free'
+ORDER BY value LIMIT 1
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+@transaction.atomic
+def allocate_account(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    pattern: str,
+    params: Mapping[str, object] | None = None,
+    quarantine_days: int = 0,
+) -> str:
+    """Give a service its account by a pattern, such as `{branch_lower}{area_code}{seq:7}@kd`.
+
+    One it has stays. Values: `branch`, `branch_lower`, `area_code` and `olt` of the OLT its port is
+    on (else of the branch's first OLT), and `params`, which stand over these.
+    """
+    service = locked_service(actor, service_id)
+    if not service.account:
+        service.account = _allocate(service, ACCOUNT, pattern, params or {}, quarantine_days)
+        service.updated_at = now()
+        service.save(update_fields=["account", "updated_at"])
+    return service.account
+
+
+@transaction.atomic
+def allocate_logical_id(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    pattern: str = "O{area_code:4}{olt:2}{seq:9}",
+    params: Mapping[str, object] | None = None,
+    quarantine_days: int = 0,
+) -> str:
+    """Give a service its logical identifier (逻辑 SN, ONU-02); one it has stays.
+
+    Raises BadPattern when the pattern makes anything but the letter O and fifteen digits.
+    """
+    service = locked_service(actor, service_id)
+    if not service.logical_id:
+        service.logical_id = _allocate(service, LOGICAL_ID, pattern, params or {}, quarantine_days)
+        service.updated_at = now()
+        service.save(update_fields=["logical_id", "updated_at"])
+    return service.logical_id
+
+
+def _allocate(
+    service: Service, rule: str, pattern: str, params: Mapping[str, object], rest: int
+) -> str:
+    template = bind(pattern, _values(service, pattern) | dict(params))
+    if rule == LOGICAL_ID and (fault := check_logical_id(make(template, 1))):
+        raise BadPattern(f"逻辑 SN 的编号格式 {pattern} 不合规则：{fault}")
+    pool, _ = NumberPool.objects.get_or_create(
+        branch_id=service.branch_id,
+        rule=rule,
+        template=template,
+        defaults={"quarantine_days": rest},
+    )
+    taken = db.one(_TAKE, [pool.pk])
+    if taken is None:
+        # Whoever comes second waits here, and then finds what the first has made.
+        lock_row(NumberPool.objects.all(), pool.pk)
+        taken = db.one(_TAKE, [pool.pk])
+    while taken is None:
+        _refill(pool)
+        taken = db.one(_TAKE, [pool.pk])
+    PoolNumber.objects.filter(pk=taken["id"]).update(state=NumberState.IN_USE, service=service)
+    return str(taken["value"])
+
+
+def _values(service: Service, pattern: str) -> dict[str, object]:
+    code = org.branch(service.branch_id).code
+    values: dict[str, object] = {"branch": code, "branch_lower": code.lower()}
+    if "{olt" in pattern or "{area_code" in pattern:
+        attributes = _olt_attributes(service)
+        values["olt"] = attributes.get("number", "")
+        values["area_code"] = attributes.get("area_code", "")
+    return values
+
+
+def _olt_attributes(service: Service) -> dict[str, object]:
+    held = living_assignment(service_id=service.pk, order_id=None, role="port")
+    if held is not None:
+        port = queries.with_line(Resource.objects.filter(pk=held.resource_id)).get()
+        olt = queries.olt_of(port)
+        if olt is not None:
+            return dict(olt.attributes)
+    first = Resource.objects.filter(branch_id=service.branch_id, specification=Kind.OLT)
+    olt = first.order_by("path").first()
+    return dict(olt.attributes) if olt is not None else {}
+
+
+def _refill(pool: NumberPool) -> None:
+    """Make a pool's next numbers while we hold its row, without those a service has already."""
+    pool.refresh_from_db(fields=["next_value"])
+    values = []
+    for sequence in range(pool.next_value, pool.next_value + _BATCH):
+        try:
+            values.append(make(pool.template, sequence))
+        except BadPattern:
+            if not values:
+                raise
+            break
+    field = "account" if pool.rule == ACCOUNT else "logical_id"
+    used = set(Service.objects.filter(**{f"{field}__in": values}).values_list(field, flat=True))
+    PoolNumber.objects.bulk_create(
+        [PoolNumber(pool=pool, rule=pool.rule, value=v) for v in values if v not in used],
+        ignore_conflicts=True,
+    )
+    pool.next_value += len(values)
+    pool.save(update_fields=["next_value"])
+
+
+@transaction.atomic
+def give_back(*, actor: Actor, service_id: UUID) -> list[str]:
+    """A service's numbers return to their pools, at once or after a quarantine (冷冻期)."""
+    service = locked_service(actor, service_id)
+    rows = list(
+        PoolNumber.objects.filter(service=service)
+        .select_related("pool")
+        .select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+    )
+    for row in rows:
+        days = row.pool.quarantine_days
+        row.service = None
+        row.state = NumberState.QUARANTINE if days else NumberState.FREE
+        row.rests_until = now() + timedelta(days=days) if days else None
+        row.save(update_fields=["service", "state", "rests_until"])
+    return [row.value for row in rows]

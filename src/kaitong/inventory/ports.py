@@ -1,0 +1,417 @@
+"""Verbs of ports: take, hold, confirm, change, release, expire, and states by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from kaitong.core import audit, db
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, InputFault
+from kaitong.inventory import queries
+from kaitong.inventory.choices import (
+    LINE_PORTS,
+    RESOURCE_MOVES,
+    AssignmentState,
+    NumberState,
+    ResourceState,
+)
+from kaitong.inventory.errors import PortTakenElsewhere, ReservationGone, WrongState
+from kaitong.inventory.locking import living_assignment, locked_resources, locked_service
+from kaitong.inventory.models import Assignment, PoolNumber, Resource, Service
+from kaitong.inventory.results import NoPort, PortTaken, Released
+from kaitong.org.actor import Actor
+
+PORT = "port"
+_AFTER_RELEASE = frozenset({ResourceState.FREE, ResourceState.PRE_RELEASED, ResourceState.DAMAGED})
+
+_PICK = """
+SELECT p.id
+FROM inventory_resource p
+WHERE p.parent_id = ANY(%(boxes)s::uuid[]) AND p.state = 'free'
+  AND p.specification = ANY(%(kinds)s) AND NOT p.id = ANY(%(without)s::uuid[])
+ORDER BY array_position(%(boxes)s::uuid[], p.parent_id), p.position, p.id
+LIMIT 1
+FOR NO KEY UPDATE OF p
+"""
+
+
+@transaction.atomic
+def take_port(
+    *,
+    actor: Actor,
+    order_id: UUID | None,
+    service_id: UUID | None = None,
+    address_id: UUID | None = None,
+    hold_for: timedelta | None = None,
+    port_id: UUID | None = None,
+    role: str = PORT,
+) -> PortTaken | NoPort:
+    """Take a free port for a service, or for a draft order that has no service yet (自动配线).
+
+    Without `port_id` the system chooses: the first free port of the boxes that serve the address
+    (the service's own when `address_id` is left out). With `hold_for` the port is held for an
+    unpaid draft and given back by `expire_reservations`; without, it is pre-empted until completion
+    or withdrawal. Who already has a port keeps that one. NoPort is an answer, not an error; a port
+    named by `port_id` that is not free raises PortTakenElsewhere.
+    """
+    if service_id is None and order_id is None:
+        raise BadInput([InputFault("service_id", "要说明是哪个服务或哪张订单占用端口。")])
+    service = locked_service(actor, service_id) if service_id else None
+    held = living_assignment(service_id=service_id, order_id=order_id, role=role)
+    if held is not None:
+        return _taken(held)
+    address_id = address_id or (service.address_id if service else None)
+    if port_id is not None:
+        port = _named_port(actor, port_id)
+    else:
+        if address_id is None:
+            raise BadInput([InputFault("address_id", "没有装机地址，无法配线。")])
+        verdict = queries.coverage_verdict(address_id)
+        found = _pick(verdict.boxes_usable) if verdict.assignable else None
+        if found is None:
+            return verdict.no_port()
+        port = Resource.objects.get(pk=found)
+    return _taken(_assign(actor, port, service, order_id, role, _state_of(hold_for), hold_for))
+
+
+def _state_of(hold_for: timedelta | None) -> AssignmentState:
+    return AssignmentState.PRE_EMPTED if hold_for is None else AssignmentState.HELD
+
+
+def _pick(boxes: Sequence[UUID], without: Sequence[UUID] = ()) -> UUID | None:
+    """Lock the first free port of some boxes, the boxes in their order.
+
+    Ports that others are taking at this instant are skipped. When only such ports are left we wait
+    for them: their takers may yet roll back, and "no free port" must be true when it is said.
+    """
+    params = {"boxes": list(boxes), "kinds": list(LINE_PORTS), "without": list(without)}
+    found = db.one(_PICK + "SKIP LOCKED", params) or db.one(_PICK, params)
+    return found["id"] if found else None
+
+
+def _named_port(actor: Actor, port_id: UUID) -> Resource:
+    port = locked_resources(actor, [port_id])[port_id]
+    if port.specification not in LINE_PORTS:
+        raise WrongState(f"{port.name} 不是用户端口。", "请选择分光器端口或 ONU 用户端口。")
+    if port.state != ResourceState.FREE:
+        raise PortTakenElsewhere(
+            f"端口 {queries.port_text_of(port.pk)} 现在是{port.get_state_display()}，不能占用。",
+            "请刷新后另选一个空闲端口。",
+            field="port_id",
+        )
+    return port
+
+
+def _assign(
+    actor: Actor,
+    port: Resource,
+    service: Service | None,
+    order_id: UUID | None,
+    role: str,
+    state: AssignmentState,
+    hold_for: timedelta | None = None,
+    reserved_until: datetime | None = None,
+) -> Assignment:
+    port.state = (
+        ResourceState.IN_USE if state == AssignmentState.IN_USE else ResourceState.PRE_EMPTED
+    )
+    port.save(update_fields=["state"])
+    until = reserved_until or (now() + hold_for if hold_for is not None else None)
+    return Assignment.objects.create(
+        branch_id=port.branch_id,
+        resource=port,
+        service=service,
+        order_id=order_id or (service.order_id if service else None),
+        role=role,
+        state=state,
+        reserved_until=until,
+        actor_id=actor.id,
+    )
+
+
+def _taken(assignment: Assignment) -> PortTaken:
+    return PortTaken(
+        assignment_id=assignment.pk,
+        resource_id=assignment.resource_id,
+        text=queries.port_text_of(assignment.resource_id),
+        state=assignment.state,
+        reserved_until=assignment.reserved_until,
+    )
+
+
+@transaction.atomic
+def hold(
+    *, actor: Actor, order_id: UUID, service_id: UUID | None = None, role: str = PORT
+) -> PortTaken:
+    """Make a draft's held port firm: payment calls this before it takes money.
+
+    Wins or raises ReservationGone, never both: the resource row decides between it and
+    `expire_reservations`. A countdown that has run out wins as long as nobody gave the port back.
+    With `service_id` the port becomes that service's. A port that is firm already stays so.
+    """
+    rows = Assignment.objects.exclude(state=AssignmentState.RELEASED)
+    seen = rows.filter(order_id=order_id, role=role).order_by("pk").first()
+    if seen is None:
+        raise _gone()
+    service = locked_service(actor, service_id) if service_id else None
+    locked_resources(actor, [seen.resource_id])
+    assignment = rows.filter(pk=seen.pk).select_for_update(no_key=True).first()
+    if assignment is None:
+        raise _gone()
+    if assignment.state == AssignmentState.HELD:
+        assignment.state, assignment.reserved_until = AssignmentState.PRE_EMPTED, None
+    if service is not None and assignment.service_id is None:
+        assignment.service = service
+    assignment.save(update_fields=["state", "reserved_until", "service"])
+    return _taken(assignment)
+
+
+def _gone() -> ReservationGone:
+    return ReservationGone("端口预占已到时放开。", "请重新配线，再收款。", field="port")
+
+
+@transaction.atomic
+def confirm_use(*, actor: Actor, service_id: UUID, role: str = PORT) -> PortTaken:
+    """The service works over its port: pre-empted becomes in use."""
+    assignment, port = _own(actor, service_id, role)
+    if assignment.state != AssignmentState.IN_USE:
+        _move(port, ResourceState.IN_USE)
+        assignment.state, assignment.reserved_until = AssignmentState.IN_USE, None
+        assignment.save(update_fields=["state", "reserved_until"])
+    return _taken(assignment)
+
+
+def _own(actor: Actor, service_id: UUID, role: str) -> tuple[Assignment, Resource]:
+    """The service's assignment and port, both locked behind the service."""
+    locked_service(actor, service_id)
+    assignment = living_assignment(service_id=service_id, order_id=None, role=role)
+    if assignment is None:
+        raise ReservationGone("这个服务没有占用端口。", "请先配线。", field="port")
+    port = locked_resources(actor, [assignment.resource_id])[assignment.resource_id]
+    assignment.refresh_from_db()
+    return assignment, port
+
+
+def _move(resource: Resource, state: str, note: str | None = None) -> None:
+    if resource.state != state and state not in RESOURCE_MOVES[resource.state]:
+        raise WrongState(
+            f"{resource.name} 现在是{resource.get_state_display()}，"
+            f"不能改为{ResourceState(state).label}。",
+            "请先核对资源状态。",
+            field="state",
+        )
+    resource.state, resource.rests_until = state, None
+    if note is not None:
+        resource.note = note[:200]
+    resource.save(update_fields=["state", "rests_until", "note"])
+
+
+@transaction.atomic
+def release_port(
+    *,
+    actor: Actor,
+    service_id: UUID | None = None,
+    order_id: UUID | None = None,
+    role: str = PORT,
+    becomes: str = ResourceState.FREE,
+    rest: timedelta | None = None,
+    reason: str = "",
+) -> Released | None:
+    """Give a service's (or a draft's) port back; None when there is none to give.
+
+    `becomes` is what the port is afterwards: free, pre-released 预释放 (until the line is taken
+    down) or damaged. With `rest` it rests so long before it is free (冷冻期).
+    """
+    if becomes not in _AFTER_RELEASE:
+        raise BadInput([InputFault("becomes", f"端口释放后不能是 {becomes}。")])
+    if service_id is not None:
+        locked_service(actor, service_id)
+    assignment = living_assignment(service_id=service_id, order_id=order_id, role=role)
+    if assignment is None:
+        return None
+    port = locked_resources(actor, [assignment.resource_id])[assignment.resource_id]
+    assignment.refresh_from_db()
+    if assignment.state == AssignmentState.RELEASED:
+        return None
+    _end(assignment, port, becomes, rest, reason)
+    return Released(
+        port.pk, assignment.service_id, assignment.order_id, queries.port_text_of(port.pk)
+    )
+
+
+def _end(
+    assignment: Assignment, port: Resource, becomes: str, rest: timedelta | None, reason: str
+) -> None:
+    if rest and becomes == ResourceState.FREE:
+        becomes = ResourceState.PRE_RELEASED
+    _move(port, becomes, reason if becomes == ResourceState.DAMAGED else None)
+    if rest and becomes == ResourceState.PRE_RELEASED:
+        port.rests_until = now() + rest
+        port.save(update_fields=["rests_until"])
+    assignment.state, assignment.released_at = AssignmentState.RELEASED, now()
+    assignment.reserved_until, assignment.reason = None, reason[:200]
+    assignment.save(update_fields=["state", "released_at", "reserved_until", "reason"])
+
+
+@transaction.atomic
+def change_port(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    to_port_id: UUID | None = None,
+    old_becomes: str = ResourceState.FREE,
+    reason: str,
+    role: str = PORT,
+) -> PortTaken | NoPort:
+    """Move a service to another port: the installer's change, or a correction of the record.
+
+    Without `to_port_id` the system chooses another port at the same address. The new port is held
+    as firmly as the old one was. Proofs made before no longer count. Raises PortTakenElsewhere when
+    the named port is not free; asking for the port it has changes nothing.
+    """
+    if old_becomes not in _AFTER_RELEASE:
+        raise BadInput([InputFault("old_becomes", f"端口释放后不能是 {old_becomes}。")])
+    service = locked_service(actor, service_id)
+    old = living_assignment(service_id=service_id, order_id=None, role=role)
+    if old is None:
+        return take_port(
+            actor=actor,
+            order_id=service.order_id,
+            service_id=service_id,
+            port_id=to_port_id,
+            role=role,
+        )
+    if to_port_id == old.resource_id:
+        return _taken(old)
+    wanted = [old.resource_id] + ([to_port_id] if to_port_id else [])
+    old_port = locked_resources(actor, wanted)[old.resource_id]
+    old.refresh_from_db()
+    if to_port_id is not None:
+        new_port = _named_port(actor, to_port_id)
+    else:
+        if service.address_id is None:
+            raise BadInput([InputFault("to_port_id", "服务没有装机地址，请指明端口。")])
+        verdict = queries.coverage_verdict(service.address_id)
+        found = _pick(verdict.boxes_usable, [old.resource_id]) if verdict.assignable else None
+        if found is None:
+            return verdict.no_port()
+        new_port = Resource.objects.get(pk=found)
+    state, until = AssignmentState(old.state), old.reserved_until
+    _end(old, old_port, old_becomes, None, reason)
+    taken = _assign(actor, new_port, service, old.order_id, role, state, reserved_until=until)
+    service.prove_since = service.updated_at = now()
+    service.save(update_fields=["prove_since", "updated_at"])
+    audit.record(
+        "port-changed",
+        actor_id=actor.id,
+        subject_type="inventory.service",
+        subject_id=service.pk,
+        branch_id=service.branch_id,
+        data={"from": str(old_port.pk), "to": str(new_port.pk), "reason": reason},
+    )
+    return _taken(taken)
+
+
+@transaction.atomic
+def set_resource_state(
+    *, actor: Actor, resource_id: UUID, state: str, reason: str = ""
+) -> Resource:
+    """Change a resource's state by hand: damaged, repaired, kept, taken down. Recorded.
+
+    A port somebody has is not changed by hand: release or change it through its service.
+    """
+    if state not in ResourceState.values:
+        raise BadInput([InputFault("state", f"不认识的资源状态 {state}。")])
+    resource = locked_resources(actor, [resource_id])[resource_id]
+    if resource.state == state:
+        return resource
+    taken = resource.assignments.exclude(state=AssignmentState.RELEASED).exists()
+    if (
+        taken
+        or state == ResourceState.PRE_EMPTED
+        or (state == ResourceState.IN_USE and resource.specification in LINE_PORTS)
+    ):
+        raise WrongState(
+            f"{resource.name} 现在是{resource.get_state_display()}，占用关系只随服务改变。",
+            "请在服务上换端口或释放。",
+            field="state",
+        )
+    before = resource.state
+    _move(resource, state, reason)
+    audit.record(
+        "resource-state",
+        actor_id=actor.id,
+        subject_type="inventory.resource",
+        subject_id=resource.pk,
+        branch_id=resource.branch_id,
+        data={"from": before, "to": state, "reason": reason},
+    )
+    return resource
+
+
+def mark_damaged(*, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """A free or resting port was found bad (损坏)."""
+    return set_resource_state(
+        actor=actor, resource_id=resource_id, state=ResourceState.DAMAGED, reason=reason
+    )
+
+
+def mark_repaired(*, actor: Actor, resource_id: UUID, reason: str = "") -> Resource:
+    """A damaged port works again; a pre-released line was taken down: the port is free."""
+    return set_resource_state(
+        actor=actor, resource_id=resource_id, state=ResourceState.FREE, reason=reason
+    )
+
+
+def keep(*, actor: Actor, resource_id: UUID, reason: str) -> Resource:
+    """Set a free port aside (保留)."""
+    return set_resource_state(
+        actor=actor, resource_id=resource_id, state=ResourceState.KEPT, reason=reason
+    )
+
+
+_EXPIRED = """
+SELECT a.id
+FROM inventory_assignment a JOIN inventory_resource r ON r.id = a.resource_id
+WHERE a.state = 'held' AND a.reserved_until <= %s
+ORDER BY r.id
+LIMIT %s
+FOR NO KEY UPDATE OF r, a SKIP LOCKED
+"""
+
+
+@transaction.atomic
+def expire_reservations(*, limit: int = 200) -> list[Released]:
+    """Give back what is due: drafts' ports whose countdown ran out; ports and numbers that rested.
+
+    Called by the worker every few seconds; any number of workers at once. Returns the drafts'
+    ports, so that the caller can tell their orders.
+    """
+    moment = now()
+    due = [row["id"] for row in db.rows(_EXPIRED, [moment, limit])]
+    released = []
+    rows = Assignment.objects.filter(pk__in=due).select_related("resource").order_by("resource_id")
+    for assignment in rows:
+        _end(assignment, assignment.resource, ResourceState.FREE, None, "预占到时")
+        released.append(
+            Released(assignment.resource_id, assignment.service_id, assignment.order_id, "")
+        )
+    resting = Resource.objects.filter(
+        state=ResourceState.PRE_RELEASED, rests_until__lte=moment
+    ).order_by("pk")
+    ids = [r.pk for r in resting.select_for_update(skip_locked=True, no_key=True)[:limit]]
+    Resource.objects.filter(pk__in=ids).update(state=ResourceState.FREE, rests_until=None)
+    numbers = PoolNumber.objects.filter(
+        state=NumberState.QUARANTINE, rests_until__lte=moment
+    ).order_by("pk")
+    ids = [n.pk for n in numbers.select_for_update(skip_locked=True, no_key=True)[:limit]]
+    PoolNumber.objects.filter(pk__in=ids).update(state=NumberState.FREE, rests_until=None)
+    texts = queries.port_texts([r.resource_id for r in released])
+    return [
+        Released(r.resource_id, r.service_id, r.order_id, texts.get(r.resource_id, ""))
+        for r in released
+    ]
