@@ -1,0 +1,1 @@
+"""TM Forum Open APIs (v4): contracts as declarations, validation, paging, tokens, routes."""

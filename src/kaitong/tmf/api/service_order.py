@@ -1,0 +1,165 @@
+"""TMF641 Service Ordering v4: submit an order, read one, read many."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Body, Header, Path, Query
+
+from kaitong.core.audit import acting
+from kaitong.core.errors import BadInput, InputFault, NotFound
+from kaitong.inventory import queries as inventory
+from kaitong.ordering import queries, services
+from kaitong.ordering.models import Order
+from kaitong.tmf.api.base import TmfApi
+from kaitong.tmf.api.documentation import (
+    COUNT_HEADERS,
+    FILTERING,
+    LOCATION_HEADER,
+    filter_parameters,
+    with_headers,
+)
+from kaitong.tmf.auth import BearerToken, caller_of
+from kaitong.tmf.choices import Scope
+from kaitong.tmf.contract.schemas import build
+from kaitong.tmf.contract.service_order import TMF641
+from kaitong.tmf.errors import BadQuery, KeyReused
+from kaitong.tmf.filters import parse_filters
+from kaitong.tmf.mapping.conditions import conditions
+from kaitong.tmf.mapping.incoming import FINGERPRINT, Reading
+from kaitong.tmf.mapping.outgoing import service_order
+from kaitong.tmf.paging import Page, put_headers
+from kaitong.tmf.selection import parse_fields, select
+from kaitong.tmf.wire import answer, body_of
+
+api = TmfApi(TMF641)
+MODELS = build(TMF641)
+ServiceOrder, ServiceOrderCreate = MODELS["ServiceOrder"], MODELS["ServiceOrder_Create"]
+Error = MODELS["Error"]
+_LARGEST = 2**31 - 1
+_MAX_KEY = 120
+
+
+def _failing(*statuses: int) -> dict[int, Any]:
+    return dict.fromkeys(statuses, Error)
+
+
+@api.post(
+    "/serviceOrder",
+    operation_id="createServiceOrder",
+    summary="Submit a service order",
+    description="The same `Idempotency-Key` sent again gives the order it made the first time.",
+    tags=["serviceOrder"],
+    auth=BearerToken(Scope.ORDER_WRITE),
+    by_alias=True,
+    response={201: ServiceOrder, **_failing(400, 401, 403, 405, 409, 413, 415, 422, 500, 503)},
+    openapi_extra={"responses": with_headers(201, headers=LOCATION_HEADER)},
+)
+def create_service_order(
+    request: HttpRequest,
+    serviceOrder: Body[ServiceOrderCreate],  # type: ignore[valid-type]
+    key: str = Header(
+        None, alias="Idempotency-Key", description="up to 120 signs of the client's choice"
+    ),
+) -> HttpResponse:
+    """201 with Location; the body was checked by its model and is taken as it was sent."""
+    caller = caller_of(request)
+    if key is not None and not (0 < len(key.strip()) <= _MAX_KEY and key.isprintable()):
+        raise BadQuery(f"must be 1 to {_MAX_KEY} printable signs.", field="Idempotency-Key")
+    reading = Reading(body_of(request), key=key.strip() if key else "")
+    try:
+        with acting(caller.actor.id, "POST serviceOrder"), transaction.atomic():
+            made = services.submit(actor=caller.actor, request=reading.order)
+            if key and made.ext.get(FINGERPRINT) != reading.fingerprint:
+                raise KeyReused(
+                    "Idempotency-Key already stands for a different request.",
+                    "Use a new key for a new request.",
+                )
+    except BadInput as error:
+        raise reading.translated(error) from None
+    except NotFound as error:  # something the body names, so the body is at fault
+        place = reading.place(error.field)
+        raise BadInput([InputFault(place, str(error.what), str(error.remedy))]) from None
+    body = _bodies(request, [queries.order(caller.actor, made.pk)])[0]
+    response = answer(body, 201)
+    response["Location"] = body["href"]
+    return response
+
+
+@api.get(
+    "/serviceOrder",
+    operation_id="listServiceOrder",
+    summary="List service orders",
+    description=FILTERING,
+    tags=["serviceOrder"],
+    auth=BearerToken(Scope.ORDER_READ),
+    by_alias=True,
+    response={
+        200: list[ServiceOrder],  # type: ignore[valid-type]
+        206: list[ServiceOrder],  # type: ignore[valid-type]
+        **_failing(400, 401, 403, 405, 500, 503),
+    },
+    openapi_extra={
+        "responses": with_headers(200, 206, headers=COUNT_HEADERS),
+        "parameters": filter_parameters(TMF641, but=frozenset({"href"})),
+    },
+)
+def list_service_order(
+    request: HttpRequest,
+    fields: str = Query(None, description="first-level attributes to answer, parted by commas"),
+    offset: int = Query(0, ge=0, le=_LARGEST, description="how many to leave out"),
+    limit: int = Query(None, ge=0, le=_LARGEST, description="how many to answer at most"),
+) -> HttpResponse:
+    """A page of the orders the caller may see."""
+    actor = caller_of(request).actor
+    page = Page(offset, limit)
+    wanted = parse_fields(fields)
+    found = conditions(parse_filters(TMF641, request.GET))
+    rows, total = queries.orders(actor, found, page.offset, page.limit)
+    bodies = [select(body, wanted) for body in _bodies(request, rows)]
+    response = answer(bodies, page.status(len(bodies), total))
+    put_headers(response, request, page, count=len(bodies), total=total)
+    return response
+
+
+@api.get(
+    "/serviceOrder/{id}",
+    operation_id="retrieveServiceOrder",
+    summary="Read a service order",
+    tags=["serviceOrder"],
+    auth=BearerToken(Scope.ORDER_READ),
+    by_alias=True,
+    response={200: ServiceOrder, **_failing(400, 401, 403, 404, 405, 500, 503)},
+)
+def retrieve_service_order(
+    request: HttpRequest,
+    id: str = Path(..., description="the number of the order"),
+    fields: str = Query(None, description="first-level attributes to answer, parted by commas"),
+) -> HttpResponse:
+    """One order, or 404 for an order that is not the caller's to see."""
+    actor = caller_of(request).actor
+    wanted = parse_fields(fields)
+    body = _bodies(request, [queries.order(actor, _number(id))])[0]
+    return answer(select(body, wanted))
+
+
+def _number(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound("There is no such service order.") from None
+
+
+def _bodies(request: HttpRequest, rows: Iterable[Order]) -> list[dict[str, Any]]:
+    """The documents of orders, in a constant number of queries."""
+    orders = list(rows)
+    lines = inventory.lines_of_orders(row.pk for row in orders)
+    states = {line.service_id: line.state for found in lines.values() for line in found}
+    base = request.build_absolute_uri(reverse("tmf641:list_service_order"))
+    return [
+        service_order(row, href=lambda number: f"{base}/{number}", service_states=states)
+        for row in orders
+    ]

@@ -1,0 +1,10 @@
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Scope(models.TextChoices):
+    """What a token may do."""
+
+    ORDER_READ = "service-order:read", _("查询业务订单")
+    ORDER_WRITE = "service-order:write", _("提交业务订单")
+    SERVICE_READ = "service:read", _("查询在用业务")

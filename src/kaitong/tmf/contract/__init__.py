@@ -1,0 +1,1 @@
+"""What the TM Forum contracts demand, declared once; all else is derived from it."""

@@ -1,0 +1,136 @@
+"""Every deliberate difference between what we publish and what TM Forum published, with its reason.
+
+A test reduces both documents to facts (see `facts.py`) and demands that the facts only one of
+them states are exactly those listed here: a difference that is not listed fails, and so does a
+line here that no longer matches anything. Facts are matched by shell patterns.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+OURS, THEIRS = "ours", "theirs"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Facts that only one side states, and why."""
+
+    only: Literal["ours", "theirs"]
+    facts: tuple[str, ...]
+    why: str
+
+
+_READ_ONLY_STATUSES = "reading one or many conflicts with nothing"
+_COMMON = (
+    Difference(
+        THEIRS,
+        ("operation post /hub", "operation delete /hub/{id}", "operation post /listener/*"),
+        "events are not served yet; the listener addresses are the client's, not ours",
+    ),
+    Difference(
+        OURS,
+        ("status * 503", "status * 422", "status * 413", "status * 415"),
+        "a rule of the business, a body too large or of another type, and a database out of reach "
+        "each have a status of their own, with the same body",
+    ),
+    Difference(
+        OURS,
+        ("status get /[!/]* 206", "answer get /[!/]* 206 *", "header get /[!/]* 206 *"),
+        "206 tells a client that asked for a limit that there is more (TMF630); the published "
+        "file leaves it out",
+    ),
+    Difference(THEIRS, ("status get * 409",), _READ_ONLY_STATUSES),
+    Difference(
+        THEIRS,
+        ("attribute * uri",),
+        "a reference may be relative: systems behind one gateway send such, and the published "
+        "sample itself holds references without a scheme",
+    ),
+    Difference(OURS, ("attribute * uri-reference",), "as above"),
+    Difference(
+        THEIRS,
+        ("mandatory RelatedParty.*",),
+        "a customer who is not yet known has no id and is given by value; the published sample "
+        "leaves out @type",
+    ),
+    Difference(
+        THEIRS,
+        ("mandatory Feature.featureCharacteristic", "fewest Feature.featureCharacteristic 1"),
+        "the published sample misspells this attribute and so lacks it",
+    ),
+    Difference(
+        OURS,
+        (
+            "attribute RelatedParty.contactMedium [[]ContactMedium]",
+            "attribute RelatedParty.individualIdentification [[]Identification]",
+            "attribute RelatedParty.organizationIdentification [[]Identification]",
+            "attribute RelatedParty.introductionLetter boolean",
+            "* ContactMedium.*",
+            "* MediumCharacteristic.*",
+            "* Identification.*",
+        ),
+        "extension: what registers a new customer (VER-01..05), in the words of TMF632",
+    ),
+    Difference(
+        OURS,
+        (
+            "attribute RelatedPlaceRefOrValue.select AddressSelection",
+            "word AddressSelection any-covered",
+        ),
+        "extension: @type AddressRequest leaves the choice of address to Kaitong",
+    ),
+    Difference(
+        OURS,
+        ("attribute Error.fault [[]Fault]", "attribute Fault.* string"),
+        "extension: every attribute at fault, so that a client can mark its fields",
+    ),
+)
+
+TMF641_DIFFERENCES = (
+    *_COMMON,
+    Difference(
+        THEIRS,
+        ("operation patch /serviceOrder/{id}", "operation delete /serviceOrder/{id}"),
+        "an order is changed by amending or withdrawing it with a plan, not by writing over it",
+    ),
+    Difference(
+        THEIRS,
+        ("operation * /cancelServiceOrder*",),
+        "withdrawal by interface comes with in-flight cancellation",
+    ),
+    Difference(
+        OURS,
+        ("mandatory ServiceOrder.id", "mandatory ServiceOrder.href"),
+        "these two stand in every answer, whatever `fields` selects",
+    ),
+    Difference(
+        THEIRS,
+        ("mandatory ServiceOrderItemRef.id",),
+        "the published structure has no attribute id",
+    ),
+    Difference(
+        OURS,
+        ("longest *",),
+        "Kaitong keeps these in columns that can be searched, and refuses rather than cuts",
+    ),
+    Difference(
+        OURS,
+        ("parameter post /serviceOrder header Idempotency-Key string",),
+        "safe repetition: the same key never makes two orders",
+    ),
+    Difference(
+        OURS,
+        ("header post /serviceOrder 201 Location string",),
+        "the design guidelines demand it; the published file leaves it out",
+    ),
+    Difference(
+        OURS,
+        ("parameter get /serviceOrder query *",),
+        "filters by attribute, which the published file describes in words only",
+    ),
+    Difference(
+        THEIRS,
+        ("status get /serviceOrder 404",),
+        "an empty list is a list",
+    ),
+)

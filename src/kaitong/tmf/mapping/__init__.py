@@ -1,0 +1,1 @@
+"""Between TM Forum's documents and the words of the domain."""

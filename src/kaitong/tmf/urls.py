@@ -1,0 +1,16 @@
+"""Addresses below tmf-api/."""
+
+from django.urls import include, path, re_path
+
+from kaitong.tmf.api.base import TmfApi, nothing_here
+from kaitong.tmf.api.service_order import api as service_ordering
+
+APIS: tuple[TmfApi, ...] = (service_ordering,)
+
+urlpatterns = [
+    *(
+        path(f"{api.contract.base_path}/", include((api.patterns(), "tmf"), api.urls_namespace))
+        for api in APIS
+    ),
+    re_path(r"", nothing_here),
+]
