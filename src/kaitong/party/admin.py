@@ -7,10 +7,10 @@ from kaitong.core.masking import mask_name, mask_phone
 from kaitong.party.models import IdentityDocument, Party, PartyPhone, Representation
 
 
-class PhoneInline(admin.TabularInline):
+class PhoneInline(admin.TabularInline):  # type: ignore[type-arg]
     model = PartyPhone
-    fields = ["masked", "kind", "primary"]
-    readonly_fields = fields
+    fields = ("masked", "kind", "primary")
+    readonly_fields = ["masked", "kind", "primary"]
     extra = 0
     can_delete = False
 
@@ -35,7 +35,7 @@ class PartyAdmin(ReadOnlyAdmin):
 class IdentityDocumentAdmin(ReadOnlyAdmin):
     list_display = ["title", "number_masked", "valid_until", "reader_used", "face", "verified_at"]
     list_filter = ["kind", "face"]
-    fields = ["party", *list_display, "long_term", "evidence"]
+    fields = ("party", "title", "number_masked", "valid_until", "reader_used", "face", "evidence")
 
 
 @admin.register(Representation)

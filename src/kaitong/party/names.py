@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 import phonenumbers
 from pypinyin import Style, lazy_pinyin
@@ -119,8 +120,9 @@ def name_keys(name: str, kind: str = PartyKind.INDIVIDUAL) -> NameKeys:
             head, rest = COMPOUND_SURNAMES[text[:2]].split(), text[2:]
         elif text[:1] in SURNAMES:
             head, rest = [SURNAMES[text[0]]], text[1:]
+    read: Any = lazy_pinyin  # its stub knows only half of what `errors` may be
     syllables = head + [
-        s.lower() for s in lazy_pinyin(rest, style=Style.NORMAL, errors=_words) if s.strip(" ·")
+        s.lower() for s in read(rest, style=Style.NORMAL, errors=_words) if s.strip(" ·")
     ]
     return NameKeys(
         sort=f"{' '.join(syllables)} {text}"[:200],

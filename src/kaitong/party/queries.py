@@ -73,7 +73,7 @@ def find(actor: Actor, text: str, *, limit: int = 20) -> list[Summary]:
         return []
     compact = normalize(plain)
     own = visible_to(Party.objects.all(), actor)
-    searches = []
+    searches: list[QuerySet[Any, Any]] = []
     if plain.isascii():
         searches.append(own.filter(number=compact).values_list("id"))
         if plain.isalpha():

@@ -1,0 +1,1 @@
+"""Charges, payments and refunds (收费): integer fen, double entry."""

@@ -1,0 +1,33 @@
+"""Money, to read: only verbs move it."""
+
+from django.contrib import admin
+
+from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
+from kaitong.core.admin import ReadOnlyAdmin
+
+
+class LineInline(admin.TabularInline):  # type: ignore[type-arg]
+    model = JournalLine
+    fields = ("account", "amount_fen")
+    readonly_fields = ("account", "amount_fen")
+    extra = 0
+    can_delete = False
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "branch", "kind", "key"]
+    list_filter = ["kind"]
+    inlines = [LineInline]
+
+
+@admin.register(Charge)
+class ChargeAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "branch", "title", "amount_fen", "state"]
+    list_filter = ["state"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnlyAdmin):
+    list_display = ["paid_at", "branch", "kind", "method", "amount_fen"]
+    list_filter = ["kind", "method"]

@@ -1,0 +1,125 @@
+"""Reading money: an order's charges and payments, its part of the timeline, a branch's balances."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from kaitong.charging.choices import AccountKey, ChargeState, Method, PaymentKind
+from kaitong.charging.models import Charge, JournalLine, Payment
+from kaitong.org.actor import Actor
+from kaitong.org.queries import staff_names, visible_to
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What an order costs and what became of it, in fen. ``collected`` includes what was put on
+    the bill; ``refunded`` is given back out of it."""
+
+    total_fen: int
+    due_fen: int
+    collected_fen: int
+    refunded_fen: int
+    charges: list[Charge]
+    payments: list[Payment]
+    clerks: dict[UUID, str]
+
+    @property
+    def settled(self) -> bool:
+        return self.due_fen == 0
+
+
+def yuan(fen: int) -> str:
+    """Fen as people read them.
+
+    >>> yuan(1844505)
+    '¥18,445.05'
+    """
+    whole, cents = divmod(abs(fen), 100)
+    return f"{'−' if fen < 0 else ''}¥{whole:,}.{cents:02}"
+
+
+def charges(actor: Actor, order_id: UUID) -> list[Charge]:
+    """An order's charges in the order they were raised."""
+    return list(visible_to(Charge.objects.filter(order_id=order_id), actor).order_by("pk"))
+
+
+def payments(actor: Actor, order_id: UUID) -> list[Payment]:
+    """Money taken and given back for an order, oldest first."""
+    return list(visible_to(Payment.objects.filter(order_id=order_id), actor).order_by("pk"))
+
+
+def money(actor: Actor, order_id: UUID) -> Money:
+    """All of an order's money in three queries."""
+    rows, paid = charges(actor, order_id), payments(actor, order_id)
+    standing = [row for row in rows if row.state != ChargeState.VOID]
+    return Money(
+        total_fen=sum(row.amount_fen for row in standing),
+        due_fen=sum(row.amount_fen for row in rows if row.state == ChargeState.DUE),
+        collected_fen=sum(p.amount_fen for p in paid if p.kind == PaymentKind.PAYMENT),
+        refunded_fen=sum(p.amount_fen for p in paid if p.kind == PaymentKind.REFUND),
+        charges=rows,
+        payments=paid,
+        clerks=staff_names(p.clerk_id for p in paid),
+    )
+
+
+def due_by_order(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Fen still due by order, for lists, in one query. Orders owing nothing are absent."""
+    rows = visible_to(
+        Charge.objects.filter(order_id__in=list(order_ids), state=ChargeState.DUE), actor
+    )
+    return dict(rows.values_list("order_id").annotate(Sum("amount_fen")))
+
+
+def timeline(actor: Actor, order_id: UUID) -> list[dict[str, Any]]:
+    """Money's entries of an order's timeline: {at, kind, icon, title, text, who, detail}."""
+    rows, paid = charges(actor, order_id), payments(actor, order_id)
+    names = staff_names(p.clerk_id for p in paid)
+    raised: dict[datetime, list[Charge]] = {}
+    for row in rows:
+        raised.setdefault(row.created_at.replace(microsecond=0), []).append(row)
+    entries = [_raised(group) for group in raised.values()]
+    for payment in paid:
+        back = payment.kind == PaymentKind.REFUND
+        covered = [r for r in rows if payment.pk in (r.payment_id, r.refund_id)]
+        text = f"{yuan(payment.amount_fen)} · {Method(payment.method).label}"
+        entries.append(
+            {
+                "at": payment.paid_at,
+                "kind": "money",
+                "icon": "receipt-refund" if back else "cash",
+                "title": _("退费") if back else _("收费"),
+                "text": f"{text} · {payment.reason}" if payment.reason else text,
+                "who": names.get(payment.clerk_id, "") if payment.clerk_id else _("系统"),
+                "detail": [f"{row.title} {yuan(row.amount_fen)}" for row in covered],
+            }
+        )
+    return sorted(entries, key=lambda entry: entry["at"])
+
+
+def balances(actor: Actor) -> dict[str, int]:
+    """Trial balance (试算平衡) of the branches an actor sees; it adds up to nothing."""
+    found = dict(
+        visible_to(JournalLine.objects.all(), actor)
+        .values_list("account")
+        .annotate(Sum("amount_fen"))
+    )
+    return {key: found.get(key, 0) for key in AccountKey.values}
+
+
+def _raised(group: list[Charge]) -> dict[str, Any]:
+    total = sum(row.amount_fen for row in group)
+    return {
+        "at": group[0].created_at,
+        "kind": "money",
+        "icon": "receipt",
+        "title": _("计费"),
+        "text": f"{'、'.join(row.title for row in group)} · {yuan(total)}",
+        "who": _("系统"),
+        "detail": [f"{r.title} {yuan(r.amount_fen)}　{r.note}".rstrip("　") for r in group],
+    }

@@ -1,0 +1,288 @@
+"""Public verbs of charging. Every one may be repeated and run twice at once: the rows of an order's
+charges are the lock, keys make repetition harmless."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from kaitong.charging.choices import AccountKey, ChargeState, EntryKind, Method, PaymentKind
+from kaitong.charging.errors import ChargingConflict, ChargingNotFound, ChargingRefused
+from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
+from kaitong.core import clock
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+
+COUNTER_ACCOUNT = {
+    Method.CASH: AccountKey.CASH,
+    Method.CARD: AccountKey.CARD,
+    Method.BILL: AccountKey.BILL,
+}
+COLLECTED = (ChargeState.PAID, ChargeState.BILLED)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCharge:
+    """A charge to raise. ``code`` is unique within the item: ``install``, ``monthly-2026-10``."""
+
+    code: str
+    title: str
+    amount_fen: int
+    item: str = ""
+    note: str = ""
+    refund_rule: str = ""
+
+
+def raise_charges(
+    *, actor: Actor, branch_id: UUID, order_id: UUID, charges: Iterable[NewCharge]
+) -> list[Charge]:
+    """Put charges on an order, due. Raised already (same item and code) they stay as they are.
+
+    A charge of nothing is not raised. Receivable against revenue.
+    """
+    wanted = [one for one in charges if one.amount_fen]
+    if any(one.amount_fen < 0 for one in wanted):
+        raise ChargingRefused(_("费用不能为负数。"), _("退费请用退费办理。"))
+    if not actor.sees(branch_id):
+        raise ChargingNotFound(_("没有这个订单。"))
+    with transaction.atomic():
+        Charge.objects.bulk_create(
+            (
+                Charge(
+                    branch_id=branch_id,
+                    order_id=order_id,
+                    item=one.item,
+                    code=one.code,
+                    title=one.title,
+                    note=one.note,
+                    amount_fen=one.amount_fen,
+                    refund_rule=one.refund_rule,
+                )
+                for one in wanted
+            ),
+            ignore_conflicts=True,
+        )
+        rows = _locked(actor, order_id)
+        known = {(one.item, one.code) for one in wanted}
+        asked = [row for row in rows if (row.item, row.code) in known]
+        posted = set(
+            JournalEntry.objects.filter(key__in=[_charge_key(row) for row in asked]).values_list(
+                "key", flat=True
+            )
+        )
+        for row in asked:
+            if _charge_key(row) not in posted:
+                _post(
+                    actor,
+                    row,
+                    EntryKind.CHARGE,
+                    _charge_key(row),
+                    {AccountKey.RECEIVABLE: row.amount_fen, AccountKey.REVENUE: -row.amount_fen},
+                )
+    return asked
+
+
+def pay(
+    *,
+    actor: Actor,
+    order_id: UUID,
+    method: str,
+    key: str,
+    reference: str = "",
+    expected_fen: int | None = None,
+) -> Payment:
+    """Collect all that is due on an order (收费).
+
+    The same ``key`` again returns the first payment: a double click changes nothing. Another key
+    when all is collected is a conflict. ``expected_fen`` is what the page showed: a different sum
+    by now is a conflict too, so nobody pays what he did not see.
+    """
+    chosen = _method(method)
+    with transaction.atomic():
+        rows = _locked(actor, order_id)
+        done = Payment.objects.filter(order_id=order_id, key=key).first()
+        if done is not None:
+            if done.kind != PaymentKind.PAYMENT or done.method != chosen:
+                raise ChargingConflict(_("这次操作已按另一方式办理。"), _("请刷新页面。"))
+            return done
+        due = [row for row in rows if row.state == ChargeState.DUE]
+        if not due:
+            if any(row.state in COLLECTED for row in rows):
+                raise ChargingConflict(_("费用已收。"), _("请刷新页面查看收费记录。"))
+            raise ChargingRefused(_("没有待收的费用。"), _("无需收费。"))
+        total = sum(row.amount_fen for row in due)
+        if expected_fen is not None and expected_fen != total:
+            raise ChargingConflict(_("应收金额已变动。"), _("请刷新页面，核对后再收。"))
+        payment = Payment.objects.create(
+            branch_id=due[0].branch_id,
+            order_id=order_id,
+            method=chosen,
+            amount_fen=total,
+            key=key,
+            reference=reference,
+            clerk_id=actor.id,
+            paid_at=clock.now(),
+        )
+        state = ChargeState.BILLED if chosen is Method.BILL else ChargeState.PAID
+        Charge.objects.filter(pk__in=[row.pk for row in due]).update(state=state, payment=payment)
+        _post(
+            actor,
+            payment,
+            EntryKind.PAYMENT,
+            f"payment:{payment.pk}",
+            {COUNTER_ACCOUNT[chosen]: total, AccountKey.RECEIVABLE: -total},
+        )
+    return payment
+
+
+def refund(
+    *,
+    actor: Actor,
+    order_id: UUID,
+    key: str,
+    reason: str,
+    amounts: Mapping[UUID, int] | None = None,
+) -> list[Payment]:
+    """Give back what was collected (退费), the way it was paid; one refund for each payment.
+
+    ``amounts`` maps charges to fen; without it everything not yet given back is. The same ``key``
+    again returns the same refunds.
+    """
+    if not reason.strip():
+        raise ChargingRefused(_("没有填写退费原因。"), _("请填写原因。"), field="reason")
+    with transaction.atomic():
+        rows = _locked(actor, order_id)
+        done = list(
+            Payment.objects.filter(order_id=order_id, key__startswith=f"{key}#").order_by("pk")
+        )
+        if done:
+            return done
+        back = _to_give_back(rows, amounts)
+        return [
+            _refund_one(actor, payment_id, parts, key=f"{key}#{number}", reason=reason.strip())
+            for number, (payment_id, parts) in enumerate(sorted(back.items()), start=1)
+        ]
+
+
+def void_due(*, actor: Actor, order_id: UUID) -> list[Charge]:
+    """Take back charges nobody paid (a withdrawn draft). Nothing due: nothing happens."""
+    with transaction.atomic():
+        due = [row for row in _locked(actor, order_id, may_be_none=True) if row.state == "due"]
+        for row in due:
+            row.state = ChargeState.VOID
+            row.save(update_fields=["state"])
+            _post(
+                actor,
+                row,
+                EntryKind.VOID,
+                f"void:{row.pk}",
+                {AccountKey.REVENUE: row.amount_fen, AccountKey.RECEIVABLE: -row.amount_fen},
+            )
+    return due
+
+
+# ------------------------------------------------------------------ inside
+
+
+def _locked(actor: Actor, order_id: UUID, *, may_be_none: bool = False) -> list[Charge]:
+    """All charges of an order, locked in primary key order: the lock of every verb here."""
+    rows = list(
+        visible_to(Charge.objects.filter(order_id=order_id), actor)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+    )
+    if not rows and not may_be_none:
+        if Charge.objects.filter(order_id=order_id).exists():
+            raise ChargingNotFound(_("没有这个订单。"), _("请核对编号和所在分公司。"))
+        raise ChargingRefused(_("没有待收的费用。"), _("无需收费。"))
+    return rows
+
+
+def _to_give_back(
+    rows: Sequence[Charge], amounts: Mapping[UUID, int] | None
+) -> dict[UUID, list[tuple[Charge, int]]]:
+    """Charges and fen to give back, by the payment that collected them."""
+    open_rows = {r.pk: r for r in rows if r.state in COLLECTED and r.refunded_fen < r.amount_fen}
+    wanted = (
+        {pk: row.amount_fen - row.refunded_fen for pk, row in open_rows.items()}
+        if amounts is None
+        else {pk: fen for pk, fen in amounts.items() if fen}
+    )
+    if not wanted:
+        raise ChargingRefused(_("没有可退的费用。"), _("请查看收费记录。"))
+    by_payment: dict[UUID, list[tuple[Charge, int]]] = {}
+    for pk, fen in sorted(wanted.items()):
+        row = open_rows.get(pk)
+        if row is None or not 0 < fen <= row.amount_fen - row.refunded_fen or not row.payment_id:
+            raise ChargingConflict(_("退费金额超过已收未退的金额。"), _("请刷新页面，核对后再退。"))
+        by_payment.setdefault(row.payment_id, []).append((row, fen))
+    return by_payment
+
+
+def _refund_one(
+    actor: Actor, payment_id: UUID, parts: Sequence[tuple[Charge, int]], *, key: str, reason: str
+) -> Payment:
+    original = Payment.objects.get(pk=payment_id)
+    total = sum(fen for _row, fen in parts)
+    payment = Payment.objects.create(
+        branch_id=original.branch_id,
+        order_id=original.order_id,
+        kind=PaymentKind.REFUND,
+        method=original.method,
+        amount_fen=total,
+        key=key,
+        reason=reason[:200],
+        refund_of=original,
+        clerk_id=actor.id,
+        paid_at=clock.now(),
+    )
+    for row, fen in parts:
+        row.refunded_fen += fen
+        row.refund = payment
+        if row.refunded_fen == row.amount_fen:
+            row.state = ChargeState.REFUNDED
+        row.save(update_fields=["refunded_fen", "refund", "state"])
+    _post(
+        actor,
+        payment,
+        EntryKind.REFUND,
+        f"refund:{payment.pk}",
+        {AccountKey.REVENUE: total, COUNTER_ACCOUNT[Method(original.method)]: -total},
+    )
+    return payment
+
+
+def _method(method: str) -> Method:
+    try:
+        return Method(method)
+    except ValueError:
+        known = "、".join(str(label) for label in Method.labels)
+        raise ChargingRefused(
+            _("没有这种收费方式。"), f"{_('可用：')}{known}", field="method"
+        ) from None
+
+
+def _charge_key(row: Charge) -> str:
+    return f"charge:{row.pk}"
+
+
+def _post(
+    actor: Actor,
+    about: Charge | Payment,
+    kind: EntryKind,
+    key: str,
+    lines: Mapping[AccountKey, int],
+) -> None:
+    entry = JournalEntry.objects.create(
+        branch_id=about.branch_id,
+        order_id=about.order_id,
+        kind=kind,
+        key=key,
+        actor_id=actor.id,
+    )
+    JournalLine.objects.bulk_create(
+        JournalLine(entry=entry, branch_id=about.branch_id, account=account, amount_fen=fen)
+        for account, fen in lines.items()
+    )
