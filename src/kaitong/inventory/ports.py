@@ -70,10 +70,9 @@ def take_port(
     else:
         if address_id is None:
             raise BadInput([InputFault("address_id", "没有装机地址，无法配线。")])
-        verdict = queries.coverage_verdict(address_id)
-        found = _pick(verdict.boxes_usable) if verdict.assignable else None
+        found = _pick(queries.boxes_for(address_id))
         if found is None:
-            return verdict.no_port()
+            return queries.coverage_verdict(address_id).no_port()
         port = Resource.objects.get(pk=found)
     return _taken(_assign(actor, port, service, order_id, role, _state_of(hold_for), hold_for))
 
@@ -88,6 +87,8 @@ def _pick(boxes: Sequence[UUID], without: Sequence[UUID] = ()) -> UUID | None:
     Ports that others are taking at this instant are skipped. When only such ports are left we wait
     for them: their takers may yet roll back, and "no free port" must be true when it is said.
     """
+    if not boxes:
+        return None
     params = {"boxes": list(boxes), "kinds": list(LINE_PORTS), "without": list(without)}
     found = db.one(_PICK + "SKIP LOCKED", params) or db.one(_PICK, params)
     return found["id"] if found else None
@@ -295,10 +296,9 @@ def change_port(
     else:
         if service.address_id is None:
             raise BadInput([InputFault("to_port_id", "服务没有装机地址，请指明端口。")])
-        verdict = queries.coverage_verdict(service.address_id)
-        found = _pick(verdict.boxes_usable, [old.resource_id]) if verdict.assignable else None
+        found = _pick(queries.boxes_for(service.address_id), [old.resource_id])
         if found is None:
-            return verdict.no_port()
+            return queries.coverage_verdict(service.address_id).no_port()
         new_port = Resource.objects.get(pk=found)
     state, until = AssignmentState(old.state), old.reserved_until
     _end(old, old_port, old_becomes, None, reason)

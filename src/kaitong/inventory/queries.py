@@ -122,6 +122,27 @@ def find_port(actor: Actor, text: str, *, limit: int = 20) -> list[PortView]:
 
 # ---- what can be had at an address -----------------------------------------------------------
 
+_BOXES_FOR = """
+SELECT b.id
+FROM inventory_coverage c
+JOIN inventory_resource b ON b.id = c.box_id AND b.state NOT IN ('damaged', 'kept')
+JOIN inventory_resource pon ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
+WHERE c.address_id = %s
+ORDER BY c.rank, b.name, b.id
+"""
+
+
+def boxes_for(address_id: UUID) -> tuple[UUID, ...]:
+    """The boxes a port for an address may be taken from, best first; none where it may not be.
+
+    Counts nothing: taking a port is the only way to know that one is free.
+    """
+    place = places.addresses([address_id]).get(address_id)
+    if place is None or place.coverage in (CoverageStatus.PLANNED, CoverageStatus.NO_ENTRY):
+        return ()
+    return tuple(row["id"] for row in db.rows(_BOXES_FOR, [address_id]))
+
+
 _BOXES = """
 SELECT c.address_id, b.id, b.name, b.specification, c.rank,
        b.state NOT IN ('damaged', 'kept') AND pon.id IS NOT NULL

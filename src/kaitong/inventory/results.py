@@ -58,11 +58,6 @@ class CoverageVerdict:
     # boxes a port may be taken from, in the order of preference
     boxes_usable: tuple[UUID, ...] = ()
 
-    @property
-    def assignable(self) -> bool:
-        """Whether it is worth looking for a free port at all."""
-        return self.verdict in (Verdict.AVAILABLE, Verdict.NO_FREE_PORT)
-
     def no_port(self) -> NoPort:
         """This verdict as a refusal; whoever asks has just found no port that is really free."""
         if self.verdict == Verdict.AVAILABLE:
