@@ -69,6 +69,8 @@ class Moves:
         self.finished = ""
         self._own_variables = False
         for token in state.tokens:
+            if type(token.id) is int and token.id < self.serial:
+                self.serial = token.id
             if token.id == state.calling:
                 self.called = token
             if token.wait is not None:

@@ -72,13 +72,13 @@ def read(data: bytes) -> Element:
 class _Reader:
     def __init__(self) -> None:
         self.parser = expat.ParserCreate(namespace_separator=" ")
-        self.parser.buffer_text = True
         self.parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
         self.parser.StartElementHandler = self.start
         self.parser.EndElementHandler = self.end
         self.parser.CharacterDataHandler = self.characters
         self.parser.StartDoctypeDeclHandler = self.refuse_doctype
         self.parser.EntityDeclHandler = self.refuse_doctype
+        # Texts come unbuffered: a buffered one would report the line of its end.
         self.stack: list[Element] = []
         self.root: Element | None = None
 

@@ -1,0 +1,413 @@
+"""Tools of the core's tests: draw a process in Python, and play it with a shell in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from uuid import UUID
+from xml.sax.saxutils import quoteattr
+
+from kaitong.process.advance import advance, settle
+from kaitong.process.bpmn import parse
+from kaitong.process.model import (
+    AddToken,
+    BpmnError,
+    ChangeWait,
+    Completed,
+    DoneByHand,
+    Effect,
+    Event,
+    Failed,
+    Finish,
+    MessageArrived,
+    Model,
+    OpenCommand,
+    OpenIncident,
+    OpenTimer,
+    OpenWork,
+    Record,
+    RemoveToken,
+    Retried,
+    Returned,
+    SetVariables,
+    Started,
+    State,
+    Subscribe,
+    TimerFired,
+    Token,
+    WaitKind,
+)
+
+NOW = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
+EXTERNAL = frozenset({"send", "prove"})
+
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
+    'xmlns:kaitong="urn:kaitong:bpmn" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'id="definitions" targetNamespace="urn:test">\n'
+)
+
+
+class Drawing:
+    """A process drawn line by line: every element stands on a line of its own."""
+
+    def __init__(self, name: str = "试验") -> None:
+        self.name = name
+        self.lines: list[str] = []
+        self.roots: list[str] = []
+        self.in_lane: list[str] = []
+        self.serial = count(1)
+
+    def raw(self, line: str) -> Drawing:
+        self.lines.append(line)
+        return self
+
+    def root(self, line: str) -> Drawing:
+        self.roots.append(line)
+        return self
+
+    def node(self, tag: str, id_: str, inside: str = "", **attributes: str) -> Drawing:
+        """Attributes of Kaitong carry a `k_` before their names; `_` stands for `-`."""
+        texts = [f"id={quoteattr(id_)}"]
+        for name, value in attributes.items():
+            plain_name = name.removeprefix("k_")
+            if name.startswith("k_"):
+                plain_name = "kaitong:" + plain_name.rstrip("_").replace("_", "-")
+            texts.append(f"{plain_name}={quoteattr(value)}")
+        return self.raw(f"<bpmn:{tag} {' '.join(texts)}>{inside}</bpmn:{tag}>")
+
+    def start(self, id_: str = "start") -> Drawing:
+        return self.node("startEvent", id_)
+
+    def end(self, id_: str = "end", definition: str = "") -> Drawing:
+        return self.node("endEvent", id_, f"<bpmn:{definition}/>" if definition else "")
+
+    def user(self, id_: str, **attributes: str) -> Drawing:
+        self.in_lane.append(id_)
+        return self.node("userTask", id_, **{"k_form": "f", **attributes})
+
+    def manual(self, id_: str, **attributes: str) -> Drawing:
+        self.in_lane.append(id_)
+        return self.node("manualTask", id_, **attributes)
+
+    def service(self, id_: str, action: str = "work", **attributes: str) -> Drawing:
+        return self.node("serviceTask", id_, k_action=action, **attributes)
+
+    def exclusive(self, id_: str, default: str = "") -> Drawing:
+        return self.node("exclusiveGateway", id_, **({"default": default} if default else {}))
+
+    def parallel(self, id_: str) -> Drawing:
+        return self.node("parallelGateway", id_)
+
+    def message(self, id_: str, name: str) -> Drawing:
+        return self.root(f'<bpmn:message id="{id_}" name="{name}"/>')
+
+    def error(self, id_: str, code: str) -> Drawing:
+        return self.root(f'<bpmn:error id="{id_}" errorCode="{code}"/>')
+
+    def receive(self, id_: str, message: str, key: str, **attributes: str) -> Drawing:
+        return self.node("receiveTask", id_, messageRef=message, k_key=key, **attributes)
+
+    def boundary(
+        self, id_: str, host: str, definition: str, *, interrupting: bool = True, **attributes: str
+    ) -> Drawing:
+        attributes = {"attachedToRef": host, **attributes}
+        if not interrupting:
+            attributes["cancelActivity"] = "false"
+        return self.node("boundaryEvent", id_, definition, **attributes)
+
+    def flow(self, source: str, target: str, condition: str = "", id_: str = "") -> Drawing:
+        id_ = id_ or f"f{next(self.serial)}"
+        inside = ""
+        if condition:
+            text = condition.replace("&", "&amp;").replace("<", "&lt;")
+            inside = f"<bpmn:conditionExpression>{text}</bpmn:conditionExpression>"
+        return self.raw(
+            f'<bpmn:sequenceFlow id="{id_}" sourceRef="{source}" targetRef="{target}">'
+            f"{inside}</bpmn:sequenceFlow>"
+        )
+
+    def chain(self, *ids: str) -> Drawing:
+        for source, target in zip(ids, ids[1:], strict=False):
+            self.flow(source, target)
+        return self
+
+    def text(self) -> str:
+        refs = "".join(f"<bpmn:flowNodeRef>{id_}</bpmn:flowNodeRef>" for id_ in self.in_lane)
+        lanes = f'<bpmn:laneSet id="lanes"><bpmn:lane id="clerk" name="营业员">{refs}</bpmn:lane>'
+        lines = [
+            *self.roots,
+            f'<bpmn:process id="p" name="{self.name}" isExecutable="true">',
+            f"{lanes}</bpmn:laneSet>" if self.in_lane else "",
+            *self.lines,
+            "</bpmn:process>",
+            "</bpmn:definitions>",
+        ]
+        return _HEAD + "\n".join(line for line in lines if line)
+
+    def line_of(self, part: str) -> int:
+        """The line on which a text stands (1 is the first)."""
+        lines = self.text().split("\n")
+        found = [at for at, line in enumerate(lines, 1) if part in line]
+        assert found, part
+        return found[0]
+
+    def model(self) -> Model:
+        return parse(self.text().encode(), "test.bpmn")
+
+
+def timer(duration: str = "", date: str = "", **attributes: str) -> str:
+    tag, text = ("timeDuration", duration) if duration else ("timeDate", date)
+    inside = f"<bpmn:{tag}>{text}</bpmn:{tag}>"
+    return f"<bpmn:timerEventDefinition>{inside}</bpmn:timerEventDefinition>"
+
+
+def on_error(reference: str = "") -> str:
+    return f'<bpmn:errorEventDefinition{f" errorRef={reference!r}" if reference else ""}/>'
+
+
+def on_message(reference: str) -> str:
+    return f'<bpmn:messageEventDefinition messageRef="{reference}"/>'
+
+
+class Fault(Exception):
+    """An action's business error."""
+
+    def __init__(self, code: str, values: Mapping[str, Any] | None = None):
+        super().__init__(f"message of {code}")
+        self.code = code
+        self.values = values or {}
+
+
+Act = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+class Game:
+    """A shell in memory: it keeps rows, applies effects, and checks after every step that
+
+    - the rows, rebuilt from effects alone, say what the step's state says;
+    - every resting token except one parked at a join has exactly one primary row;
+    - the history, replayed, puts every token where it stands;
+    - the same event on the same state gives the same step.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        actions: Mapping[str, Act] | None = None,
+        external: frozenset[str] = EXTERNAL,
+        **variables: Any,
+    ):
+        self.model = model
+        self.actions = dict(actions or {})
+        self.external = external
+        self.tokens: dict[UUID, Token] = {}
+        self.variables: dict[str, Any] = {}
+        self.work: dict[UUID, str] = {}
+        self.commands: dict[UUID, OpenCommand] = {}
+        self.incidents: dict[UUID, OpenIncident] = {}
+        self.timers: dict[tuple[UUID, str], OpenTimer] = {}
+        self.subscriptions: dict[tuple[UUID, str], Subscribe] = {}
+        self.state = ""
+        self.history: list[Record] = []
+        self.places: dict[Any, str] = {}
+        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.serial = count(1)
+        self.last: tuple[Effect, ...] = ()
+        self.play(Started(now=NOW, variables=variables))
+
+    # ---- what the tests say
+
+    @property
+    def at(self) -> list[str]:
+        """Where tokens rest, sorted."""
+        return sorted(token.node for token in self.tokens.values())
+
+    def token(self, node: str) -> UUID:
+        found = [id_ for id_, token in self.tokens.items() if token.node == node]
+        assert found, f"no token at {node}, but at {self.at}"
+        return found[0]
+
+    def complete(self, node: str, **values: Any) -> Game:
+        return self.play(Completed(now=NOW, token=self.token(node), values=values))
+
+    def returned(self, node: str, **values: Any) -> Game:
+        return self.play(Returned(now=NOW, token=self.token(node), values=values))
+
+    def failed(self, node: str, cause: str = "network") -> Game:
+        return self.play(Failed(now=NOW, token=self.token(node), cause=cause, message="down"))
+
+    def error(self, node: str, code: str, **values: Any) -> Game:
+        token = self.token(node)
+        return self.play(BpmnError(now=NOW, token=token, code=code, message="why", values=values))
+
+    def retry(self, node: str) -> Game:
+        return self.play(Retried(now=NOW, token=self.token(node)))
+
+    def by_hand(self, node: str, **values: Any) -> Game:
+        return self.play(DoneByHand(now=NOW, token=self.token(node), values=values))
+
+    def fire(self, host: str, node: str = "") -> Game:
+        return self.play(TimerFired(now=NOW, token=self.token(host), node=node or host))
+
+    def tell(self, host: str, node: str = "", **values: Any) -> Game:
+        token = self.token(host)
+        return self.play(MessageArrived(now=NOW, token=token, node=node or host, values=values))
+
+    def cause(self, node: str) -> str:
+        return self.incidents[self.token(node)].cause
+
+    def went(self, kind: str = "entered") -> list[str]:
+        return [record.node for record in self.history if record.kind == kind]
+
+    # ---- the shell
+
+    def play(self, event: Event) -> Game:
+        effects: list[Effect] = []
+        state = State(tuple(self.tokens.values()), dict(self.variables), self.state == "")
+        before = dict(state.variables)
+        step = advance(self.model, state, event, external=self.external)
+        assert step == advance(self.model, state, event, external=self.external)
+        assert dict(state.variables) == before, "advance changed what it was given"
+        effects += step.effects
+        while step.call is not None:
+            assert step.state.calling == step.call.token
+            self.calls.append((step.call.action, step.call.inputs))
+            state, outcome = step.state, self.run(step.call.action, step.call.inputs)
+            step = advance(
+                self.model, state, outcome(step.call.token), external=self.external
+            )
+            effects += step.effects
+        self.resolve(event)
+        names: dict[int, UUID] = {}
+        for effect in settle(effects):
+            self.apply(effect, names)
+        self.last = settle(effects)
+        self.check(step.state, names)
+        return self
+
+    def run(self, action: str, inputs: Mapping[str, Any]) -> Callable[[Any], Event]:
+        act = self.actions.get(action, lambda inputs: {})
+        try:
+            values = act(inputs)
+        except Fault as fault:
+            code, told, more = fault.code, str(fault), fault.values
+            return lambda token: BpmnError(
+                now=NOW, token=token, code=code, message=told, values=more
+            )
+        except Exception as error:
+            told = str(error)
+            return lambda token: Failed(now=NOW, token=token, cause="bug", message=told)
+        return lambda token: Returned(now=NOW, token=token, values=values)
+
+    def resolve(self, event: Event) -> None:
+        """The rows an event itself answers."""
+        token = getattr(event, "token", None)
+        if isinstance(event, Completed):
+            self.work.pop(token, None)
+        elif isinstance(event, Returned | Failed):
+            self.commands.pop(token, None)
+        elif isinstance(event, Retried | DoneByHand):
+            self.incidents.pop(token, None)
+        elif isinstance(event, BpmnError):
+            self.commands.pop(token, None)
+            self.work.pop(token, None)
+        elif isinstance(event, TimerFired):
+            self.timers.pop((token, event.node), None)
+        elif isinstance(event, MessageArrived):
+            self.subscriptions.pop((token, event.node), None)
+
+    def apply(self, effect: Effect, names: dict[int, UUID]) -> None:
+        def named(token: Any) -> UUID:
+            if isinstance(token, UUID):
+                return token
+            if token not in names:
+                names[token] = UUID(int=next(self.serial))
+            return names[token]
+
+        match effect:
+            case AddToken(token):
+                id_ = named(token.id)
+                assert id_ not in self.tokens
+                assert token.wait is not None
+                self.tokens[id_] = Token(id_, token.node, token.wait, token.scope, token.arrived_by)
+            case RemoveToken(token, node):
+                assert isinstance(token, UUID), "a token of this step is settled"
+                assert self.tokens.pop(token).node == node
+                for rows in (self.work, self.commands, self.incidents):
+                    rows.pop(token, None)
+                for watched in (self.timers, self.subscriptions):
+                    for key in [key for key in watched if key[0] == token]:
+                        del watched[key]
+            case ChangeWait(token, node, wait):
+                assert isinstance(token, UUID)
+                old = self.tokens[token]
+                assert old.node == node
+                self.tokens[token] = Token(token, node, wait, old.scope, old.arrived_by)
+                for rows in (self.work, self.commands, self.incidents):
+                    rows.pop(token, None)
+                self.timers.pop((token, node), None)
+                self.subscriptions.pop((token, node), None)
+            case OpenWork(token, node):
+                self.add(self.work, named(token), node)
+            case OpenCommand(token):
+                self.add(self.commands, named(token), effect)
+            case OpenIncident(token):
+                self.add(self.incidents, named(token), effect)
+            case OpenTimer(token, node):
+                self.add(self.timers, (named(token), node), effect)
+            case Subscribe(token, node):
+                self.add(self.subscriptions, (named(token), node), effect)
+            case SetVariables(values):
+                self.variables.update(values)
+            case Finish(state):
+                assert self.state == ""
+                self.state = state
+            case Record(kind, node, token):
+                self.history.append(effect)
+                self.replay(kind, node, named(token) if token is not None else None)
+            case _:
+                raise AssertionError(effect)
+
+    @staticmethod
+    def add(rows: dict[Any, Any], key: Any, row: Any) -> None:
+        assert key not in rows, f"{row} is open already"
+        rows[key] = row
+
+    def replay(self, kind: str, node: str, token: Any) -> None:
+        if kind in ("entered", "fired"):
+            assert token not in self.places
+            self.places[token] = node
+        elif kind in ("left", "joined", "interrupted"):
+            assert self.places.pop(token) == node
+
+    def check(self, state: State, names: Mapping[int, UUID]) -> None:
+        stored = {
+            (names.get(t.id) if isinstance(t.id, int) else t.id, t.node, t.wait, t.arrived_by)
+            for t in state.tokens
+        }
+        assert stored == {(t.id, t.node, t.wait, t.arrived_by) for t in self.tokens.values()}
+        assert dict(state.variables) == self.variables
+        assert state.running == (self.state == "")
+        assert self.places == {id_: token.node for id_, token in self.tokens.items()}
+        if self.state:
+            assert not self.tokens
+        else:
+            assert any(token.wait is not WaitKind.JOIN for token in self.tokens.values())
+        for id_, token in self.tokens.items():
+            rows = {
+                WaitKind.WORK: id_ in self.work,
+                WaitKind.COMMAND: id_ in self.commands,
+                WaitKind.INCIDENT: id_ in self.incidents,
+                WaitKind.TIMER: (id_, token.node) in self.timers,
+                WaitKind.MESSAGE: (id_, token.node) in self.subscriptions,
+            }
+            open_rows = {kind for kind, there in rows.items() if there}
+            assert open_rows == ({token.wait} - {WaitKind.JOIN}), (token, open_rows)
+        hosts = set(self.tokens)
+        assert {key[0] for key in [*self.timers, *self.subscriptions]} <= hosts
+        assert {*self.work, *self.commands, *self.incidents} <= hosts
