@@ -1,0 +1,41 @@
+"""Deployed definitions and their parsed models, kept in memory: both are immutable."""
+
+from __future__ import annotations
+
+from threading import Lock
+from uuid import UUID
+
+from kaitong.process.bpmn import parse
+from kaitong.process.errors import ProcessNotFound
+from kaitong.process.model import Model
+from kaitong.process.models import Definition
+
+_MOST = 512  # definitions kept at a time; beyond it the oldest read is dropped
+_models: dict[UUID, Model] = {}
+_lock = Lock()
+
+
+def model_of(definition_id: UUID) -> Model:
+    """The parsed model of a definition."""
+    found = _models.get(definition_id)
+    if found is not None:
+        return found
+    row = Definition.objects.filter(pk=definition_id).first()
+    if row is None:
+        raise ProcessNotFound("没有这个流程定义。")
+    model = parse(bytes(row.bpmn), row.file or row.key)
+    remember(definition_id, model)
+    return model
+
+
+def remember(definition_id: UUID, model: Model) -> None:
+    with _lock:
+        while len(_models) >= _MOST:
+            _models.pop(next(iter(_models)))
+        _models[definition_id] = model
+
+
+def forget() -> None:
+    """Drop every parsed model (tests whose database rows were rolled back)."""
+    with _lock:
+        _models.clear()

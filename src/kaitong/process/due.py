@@ -1,0 +1,134 @@
+"""Due times (时限) of work items: a budget of the playbook's parameters on the team's calendar.
+
+`due_at` is derived. `due_basis` keeps what it is derived from: `{budget, calendar, start}` and,
+once the customer chose a later time, `agreed`. The ledger of suspensions is counted in on resuming.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from kaitong.org import queries as org
+from kaitong.worktime import queries as worktime
+from kaitong.worktime import rules
+from kaitong.worktime.errors import WorktimeError
+
+_KEPT_SECONDS = 60
+_calendars: dict[tuple[UUID, str], tuple[float, str]] = {}
+_ISO = re.compile(
+    r"P(?=.)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.\d+)?S)?)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a piece of work is due; `basis` explains it later. No budget: all empty."""
+
+    at: datetime | None = None
+    basis: dict[str, Any] | None = None
+    provisional: bool = False
+
+
+def calendar_key(branch_id: UUID, department: str, parameters: Mapping[str, Any]) -> str:
+    """The instance's `calendar` parameter, else the department's, else the branch's calendar."""
+    named = parameters.get("calendar")
+    if isinstance(named, str) and named:
+        return named
+    kept = _calendars.get((branch_id, department))
+    if kept and kept[0] > time.monotonic():
+        return kept[1]
+    key = org.calendar_key(branch_id, department)
+    _calendars[branch_id, department] = (time.monotonic() + _KEPT_SECONDS, key)
+    return key
+
+
+def due(
+    budget_name: str,
+    *,
+    parameters: Mapping[str, Any],
+    branch_id: UUID,
+    department: str,
+    start: datetime,
+) -> Due:
+    """The due time of a budget from now on. `budget_name` is a parameter's name, or a budget.
+
+    A budget or calendar that cannot be counted leaves the work without a due time and says so in
+    the basis: a missing holiday table must not stop an order.
+    """
+    if not budget_name:
+        return Due()
+    budget = parameters.get(budget_name, budget_name)
+    basis: dict[str, Any] = {
+        "budget": budget,
+        "name": budget_name,
+        "calendar": calendar_key(branch_id, department, parameters),
+        "start": start.isoformat(),
+    }
+    return recount(basis)
+
+
+def recount(basis: Mapping[str, Any], suspensions: Iterable[rules.Suspension] = ()) -> Due:
+    """The due time of a basis with its ledger."""
+    kept = {key: value for key, value in basis.items() if key != "problem"}
+    try:
+        found = explain(kept, suspensions)
+    except WorktimeError as problem:
+        return Due(basis={**kept, "problem": str(problem)})
+    return Due(found.due_at, kept, found.provisional)
+
+
+def explain(
+    basis: Mapping[str, Any], suspensions: Iterable[rules.Suspension] = ()
+) -> rules.Deadline:
+    """The deadline again, with every step of the count. Raises WorktimeError."""
+    agreed = basis.get("agreed")
+    return worktime.deadline(
+        basis["budget"],
+        datetime.fromisoformat(basis["start"]),
+        calendar_key=basis["calendar"],
+        suspensions=suspensions,
+        agreed=datetime.fromisoformat(agreed) if agreed else None,
+    )
+
+
+def working_duration(duration: str, start: datetime, calendar: str) -> datetime:
+    """When an ISO 8601 duration has run in working time: days as working days, hours as hours.
+
+    Weeks are five working days, months and years follow the calendar. What is no such duration
+    ends at once, so that somebody sees it.
+    """
+    found = _ISO.fullmatch(duration.strip())
+    if not found:
+        return start
+    part = {name: int(value or 0) for name, value in found.groupdict().items()}
+    months = part["years"] * 12 + part["months"]
+    days = part["weeks"] * 5 + part["days"]
+    minutes = part["hours"] * 60 + part["minutes"] + (part["seconds"] > 0)
+    at = start
+    if months:
+        budget = {"kind": "calendar", "amount": months, "unit": "months"}
+        at = _after(budget, at, calendar, timedelta(days=30 * months))
+    if days:
+        budget = {"kind": "working-days", "amount": days, "unit": "days", "rolling": True}
+        at = _after(budget, at, calendar, timedelta(days=days))
+    if minutes:
+        budget = {"kind": "working-hours", "amount": minutes, "unit": "minutes"}
+        at = _after(budget, at, calendar, timedelta(minutes=minutes))
+    return at
+
+
+def _after(
+    budget: Mapping[str, Any], start: datetime, calendar: str, otherwise: timedelta
+) -> datetime:
+    """Without a calendar elapsed time counts: it has its own alarm, and a timer must be set."""
+    try:
+        return worktime.deadline(budget, start, calendar_key=calendar).due_at
+    except WorktimeError:
+        return start + otherwise

@@ -1,0 +1,420 @@
+"""Where instances stand: what each waits for, the picture's positions, the step table, the history.
+
+Read from tokens, from the rows that watch them, and from the history; never from guesses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kaitong.core import db
+from kaitong.core.clock import now as clock_now
+from kaitong.org import queries as org
+from kaitong.process import values
+from kaitong.process.advance_graph import reach
+from kaitong.process.choices import OPEN_COMMAND, OPEN_WORK, CommandState, Position
+from kaitong.process.definitions import model_of
+from kaitong.process.errors import ProcessNotFound
+from kaitong.process.model import Model, NodeKind, WaitKind
+from kaitong.process.models import (
+    Command,
+    Incident,
+    Instance,
+    Subscription,
+    Timer,
+    Token,
+    WorkItem,
+)
+
+STEP_KINDS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFact:
+    """What one token waits for. `kind`: work, command, timer, message, incident, join."""
+
+    kind: str
+    node: str
+    title: str
+    reason: str
+    since: datetime
+    next_attempt_at: datetime | None = None
+    due_at: datetime | None = None
+    post: str = ""
+    person: UUID | None = None
+    row_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    seq: int
+    kind: str
+    node: str
+    title: str
+    token: UUID | None
+    actor_id: UUID | None
+    actor_name: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """A row of the step table: 流程环节, 责任角色, 本环节具体工作及职责, 状态, 用时."""
+
+    node: str
+    title: str
+    kind: str
+    post: str
+    lane: str
+    documentation: str
+    status: str
+    reason: str = ""
+    visits: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    took: timedelta | None = None  # of the last visit, up to now while it lasts
+    due_at: datetime | None = None
+    overdue: bool = False
+    next_attempt_at: datetime | None = None
+    candidate: UUID | None = None
+    person: UUID | None = None  # who has it in hand, or did it
+    person_name: str = ""
+    item_id: UUID | None = None
+    incident_id: UUID | None = None
+    command_id: UUID | None = None
+
+
+@dataclass(slots=True)
+class _Visits:
+    """What the history says of one node."""
+
+    entered: datetime | None = None
+    ended: datetime | None = None
+    count: int = 0
+    last: str = ""  # the last of entered, left, joined, interrupted, fired
+    seq: int = 0
+
+
+@dataclass(slots=True)
+class _Standing:
+    """Everything read about one instance."""
+
+    instance: Instance
+    model: Model
+    tokens: list[Token]
+    visits: Mapping[str, _Visits]
+    facts: dict[str, WaitFact] = field(default_factory=dict)  # by node, the gravest
+
+
+_GRAVITY = ("incident", "command", "message", "timer", "join", "work")
+
+
+def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
+    """What each running instance waits for, in words of facts; one entry a resting token."""
+    ids = list(instance_ids)
+    found: dict[UUID, list[WaitFact]] = {instance_id: [] for instance_id in ids}
+    tokens = list(Token.objects.filter(instance_id__in=ids).order_by("id"))
+    of_kind = defaultdict(list)
+    for token in tokens:
+        of_kind[token.wait].append(token.id)
+    models = {
+        row_id: model_of(definition)
+        for row_id, definition in Instance.objects.filter(
+            id__in={t.instance_id for t in tokens}
+        ).values_list("id", "definition_id")
+    }
+    work = _by_token(WorkItem, of_kind[WaitKind.WORK], state__in=OPEN_WORK)
+    commands = _by_token(Command, of_kind[WaitKind.COMMAND], state__in=OPEN_COMMAND)
+    timers = _by_token(Timer, of_kind[WaitKind.TIMER], state="open")
+    heard = _by_token(Subscription, of_kind[WaitKind.MESSAGE], state="open")
+    incidents = _by_token(Incident, of_kind[WaitKind.INCIDENT], state="open")
+    for token in tokens:
+        node = models[token.instance_id].nodes[token.node]
+        told: dict[str, Any] = {"reason": ""}
+        match token.wait:
+            case WaitKind.WORK if item := work.get(token.id):
+                told = {
+                    "reason": _work_reason(item),
+                    "due_at": item.due_at,
+                    "post": item.post,
+                    "person": item.claimed_by or item.candidate,
+                    "row_id": item.pk,
+                }
+            case WaitKind.COMMAND if command := commands.get(token.id):
+                told = {
+                    "reason": _command_reason(command),
+                    "next_attempt_at": command.next_attempt_at
+                    if command.state != CommandState.RUNNING
+                    else None,
+                    "row_id": command.pk,
+                }
+            case WaitKind.TIMER if timer := timers.get(token.id):
+                told = {"reason": _("到时继续"), "due_at": timer.due_at, "row_id": timer.pk}
+            case WaitKind.MESSAGE if subscription := heard.get(token.id):
+                told = {"reason": _("等待消息"), "row_id": subscription.pk}
+            case WaitKind.INCIDENT if incident := incidents.get(token.id):
+                told = {
+                    "reason": incident.message,
+                    "post": incident.post,
+                    "row_id": incident.pk,
+                }
+            case WaitKind.JOIN:
+                told = {"reason": _("等待其他并行环节")}
+        found[token.instance_id].append(
+            WaitFact(kind=token.wait, node=node.id, title=node.name, since=token.created_at, **told)
+        )
+    return found
+
+
+def positions(instance_id: UUID) -> dict[str, str]:
+    """The position of every node of an instance's process, for the picture."""
+    standing = _standing(instance_id)
+    ahead = _ahead(standing)
+    return {node: _position(standing, node, ahead) for node in standing.model.nodes}
+
+
+def flows_taken(instance_id: UUID) -> set[str]:
+    """The sequence flows an instance has passed, for the picture."""
+    rows = db.rows(
+        """select distinct data->>'flow' as flow from process_history
+ where instance_id = %s and id >= %s and kind = 'entered'""",
+        [instance_id, _earliest(instance_id)],
+    )
+    return {row["flow"] for row in rows if row["flow"]}
+
+
+def steps(instance_id: UUID) -> list[StepRow]:
+    """The step table of an instance: what people and machines do, in the model's order."""
+    standing = _standing(instance_id)
+    ahead = _ahead(standing)
+    items: dict[str, WorkItem] = {
+        item.node: item  # the newest of each node stays
+        for item in WorkItem.objects.filter(instance_id=instance_id).order_by("id")
+    }
+    names = org.staff_names(
+        i for w in items.values() for i in (w.candidate, w.claimed_by, w.completed_by)
+    )
+    lanes = {lane.post: lane.name for lane in standing.model.lanes}
+    moment = clock_now()
+    table = []
+    for node in standing.model.nodes.values():
+        if node.kind not in STEP_KINDS:
+            continue
+        status = _position(standing, node.id, ahead)
+        visits = standing.visits.get(node.id, _Visits())
+        fact = standing.facts.get(node.id)
+        item = items.get(node.id)
+        person = (item.completed_by or item.claimed_by or item.candidate) if item else None
+        ended = None if fact else visits.ended
+        until = ended or moment
+        due_at = item.due_at if item else None
+        table.append(
+            StepRow(
+                node=node.id,
+                title=node.name,
+                kind=node.kind,
+                post=item.post if item else node.lane,
+                lane=lanes.get(node.lane, node.lane),
+                documentation=node.documentation,
+                status=status,
+                reason=fact.reason if fact else "",
+                visits=visits.count,
+                started_at=visits.entered,
+                ended_at=ended,
+                took=until - visits.entered if visits.entered and (ended or fact) else None,
+                due_at=due_at,
+                overdue=due_at is not None and until > due_at,
+                next_attempt_at=fact.next_attempt_at if fact else None,
+                candidate=item.candidate if item else None,
+                person=person,
+                person_name=names.get(person, "") if person else "",
+                item_id=item.pk if item else None,
+                incident_id=fact.row_id if fact and fact.kind == "incident" else None,
+                command_id=fact.row_id if fact and fact.kind == "command" else None,
+            )
+        )
+    return table
+
+
+def history(instance_id: UUID, *, after: int = 0, limit: int = 1000) -> list[HistoryRow]:
+    """The history of an instance in order, from the line after `after`."""
+    rows = db.rows(
+        """select seq, kind, node, token, actor_id, at, data::text as data from process_history
+ where instance_id = %s and id >= %s and seq > %s order by seq limit %s""",
+        [instance_id, _earliest(instance_id), after, limit],
+    )
+    if not rows:
+        return []
+    process = model_of(Instance.objects.values_list("definition_id", flat=True).get(pk=instance_id))
+    names = org.staff_names(row["actor_id"] for row in rows)
+    return [
+        HistoryRow(
+            seq=row["seq"],
+            kind=row["kind"],
+            node=row["node"],
+            title=process.nodes[row["node"]].name if row["node"] in process.nodes else "",
+            token=row["token"],
+            actor_id=row["actor_id"],
+            actor_name=names.get(row["actor_id"], "") if row["actor_id"] else "",
+            at=row["at"],
+            data=values.load(row["data"]),
+        )
+        for row in rows
+    ]
+
+
+# ---- no orphan by construction -------------------------------------------------------------------
+
+
+_CHECKS = {
+    "open_waits": """select i.id, 'counts ' || i.open_waits || ', has ' || count(t.id) as what
+ from process_instance i left join process_token t on t.instance_id = i.id and t.wait <> 'join'
+ where i.state = 'running' group by i.id having i.open_waits <> count(t.id)""",
+    "ended": """select i.id, 'ended, but has ' || count(t.id) || ' tokens' as what
+ from process_instance i join process_token t on t.instance_id = i.id
+ where i.state <> 'running' group by i.id""",
+    "unwatched": """select t.instance_id as id, t.wait || ' at ' || t.node || ' has no row' as what
+ from process_token t where t.wait <> 'join' and not case t.wait
+ when 'work' then exists (select from process_workitem r where r.token_id = t.id
+  and r.state in ('todo', 'claimed', 'suspended'))
+ when 'command' then exists (select from process_command r where r.token_id = t.id
+  and r.state in ('pending', 'running', 'waiting'))
+ when 'timer' then exists (select from process_timer r where r.token_id = t.id
+  and r.node = t.node and r.state = 'open')
+ when 'message' then exists (select from process_subscription r where r.token_id = t.id
+  and r.node = t.node and r.state = 'open')
+ when 'incident' then exists (select from process_incident r where r.token_id = t.id
+  and r.state = 'open') end""",
+    "watches nobody": """select r.instance_id as id, r.what from (
+ select instance_id, token_id, 'work item ' || id as what from process_workitem
+  where state in ('todo', 'claimed', 'suspended')
+ union all select instance_id, token_id, 'command ' || id from process_command
+  where state in ('pending', 'running', 'waiting')
+ union all select instance_id, token_id, 'timer ' || id from process_timer where state = 'open'
+ union all select instance_id, token_id, 'subscription ' || id from process_subscription
+  where state = 'open'
+ union all select instance_id, token_id, 'incident ' || id from process_incident
+  where state in ('open', 'retrying')) r
+ where not exists (select from process_token t where t.id = r.token_id)""",
+    "history": """select i.id, 'seq ' || i.seq || ', has ' || count(h.seq) || ' lines' as what
+ from process_instance i left join process_history h on h.instance_id = i.id
+ where i.state = 'running' group by i.id
+ having i.seq <> count(h.seq) or i.seq <> coalesce(max(h.seq), 0)""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What the sweeper found wrong with an instance; none is ever expected."""
+
+    rule: str
+    instance_id: UUID
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.instance_id}: {self.what}"
+
+
+def check() -> list[Problem]:
+    """Compare what instances say with their rows (the sweeper)."""
+    return [
+        Problem(rule, row["id"], row["what"])
+        for rule, sql in _CHECKS.items()
+        for row in db.rows(sql)
+    ]
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def _by_token(model: Any, token_ids: list[UUID], **filters: Any) -> dict[UUID, Any]:
+    if not token_ids:
+        return {}
+    return {row.token_id: row for row in model.objects.filter(token_id__in=token_ids, **filters)}
+
+
+def _work_reason(item: WorkItem) -> str:
+    match item.state:
+        case "suspended":
+            return _("已挂起")
+        case "claimed":
+            return _("处理中")
+    return _("待接单")
+
+
+def _command_reason(command: Command) -> str:
+    match command.state:
+        case CommandState.WAITING:
+            return command.reason
+        case CommandState.RUNNING:
+            return _("执行中")
+    if command.attempts:
+        return _("失败 %(count)s 次，将重试：%(error)s") % {
+            "count": command.attempts,
+            "error": command.last_error,
+        }
+    return _("等待执行")
+
+
+def _standing(instance_id: UUID) -> _Standing:
+    instance = Instance.objects.filter(pk=instance_id).first()
+    if instance is None:
+        raise ProcessNotFound(_("没有这个流程实例。"))
+    tokens = list(Token.objects.filter(instance_id=instance_id))
+    visits: dict[str, _Visits] = defaultdict(_Visits)
+    for row in db.rows(
+        """select node, kind, max(at) as at, max(seq) as seq, count(*) as count
+ from process_history where instance_id = %s and id >= %s
+ and kind in ('entered', 'left', 'joined', 'interrupted', 'fired') group by node, kind""",
+        [instance_id, _earliest(instance_id)],
+    ):
+        visit = visits[row["node"]]
+        if row["kind"] in ("entered", "fired"):
+            visit.entered = row["at"]
+            visit.count = row["count"]
+        elif visit.ended is None or row["at"] > visit.ended:
+            visit.ended = row["at"]
+        if row["seq"] > visit.seq:
+            visit.seq, visit.last = row["seq"], row["kind"]
+    standing = _Standing(instance, model_of(instance.definition_id), tokens, visits)
+    for fact in waits([instance_id])[instance_id]:
+        held = standing.facts.get(fact.node)
+        if held is None or _GRAVITY.index(fact.kind) < _GRAVITY.index(held.kind):
+            standing.facts[fact.node] = fact
+    return standing
+
+
+def _ahead(standing: _Standing) -> set[str]:
+    """The nodes tokens can still come to."""
+    return reach(standing.model, {token.node for token in standing.tokens})
+
+
+def _position(standing: _Standing, node: str, ahead: set[str]) -> str:
+    fact = standing.facts.get(node)
+    if fact is not None:
+        match fact.kind:
+            case WaitKind.INCIDENT:
+                return Position.FAILED
+            case WaitKind.WORK:
+                return Position.ACTIVE
+            case WaitKind.COMMAND if fact.next_attempt_at is None:
+                return Position.ACTIVE
+        return Position.WAITING
+    visits = standing.visits.get(node)
+    if visits is not None:
+        return Position.CANCELLED if visits.last == "interrupted" else Position.DONE
+    return Position.NOT_REACHED if node in ahead else Position.SKIPPED
+
+
+def _earliest(instance_id: UUID) -> UUID:
+    """A bound that spares old partitions: no line is older than its instance (a day of skew)."""
+    day = 24 * 60 * 60 * 1000
+    return UUID(int=max((instance_id.int >> 80) - day, 0) << 80)

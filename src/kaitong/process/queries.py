@@ -1,0 +1,403 @@
+"""Reading the process runtime: work lists (工作台), incidents (异常单), what acting needs.
+
+Every list is paged, takes the actor, and costs a constant number of queries whatever its length.
+Where an instance stands is told by `positions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import due, work
+from kaitong.process.choices import OPEN_WORK, IncidentState, WorkState
+from kaitong.process.definitions import model_of
+from kaitong.process.errors import ProcessNotFound
+from kaitong.process.model import Node
+from kaitong.process.models import Definition, Feedback, Incident, Suspension, WorkItem
+from kaitong.process.positions import (
+    HistoryRow,
+    StepRow,
+    WaitFact,
+    check,
+    flows_taken,
+    history,
+    positions,
+    steps,
+    waits,
+)
+from kaitong.worktime import rules
+
+__all__ = [
+    "TABS",
+    "HistoryRow",
+    "IncidentRow",
+    "Page",
+    "StepRow",
+    "WaitFact",
+    "WorkDetail",
+    "WorkRow",
+    "check",
+    "counts",
+    "definition",
+    "definitions",
+    "explain_due",
+    "flows_taken",
+    "history",
+    "incidents",
+    "open_items_of",
+    "positions",
+    "steps",
+    "waits",
+    "work_item",
+    "work_items",
+]
+
+TABS = ("todo", "mine", "suspended", "done")  # 待接单, 处理中, 已挂起, 今日已办
+OPEN_TABS = (*TABS, "open")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRow:
+    """A work item as a list shows it. Names of staff are plain."""
+
+    id: UUID
+    instance_id: UUID
+    definition_id: UUID
+    business_id: UUID | None
+    branch_id: UUID
+    node: str
+    title: str
+    post: str
+    department: str
+    state: str
+    candidate: UUID | None
+    candidate_name: str
+    assigned_by: UUID | None
+    claimed_by: UUID | None
+    claimed_name: str
+    due_at: datetime | None
+    provisional: bool
+    overdue: bool
+    urged: int
+    returned_from: str
+    suspended_until: datetime | None
+    created_at: datetime
+    claimed_at: datetime | None
+    completed_at: datetime | None
+    completed_by: UUID | None
+    completed_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkDetail(WorkRow):
+    """A work item with what acting on it needs."""
+
+    definition: Node  # the task: form, documentation, extension attributes
+    playbook: str
+    process_hash: str
+    variables: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    return_targets: tuple[tuple[str, str], ...]  # (node, title)
+    suspend_reasons: tuple[str, ...]
+    suspensions: tuple[Suspension, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    may_act: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentRow:
+    id: UUID
+    instance_id: UUID
+    business_id: UUID | None
+    branch_id: UUID
+    node: str
+    title: str
+    post: str
+    cause: str
+    message: str
+    state: str
+    created_at: datetime
+    command_id: UUID | None
+    resolution: str
+    resolved_by: UUID | None
+    resolved_name: str
+    resolved_at: datetime | None
+    evidence: str
+    second_person: UUID | None
+    second_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. `total` counts all pages."""
+
+    rows: Sequence[Any] = field(default_factory=list)
+    total: int = 0
+
+
+def work_items(
+    actor: Actor,
+    *,
+    tab: str = "todo",
+    post: str | None = None,
+    node: str | None = None,
+    business_id: UUID | None = None,
+    business_ids: Iterable[UUID] | None = None,
+    overdue: bool = False,
+    everyone: bool = False,
+    offset: int = 0,
+    limit: int = 50,
+) -> Page:
+    """A tab of the workbench, most urgent first.
+
+    `tab` is one of TABS, or "open": all open work of the actor's posts. `everyone` shows a
+    supervisor the whole team's mine/suspended/done. Done is what was completed today.
+    """
+    rows = _tab(actor, tab, everyone)
+    if post is not None:
+        rows = rows.filter(post=post)
+    if node is not None:
+        rows = rows.filter(node=node)
+    if business_id is not None:
+        rows = rows.filter(business_id=business_id)
+    if business_ids is not None:
+        rows = rows.filter(business_id__in=list(business_ids))
+    if overdue:
+        rows = rows.filter(due_at__lt=clock_now())
+    order = (
+        [F("completed_at").desc()]
+        if tab == "done"
+        else [F("due_at").asc(nulls_last=True), F("created_at").asc()]
+    )
+    total = rows.count()
+    found = list(rows.select_related("instance").order_by(*order, "id")[offset : offset + limit])
+    return Page(_work_rows(found), total)
+
+
+def counts(actor: Actor, *, everyone: bool = False) -> dict[str, int]:
+    """How many items stand in each tab, and how many open ones are overdue; in one query."""
+    mine = _mine(actor, everyone)
+    aggregated = _visible(actor).filter(
+        Q(state__in=OPEN_WORK) | Q(state=WorkState.DONE, completed_at__gte=midnight())
+    )
+    found = aggregated.aggregate(
+        todo=Count("id", filter=Q(state=WorkState.TODO) & _posts(actor) & _unbound(actor)),
+        mine=Count("id", filter=Q(state=WorkState.CLAIMED) & mine),
+        suspended=Count("id", filter=Q(state=WorkState.SUSPENDED) & _suspended(actor, everyone)),
+        done=Count("id", filter=Q(state=WorkState.DONE) & _done_by(actor, everyone)),
+        overdue=Count("id", filter=Q(state__in=OPEN_WORK, due_at__lt=clock_now()) & _posts(actor)),
+    )
+    return dict(found)
+
+
+def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
+    """A work item with its form, ledger and targets of return. NotFound for another branch's."""
+    item = _visible(actor).select_related("instance__definition").filter(pk=item_id).first()
+    if item is None:
+        raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
+    process = model_of(item.instance.definition_id)
+    node = process.nodes[item.node]
+    codes = node.extension.get("suspend-reasons", "").replace(",", " ").replace(";", " ").split()
+    targets = (
+        work.return_targets(item.instance_id, process, item.node)
+        if item.state in OPEN_WORK
+        else set()
+    )
+    row = _work_rows([item])[0]
+    return WorkDetail(
+        **{name: getattr(row, name) for name in WorkRow.__dataclass_fields__},
+        definition=node,
+        playbook=item.instance.definition.playbook,
+        process_hash=item.instance.definition.hash,
+        variables=item.instance.variables,
+        parameters=item.instance.parameters,
+        return_targets=tuple((n.id, n.name) for n in process.nodes.values() if n.id in targets),
+        suspend_reasons=tuple(codes),
+        suspensions=tuple(Suspension.objects.filter(workitem_id=item_id).order_by("since")),
+        feedback=tuple(Feedback.objects.filter(workitem_id=item_id).order_by("created_at")),
+        may_act=actor.is_supervisor or actor.has_post(item.post),
+    )
+
+
+def open_items_of(actor: Actor, business_ids: Iterable[UUID]) -> dict[UUID, list[WorkRow]]:
+    """Open work items by business id, whatever the actor's posts (an order page shows them)."""
+    rows = (
+        _visible(actor)
+        .filter(business_id__in=list(business_ids), state__in=OPEN_WORK)
+        .select_related("instance")
+        .order_by("created_at", "id")
+    )
+    found: dict[UUID, list[WorkRow]] = {}
+    for row in _work_rows(list(rows)):
+        assert row.business_id is not None
+        found.setdefault(row.business_id, []).append(row)
+    return found
+
+
+def explain_due(actor: Actor, item_id: UUID) -> rules.Deadline | None:
+    """Why an item is due when it is; None when it has no budget. WorktimeError if uncountable."""
+    item = _visible(actor).filter(pk=item_id).first()
+    if item is None:
+        raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
+    if not item.due_basis:
+        return None
+    lines = Suspension.objects.filter(workitem_id=item_id).order_by("since")
+    return due.explain(item.due_basis, work.ledger(list(lines)))
+
+
+def incidents(
+    actor: Actor,
+    *,
+    state: str | None = IncidentState.OPEN,
+    cause: str | None = None,
+    business_id: UUID | None = None,
+    offset: int = 0,
+    limit: int = 50,
+) -> Page:
+    """The fallout desk (异常单), oldest first. `state=None`: all of them."""
+    rows = org.visible_to(Incident.objects.all(), actor)
+    if state is not None:
+        rows = rows.filter(state=state)
+    if cause is not None:
+        rows = rows.filter(cause=cause)
+    if business_id is not None:
+        rows = rows.filter(business_id=business_id)
+    total = rows.count()
+    found = list(rows.order_by("created_at", "id")[offset : offset + limit])
+    names = org.staff_names(i for row in found for i in (row.resolved_by, row.second_person))
+    plain = [n for n in IncidentRow.__dataclass_fields__ if not n.endswith("_name")]
+    return Page(
+        [
+            IncidentRow(
+                **{name: getattr(row, name) for name in plain},
+                resolved_name=names.get(row.resolved_by, "") if row.resolved_by else "",
+                second_name=names.get(row.second_person, "") if row.second_person else "",
+            )
+            for row in found
+        ],
+        total,
+    )
+
+
+def definitions(*, playbook: str | None = None, retired: bool = False) -> list[Definition]:
+    """Deployed definitions, newest first, without their files."""
+    rows = Definition.objects.defer("bpmn").order_by("playbook", "key", "-deployed_at")
+    if playbook is not None:
+        rows = rows.filter(playbook=playbook)
+    return list(rows if retired else rows.filter(retired_at=None))
+
+
+def definition(definition_id: UUID) -> Definition:
+    """A definition with its BPMN file (for the picture)."""
+    row = Definition.objects.filter(pk=definition_id).first()
+    if row is None:
+        raise ProcessNotFound(_("没有这个流程定义。"))
+    return row
+
+
+def midnight() -> datetime:
+    """The beginning of today in the operator's time zone."""
+    local = timezone.localtime(clock_now())
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+# ---- who sees what -------------------------------------------------------------------------------
+
+
+def _visible(actor: Actor) -> QuerySet[WorkItem]:
+    return org.visible_to(WorkItem.objects.all(), actor)
+
+
+def _posts(actor: Actor) -> Q:
+    return Q() if actor.is_supervisor else Q(post__in=sorted(actor.posts))
+
+
+def _unbound(actor: Actor) -> Q:
+    """Not dispatched by a person to somebody else."""
+    if actor.is_supervisor:
+        return Q()
+    return Q(candidate=None) | Q(assigned_by=None) | Q(candidate=actor.id)
+
+
+def _mine(actor: Actor, everyone: bool) -> Q:
+    return Q() if everyone and actor.is_supervisor else Q(claimed_by=actor.id)
+
+
+def _suspended(actor: Actor, everyone: bool) -> Q:
+    if everyone and actor.is_supervisor:
+        return Q()
+    return Q(claimed_by=actor.id) | (Q(claimed_by=None) & _posts(actor) & _unbound(actor))
+
+
+def _done_by(actor: Actor, everyone: bool) -> Q:
+    return Q() if everyone and actor.is_supervisor else Q(completed_by=actor.id)
+
+
+def _tab(actor: Actor, tab: str, everyone: bool) -> QuerySet[WorkItem]:
+    rows = _visible(actor)
+    match tab:
+        case "todo":
+            return rows.filter(_posts(actor), _unbound(actor), state=WorkState.TODO)
+        case "mine":
+            return rows.filter(_mine(actor, everyone), state=WorkState.CLAIMED)
+        case "suspended":
+            return rows.filter(_suspended(actor, everyone), state=WorkState.SUSPENDED)
+        case "done":
+            return rows.filter(
+                _done_by(actor, everyone), state=WorkState.DONE, completed_at__gte=midnight()
+            )
+        case "open":
+            return rows.filter(_posts(actor), state__in=OPEN_WORK)
+    raise ProcessNotFound(f"There is no tab {tab!r}.", f"Use one of: {', '.join(OPEN_TABS)}.")
+
+
+def _work_rows(items: Sequence[WorkItem]) -> list[WorkRow]:
+    people = [i for w in items for i in (w.candidate, w.claimed_by, w.completed_by)]
+    names = org.staff_names(people)
+    moment = clock_now()
+
+    def name(person: UUID | None) -> str:
+        return names.get(person, "") if person else ""
+
+    return [
+        WorkRow(
+            id=w.pk,
+            instance_id=w.instance_id,
+            definition_id=w.instance.definition_id,
+            business_id=w.business_id,
+            branch_id=w.branch_id,
+            node=w.node,
+            title=w.title,
+            post=w.post,
+            department=w.department,
+            state=w.state,
+            candidate=w.candidate,
+            candidate_name=name(w.candidate),
+            assigned_by=w.assigned_by,
+            claimed_by=w.claimed_by,
+            claimed_name=name(w.claimed_by),
+            due_at=w.due_at,
+            provisional=w.provisional,
+            overdue=w.due_at is not None and (w.completed_at or moment) > w.due_at,
+            urged=w.urged,
+            returned_from=w.returned_from,
+            suspended_until=w.suspended_until,
+            created_at=w.created_at,
+            claimed_at=w.claimed_at,
+            completed_at=w.completed_at,
+            completed_by=w.completed_by,
+            completed_name=name(w.completed_by),
+        )
+        for w in items
+    ]

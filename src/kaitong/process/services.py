@@ -1,0 +1,298 @@
+"""The public verbs of the process runtime.
+
+Every verb runs in one transaction, takes the instance's lock first, and may be tried twice at once:
+one wins, the other gets a Conflict. Verbs never talk to anything outside the database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.core.ids import uuid7
+from kaitong.org.actor import Actor
+from kaitong.process import access, model, store, wakeup
+from kaitong.process import values as jsonb
+from kaitong.process.bpmn import parse
+from kaitong.process.choices import IncidentState, InstanceState
+from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
+from kaitong.process.models import Definition, Inbox, Message
+from kaitong.process.shell import Play
+from kaitong.process.work import (
+    Progress,
+    StepContext,
+    agree,
+    claim,
+    complete,
+    dispatch,
+    feedback,
+    progress,
+    release,
+    resume,
+    return_to,
+    suspend,
+    transfer,
+    urge,
+)
+
+__all__ = [
+    "Progress",
+    "StepContext",
+    "agree",
+    "cancel",
+    "claim",
+    "complete",
+    "deploy",
+    "dispatch",
+    "done_by_hand",
+    "feedback",
+    "forget_messages",
+    "publish",
+    "release",
+    "resume",
+    "retire",
+    "retry_incident",
+    "return_to",
+    "start",
+    "suspend",
+    "tell",
+    "transfer",
+    "urge",
+]
+
+KEEP_MESSAGES = timedelta(days=30)  # an early message waits so long for somebody to subscribe
+
+
+def deploy(*, playbook: str, key: str, data: bytes, file: str) -> Definition:
+    """Deploy a process; the same bytes again give the same definition.
+
+    Raises `model.RefusedProcess` with every fault of the file.
+    """
+    process = parse(data, file)
+    with transaction.atomic():
+        row, _made = Definition.objects.get_or_create(
+            playbook=playbook,
+            key=key,
+            hash=process.hash,
+            defaults={"title": process.name or key, "bpmn": data, "file": file},
+        )
+        if row.retired_at is not None:
+            row.retired_at = None
+            row.save(update_fields=["retired_at"])
+    return row
+
+
+def retire(*, definition_id: UUID) -> None:
+    """No new instances; running ones stay on it."""
+    if not Definition.objects.filter(pk=definition_id, retired_at=None).update(
+        retired_at=clock_now()
+    ):
+        raise ProcessConflict(_("这个流程定义不存在或已停用。"))
+
+
+def start(
+    *,
+    actor: Actor,
+    definition_id: UUID,
+    business_id: UUID | None,
+    branch_id: UUID,
+    variables: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> UUID:
+    """Start an instance and play until everything waits; the identifier of the instance.
+
+    `parameters` are the operator's figures as they stand now: budgets by name, and optionally
+    `calendar` (a key), `posts` ({post: {department, branch_id, pick}}), `suspend-reasons`.
+    """
+    now = clock_now()
+    with transaction.atomic():
+        loaded = store.Loaded(
+            id=uuid7(),
+            definition_id=definition_id,
+            branch_id=branch_id,
+            business_id=business_id,
+            state=InstanceState.RUNNING,
+            variables={},
+            parameters=dict(parameters),
+            version=0,
+            seq=0,
+            open_waits=0,
+            started_at=now,
+            tokens=(),
+            new=True,
+        )
+        play = Play(loaded, actor_id=actor.id, now=now)
+        play.note("started", data={"definition": definition_id})
+        play.advance(model.Started(now=now, variables=dict(variables)))
+        play.change.variables = dict(play.state.variables)
+        play.save()
+    return loaded.id
+
+
+def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:
+    """Take the whole instance back (撤单, 退单): every wait is closed, nothing is undone here."""
+    with transaction.atomic():
+        play = Play.on_instance(instance_id, actor_id=actor.id)
+        if not actor.sees(play.loaded.branch_id):
+            raise ProcessNotFound(_("没有这个流程实例。"), _("请核对编号和所在分公司。"))
+        if not play.loaded.running:
+            raise ProcessConflict(_("流程已经结束。"), _("请刷新页面。"))
+        play.note("cancelled", data={"reason": reason})
+        play.advance(model.Cancelled(now=play.now, reason=reason))
+        play.save()
+    return progress(play, "")
+
+
+# ---- fallout desk (异常单) ------------------------------------------------------------------
+
+
+def retry_incident(*, actor: Actor, incident_id: UUID) -> Progress:
+    """Run the failed step again, with the same idempotency key."""
+    with transaction.atomic():
+        play = access.incident(actor, incident_id)
+        row = play.row
+        token_id = UUID(row["token_id"])
+        play.note("retried", row["node"], token_id, {"incident": row["id"]})
+        play.advance(model.Retried(now=play.now, token=token_id))
+        again = [r for r in play.change.incidents_opened if r["token_id"] == token_id]
+        waiting = any(
+            t.id == token_id and t.wait is model.WaitKind.COMMAND for t in play.state.tokens
+        )
+        if again:  # failed at once: the same incident stays open, with what went wrong now
+            play.change.incidents_opened.remove(again[0])
+            play.patch(cause=again[0]["cause"], message=again[0]["message"])
+        elif waiting:
+            play.patch(state=IncidentState.RETRYING, resolution="retried", resolved_by=actor.id)
+        else:
+            play.patch(
+                state=IncidentState.RESOLVED,
+                resolution="retried",
+                resolved_by=actor.id,
+                resolved_at=play.now,
+            )
+        play.save()
+    return progress(play, row["node"])
+
+
+def done_by_hand(
+    *,
+    actor: Actor,
+    incident_id: UUID,
+    second: Actor,
+    evidence: str,
+    values: Mapping[str, Any],
+) -> Progress:
+    """The incident's work was done outside Kaitong: recorded with evidence and a second person.
+
+    `second` is the actor of somebody else, whom the face has made sure of; both must be allowed to
+    settle the incident (four eyes).
+    """
+    if not evidence.strip():
+        raise ProcessRefused(_("人工处理需要凭据。"), _("请填写凭据。"), field="evidence")
+    if actor.id is None or second.id is None or actor.id == second.id:
+        raise ProcessRefused(_("人工处理需要另一人复核。"), _("请由他人复核。"), field="second")
+    with transaction.atomic():
+        play = access.incident(actor, incident_id)
+        row = play.row
+        if not second.sees(UUID(row["branch_id"])) or not (
+            second.is_supervisor or second.has_post(row["post"])
+        ):
+            raise ProcessRefused(
+                _("复核人不在本环节的岗位上。"), _("请由该岗位的人员或班长复核。"), field="second"
+            )
+        token_id = UUID(row["token_id"])
+        play.note(
+            "done-by-hand",
+            row["node"],
+            token_id,
+            {"incident": row["id"], "second": second.id, "keys": sorted(values)},
+        )
+        play.patch(
+            state=IncidentState.RESOLVED,
+            resolution="done-by-hand",
+            resolved_by=actor.id,
+            resolved_at=play.now,
+            evidence=evidence.strip(),
+            second_person=second.id,
+        )
+        play.advance(model.DoneByHand(now=play.now, token=token_id, values=dict(values)))
+        play.save()
+    return progress(play, row["node"])
+
+
+# ---- what the world and other instances say ------------------------------------------------------
+
+
+def publish(
+    *,
+    name: str,
+    key: str,
+    sender_id: str,
+    values: Mapping[str, Any],
+    branch_id: UUID | None = None,
+    scope: str = "",
+    keep_until: datetime | None = None,
+) -> bool:
+    """Say something to whoever waits for (name, key), now or later; a worker delivers it.
+
+    False when this sender's id was heard before. `scope` is the operator whose processes may hear
+    it, empty where there is one. No personal data in `values`.
+    """
+    now = clock_now()
+    row = Message(
+        branch_id=branch_id,
+        scope=scope,
+        name=name,
+        key=key,
+        sender_id=sender_id,
+        values=_plain(values),
+        keep_until=keep_until or now + KEEP_MESSAGES,
+        next_attempt_at=now,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+            wakeup.notify()
+    except IntegrityError:
+        if Message.objects.filter(scope=scope, name=name, sender_id=sender_id).exists():
+            return False
+        raise
+    return True
+
+
+def tell(*, instance_id: UUID, key: str, event: Mapping[str, Any]) -> bool:
+    """Put an event in another instance's inbox, instead of taking a second lock.
+
+    `event` is `{"kind": "message", "name": ..., "values": {...}}` or
+    `{"kind": "cancel", "reason": ...}`. False when this key was told before.
+    """
+    if event.get("kind") not in ("message", "cancel"):
+        raise ProcessRefused(f"There is no inbox event {event.get('kind')!r}.")
+    with transaction.atomic():
+        _row, made = Inbox.objects.get_or_create(
+            instance_id=instance_id,
+            key=key,
+            defaults={"event": _plain(event), "next_attempt_at": clock_now()},
+        )
+        if made:
+            wakeup.notify()
+    return made
+
+
+def forget_messages() -> int:
+    """Expire kept messages nobody came for; how many. A periodic job calls it."""
+    return Message.objects.filter(state="kept", keep_until__lt=clock_now()).update(
+        state="expired", values={}
+    )
+
+
+def _plain(document: Mapping[str, Any]) -> Any:
+    """What a JSONField takes, with the rules of variables."""
+    return json.loads(jsonb.dump(document))

@@ -1,0 +1,335 @@
+"""The thin shell around the pure core: one `Play` is one step under the instance's lock.
+
+A verb makes a `Play`, checks, notes what happened, lets the core advance and saves. Transactional
+actions run inside, each in a savepoint: what they raise is rolled back and parked as an incident,
+so that the completion of the person who triggered them is never lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, connection, transaction
+
+from kaitong.core import audit
+from kaitong.core.clock import now as clock_now
+from kaitong.core.errors import BadInput, KaitongError
+from kaitong.core.ids import uuid7
+from kaitong.process import actions, model, store
+from kaitong.process.advance import advance
+from kaitong.process.choices import Cause, InstanceState
+from kaitong.process.definitions import model_of
+from kaitong.process.errors import ProcessConflict, ProcessNotFound
+from kaitong.process.opening import Opening
+from kaitong.process.store import Change, Loaded, RowKind
+
+log = logging.getLogger(__name__)
+
+MESSAGE_LENGTH = 500  # of an incident's message
+
+
+class Play:
+    """A locked instance, what happens to it, and the change that `save` writes."""
+
+    def __init__(self, loaded: Loaded, *, actor_id: UUID | None, now: datetime) -> None:
+        self.loaded = loaded
+        self.model = model_of(loaded.definition_id)
+        self.actor_id = actor_id
+        self.now = now
+        self.change = Change(state=loaded.state, open_waits=loaded.open_waits)
+        self.state = loaded.as_state()
+        self._names: dict[int, UUID] = {}
+        self._row_patch: dict[str, Any] = {}
+        self._kind: RowKind | None = None
+
+    # ---- beginning ----
+
+    @classmethod
+    def on_instance(cls, instance_id: UUID, *, actor_id: UUID | None) -> Play:
+        """Lock and load an instance."""
+        if store.lock(instance_id) is None:
+            raise ProcessNotFound("没有这个流程实例。", "请核对编号和所在分公司。")
+        return cls(store.load(instance_id), actor_id=actor_id, now=clock_now())
+
+    @classmethod
+    def on_row(cls, kind: RowKind, row_id: UUID, *, actor_id: UUID | None) -> Play | None:
+        """Lock the instance of a work item, command... and load both; None when there is none."""
+        instance_id = store.lock_by(kind, row_id)
+        if instance_id is None:
+            return None
+        play = cls(store.load(instance_id, kind, row_id), actor_id=actor_id, now=clock_now())
+        play._kind = kind
+        return play
+
+    @classmethod
+    def if_free(cls, instance_id: UUID, kind: RowKind, row_id: UUID) -> Play | None:
+        """As `on_row` for a machine that must not wait: None while somebody holds the lock."""
+        if store.lock_if_free(instance_id) is None:
+            return None
+        play = cls(store.load(instance_id, kind, row_id), actor_id=None, now=clock_now())
+        play._kind = kind
+        return play
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The work item, command, incident... the verb acts on, as read under the lock."""
+        assert self.loaded.row is not None
+        return self.loaded.row
+
+    def holds(self, token_id: UUID, node: str | None = None) -> bool:
+        """Whether the token still stands (and at this node)."""
+        return self.loaded.running and any(
+            t.id == token_id and (node is None or t.node == node) for t in self.loaded.tokens
+        )
+
+    # ---- telling ----
+
+    def note(
+        self,
+        kind: str,
+        node: str = "",
+        token: UUID | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Append a line to the history."""
+        change, loaded = self.change, self.loaded
+        change.history.append(
+            {
+                "id": uuid7(),
+                "seq": loaded.seq + len(change.history) + 1,
+                "kind": kind,
+                "node": node,
+                "token": token,
+                "actor_id": self.actor_id,
+                "at": self.now,
+                "data": data or {},
+            }
+        )
+
+    def patch(self, **columns: Any) -> None:
+        """Change columns of the row the verb acts on."""
+        self._row_patch.update(columns)
+
+    # ---- advancing ----
+
+    def advance(self, event: model.Event) -> None:
+        """Let the core play until everything waits again, running transactional actions."""
+        effects: list[model.Effect] = []
+        following: model.Event | None = event
+        while following is not None:
+            step = advance(self.model, self.state, following, external=actions.external())
+            self.state = step.state
+            effects += step.effects
+            following = None if step.call is None else self._perform(step.call)
+        self._apply(effects)
+
+    def name(self, token: UUID | int) -> UUID:
+        """The identifier of a token; tokens made in this step get theirs on first mention."""
+        if isinstance(token, UUID):
+            return token
+        found = self._names.get(token)
+        if found is None:
+            found = self._names[token] = uuid7()
+        return found
+
+    def _perform(self, call: model.Call) -> model.Event:
+        """Run a transactional action in a savepoint; its outcome as an event."""
+        token, now = call.token, self.now
+        action = actions.find(call.action)
+        if action is None:
+            return model.Failed(
+                now=now, token=token, cause=Cause.BUG, message=f"没有安装动作 {call.action}。"
+            )
+        loaded = self.loaded
+        token_id = self.name(token)
+        context = actions.ActionContext(
+            instance_id=loaded.id,
+            business_id=loaded.business_id,
+            branch_id=loaded.branch_id,
+            node=call.node,
+            token_id=token_id,
+            key=f"{token_id}:{call.node}",
+            inputs=call.inputs,
+            actor_id=self.actor_id,
+            now=now,
+            parameters=loaded.parameters,
+        )
+        try:
+            with transaction.atomic(), audit.acting(self.actor_id, reason=call.node):
+                outcome = action.run(context)
+        except actions.BusinessError as error:
+            return model.BpmnError(
+                now=now, token=token, code=error.code, message=error.what, values=error.values
+            )
+        except OperationalError as error:
+            if not _survives(error):
+                raise
+            message = describe(error, node=call.node, action=call.action)
+            return model.Failed(now=now, token=token, cause=Cause.TIMEOUT, message=message)
+        except Exception as error:
+            message = describe(error, node=call.node, action=call.action)
+            return model.Failed(now=now, token=token, cause=cause_of(error), message=message)
+        if outcome is None:
+            outcome = {}
+        if not isinstance(outcome, Mapping):
+            message = f"动作 {call.action} 应返回一组值。"
+            return model.Failed(now=now, token=token, cause=Cause.BUG, message=message)
+        return model.Returned(now=now, token=token, values=outcome)
+
+    # ---- from effects to rows ----
+
+    def _apply(self, effects: list[model.Effect]) -> None:
+        change, loaded = self.change, self.loaded
+        before = {t.id: t for t in loaded.tokens}
+        after = {t.id: t for t in self.state.tokens}
+        for token_id, token in after.items():
+            was = before.get(token_id)
+            if was is None or was != token:
+                row = {
+                    "id": self.name(token_id),
+                    "at": self.now,
+                    "node": token.node,
+                    "wait": token.wait,
+                    "scope": token.scope,
+                    "arrived_by": token.arrived_by,
+                }
+                (change.tokens_added if was is None else change.tokens_changed).append(row)
+            if was is not None and (was.node, was.wait) != (token.node, token.wait):
+                self._close_wait(was, moved_on=False)
+        for token_id, token in before.items():
+            if token_id not in after:
+                change.tokens_removed.append({"id": token_id})
+                self._close_wait(token, moved_on=True)
+                self._close_boundaries(token)
+        opening = Opening(self.model, loaded, change, self.now, self.actor_id)
+        for effect in effects:
+            match effect:
+                case model.Record():
+                    token = None if effect.token is None else self.name(effect.token)
+                    self.note(effect.kind, effect.node, token, effect.data)
+                case model.SetVariables():
+                    change.variables = dict(self.state.variables)
+                case model.Finish():
+                    change.state = effect.state
+                    change.ended_at = self.now
+                case (
+                    model.OpenWork()
+                    | model.OpenCommand()
+                    | model.OpenTimer()
+                    | model.Subscribe()
+                    | model.OpenIncident()
+                ) if effect.token in after:
+                    opening.open(effect, self.name(effect.token), after[effect.token])
+        if not self.state.running and change.state == InstanceState.RUNNING:
+            raise ProcessConflict("流程已结束，但没有说明结果。")
+        change.open_waits = sum(t.wait is not model.WaitKind.JOIN for t in after.values())
+
+    def _close_wait(self, token: model.Token, *, moved_on: bool) -> None:
+        """Close the row that watched a token's wait, unless the verb itself closes it."""
+        change = self.change
+        close = {"token": token.id, "at": self.now, "state": "cancelled"}
+        row = self.loaded.row or {}
+        own = self._kind if row.get("token_id") == str(token.id) else None
+        match token.wait:
+            case model.WaitKind.WORK:
+                if own != "workitem":
+                    change.work_closed.append(close)
+                    change.suspensions_ended.append(
+                        {"token": token.id, "at": self.now, "by": self.actor_id}
+                    )
+            case model.WaitKind.COMMAND:
+                if own != "command":
+                    change.commands_closed.append(close)
+                # a retried incident is settled by the outcome of its new run
+                solved = moved_on and own == "command"
+                change.incidents_closed.append(
+                    {**close, "state": "resolved" if solved else "cancelled"}
+                )
+            case model.WaitKind.INCIDENT:
+                if own != "incident":
+                    change.incidents_closed.append(close)
+            case model.WaitKind.TIMER:
+                self.close_timer(token.id, token.node, "cancelled")
+            case model.WaitKind.MESSAGE:
+                self.close_subscription(token.id, token.node, "cancelled")
+
+    def _close_boundaries(self, token: model.Token) -> None:
+        for boundary_id in self.model.nodes[token.node].boundaries:
+            kind = self.model.nodes[boundary_id].kind
+            if kind is model.NodeKind.BOUNDARY_TIMER:
+                self.close_timer(token.id, boundary_id, "cancelled")
+            elif kind is model.NodeKind.BOUNDARY_MESSAGE:
+                self.close_subscription(token.id, boundary_id, "cancelled")
+
+    def close_timer(self, token: UUID | int, node: str, state: str) -> None:
+        """Close a timer of a token; the first word on a timer counts (fired before cancelled)."""
+        _close_once(self.change.timers_closed, token, node, state)
+
+    def close_subscription(self, token: UUID | int, node: str, state: str) -> None:
+        _close_once(self.change.subscriptions_closed, token, node, state)
+
+    # ---- ending ----
+
+    def save(self) -> None:
+        """Write everything in one statement."""
+        if self._row_patch:
+            row = {**self.row, **self._row_patch}
+            rows = {
+                "workitem": self.change.work_changed,
+                "command": self.change.commands_changed,
+                "incident": self.change.incidents_changed,
+            }
+            assert self._kind in rows
+            rows[self._kind].append(row)
+        store.write(self.loaded, self.change, now=self.now)
+
+
+def _close_once(rows: list[dict[str, Any]], token: UUID | int, node: str, state: str) -> None:
+    if not any(r["token"] == token and r["node"] == node for r in rows):
+        rows.append({"token": token, "node": node, "state": state})
+
+
+def cause_of(error: Exception) -> str:
+    """The cause class of an exception an action raised."""
+    match error:
+        case actions.Transient():
+            return error.cause
+        case BadInput():
+            return Cause.DATA
+        case KaitongError():
+            return Cause.BUSINESS
+        case TimeoutError():
+            return Cause.TIMEOUT
+        case ConnectionError():
+            return Cause.NETWORK
+        case _:
+            return Cause.BUG
+
+
+def describe(error: Exception, *, node: str, action: str) -> str:
+    """A message for the fallout desk; the unexpected is logged with its place, not its data."""
+    if isinstance(error, KaitongError):
+        return str(error)[:MESSAGE_LENGTH]
+    where = place(error)
+    log.error(
+        "action failed node=%s action=%s error=%s at=%s", node, action, type(error).__name__, where
+    )
+    first = str(error).split("\n", 1)[0]  # a database error's further lines quote data
+    return f"{type(error).__name__}: {first} ({where.split(' < ')[0]})"[:MESSAGE_LENGTH]
+
+
+def place(error: BaseException) -> str:
+    """Where an exception came from, innermost first, without the data of its message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-6:]))
+
+
+def _survives(error: OperationalError) -> bool:
+    """Whether the transaction can go on after the savepoint was rolled back."""
+    code = getattr(error.__cause__, "sqlstate", None)
+    return connection.is_usable() and code not in (None, "40P01", "40001")

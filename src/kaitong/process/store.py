@@ -1,0 +1,334 @@
+"""One step in the database: lock, read, (advance), write. Raw SQL, because it is the hot path.
+
+1. `lock_…` takes `FOR NO KEY UPDATE` on the instance row and nothing else.
+2. `load` is a second statement: under READ COMMITTED it has a snapshot of its own, taken after the
+   lock was granted, and therefore sees what the previous holder of the lock wrote. Were lock and
+   read one statement, the second of two completers would read old tokens and miss the join.
+3. `write` is one data-modifying CTE; every arm hangs on the instance's own update, which asserts
+   the version, so either everything is written or nothing.
+
+Rows travel as one jsonb document per arm (`jsonb_to_recordset`): few parameters, few texts, and
+psycopg prepares each text once per connection.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import psycopg
+from django.db import connection
+
+from kaitong.process import values, wakeup
+from kaitong.process.errors import ProcessConflict, ProcessError
+from kaitong.process.model import State, Token, WaitKind
+
+RowKind = Literal["workitem", "command", "incident", "timer", "subscription", "inbox"]
+
+LOCK = "select id from process_instance where id = %s for no key update"
+LOCK_FREE = LOCK + " skip locked"
+LOCK_BY_ROW = """select i.id from process_{0} r join process_instance i on i.id = r.instance_id
+ where r.id = %s for no key update of i"""
+LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variables, i.parameters,
+ i.version, i.seq, i.open_waits, i.started_at,
+ (select jsonb_agg(jsonb_build_array(t.id, t.node, t.wait, t.scope, t.arrived_by) order by t.id)
+ from process_token t where t.instance_id = i.id){0}
+ from process_instance i where i.id = %s"""
+LOAD_WITH = ", (select to_jsonb(r) from process_{0} r where r.id = %s)"
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Loaded:
+    """An instance as it stood after the lock was granted. `row` is what the verb acts on."""
+
+    id: UUID
+    definition_id: UUID
+    branch_id: UUID
+    business_id: UUID | None
+    state: str
+    variables: dict[str, Any]
+    parameters: dict[str, Any]
+    version: int
+    seq: int
+    open_waits: int
+    started_at: datetime
+    tokens: tuple[Token, ...]
+    row: Row | None = None
+    new: bool = False  # not in the database yet: `write` inserts it
+    parent_id: UUID | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.state == "running"
+
+    def as_state(self) -> State:
+        return State(tokens=self.tokens, variables=self.variables, running=self.running)
+
+
+@dataclass(slots=True)
+class Change:
+    """Everything one step writes besides the instance's own row. Rows are keyed as in `_ARMS`."""
+
+    state: str
+    open_waits: int
+    variables: dict[str, Any] | None = None  # None: as they were
+    ended_at: datetime | None = None
+    tokens_added: list[Row] = field(default_factory=list)
+    tokens_removed: list[Row] = field(default_factory=list)
+    tokens_changed: list[Row] = field(default_factory=list)
+    work_opened: list[Row] = field(default_factory=list)
+    work_changed: list[Row] = field(default_factory=list)
+    work_closed: list[Row] = field(default_factory=list)
+    suspensions_opened: list[Row] = field(default_factory=list)
+    suspensions_ended: list[Row] = field(default_factory=list)
+    feedback_added: list[Row] = field(default_factory=list)
+    timers_opened: list[Row] = field(default_factory=list)
+    timers_closed: list[Row] = field(default_factory=list)
+    subscriptions_opened: list[Row] = field(default_factory=list)
+    subscriptions_closed: list[Row] = field(default_factory=list)
+    messages_woken: list[Row] = field(default_factory=list)
+    inbox_woken: list[Row] = field(default_factory=list)
+    commands_opened: list[Row] = field(default_factory=list)
+    commands_changed: list[Row] = field(default_factory=list)
+    commands_closed: list[Row] = field(default_factory=list)
+    incidents_opened: list[Row] = field(default_factory=list)
+    incidents_changed: list[Row] = field(default_factory=list)
+    incidents_closed: list[Row] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
+    notify: bool = False
+
+
+_WORK_COLUMNS = (
+    "branch_id, post, department, state, candidate, assigned_by, claimed_by, claimed_at, due_at,"
+    " due_basis, provisional, urged, urged_at, suspended_until, completed_at, completed_by"
+)
+_COMMAND_COLUMNS = (
+    "state, attempts, next_attempt_at, lease_until, worker, reason, last_error, result, ended_at"
+)
+_INCIDENT_COLUMNS = (
+    "state, cause, message, resolved_at, resolved_by, resolution, evidence, second_person"
+)
+
+
+def _rewrite(table: str, columns: str) -> str:
+    """Write back the changeable columns of rows that were read under the lock."""
+    pairs = ", ".join(f"{column} = u.{column}" for column in columns.split(", "))
+    return (
+        f"update {table} r set {pairs} from p, jsonb_populate_recordset(null::{table}, %s::jsonb) u"
+        " where r.id = u.id and r.instance_id = p.id"
+    )
+
+
+def _close(table: str, open_states: str, extra: str = "") -> str:
+    """Close whatever watches a token that is gone."""
+    return (
+        f"update {table} r set state = u.state{extra} from p,"
+        " jsonb_to_recordset(%s::jsonb) as u(token uuid, state text, at timestamptz)"
+        f" where r.token_id = u.token and r.instance_id = p.id and r.state in {open_states}"
+    )
+
+
+_OPEN_WORK = "('todo', 'claimed', 'suspended')"
+_ARMS: dict[str, str] = {
+    "tokens_added": """insert into process_token (id, created_at, instance_id, node, wait, scope,
+ arrived_by) select u.id, u.at, p.id, u.node, u.wait, u.scope, u.arrived_by from p,
+ jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, node text, wait text, scope text,
+ arrived_by text)""",
+    "tokens_removed": """delete from process_token r using p,
+ jsonb_to_recordset(%s::jsonb) as u(id uuid) where r.id = u.id and r.instance_id = p.id""",
+    "tokens_changed": """update process_token r set node = u.node, wait = u.wait,
+ arrived_by = u.arrived_by from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, node text, wait text,
+ arrived_by text) where r.id = u.id and r.instance_id = p.id""",
+    "work_opened": """insert into process_workitem (id, created_at, branch_id, instance_id,
+ token_id, business_id, node, title, post, department, state, candidate, due_at, due_basis,
+ provisional, urged, returned_from) select u.id, u.created_at, u.branch_id, p.id, u.token_id,
+ u.business_id, u.node, u.title, u.post, u.department, 'todo', u.candidate, u.due_at,
+ u.due_basis, u.provisional, 0, u.returned_from
+ from p, jsonb_populate_recordset(null::process_workitem, %s::jsonb) u""",
+    "work_changed": _rewrite("process_workitem", _WORK_COLUMNS),
+    "work_closed": _close("process_workitem", _OPEN_WORK, ", completed_at = u.at"),
+    "suspensions_opened": """insert into process_suspension (id, created_at, workitem_id,
+ reason_code, note, evidence, stops_customer, since, until_expected, suspended_by) select u.id,
+ u.since, u.workitem_id, u.reason_code, u.note, u.evidence, u.stops_customer, u.since,
+ u.until_expected, u.suspended_by from p,
+ jsonb_populate_recordset(null::process_suspension, %s::jsonb) u""",
+    "suspensions_ended": """update process_suspension s set ended = u.at, ended_by = u.by from p,
+ jsonb_to_recordset(%s::jsonb) as u(token uuid, at timestamptz, by uuid), process_workitem w
+ where w.token_id = u.token and w.instance_id = p.id and s.workitem_id = w.id
+ and s.ended is null""",
+    "feedback_added": """insert into process_feedback (id, created_at, workitem_id, by, text)
+ select u.id, u.created_at, u.workitem_id, u.by, u.text from p,
+ jsonb_populate_recordset(null::process_feedback, %s::jsonb) u""",
+    "timers_opened": """insert into process_timer (id, created_at, instance_id, token_id, node,
+ due_at, next_attempt_at, attempts, state) select u.id, u.at, p.id, u.token, u.node, u.due_at,
+ u.due_at, 0, 'open' from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid,
+ node text, due_at timestamptz)""",
+    "timers_closed": _close("process_timer", "('open')", "").replace(
+        "state text, at timestamptz)", "state text, node text)"
+    )
+    + " and r.node = u.node",
+    "subscriptions_opened": """insert into process_subscription (id, created_at, instance_id,
+ token_id, node, name, key, state) select u.id, u.at, p.id, u.token, u.node, u.name, u.key, 'open'
+ from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid, node text,
+ name text, key text)""",
+    "subscriptions_closed": _close("process_subscription", "('open')", "").replace(
+        "state text, at timestamptz)", "state text, node text)"
+    )
+    + " and r.node = u.node",
+    "messages_woken": """update process_message m set next_attempt_at = u.at from p,
+ jsonb_to_recordset(%s::jsonb) as u(at timestamptz, name text, key text)
+ where m.state = 'kept' and m.name = u.name and m.key = u.key""",
+    "inbox_woken": """update process_inbox x set next_attempt_at = u.at from p,
+ jsonb_to_recordset(%s::jsonb) as u(at timestamptz)
+ where x.instance_id = p.id and x.processed_at is null""",
+    "commands_opened": """insert into process_command as c (id, created_at, branch_id, instance_id,
+ token_id, business_id, node, action, inputs, idempotency_key, state, actor_id, attempts, runs,
+ retries, next_attempt_at, worker, reason, last_error) select u.id, u.created_at, u.branch_id, p.id,
+ u.token_id, u.business_id, u.node, u.action, u.inputs, u.idempotency_key, 'pending', u.actor_id, 0,
+ 0, u.retries, u.created_at, '', '', '' from p,
+ jsonb_populate_recordset(null::process_command, %s::jsonb) u
+ on conflict (idempotency_key) do update set state = 'pending', inputs = excluded.inputs,
+ actor_id = excluded.actor_id, attempts = 0, retries = excluded.retries, reason = '',
+ next_attempt_at = excluded.next_attempt_at, ended_at = null, worker = '', lease_until = null""",
+    "commands_changed": _rewrite("process_command", _COMMAND_COLUMNS),
+    "commands_closed": _close(
+        "process_command", "('pending', 'running', 'waiting')", ", ended_at = u.at"
+    ),
+    "incidents_opened": """insert into process_incident (id, created_at, branch_id, instance_id,
+ token_id, business_id, node, title, post, command_id, cause, message, state, resolution, evidence)
+ select u.id, u.created_at, u.branch_id, p.id, u.token_id, u.business_id, u.node, u.title, u.post,
+ u.command_id, u.cause, u.message, 'open', '', '' from p,
+ jsonb_populate_recordset(null::process_incident, %s::jsonb) u""",
+    "incidents_changed": _rewrite("process_incident", _INCIDENT_COLUMNS),
+    "incidents_closed": _close("process_incident", "('open', 'retrying')", ", resolved_at = u.at"),
+    "history": """insert into process_history (id, instance_id, seq, kind, node, token, actor_id,
+ at, data) select u.id, p.id, u.seq, u.kind, u.node, u.token, u.actor_id, u.at, u.data from p,
+ jsonb_populate_recordset(null::process_history, %s::jsonb) u""",
+}
+_INSERT = """with p as (insert into process_instance (id, created_at, branch_id, definition_id,
+ business_id, parent_id, parameters, variables, version, seq, open_waits, state, started_at,
+ ended_at) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, 1, %s, %s, %s, %s, %s)
+ returning id)"""
+_UPDATE = """with p as (update process_instance set version = version + 1, seq = %s,
+ open_waits = %s, state = %s, ended_at = %s{0} where id = %s and version = %s returning id)"""
+_UPDATE_PLAIN = _UPDATE.format("")
+_UPDATE_VARIABLES = _UPDATE.format(", variables = %s::jsonb")
+_ARM_NAMES = tuple(_ARMS)
+_END = " select count(*) from p"
+_END_NOTIFY = f" select count(*), pg_notify('{wakeup.CHANNEL}', '') from p"
+
+
+def _cursor() -> psycopg.Cursor[Any]:
+    """A plain psycopg cursor on Django's connection: binds on the server, so texts are prepared."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
+
+
+def errors() -> AbstractContextManager[Any]:
+    """Within the block psycopg's errors become Django's."""
+    wrapper: AbstractContextManager[Any] = connection.wrap_database_errors
+    return wrapper
+
+
+def lock(instance_id: UUID) -> UUID | None:
+    """Lock an instance; None when there is none. Must run inside a transaction."""
+    return _lock(LOCK, instance_id)
+
+
+def lock_if_free(instance_id: UUID) -> UUID | None:
+    """Lock an instance unless somebody holds it; batches never wait, so they never deadlock."""
+    return _lock(LOCK_FREE, instance_id)
+
+
+def lock_by(kind: RowKind, row_id: UUID) -> UUID | None:
+    """Lock the instance to which a work item, command, incident... belongs."""
+    return _lock(LOCK_BY_ROW.format(kind), row_id)
+
+
+def _lock(sql: str, row_id: UUID) -> UUID | None:
+    if not connection.in_atomic_block:
+        raise ProcessError("A lock outside a transaction would be gone at once.")
+    with errors(), _cursor() as cursor:
+        found = cursor.execute(sql, (row_id,)).fetchone()
+    return found[0] if found else None
+
+
+def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = None) -> Loaded:
+    """Read a locked instance, and the row the verb acts on, in one statement of its own."""
+    with errors(), _cursor() as cursor:
+        if kind is None:
+            found = cursor.execute(LOAD.format(""), (instance_id,)).fetchone()
+        else:
+            sql = LOAD.format(LOAD_WITH.format(kind))
+            found = cursor.execute(sql, (row_id, instance_id)).fetchone()
+    if found is None:
+        raise ProcessConflict("流程实例已不存在。")
+    return Loaded(
+        id=instance_id,
+        definition_id=found[0],
+        branch_id=found[1],
+        business_id=found[2],
+        state=found[3],
+        variables=_json(found[4]),
+        parameters=_json(found[5]),
+        version=found[6],
+        seq=found[7],
+        open_waits=found[8],
+        started_at=found[9],
+        tokens=tuple(
+            Token(id=UUID(t[0]), node=t[1], wait=WaitKind(t[2]), scope=t[3], arrived_by=t[4])
+            for t in _json(found[10]) or ()
+        ),
+        row=_json(found[11]) if kind is not None else None,
+    )
+
+
+def _json(value: Any) -> Any:
+    """Django's connection hands jsonb over as text; a plain psycopg one as Python values."""
+    return values.load(value) if isinstance(value, str | bytes) else value
+
+
+def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
+    """Write a step in one statement; ProcessConflict if the version moved (a broken lock)."""
+    seq = loaded.seq + len(change.history)
+    params: list[Any]
+    if loaded.new:
+        head = _INSERT
+        params = [
+            loaded.id,
+            now,
+            loaded.branch_id,
+            loaded.definition_id,
+            loaded.business_id,
+            loaded.parent_id,
+            values.dump(loaded.parameters),
+            values.dump(loaded.variables if change.variables is None else change.variables),
+            seq,
+            change.open_waits,
+            change.state,
+            loaded.started_at,
+            change.ended_at,
+        ]
+    else:
+        params = [seq, change.open_waits, change.state, change.ended_at]
+        head = _UPDATE_PLAIN
+        if change.variables is not None:
+            head = _UPDATE_VARIABLES
+            params.append(values.dump(change.variables))
+        params += [loaded.id, loaded.version]
+    parts = [head]
+    for name in _ARM_NAMES:
+        rows = getattr(change, name)
+        if rows:
+            parts.append(f", {name} as ({_ARMS[name]})")
+            params.append(values.dump(rows))
+    parts.append(_END_NOTIFY if change.notify and wakeup.due() else _END)
+    with errors(), _cursor() as cursor:
+        found = cursor.execute("".join(parts), params).fetchone()
+    if found is None or found[0] != 1:
+        raise ProcessConflict("流程实例被同时修改，本次未保存。", "请刷新后重试。")

@@ -1,0 +1,155 @@
+"""Processes and actions for the shell's tests, written small.
+
+`drawing` makes BPMN from lines such as `user Visit installer budget=install_within` and
+`Check > Fork`; a flow's condition stands after a colon, `!` marks the default flow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+from xml.sax.saxutils import escape, quoteattr
+
+from kaitong.process import actions
+
+TAGS = {
+    "start": "startEvent",
+    "end": "endEvent",
+    "terminate": "endEvent",
+    "user": "userTask",
+    "manual": "manualTask",
+    "service": "serviceTask",
+    "receive": "receiveTask",
+    "xor": "exclusiveGateway",
+    "and": "parallelGateway",
+    "timer": "intermediateCatchEvent",
+    "on-timer": "boundaryEvent",
+    "on-error": "boundaryEvent",
+}
+
+INSTALLATION = """
+start Start clerk
+user Check clerk form=check budget=check_within
+and Fork clerk
+user Visit installer form=visit budget=install_within suspend-reasons=customer-absent,no-port
+service Data network action=write-data retries=2
+and Join clerk
+user Confirm service form=confirm four-eyes-with=Visit
+end End clerk
+Start > Check > Fork > Visit > Join > Confirm > End
+Fork > Data > Join
+"""
+
+
+def drawing(text: str, key: str = "kit") -> bytes:
+    """The BPMN file of a drawing."""
+    lanes: dict[str, list[str]] = {}
+    nodes: list[str] = []
+    flows: list[str] = []
+    defaults: dict[str, str] = {}
+    extra: list[str] = []
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if ">" in line.partition(":")[0]:
+            path, _colon, condition = line.partition(":")
+            names = path.replace("!", "").replace(">", " ").split()
+            for source, target in pairwise(names):
+                flow = f"f{len(flows) + 1}"
+                if "!" in path:
+                    defaults[source] = flow
+                inner = (
+                    f'<conditionExpression xsi:type="tFormalExpression">{escape(condition.strip())}'
+                    "</conditionExpression>"
+                    if condition
+                    else ""
+                )
+                flows.append(
+                    f'<sequenceFlow id="{flow}" sourceRef="{source}" targetRef="{target}">'
+                    f"{inner}</sequenceFlow>"
+                )
+            continue
+        kind, node, lane, *rest = line.split()
+        attributes = dict(pair.split("=", 1) for pair in rest)
+        lanes.setdefault(lane, []).append(node)
+        nodes.append(_node(kind, node, attributes, extra))
+    body = "".join(nodes)
+    for source, flow in defaults.items():
+        body = body.replace(f'id="{source}"', f'id="{source}" default="{flow}"')
+    lane_xml = "".join(
+        f'<lane id="lane-{lane}" name="{lane}" kaitong:post="{lane}">'
+        + "".join(f"<flowNodeRef>{node}</flowNodeRef>" for node in members)
+        + "</lane>"
+        for lane, members in lanes.items()
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+        ' xmlns:kaitong="urn:kaitong:bpmn" targetNamespace="test">'
+        f'{"".join(extra)}<process id="{key}" name="测试流程" isExecutable="true">'
+        f'<laneSet id="lanes">{lane_xml}</laneSet>{body}{"".join(flows)}</process></definitions>'
+    ).encode()
+
+
+def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) -> str:
+    plain, inner = "", ""
+    duration = attributes.pop("after", None)
+    if duration:
+        inner += (
+            f"<timerEventDefinition><timeDuration>{duration}</timeDuration></timerEventDefinition>"
+        )
+    code = attributes.pop("code", None)
+    if code:
+        extra.append(f'<error id="error-{code}" name="{code}" errorCode="{code}"/>')
+        inner += f'<errorEventDefinition errorRef="error-{code}"/>'
+    message = attributes.pop("message", None)
+    if message:
+        extra.append(f'<message id="message-{message}" name="{message}"/>')
+        plain += f' messageRef="message-{message}"'
+    host = attributes.pop("host", None)
+    if host:
+        plain += f' attachedToRef="{host}"'
+    if attributes.pop("keep", None):
+        plain += ' cancelActivity="false"'
+    if kind == "terminate":
+        inner += "<terminateEventDefinition/>"
+    own = "".join(f" kaitong:{name}={quoteattr(value)}" for name, value in attributes.items())
+    tag = TAGS[kind]
+    return f'<{tag} id="{node}" name="{node}环节"{plain}{own}>{inner}</{tag}>'
+
+
+@dataclass
+class Receiver:
+    """The world outside: counts effects by idempotency key, fails as it is told."""
+
+    effects: dict[str, int] = field(default_factory=dict)
+    calls: list[actions.ActionContext] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)  # the next answers; exceptions are raised
+
+    def __call__(self, context: actions.ActionContext) -> Any:
+        self.calls.append(context)
+        answer = self.answers.pop(0) if self.answers else {"written": True}
+        if isinstance(answer, Exception):
+            raise answer
+        if callable(answer):
+            return answer(context)
+        if not isinstance(answer, actions.Wait):
+            self.effects.setdefault(context.key, 0)
+            self.effects[context.key] += 1
+        return answer
+
+
+def external(name: str, run: Any) -> actions.Action:
+    return actions.Action(name, "external", run)
+
+
+def transactional(name: str, run: Any) -> actions.Action:
+    return actions.Action(name, "transactional", run)
+
+
+def item_of(instance_id: UUID, node: str) -> Any:
+    """The newest work item of a node."""
+    from kaitong.process.models import WorkItem
+
+    return WorkItem.objects.filter(instance_id=instance_id, node=node).order_by("id").last()

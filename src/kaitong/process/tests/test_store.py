@@ -1,0 +1,184 @@
+"""The store: version asserted, no orphan, no gap in history, all or nothing, partitions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from kaitong.core import db
+from kaitong.core.clock import frozen, now
+from kaitong.core.ids import uuid7, uuid7_at
+from kaitong.process import partitions, services, store, values
+from kaitong.process.errors import ProcessConflict, ProcessError
+from kaitong.process.model import RefusedProcess, WaitKind
+from kaitong.process.models import Definition, History, Instance, Token, WorkItem
+from kaitong.process.positions import check
+from kaitong.process.tests.shell_kit import INSTALLATION, drawing, item_of
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_step_writes_instance_token_work_and_history(begin):
+    instance_id = begin(plan="300M")
+    instance = Instance.objects.get(pk=instance_id)
+    assert (instance.state, instance.open_waits, instance.variables) == (
+        "running",
+        1,
+        {"plan": "300M"},
+    )
+    token = Token.objects.get(instance_id=instance_id)
+    assert (token.node, token.wait) == ("Check", "work")
+    item = WorkItem.objects.get(instance_id=instance_id)
+    assert (item.node, item.title, item.post, item.state) == ("Check", "Check环节", "clerk", "todo")
+    assert item.token_id == token.pk
+    lines = list(History.objects.filter(instance_id=instance_id).order_by("seq"))
+    assert [line.seq for line in lines] == list(range(1, len(lines) + 1))
+    assert instance.seq == len(lines)
+    assert lines[0].kind == "started"
+
+
+def test_load_gives_what_was_written(begin):
+    instance_id = begin(price=Decimal("99.5"), count=3)
+    with transaction.atomic():
+        assert store.lock(instance_id) == instance_id
+        loaded = store.load(instance_id, "workitem", item_of(instance_id, "Check").pk)
+    assert loaded.variables == {"price": Decimal("99.5"), "count": 3}
+    assert isinstance(loaded.variables["price"], Decimal)
+    assert [(t.node, t.wait) for t in loaded.tokens] == [("Check", WaitKind.WORK)]
+    assert loaded.row["post"] == "clerk"
+
+
+def test_a_moved_version_writes_nothing(begin):
+    instance_id = begin()
+    with transaction.atomic():
+        store.lock(instance_id)
+        loaded = store.load(instance_id)
+    loaded.version -= 1
+    change = store.Change(state="running", open_waits=7, variables={"spoiled": True})
+    change.history.append(
+        {"id": uuid7(), "seq": 99, "kind": "x", "node": "", "at": now(), "data": {}}
+    )
+    with pytest.raises(ProcessConflict), transaction.atomic():
+        store.write(loaded, change, now=now())
+    instance = Instance.objects.get(pk=instance_id)
+    assert (instance.open_waits, instance.variables) == (1, {})
+    assert not History.objects.filter(instance_id=instance_id, seq=99).exists()
+
+
+def test_the_database_refuses_a_running_instance_without_a_wait(begin):
+    instance_id = begin()
+    with pytest.raises(IntegrityError, match="process_instance_no_orphan"), transaction.atomic():
+        Instance.objects.filter(pk=instance_id).update(open_waits=0)
+
+
+def test_the_database_refuses_a_second_history_line_of_one_number(begin):
+    instance_id = begin()
+    with pytest.raises(IntegrityError, match="_seq"), transaction.atomic():
+        History.objects.create(instance_id=instance_id, seq=1, kind="x", node="", at=now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_needs_a_transaction():
+    with pytest.raises(ProcessError, match="outside a transaction"):
+        store.lock(uuid7())
+
+
+def test_the_sweeper_sees_each_kind_of_damage(begin):
+    instance_id = begin()
+    with transaction.atomic():
+        db.execute("update process_instance set open_waits = 2 where id = %s", [instance_id])
+        db.execute(
+            "update process_workitem set state = 'done' where instance_id = %s", [instance_id]
+        )
+        db.execute("delete from process_history where instance_id = %s and seq = 2", [instance_id])
+        rules = {problem.rule for problem in check() if problem.instance_id == instance_id}
+        assert rules == {"open_waits", "unwatched", "history"}
+        db.execute(
+            "update process_workitem set state = 'todo' where instance_id = %s", [instance_id]
+        )
+        db.execute("delete from process_token where instance_id = %s", [instance_id])
+        rules = {problem.rule for problem in check() if problem.instance_id == instance_id}
+        assert rules == {"open_waits", "watches nobody", "history"}
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": Decimal("0.1")}, {"a": [1, "二", None, True]}, {"a": Decimal("123456789.25")}],
+    ids=["fraction", "list", "money"],
+)
+def test_values_come_back_as_they_were(value):
+    assert values.load(values.dump(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": Decimal("0.12345678901234567890")}, {"a": object()}, {"a": b"secret"}],
+    ids=["too many digits", "object", "bytes"],
+)
+def test_values_that_cannot_be_kept_are_refused(value):
+    with pytest.raises(ProcessError):
+        values.dump(value)
+
+
+def test_history_lies_in_the_partition_of_its_month(begin):
+    begin()
+    name = partitions.name_of(now().year, now().month)
+    found = db.rows("select distinct tableoid::regclass::text as name from process_history")
+    assert [row["name"] for row in found] == [name]
+
+
+def test_a_late_partition_takes_its_rows_from_the_rest():
+    moment = datetime(2031, 5, 17, tzinfo=UTC)
+    line = uuid7_at(moment)
+    History.objects.create(id=line, instance_id=uuid7(), seq=1, kind="x", node="", at=moment)
+
+    def home() -> str:
+        return db.one(
+            "select tableoid::regclass::text as t from process_history where id=%s", [line]
+        )["t"]
+
+    assert home() == partitions.DEFAULT
+    with frozen(moment):
+        assert partitions.ensure(months_ahead=1) == [
+            "process_history_2031_05",
+            "process_history_2031_06",
+        ]
+        assert partitions.ensure(months_ahead=1) == []
+    assert home() == "process_history_2031_05"
+
+
+def test_month_bounds_hold_every_identifier_of_the_month():
+    low, high = partitions.month_bound(2026, 12), partitions.month_bound(2027, 1)
+    first = uuid7_at(datetime(2026, 12, 1, tzinfo=UTC))
+    last = UUID(int=uuid7_at(datetime(2027, 1, 1, tzinfo=UTC)).int - (1 << 80))
+    assert low < first < last < high
+
+
+def test_the_same_file_is_deployed_once(begin):
+    first = services.deploy(playbook="kit", key="a", data=drawing(INSTALLATION), file="a.bpmn")
+    again = services.deploy(playbook="kit", key="a", data=drawing(INSTALLATION), file="a.bpmn")
+    other = services.deploy(
+        playbook="kit",
+        key="a",
+        data=drawing("start S a\nuser U a form=f\nend E a\nS > U > E"),
+        file="a",
+    )
+    assert first.pk == again.pk
+    assert other.pk != first.pk
+
+
+def test_a_faulty_file_is_refused_with_every_fault():
+    with pytest.raises(RefusedProcess) as refused:
+        services.deploy(
+            playbook="kit",
+            key="a",
+            data=drawing("start S a\nservice X a\nuser U a\nend E a\nS > X > U > E"),
+            file="a.bpmn",
+        )
+    assert {fault.element for fault in refused.value.faults} == {"serviceTask X", "userTask U"}
+    assert not Definition.objects.filter(key="a").exists()

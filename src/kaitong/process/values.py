@@ -1,0 +1,67 @@
+"""Values between Python and jsonb: numbers are Decimal, never float."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from kaitong.process.errors import ProcessError
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        if value == value.to_integral_value():
+            return int(value)
+        number = float(value)
+        if Decimal(repr(number)) != value:
+            raise ProcessError(
+                f"The number {value} has more digits than a variable can hold.",
+                "Round it to 15 digits.",
+            )
+        return number
+    if isinstance(value, UUID | Enum):
+        return str(value.value if isinstance(value, Enum) else value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise ProcessError(
+        f"A variable cannot hold a {type(value).__name__}.",
+        "Hold a reference, an answer or a result: text, number, truth value, date, list, object.",
+    )
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
+)
+_decoder = json.JSONDecoder(parse_float=Decimal)
+
+
+def dump(value: Any) -> str:
+    """JSON text of a value; raises ProcessError for what jsonb cannot hold exactly.
+
+    >>> dump({"a": Decimal("1.50"), "b": [True, None]})
+    '{"a":1.5,"b":[true,null]}'
+    """
+    return _encoder.encode(value)
+
+
+def load(text: str | bytes | None) -> Any:
+    """The value of JSON text, with Decimal for fractions.
+
+    >>> load('{"a": 1.5}')
+    {'a': Decimal('1.5')}
+    """
+    return (
+        None if text is None else _decoder.decode(text if isinstance(text, str) else text.decode())
+    )

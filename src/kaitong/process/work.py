@@ -1,0 +1,425 @@
+"""The trade's verbs on work items: 接单, 派单, 转派, 退回, 挂起, 解挂, 催办, 阶段反馈, 改约."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.core.ids import uuid7
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import access, due, model
+from kaitong.process.advance_graph import is_upstream
+from kaitong.process.choices import WorkState
+from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
+from kaitong.process.models import History, Suspension, WorkItem
+from kaitong.process.shell import Play
+from kaitong.worktime import rules
+
+CUSTOMER = "customer"  # reason codes that begin so stop the customer's clock too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContext:
+    """What `within` is told: the locked instance and the item being completed."""
+
+    instance_id: UUID
+    definition_id: UUID
+    business_id: UUID | None
+    branch_id: UUID
+    item_id: UUID
+    node: model.Node
+    token_id: UUID
+    actor: Actor
+    now: datetime
+    values: Mapping[str, Any]
+    variables: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where an instance stands after a verb. `state` is its state, `node` where the verb acted."""
+
+    instance_id: UUID
+    business_id: UUID | None
+    state: str
+    node: str
+
+
+def claim(*, actor: Actor, item_id: UUID) -> None:
+    """接单. Claiming what one already has changes nothing; what another has is a Conflict."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_going(item)
+        access.require_post(actor, item)
+        if item["claimed_by"] is not None:
+            if item["claimed_by"] == str(actor.id):
+                return
+            raise ProcessConflict(_("这张工单已由他人接单。"), _("请刷新页面。"))
+        if access.bound_to_other(actor, item) and not actor.is_supervisor:
+            raise ProcessForbidden(_("这张工单已派给他人。"), _("请由班长改派。"))
+        play.patch(state=WorkState.CLAIMED, claimed_by=actor.id, claimed_at=play.now)
+        _note(play, "claimed")
+        play.save()
+
+
+def release(*, actor: Actor, item_id: UUID, reason: str = "") -> None:
+    """Give a claimed item back to its post's queue."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        access.require_going(play.row)
+        access.require_manager(actor, play.row)
+        if play.row["claimed_by"] is None:
+            raise ProcessConflict(_("这张工单没有人接单。"), _("请刷新页面。"))
+        play.patch(**_unclaimed())
+        _note(play, "released", reason=reason)
+        play.save()
+
+
+def complete(
+    *,
+    actor: Actor,
+    item_id: UUID,
+    values: Mapping[str, Any],
+    within: Callable[[StepContext], Mapping[str, Any] | None] | None = None,
+) -> Progress:
+    """回单 / 办结 / 同意. An unclaimed item is claimed by completing it.
+
+    `within` is called under the lock after all checks, in this transaction; what it returns is
+    merged into the values. What it raises undoes everything.
+    """
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_going(item)
+        access.require_hand(actor, item)
+        node = play.model.nodes[item["node"]]
+        token_id = UUID(item["token_id"])
+        _four_eyes(play, node, actor)
+        answers = dict(values)
+        if within is not None:
+            context = StepContext(
+                instance_id=play.loaded.id,
+                definition_id=play.loaded.definition_id,
+                business_id=play.loaded.business_id,
+                branch_id=play.loaded.branch_id,
+                item_id=item_id,
+                node=node,
+                token_id=token_id,
+                actor=actor,
+                now=play.now,
+                values=values,
+                variables=play.loaded.variables,
+                parameters=play.loaded.parameters,
+            )
+            answers.update(within(context) or {})
+        if item["claimed_by"] is None:
+            play.patch(claimed_by=actor.id, claimed_at=play.now)
+            play.note("claimed", node.id, token_id, {"item": item_id})
+        play.patch(state=WorkState.DONE, completed_at=play.now, completed_by=actor.id)
+        play.note("completed", node.id, token_id, {"item": item_id, "keys": sorted(answers)})
+        play.advance(model.Completed(now=play.now, token=token_id, values=answers))
+        play.save()
+    return progress(play, node.id)
+
+
+def dispatch(*, actor: Actor, item_id: UUID, to: UUID, reason: str = "") -> None:
+    """派单 / 改派: give the item to a person of its post and branch, who then claims it."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_going(item)
+        access.require_manager(actor, item)
+        able = {staff.pk for staff in org.holders(UUID(item["branch_id"]), item["post"])}
+        if to not in able:
+            raise ProcessRefused(
+                _("此人不在这张工单的岗位上。"), _("请选择本岗位的人员。"), field="to"
+            )
+        again = item["claimed_by"] is not None or item["assigned_by"] is not None
+        play.patch(**{**_unclaimed(), "candidate": to, "assigned_by": actor.id or to})
+        _note(play, "redispatched" if again else "dispatched", reason=reason, to=to)
+        play.save()
+
+
+def transfer(
+    *,
+    actor: Actor,
+    item_id: UUID,
+    post: str,
+    department: str | None = None,
+    branch_id: UUID | None = None,
+    reason: str = "",
+) -> None:
+    """转派: give the item to another team."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_going(item)
+        access.require_manager(actor, item)
+        if post not in org.posts_by_key():
+            raise ProcessRefused(_("没有这个岗位。"), _("请从岗位表中选择。"), field="post")
+        if branch_id is not None:
+            org.branch(branch_id)
+        play.patch(
+            **_unclaimed(),
+            post=post,
+            department=item["department"] if department is None else department,
+            branch_id=branch_id or item["branch_id"],
+        )
+        _note(play, "transferred", reason=reason, post=post, was=item["post"])
+        play.save()
+
+
+def return_to(*, actor: Actor, item_id: UUID, node: str, reason: str) -> Progress:
+    """退回: back to an earlier step, which its last worker finds again as a proposal."""
+    if not reason.strip():
+        raise ProcessRefused(_("退回需要说明原因。"), _("请填写原因。"), field="reason")
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_open(item)
+        access.require_hand(actor, item)
+        if node not in return_targets(play.loaded.id, play.model, item["node"]):
+            raise ProcessRefused(
+                _("不能退回到这个环节。"), _("请选择本流程中已办结的环节。"), field="node"
+            )
+        token_id = UUID(item["token_id"])
+        play.patch(
+            state=WorkState.RETURNED,
+            completed_at=play.now,
+            completed_by=actor.id,
+            suspended_until=None,
+        )
+        _end_suspension(play)
+        _note(play, "returned", reason=reason, to=node)
+        play.advance(model.ReturnedTo(now=play.now, token=token_id, node=node, reason=reason))
+        before = (
+            WorkItem.objects.filter(instance_id=play.loaded.id, node=node, state=WorkState.DONE)
+            .order_by("-completed_at")
+            .values_list("completed_by", flat=True)
+            .first()
+        )
+        for row in play.change.work_opened:
+            if row["node"] == node:
+                row.update(returned_from=item["node"], candidate=before or row["candidate"])
+        play.save()
+    return progress(play, item["node"])
+
+
+def return_targets(instance_id: UUID, process: model.Model, node_id: str) -> set[str]:
+    """User and manual tasks completed in this instance from which the node can be reached."""
+    done = History.objects.filter(instance_id=instance_id, kind="completed")
+    people = (model.NodeKind.USER, model.NodeKind.MANUAL)
+    return {
+        node
+        for node in done.values_list("node", flat=True).distinct()
+        if node != node_id
+        and node in process.nodes
+        and process.nodes[node].kind in people
+        and is_upstream(process, node, node_id)
+    }
+
+
+def suspend(
+    *,
+    actor: Actor,
+    item_id: UUID,
+    reason_code: str,
+    note: str = "",
+    until: datetime,
+    evidence: list[str] | None = None,
+) -> None:
+    """挂起: the step's clock stands until somebody resumes, at the latest until the wake-up date.
+
+    `evidence` names attachments. Only the node's `suspend-reasons` are taken, where it has any.
+    The customer's clock stands only for the customer's causes: where the parameters' table
+    `suspend-reasons` says so, else codes that begin with `customer`.
+    """
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_going(item)
+        access.require_hand(actor, item)
+        allowed = play.model.nodes[item["node"]].extension.get("suspend-reasons", "")
+        codes = allowed.replace(",", " ").replace(";", " ").split()
+        if not reason_code or (codes and reason_code not in codes):
+            raise ProcessRefused(
+                _("不能以这个原因挂起。"), _("请选择列出的原因。"), field="reason_code"
+            )
+        if until <= play.now:
+            raise ProcessRefused(_("预计解挂时间已过。"), _("请填写将来的时间。"), field="until")
+        line = Suspension(
+            workitem_id=item_id,
+            reason_code=reason_code,
+            note=note,
+            evidence=evidence or [],
+            stops_customer=_stops_customer(play.loaded.parameters, reason_code),
+            since=play.now,
+            until_expected=until,
+            suspended_by=actor.id,
+        )
+        columns = [f.attname for f in Suspension._meta.concrete_fields]
+        play.change.suspensions_opened.append({name: getattr(line, name) for name in columns})
+        play.patch(state=WorkState.SUSPENDED, suspended_until=until)
+        _recount(play, [*_ledger(item_id), line])
+        _note(play, "suspended", reason=reason_code, until=until)
+        play.save()
+
+
+def resume(*, actor: Actor, item_id: UUID) -> None:
+    """解挂: the clock goes on; the due time moves by what stood still."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        if item["state"] != WorkState.SUSPENDED:
+            raise ProcessConflict(_("这张工单没有挂起。"), _("请刷新页面。"))
+        access.require_hand(actor, item)
+        lines = _ledger(item_id)
+        for line in lines:
+            line.ended = line.ended or play.now
+        _end_suspension(play)
+        play.patch(
+            state=WorkState.CLAIMED if item["claimed_by"] else WorkState.TODO,
+            suspended_until=None,
+        )
+        _recount(play, lines)
+        _note(play, "resumed")
+        play.save()
+
+
+def agree(*, actor: Actor, item_id: UUID, at: datetime, reason: str = "") -> None:
+    """改约: a later time the customer chose becomes the due time."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        access.require_open(play.row)
+        access.require_hand(actor, play.row)
+        if at <= play.now:
+            raise ProcessRefused(_("约定的时间已过。"), _("请填写将来的时间。"), field="at")
+        if play.row["due_basis"] is not None:
+            play.row["due_basis"] = {**play.row["due_basis"], "agreed": at.isoformat()}
+            _recount(play, _ledger(item_id))
+        _note(play, "agreed", reason=reason, at=at)
+        play.save()
+
+
+def urge(*, actor: Actor, item_id: UUID, note: str = "") -> int:
+    """催办 by whoever sees the item; how often it was urged by now."""
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        access.require_open(play.row)
+        count: int = play.row["urged"] + 1
+        play.patch(urged=count, urged_at=play.now)
+        _note(play, "urged", reason=note)
+        play.save()
+    return count
+
+
+def feedback(*, actor: Actor, item_id: UUID, text: str) -> UUID:
+    """阶段反馈 from the one at work; its text is kept outside the history."""
+    if not text.strip():
+        raise ProcessRefused(_("反馈不能为空。"), _("请填写进展。"), field="text")
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        access.require_open(play.row)
+        access.require_post(actor, play.row)
+        row_id = uuid7()
+        play.change.feedback_added.append(
+            {
+                "id": row_id,
+                "created_at": play.now,
+                "workitem_id": item_id,
+                "by": actor.id,
+                "text": text.strip(),
+            }
+        )
+        _note(play, "feedback", feedback=row_id)
+        play.save()
+    return row_id
+
+
+def progress(play: Play, node: str) -> Progress:
+    return Progress(
+        instance_id=play.loaded.id,
+        business_id=play.loaded.business_id,
+        state=play.change.state,
+        node=node,
+    )
+
+
+def ledger(lines: list[Suspension]) -> list[rules.Suspension]:
+    """The ledger as the clock counts it; one that lasts is taken to end as expected."""
+    return [
+        rules.Suspension(
+            start=line.since,
+            end=line.ended or max(line.until_expected, clock_now()),
+            reason=line.reason_code,
+            stops_customer=line.stops_customer,
+            stops_step=True,
+        )
+        for line in lines
+    ]
+
+
+def _note(play: Play, kind: str, **data: Any) -> None:
+    item = play.row
+    facts = {key: value for key, value in data.items() if value not in (None, "")}
+    play.note(kind, item["node"], UUID(item["token_id"]), {"item": item["id"], **facts})
+
+
+def _unclaimed() -> dict[str, Any]:
+    return {
+        "state": WorkState.TODO,
+        "claimed_by": None,
+        "claimed_at": None,
+        "candidate": None,
+        "assigned_by": None,
+    }
+
+
+def _four_eyes(play: Play, node: model.Node, actor: Actor) -> None:
+    """`four-eyes-with`: who completed the named steps here may not complete this one."""
+    others = node.extension.get("four-eyes-with", "").replace(",", " ").split()
+    if not others or actor.id is None:
+        return
+    if WorkItem.objects.filter(
+        instance_id=play.loaded.id,
+        node__in=others,
+        state=WorkState.DONE,
+        completed_by=actor.id,
+    ).exists():
+        raise ProcessForbidden(_("这一环节须由他人复核。"), _("请由没有办理过前一环节的人员办理。"))
+
+
+def _stops_customer(parameters: Mapping[str, Any], code: str) -> bool:
+    table = parameters.get("suspend-reasons")
+    entry = table.get(code) if isinstance(table, Mapping) else None
+    if isinstance(entry, Mapping) and "customer" in entry:
+        return bool(entry["customer"])
+    return code.startswith(CUSTOMER)
+
+
+def _ledger(item_id: UUID) -> list[Suspension]:
+    return list(Suspension.objects.filter(workitem_id=item_id).order_by("since"))
+
+
+def _end_suspension(play: Play) -> None:
+    if play.row["state"] == WorkState.SUSPENDED:
+        play.change.suspensions_ended.append(
+            {"token": play.row["token_id"], "at": play.now, "by": play.actor_id}
+        )
+
+
+def _recount(play: Play, lines: list[Suspension]) -> None:
+    basis = play.row["due_basis"]
+    if basis:
+        found = due.recount(basis, ledger(lines))
+        play.patch(due_at=found.at, due_basis=found.basis, provisional=found.provisional)
