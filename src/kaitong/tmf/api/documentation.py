@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from kaitong.tmf.contract.vocabulary import Contract, Enumeration, Kind
 
 COUNT_HEADERS = {
@@ -27,6 +29,10 @@ _TYPES: dict[Kind, dict[str, Any]] = {
     Kind.FLAG: {"type": "boolean"},
     Kind.WHOLE: {"type": "integer"},
 }
+LARGEST = 2**31 - 1
+FIELDS = "first-level attributes to answer, parted by commas; id and href always"
+OFFSET = "how many to leave out"
+LIMIT = "how many to answer at most"
 FILTERING = (
     "Filters are ANDed and may name any first-level attribute, `attribute=value`; dates and texts "
     "kept in columns also `attribute.gt`, `.gte`, `.lt`, `.lte`; a part of a nested attribute by a "
@@ -61,3 +67,8 @@ def filter_parameters(contract: Contract, but: frozenset[str]) -> list[dict[str,
 def with_headers(*statuses: int, headers: dict[str, Any]) -> dict[int, dict[str, Any]]:
     """Headers of the answers with these statuses, as `openapi_extra` takes them."""
     return {status: {"headers": headers} for status in statuses}
+
+
+def failing(error: type[BaseModel], *statuses: int) -> dict[int, type[BaseModel]]:
+    """Every failing answer has the same body."""
+    return dict.fromkeys(statuses, error)

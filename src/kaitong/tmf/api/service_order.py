@@ -17,8 +17,13 @@ from kaitong.ordering.models import Order
 from kaitong.tmf.api.base import TmfApi
 from kaitong.tmf.api.documentation import (
     COUNT_HEADERS,
+    FIELDS,
     FILTERING,
+    LARGEST,
+    LIMIT,
     LOCATION_HEADER,
+    OFFSET,
+    failing,
     filter_parameters,
     with_headers,
 )
@@ -39,12 +44,7 @@ api = TmfApi(TMF641)
 MODELS = build(TMF641)
 ServiceOrder, ServiceOrderCreate = MODELS["ServiceOrder"], MODELS["ServiceOrder_Create"]
 Error = MODELS["Error"]
-_LARGEST = 2**31 - 1
 _MAX_KEY = 120
-
-
-def _failing(*statuses: int) -> dict[int, Any]:
-    return dict.fromkeys(statuses, Error)
 
 
 @api.post(
@@ -55,7 +55,10 @@ def _failing(*statuses: int) -> dict[int, Any]:
     tags=["serviceOrder"],
     auth=BearerToken(Scope.ORDER_WRITE),
     by_alias=True,
-    response={201: ServiceOrder, **_failing(400, 401, 403, 405, 409, 413, 415, 422, 500, 503)},
+    response={
+        201: ServiceOrder,
+        **failing(Error, 400, 401, 403, 405, 409, 413, 415, 422, 500, 503),
+    },
     openapi_extra={"responses": with_headers(201, headers=LOCATION_HEADER)},
 )
 def create_service_order(
@@ -100,7 +103,7 @@ def create_service_order(
     response={
         200: list[ServiceOrder],  # type: ignore[valid-type]
         206: list[ServiceOrder],  # type: ignore[valid-type]
-        **_failing(400, 401, 403, 405, 500, 503),
+        **failing(Error, 400, 401, 403, 405, 500, 503),
     },
     openapi_extra={
         "responses": with_headers(200, 206, headers=COUNT_HEADERS),
@@ -109,9 +112,9 @@ def create_service_order(
 )
 def list_service_order(
     request: HttpRequest,
-    fields: str = Query(None, description="first-level attributes to answer, parted by commas"),
-    offset: int = Query(0, ge=0, le=_LARGEST, description="how many to leave out"),
-    limit: int = Query(None, ge=0, le=_LARGEST, description="how many to answer at most"),
+    fields: str = Query(None, description=FIELDS),
+    offset: int = Query(0, ge=0, le=LARGEST, description=OFFSET),
+    limit: int = Query(None, ge=0, le=LARGEST, description=LIMIT),
 ) -> HttpResponse:
     """A page of the orders the caller may see."""
     actor = caller_of(request).actor
@@ -132,12 +135,12 @@ def list_service_order(
     tags=["serviceOrder"],
     auth=BearerToken(Scope.ORDER_READ),
     by_alias=True,
-    response={200: ServiceOrder, **_failing(400, 401, 403, 404, 405, 500, 503)},
+    response={200: ServiceOrder, **failing(Error, 400, 401, 403, 404, 405, 500, 503)},
 )
 def retrieve_service_order(
     request: HttpRequest,
     id: str = Path(..., description="the number of the order"),
-    fields: str = Query(None, description="first-level attributes to answer, parted by commas"),
+    fields: str = Query(None, description=FIELDS),
 ) -> HttpResponse:
     """One order, or 404 for an order that is not the caller's to see."""
     actor = caller_of(request).actor
