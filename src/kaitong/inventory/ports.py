@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -11,6 +13,7 @@ from django.db import transaction
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.ids import uuid7
 from kaitong.inventory import queries
 from kaitong.inventory.choices import (
     LINE_PORTS,
@@ -19,24 +22,58 @@ from kaitong.inventory.choices import (
     NumberState,
     ResourceState,
 )
-from kaitong.inventory.errors import PortTakenElsewhere, ReservationGone, WrongState
+from kaitong.inventory.errors import NoSuchResource, PortTakenElsewhere, ReservationGone, WrongState
 from kaitong.inventory.locking import living_assignment, locked_resources, locked_service
-from kaitong.inventory.models import Assignment, PoolNumber, Resource, Service
+from kaitong.inventory.models import Assignment, PoolNumber, Resource
 from kaitong.inventory.results import NoPort, PortTaken, Released
 from kaitong.org.actor import Actor
+from kaitong.places import queries as places
+from kaitong.places.choices import CoverageStatus
 
 PORT = "port"
 _AFTER_RELEASE = frozenset({ResourceState.FREE, ResourceState.PRE_RELEASED, ResourceState.DAMAGED})
 
+# Taking a port is the hottest verb of the house: these statements are SQL, not the ORM.
 _PICK = """
-SELECT p.id
-FROM inventory_resource p
-WHERE p.parent_id = ANY(%(boxes)s::uuid[]) AND p.state = 'free'
-  AND p.specification = ANY(%(kinds)s) AND NOT p.id = ANY(%(without)s::uuid[])
-ORDER BY array_position(%(boxes)s::uuid[], p.parent_id), p.position, p.id
+WITH boxes AS MATERIALIZED (
+    SELECT b.id, row_number() OVER (ORDER BY c.rank, b.name, b.id) AS place
+    FROM inventory_coverage c
+    JOIN inventory_resource b ON b.id = c.box_id AND b.state NOT IN ('damaged', 'kept')
+    JOIN inventory_resource pon
+      ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
+    WHERE c.address_id = %(address)s
+)
+SELECT p.id, p.branch_id
+FROM boxes JOIN inventory_resource p ON p.parent_id = boxes.id
+WHERE p.state = 'free' AND p.specification = ANY(%(kinds)s) AND p.id <> ALL(%(without)s::uuid[])
+ORDER BY boxes.place, p.position, p.id
 LIMIT 1
 FOR NO KEY UPDATE OF p
 """
+
+_ASSIGN = """
+WITH taken AS (
+    UPDATE inventory_resource SET state = %(port_state)s WHERE id = %(port)s
+)
+INSERT INTO inventory_assignment
+    (id, created_at, branch_id, resource_id, service_id, order_id, role, state, reserved_until,
+     reason, actor_id)
+VALUES (%(id)s, %(now)s, %(branch)s, %(port)s, %(service)s, %(order)s, %(role)s, %(state)s,
+        %(until)s, '', %(actor)s)
+"""
+
+_LIVING = """
+SELECT id, resource_id, state, reserved_until FROM inventory_assignment
+WHERE state <> 'released' AND role = %(role)s AND {holder}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Port:
+    """A free port whose row we hold."""
+
+    id: UUID
+    branch_id: UUID
 
 
 @transaction.atomic
@@ -60,38 +97,61 @@ def take_port(
     """
     if service_id is None and order_id is None:
         raise BadInput([InputFault("service_id", "要说明是哪个服务或哪张订单占用端口。")])
-    service = locked_service(actor, service_id) if service_id else None
-    held = living_assignment(service_id=service_id, order_id=order_id, role=role)
+    service = _lock_holder(actor, service_id) if service_id else None
+    held = _living(service_id, order_id, role)
     if held is not None:
-        return _taken(held)
-    address_id = address_id or (service.address_id if service else None)
+        return held
+    if service is not None:
+        address_id, order_id = address_id or service["address_id"], order_id or service["order_id"]
     if port_id is not None:
-        port = _named_port(actor, port_id)
+        named = _named_port(actor, port_id)
+        port: _Port | None = _Port(named.pk, named.branch_id)
     else:
         if address_id is None:
             raise BadInput([InputFault("address_id", "没有装机地址，无法配线。")])
-        found = _pick(queries.boxes_for(address_id))
-        if found is None:
+        port = _pick(address_id)
+        if port is None:
             return queries.coverage_verdict(address_id).no_port()
-        port = Resource.objects.get(pk=found)
-    return _taken(_assign(actor, port, service, order_id, role, _state_of(hold_for), hold_for))
+    state = AssignmentState.PRE_EMPTED if hold_for is None else AssignmentState.HELD
+    until = now() + hold_for if hold_for is not None else None
+    return _assign(actor, port, service_id, order_id, role, state, until)
 
 
-def _state_of(hold_for: timedelta | None) -> AssignmentState:
-    return AssignmentState.PRE_EMPTED if hold_for is None else AssignmentState.HELD
+def _lock_holder(actor: Actor, service_id: UUID) -> dict[str, Any]:
+    found = db.one(
+        "SELECT branch_id, address_id, order_id FROM inventory_service WHERE id = %s "
+        "FOR NO KEY UPDATE",
+        [service_id],
+    )
+    if found is None or not actor.sees(found["branch_id"]):
+        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+    return found
 
 
-def _pick(boxes: Sequence[UUID], without: Sequence[UUID] = ()) -> UUID | None:
-    """Lock the first free port of some boxes, the boxes in their order.
+def _living(service_id: UUID | None, order_id: UUID | None, role: str) -> PortTaken | None:
+    holder = "service_id = %(holder)s"
+    if service_id is None:
+        holder = "order_id = %(holder)s AND service_id IS NULL"
+    found = db.one(_LIVING.format(holder=holder), {"role": role, "holder": service_id or order_id})
+    if found is None:
+        return None
+    text = queries.port_text_of(found["resource_id"])
+    return PortTaken(
+        found["id"], found["resource_id"], text, found["state"], found["reserved_until"]
+    )
+
+
+def _pick(address_id: UUID, without: Sequence[UUID] = ()) -> _Port | None:
+    """Lock the first free port of the boxes that serve an address, the boxes in their order.
 
     Ports that others are taking at this instant are skipped. When only such ports are left we wait
     for them: their takers may yet roll back, and "no free port" must be true when it is said.
     """
-    if not boxes:
+    if places.coverage_status(address_id) in ("", CoverageStatus.PLANNED, CoverageStatus.NO_ENTRY):
         return None
-    params = {"boxes": list(boxes), "kinds": list(LINE_PORTS), "without": list(without)}
+    params = {"address": address_id, "kinds": list(LINE_PORTS), "without": list(without)}
     found = db.one(_PICK + "SKIP LOCKED", params) or db.one(_PICK, params)
-    return found["id"] if found else None
+    return _Port(found["id"], found["branch_id"]) if found else None
 
 
 def _named_port(actor: Actor, port_id: UUID) -> Resource:
@@ -109,29 +169,32 @@ def _named_port(actor: Actor, port_id: UUID) -> Resource:
 
 def _assign(
     actor: Actor,
-    port: Resource,
-    service: Service | None,
+    port: _Port,
+    service_id: UUID | None,
     order_id: UUID | None,
     role: str,
     state: AssignmentState,
-    hold_for: timedelta | None = None,
-    reserved_until: datetime | None = None,
-) -> Assignment:
-    port.state = (
-        ResourceState.IN_USE if state == AssignmentState.IN_USE else ResourceState.PRE_EMPTED
+    until: datetime | None,
+) -> PortTaken:
+    in_use = state == AssignmentState.IN_USE
+    assignment_id = uuid7()
+    db.execute(
+        _ASSIGN,
+        {
+            "id": assignment_id,
+            "now": now(),
+            "branch": port.branch_id,
+            "port": port.id,
+            "port_state": str(ResourceState.IN_USE if in_use else ResourceState.PRE_EMPTED),
+            "service": service_id,
+            "order": order_id,
+            "role": role,
+            "state": str(state),
+            "until": until,
+            "actor": actor.id,
+        },
     )
-    port.save(update_fields=["state"])
-    until = reserved_until or (now() + hold_for if hold_for is not None else None)
-    return Assignment.objects.create(
-        branch_id=port.branch_id,
-        resource=port,
-        service=service,
-        order_id=order_id or (service.order_id if service else None),
-        role=role,
-        state=state,
-        reserved_until=until,
-        actor_id=actor.id,
-    )
+    return PortTaken(assignment_id, port.id, queries.port_text_of(port.id), state, until)
 
 
 def _taken(assignment: Assignment) -> PortTaken:
@@ -292,17 +355,17 @@ def change_port(
     old_port = locked_resources(actor, wanted)[old.resource_id]
     old.refresh_from_db()
     if to_port_id is not None:
-        new_port = _named_port(actor, to_port_id)
+        named = _named_port(actor, to_port_id)
+        new_port: _Port | None = _Port(named.pk, named.branch_id)
     else:
         if service.address_id is None:
             raise BadInput([InputFault("to_port_id", "服务没有装机地址，请指明端口。")])
-        found = _pick(queries.boxes_for(service.address_id), [old.resource_id])
-        if found is None:
+        new_port = _pick(service.address_id, [old.resource_id])
+        if new_port is None:
             return queries.coverage_verdict(service.address_id).no_port()
-        new_port = Resource.objects.get(pk=found)
     state, until = AssignmentState(old.state), old.reserved_until
     _end(old, old_port, old_becomes, None, reason)
-    taken = _assign(actor, new_port, service, old.order_id, role, state, reserved_until=until)
+    taken = _assign(actor, new_port, service_id, old.order_id, role, state, until)
     service.prove_since = service.updated_at = now()
     service.save(update_fields=["prove_since", "updated_at"])
     audit.record(
@@ -311,9 +374,9 @@ def change_port(
         subject_type="inventory.service",
         subject_id=service.pk,
         branch_id=service.branch_id,
-        data={"from": str(old_port.pk), "to": str(new_port.pk), "reason": reason},
+        data={"from": str(old_port.pk), "to": str(new_port.id), "reason": reason},
     )
-    return _taken(taken)
+    return taken
 
 
 @transaction.atomic

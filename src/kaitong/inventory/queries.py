@@ -55,15 +55,27 @@ def olt_of(port: Resource) -> Resource | None:
     return above
 
 
+def _texts(olt: str, pon: str, box: str, name: str, position: int | None) -> tuple[str, str, str]:
+    """The whole text of a port, its network half and its stairwell half."""
+    pon_text = f"{olt} {pon}".strip()
+    number = f"{position:02d}" if position is not None else name
+    box_text = f"{box}/{number}" if box else name
+    return f"{pon_text} · {box_text}" if pon_text else box_text, pon_text, box_text
+
+
 def port_view(port: Resource) -> PortView:
     """A port in words; give it rows of `with_line`."""
     olt, pon, box = olt_of(port), port.pon_port, port.parent
-    pon_text = " ".join(part.name for part in (olt, pon) if part is not None)
-    number = f"{port.position:02d}" if port.position is not None else port.name
-    box_text = f"{box.name}/{number}" if box is not None else port.name
+    text, pon_text, box_text = _texts(
+        olt.name if olt else "",
+        pon.name if pon else "",
+        box.name if box else "",
+        port.name,
+        port.position,
+    )
     return PortView(
         id=port.pk,
-        text=" · ".join(part for part in (pon_text, box_text) if part),
+        text=text,
         pon_text=pon_text,
         box_text=box_text,
         state=port.state,
@@ -76,10 +88,25 @@ def port_view(port: Resource) -> PortView:
     )
 
 
+_TEXTS = """
+SELECT p.id, p.name, p.position, coalesce(box.name, '') AS box, coalesce(pon.name, '') AS pon,
+       CASE WHEN up.specification = 'olt' THEN up.name
+            WHEN top.specification = 'olt' THEN top.name ELSE '' END AS olt
+FROM inventory_resource p
+LEFT JOIN inventory_resource box ON box.id = p.parent_id
+LEFT JOIN inventory_resource pon ON pon.id = p.pon_port_id
+LEFT JOIN inventory_resource up ON up.id = pon.parent_id
+LEFT JOIN inventory_resource top ON top.id = up.parent_id
+WHERE p.id = ANY(%s)
+"""
+
+
 def port_texts(port_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """ "OLT-01 0/3/6 · 6栋2单元 POS-01/03" of many ports."""
-    rows = with_line(Resource.objects.filter(pk__in=list(port_ids)))
-    return {row.pk: port_view(row).text for row in rows}
+    """The words of many ports: OLT-01 0/3/6 · 6栋2单元 POS-01/03."""
+    return {
+        r["id"]: _texts(r["olt"], r["pon"], r["box"], r["name"], r["position"])[0]
+        for r in db.rows(_TEXTS, [list(port_ids)])
+    }
 
 
 def port_text_of(port_id: UUID) -> str:
@@ -121,27 +148,6 @@ def find_port(actor: Actor, text: str, *, limit: int = 20) -> list[PortView]:
 
 
 # ---- what can be had at an address -----------------------------------------------------------
-
-_BOXES_FOR = """
-SELECT b.id
-FROM inventory_coverage c
-JOIN inventory_resource b ON b.id = c.box_id AND b.state NOT IN ('damaged', 'kept')
-JOIN inventory_resource pon ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
-WHERE c.address_id = %s
-ORDER BY c.rank, b.name, b.id
-"""
-
-
-def boxes_for(address_id: UUID) -> tuple[UUID, ...]:
-    """The boxes a port for an address may be taken from, best first; none where it may not be.
-
-    Counts nothing: taking a port is the only way to know that one is free.
-    """
-    place = places.addresses([address_id]).get(address_id)
-    if place is None or place.coverage in (CoverageStatus.PLANNED, CoverageStatus.NO_ENTRY):
-        return ()
-    return tuple(row["id"] for row in db.rows(_BOXES_FOR, [address_id]))
-
 
 _BOXES = """
 SELECT c.address_id, b.id, b.name, b.specification, c.rank,

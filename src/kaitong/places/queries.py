@@ -162,6 +162,12 @@ def addresses(address_ids: Iterable[UUID | None]) -> dict[UUID, Address]:
     return {a.pk: a for a in Address.objects.defer("grams").filter(pk__in=wanted)}
 
 
+def coverage_status(address_id: UUID) -> str:
+    """The coverage status of an address; empty when there is no such address."""
+    found = db.one("SELECT coverage FROM places_address WHERE id = %s", [address_id])
+    return str(found["coverage"]) if found else ""
+
+
 def short_texts(address_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     """What lists show of addresses, in one query."""
     wanted = {i for i in address_ids if i is not None}
