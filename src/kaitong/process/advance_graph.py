@@ -35,8 +35,13 @@ def reach(
 
 
 def is_upstream(model: Model, earlier: str, later: str) -> bool:
-    """Whether a path of at least one flow leads from `earlier` to `later`."""
-    return later in reach(model, successors(model, model.nodes[earlier], boundaries=True))
+    """Whether `later` follows `earlier` in one passage of its parallel block.
+
+    A step of a sibling branch that leads here only through the join of both (and a loop back) is
+    not upstream: going there would run that branch twice.
+    """
+    starts = successors(model, model.nodes[earlier], boundaries=True)
+    return later in reach(model, starts, avoid=unavoidable_joins(model, later))
 
 
 def unavoidable_joins(model: Model, node_id: str) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 from uuid import UUID
 from xml.sax.saxutils import quoteattr
@@ -132,7 +132,7 @@ class Drawing:
         )
 
     def chain(self, *ids: str) -> Drawing:
-        for source, target in zip(ids, ids[1:], strict=False):
+        for source, target in pairwise(ids):
             self.flow(source, target)
         return self
 
@@ -167,7 +167,7 @@ def timer(duration: str = "", date: str = "", **attributes: str) -> str:
 
 
 def on_error(reference: str = "") -> str:
-    return f'<bpmn:errorEventDefinition{f" errorRef={reference!r}" if reference else ""}/>'
+    return f"<bpmn:errorEventDefinition{f' errorRef={reference!r}' if reference else ''}/>"
 
 
 def on_message(reference: str) -> str:
@@ -278,9 +278,7 @@ class Game:
             assert step.state.calling == step.call.token
             self.calls.append((step.call.action, step.call.inputs))
             state, outcome = step.state, self.run(step.call.action, step.call.inputs)
-            step = advance(
-                self.model, state, outcome(step.call.token), external=self.external
-            )
+            step = advance(self.model, state, outcome(step.call.token), external=self.external)
             effects += step.effects
         self.resolve(event)
         names: dict[int, UUID] = {}

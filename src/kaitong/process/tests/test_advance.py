@@ -717,6 +717,6 @@ def test_the_core_does_not_import_django() -> None:
 def test_a_timer_event_of_a_gone_boundary_is_refused_without_a_change() -> None:
     model = hosted(interrupting=True).model()
     tokens = (Token(UUID(int=1), "Late", WaitKind.WORK),)
+    event = TimerFired(now=NOW, token=UUID(int=1), node="B")
     with pytest.raises(WrongEvent):
-        event = TimerFired(now=NOW, token=UUID(int=1), node="B")
         advance(model, State(tokens), event, external=EXTERNAL)

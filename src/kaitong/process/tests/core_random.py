@@ -1,0 +1,191 @@
+"""Random structured processes for the property and oracle tests.
+
+A block is a nested tuple; drawing it gives the same process for Kaitong and for SpiffWorkflow,
+which differ only in how a service computes: here an action, there a script. `expected` says what a
+block must execute by its structure alone, without any engine.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import pairwise
+from random import Random
+from typing import Any
+
+from kaitong.process.tests.core_kit import Drawing
+
+Block = tuple[Any, ...]
+Path = tuple[int, ...]
+SWITCHES = 6  # the variables x0..x5 that conditions read: numbers 0..9
+
+
+def random_block(random: Random, size: int, *, nest: str = "any") -> Block:
+    """A structured block of roughly `size` tasks.
+
+    `nest="apart"` keeps loops and parallel blocks out of each other (SpiffWorkflow 3 loses tokens
+    of nested parallel blocks in the second round of a loop, and merges variables of branches).
+    """
+    if size <= 1:
+        return (random.choice(("user", "user", "manual", "service", "service")),)
+    kind = random.choice(("sequence", "sequence", "exclusive", "parallel", "loop"))
+    if kind == "loop" and nest not in ("any", "apart"):
+        kind = "sequence"
+    if kind == "parallel" and nest == "in a loop":
+        kind = "exclusive"
+    if kind == "loop":
+        inside = "in a loop" if nest == "apart" else nest
+        return ("loop", random.randint(1, 3), random_block(random, size - 1, nest=inside))
+    inside = "in a fork" if kind == "parallel" and nest == "apart" else nest
+    parts = random.randint(2, min(3, size))
+    sizes = [1] * parts
+    for _ in range(size - parts):
+        sizes[random.randrange(parts)] += 1
+    blocks = [random_block(random, part, nest=inside) for part in sizes]
+    if kind == "exclusive":
+        tests = [
+            (random.randrange(SWITCHES), random.choice((">", "<=", "=")), random.randint(0, 9))
+            for _ in blocks[1:]
+        ]
+        return ("exclusive", blocks, tests)
+    return (kind, blocks)
+
+
+_SIGNS = {">": operator.gt, "<=": operator.le, "=": operator.eq}
+
+
+def expected(block: Block, values: dict[str, int], path: Path = ()) -> Counter[Path]:
+    """How often each leaf (named by its path in the block) runs."""
+    kind = block[0]
+    if kind == "loop":
+        once = expected(block[2], values, (*path, 0))
+        return Counter({leaf: block[1] * times for leaf, times in once.items()})
+    if kind in ("sequence", "parallel", "exclusive"):
+        chosen = list(range(len(block[1])))
+        if kind == "exclusive":
+            holds = [_SIGNS[sign](values[f"x{at}"], value) for at, sign, value in block[2]]
+            chosen = [holds.index(True) if True in holds else len(block[1]) - 1]
+        total: Counter[Path] = Counter()
+        for at in chosen:
+            total += expected(block[1][at], values, (*path, at))
+        return total
+    return Counter({path: 1})
+
+
+@dataclass
+class Sketch:
+    """A random process as a drawing, with the scripts of its services."""
+
+    drawing: Drawing = field(default_factory=Drawing)
+    spiff: bool = False
+    serial: int = 0
+    path: Path = ()
+    leaves: dict[str, Path] = field(default_factory=dict)  # tasks by name -> their path
+
+    def name(self, prefix: str) -> str:
+        self.serial += 1
+        return f"{prefix}{self.serial}"
+
+    def sequence_flow(self, source: str, target: str, test: tuple[Any, ...] | None = None) -> None:
+        """`test` is (variable, sign, number): FEEL here, Python there."""
+        condition = ""
+        if test is not None:
+            variable, sign, value = test
+            sign = "==" if self.spiff and sign == "=" else sign
+            condition = f"{variable} {sign} {value}"
+        self.drawing.flow(source, target, condition)
+
+    def block(self, block: Block) -> tuple[str, str]:
+        """Draw a block; its first and its last node."""
+        drawn: tuple[str, str] = getattr(self, f"_{block[0]}")(*block[1:])
+        if len(block) == 1:
+            self.leaves[drawn[0]] = self.path
+        return drawn
+
+    def inside(self, at: int, block: Block) -> tuple[str, str]:
+        outer = self.path
+        self.path = (*outer, at)
+        drawn = self.block(block)
+        self.path = outer
+        return drawn
+
+    def _user(self) -> tuple[str, str]:
+        name = self.name("u")
+        self.drawing.user(name)
+        return name, name
+
+    def _manual(self) -> tuple[str, str]:
+        name = self.name("m")
+        self.drawing.manual(name)
+        return name, name
+
+    def _service(self, step: str = "") -> tuple[str, str]:
+        """A machine step; `step` counts that variable up by one."""
+        name = self.name("s")
+        if self.spiff:
+            script = f"{step} = {step} + 1" if step else "pass"
+            self.drawing.node("scriptTask", name, f"<bpmn:script>{script}</bpmn:script>")
+        else:
+            inputs = {"k_in": f"n={step}", "k_out": f"{step}=n + 1"} if step else {}
+            self.drawing.service(name, "work", **inputs)
+        return name, name
+
+    def _sequence(self, blocks: list[Block]) -> tuple[str, str]:
+        drawn = [self.inside(at, block) for at, block in enumerate(blocks)]
+        for (_, last), (first, _) in pairwise(drawn):
+            self.sequence_flow(last, first)
+        return drawn[0][0], drawn[-1][1]
+
+    def _exclusive(self, blocks: list[Block], tests: list[Any]) -> tuple[str, str]:
+        choose, merge, default = self.name("x"), self.name("y"), self.name("d")
+        self.drawing.exclusive(choose, default).exclusive(merge)
+        for at, block in enumerate(blocks):
+            first, last = self.inside(at, block)
+            if at < len(tests):
+                number, sign, value = tests[at]
+                self.sequence_flow(choose, first, (f"x{number}", sign, value))
+            else:
+                self.drawing.flow(choose, first, id_=default)
+            self.sequence_flow(last, merge)
+        return choose, merge
+
+    def _parallel(self, blocks: list[Block]) -> tuple[str, str]:
+        fork, join = self.name("fork"), self.name("join")
+        self.drawing.parallel(fork).parallel(join)
+        for at, block in enumerate(blocks):
+            first, last = self.inside(at, block)
+            self.sequence_flow(fork, first)
+            self.sequence_flow(last, join)
+        return fork, join
+
+    def _loop(self, rounds: int, block: Block) -> tuple[str, str]:
+        merge, ask, out = self.name("y"), self.name("x"), self.name("d")
+        counter = self.name("n")
+        self.drawing.exclusive(merge).exclusive(ask, out)
+        start = self.name("s")
+        if self.spiff:
+            self.drawing.node("scriptTask", start, f"<bpmn:script>{counter} = 0</bpmn:script>")
+        else:
+            self.drawing.service(start, "work", k_out=f"{counter}=0")
+        step, _ = self._service(counter)
+        first, last = self.inside(0, block)
+        leave = self.name("y")
+        self.drawing.exclusive(leave)
+        self.sequence_flow(start, merge)
+        self.sequence_flow(merge, step)
+        self.sequence_flow(step, first)
+        self.sequence_flow(last, ask)
+        self.sequence_flow(ask, merge, (counter, "<=", rounds - 1))
+        self.drawing.flow(ask, leave, id_=out)
+        return start, leave
+
+
+def sketch(block: Block, *, spiff: bool = False) -> Sketch:
+    """The whole process of a block, from a start to an end event."""
+    made = Sketch(spiff=spiff)
+    made.drawing.start().end()
+    first, last = made.block(block)
+    made.drawing.flow("start", first)
+    made.drawing.flow(last, "end")
+    return made
