@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
@@ -22,11 +22,11 @@ from kaitong.tmf.wire import is_keepable
 
 RESERVED = frozenset({"fields", "offset", "limit"})
 NOT_SERVED = frozenset({"sort", "filter"})
-COMPARISONS = ("gt", "gte", "lt", "lte")
-OPERATORS = ("eq", *COMPARISONS)
+Op = Literal["eq", "in", "gt", "gte", "lt", "lte"]
+_OPERATORS: dict[str, Op] = {"eq": "eq", "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte"}
 #: `attribute>value` arrives as one name without a value, `attribute>=value` as "attribute>".
 _SIGN = re.compile(r"(?P<name>[\w@.]+)(?P<sign>[<>])(?P<value>.*)", re.DOTALL)
-_SIGNS = {">": "gt", "<": "lt"}
+_SIGNS: dict[str, tuple[Op, Op]] = {">": ("gt", "gte"), "<": ("lt", "lte")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Criterion:
 
     path: tuple[str, ...]
     attributes: tuple[Attribute | None, ...]
-    op: str
+    op: Op
     value: Any
     written: str  # the value as it was sent, unquoted
 
@@ -68,14 +68,14 @@ def _criterion(contract: Contract, name: str, value: str) -> Criterion:
     shown = name[:60]
     if not name or not is_keepable(name) or not is_keepable(value):
         raise BadQuery("cannot be a filter.", field=shown.replace("\x00", "?"))
-    op = "eq"
+    op: Op = "eq"
     path = name.split(".")
     sign = _SIGN.fullmatch(name)
     if sign is not None and (bool(sign["value"]) != bool(value)):
-        op = _SIGNS[sign["sign"]] + ("e" if value else "")
+        op = _SIGNS[sign["sign"]][bool(value)]
         path, value, shown = sign["name"].split("."), value or sign["value"], sign["name"]
-    elif len(path) > 1 and path[-1] in OPERATORS:
-        op = path.pop()
+    elif len(path) > 1 and path[-1] in _OPERATORS:
+        op = _OPERATORS[path.pop()]
     if not all(path):
         raise BadQuery("names no attribute.", field=shown)
     attributes = _declared(contract, path, shown)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Path, Query
+from ninja.params.functions import Path, Query
 
 from kaitong.core.errors import NotFound
 from kaitong.inventory import queries

@@ -7,7 +7,8 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from ninja import Body, Header, Path, Query
+from ninja import Body
+from ninja.params.functions import Header, Path, Query
 
 from kaitong.core.audit import acting
 from kaitong.core.errors import BadInput, InputFault, NotFound

@@ -6,9 +6,10 @@ line here that no longer matches anything. Facts are matched by shell patterns.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-OURS, THEIRS = "ours", "theirs"
+OURS: Final = "ours"
+THEIRS: Final = "theirs"
 
 
 @dataclass(frozen=True, slots=True)

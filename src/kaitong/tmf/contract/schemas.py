@@ -130,7 +130,7 @@ def _definition(item: Attribute) -> tuple[Any, Any]:
 @cache
 def _enumeration(item: Enumeration) -> Any:
     """The words as a named type, so that the list stands as a component of its own."""
-    return TypeAliasType(item.name, Literal[item.values])  # type: ignore[valid-type]
+    return TypeAliasType(item.name, Literal[item.values])
 
 
 def build(contract: Contract) -> dict[str, type[BaseModel]]:

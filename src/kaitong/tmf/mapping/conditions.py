@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
+from kaitong.ordering.requests import OrderFilter
 from kaitong.tmf.contract.vocabulary import Attribute, Kind
 from kaitong.tmf.errors import BadQuery
 from kaitong.tmf.filters import Criterion
@@ -39,41 +40,30 @@ _MILLISECOND = timedelta(milliseconds=1)
 _NOTHING = UUID(int=0)
 
 
-class Condition(NamedTuple):
-    """One demand on an order: a column (or `ext`), how to compare, with what.
-
-    `op` is eq, in, gt, gte, lt, lte, or contains (for `ext`).
-    """
-
-    field: str
-    op: str
-    value: Any
-
-
-def conditions(criteria: Iterable[Criterion]) -> list[Condition]:
+def conditions(criteria: Iterable[Criterion]) -> list[OrderFilter]:
     """The criteria as conditions on columns, or on the document that was kept."""
     return [condition for criterion in criteria for condition in _conditions(criterion)]
 
 
-def _conditions(criterion: Criterion) -> list[Condition]:
+def _conditions(criterion: Criterion) -> list[OrderFilter]:
     column = _COLUMNS.get(criterion.name)
     if column == "id":
         return [_by_id(criterion)]
     if criterion.op == "eq" and column in _SHOWN_IN_MILLISECONDS:
         return [
-            Condition(field=column, op="gte", value=criterion.value),
-            Condition(field=column, op="lt", value=criterion.value + _MILLISECOND),
+            OrderFilter(field=column, op="gte", value=criterion.value),
+            OrderFilter(field=column, op="lt", value=criterion.value + _MILLISECOND),
         ]
     if column is not None:
-        return [Condition(field=column, op=criterion.op, value=criterion.value)]
+        return [OrderFilter(field=column, op=criterion.op, value=criterion.value)]
     if _is_made(criterion.path):
         raise BadQuery("cannot be filtered by.", field=criterion.name)
     if criterion.op != "eq":
         raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
     # A UUID means the customer as Kaitong knows them; any other id is one that was sent.
     if criterion.path == ("relatedParty", "id") and _uuid(criterion.value) != _NOTHING:
-        return [Condition(field="party_id", op="eq", value=_uuid(criterion.value))]
-    return [Condition(field="ext", op="contains", value={DOCUMENT: _pattern(criterion)})]
+        return [OrderFilter(field="party_id", op="eq", value=_uuid(criterion.value))]
+    return [OrderFilter(field="ext", op="contains", value={DOCUMENT: _pattern(criterion)})]
 
 
 def _is_made(path: tuple[str, ...]) -> bool:
@@ -85,12 +75,12 @@ def _is_made(path: tuple[str, ...]) -> bool:
     )
 
 
-def _by_id(criterion: Criterion) -> Condition:
+def _by_id(criterion: Criterion) -> OrderFilter:
     """Identifiers that are none of ours match nothing; that is no fault of the question."""
     values = criterion.value if criterion.op == "in" else (criterion.value,)
     if criterion.op not in ("eq", "in"):
         raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
-    return Condition(field="id", op="in", value=tuple(_uuid(value) for value in values))
+    return OrderFilter(field="id", op="in", value=tuple(_uuid(value) for value in values))
 
 
 def _uuid(text: str) -> UUID:

@@ -8,17 +8,18 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaitong.ordering.requests import OrderFilter
 from kaitong.tmf.contract.service_order import TMF641
 from kaitong.tmf.errors import BadQuery
 from kaitong.tmf.filters import parse_filters
-from kaitong.tmf.mapping.conditions import Condition, conditions
+from kaitong.tmf.mapping.conditions import conditions
 from kaitong.tmf.paging import MAX_LIMIT, Page, put_headers
 from kaitong.tmf.selection import parse_fields, select
 
 ORDER = "0190a1b2-0000-7000-8000-000000000001"
 
 
-def asked(query: str) -> list[Condition]:
+def asked(query: str) -> list[OrderFilter]:
     return conditions(parse_filters(TMF641, QueryDict(query)))
 
 
@@ -78,7 +79,7 @@ def asked(query: str) -> list[Condition]:
     ],
 )
 def test_a_filter_becomes_a_condition(query, field, op, value):
-    assert asked(query) == [Condition(field, op, value)]
+    assert asked(query) == [OrderFilter(field=field, op=op, value=value)]
 
 
 def test_filters_are_anded_and_paging_is_none_of_them():
