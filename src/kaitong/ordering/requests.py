@@ -47,6 +47,15 @@ class AddressRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFilter:
+    """A condition on orders: a column of `Order`, or `ext` with `contains`."""
+
+    field: str
+    op: Literal["eq", "in", "gt", "gte", "lt", "lte", "contains"]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitItem:
     """One thing asked for."""
 

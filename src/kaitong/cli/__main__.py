@@ -1,0 +1,128 @@
+"""`./run kaitong ...`: the command line of the system.
+
+    token USER                       a bearer token for the APIs, shown once
+    order submit FILE.json           a TMF641 serviceOrder; prints the id
+    order show ID [--json]           by id or number
+    work list [--order ID] [--post P] [--user U] [--json]
+    work complete ID --as USER [--data JSON | --example]
+    service show ID [--json] [--reveal]
+    playbook check|test|deploy|list [PATH]
+    incident list [--json] | incident retry ID --as USER
+    check                            do rows and counters of the runtime agree
+    migrate | worker | serve [--port N] [--host H]
+    lab up|down|status|session       see ./run lab --help
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from kaitong.core.errors import BadInput, KaitongError
+
+
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
+        prog="./run kaitong", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def leaf(parent, name: str, handler: str, *arguments: tuple) -> argparse.ArgumentParser:  # type: ignore[no-untyped-def]
+        made: argparse.ArgumentParser = parent.add_parser(name)
+        for names, options in arguments:
+            made.add_argument(*names.split(), **options)
+        made.set_defaults(handler=handler)
+        return made
+
+    def group(name: str):  # type: ignore[no-untyped-def]
+        return verbs.add_parser(name).add_subparsers(dest="what", required=True, metavar="WHAT")
+
+    as_json = ("--json", {"action": "store_true"})
+    as_user = ("--as", {"dest": "user", "required": True, "metavar": "USER"})
+    leaf(verbs, "token", "token", ("user", {}))
+    order = group("order")
+    leaf(order, "submit", "order_submit", ("file", {}), ("--as", {"dest": "user", "default": ""}))
+    leaf(order, "show", "order_show", ("id", {}), as_json)
+    work = group("work")
+    leaf(
+        work, "list", "work_list",
+        ("--order", {"default": ""}), ("--post", {"default": ""}), ("--user", {"default": ""}),
+        ("--limit", {"type": int, "default": 200}), as_json,
+    )  # fmt: skip
+    leaf(
+        work, "complete", "work_complete",
+        ("id", {}), as_user, ("--data", {"default": ""}), ("--example", {"action": "store_true"}),
+    )  # fmt: skip
+    service = group("service")
+    leaf(
+        service, "show", "service_show",
+        ("id", {}), ("--reveal", {"action": "store_true"}),
+        ("--as", {"dest": "user", "default": ""}), as_json,
+    )  # fmt: skip
+    playbook = group("playbook")
+    for name in ("check", "test", "deploy"):
+        leaf(playbook, name, f"playbook_{name}", ("path", {}))
+    leaf(playbook, "list", "playbook_list", ("path", {"nargs": "?"}), as_json)
+    incident = group("incident")
+    leaf(incident, "list", "incident_list", as_json)
+    leaf(incident, "retry", "incident_retry", ("id", {}), as_user)
+    staff = group("staff")
+    leaf(staff, "list", "staff_list", as_json)
+    leaf(verbs, "check", "check")
+    leaf(verbs, "migrate", "migrate")
+    leaf(verbs, "worker", "worker")
+    leaf(
+        verbs, "serve", "serve",
+        ("--port", {"type": int, "default": 8000}), ("--host", {"default": "127.0.0.1"}),
+    )  # fmt: skip
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0 done, 1 refused, 2 wrong arguments; what was wrong goes to stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["lab"]:
+        return _lab(given[1:])
+    asked = parser().parse_args(given)
+    from kaitong.core import database
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
+    started = None
+    try:
+        started = database.connect()
+        import django
+
+        django.setup()
+        from kaitong.cli import commands
+
+        return int(getattr(commands, asked.handler)(asked) or 0)
+    except BadInput as error:
+        for fault in error.faults:
+            print(f"kaitong: {fault}", file=sys.stderr)
+        return 1
+    except KaitongError as error:
+        print(f"kaitong: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    finally:
+        if started is not None:
+            database.release(started)
+
+
+def _lab(arguments: list[str]) -> int:
+    """The lab runs without Kaitong, but looks at its database where that is running."""
+    from kaitong.core import database
+
+    cluster = database.embedded()
+    if cluster is not None and cluster.running():
+        os.environ[database.VARIABLE] = cluster.dsn("kaitong")
+    from kaitong.lab.commands import main as lab
+
+    return lab(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

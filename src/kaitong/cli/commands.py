@@ -1,0 +1,325 @@
+"""What each command does. Django is set up when this module is imported."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from kaitong.core.errors import BadInput, InputFault
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.ordering import queries as orders
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.org.models import Staff
+from kaitong.playbooks import queries as playbooks
+from kaitong.playbooks import scenarios
+from kaitong.playbooks import services as playbook_verbs
+from kaitong.playbooks.errors import RefusedPlaybook
+from kaitong.process import queries as process
+from kaitong.process import services as process_verbs
+from kaitong.tmf import services as tmf
+
+SYSTEM = Actor.system()
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise BadInput([InputFault("id", f"{text!r} is no identifier.", "Copy it whole.")]) from None
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise BadInput(
+            [InputFault(where, f"Not valid JSON at line {error.lineno}: {error.msg}.", "Correct it.")]
+        ) from None
+
+
+# ---- orders, work, services ----------------------------------------------------------------------
+
+
+def token(asked: argparse.Namespace) -> None:
+    print(tmf.issue_token(actor=SYSTEM, staff_username=asked.user, title="command line"))
+
+
+def order_submit(asked: argparse.Namespace) -> None:
+    """Through the same reading of the document as the API."""
+    from kaitong.core.audit import acting
+    from kaitong.ordering import services as ordering
+    from kaitong.tmf.mapping.incoming import Reading
+
+    path = Path(asked.file)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BadInput([InputFault(str(path), f"{error.strerror}.", "Name a file.")]) from None
+    user = asked.user or _first_clerk()
+    actor = org.actor_of(user)
+    reading = Reading(_json(text, str(path)))
+    with acting(actor.id, "order submit"):
+        try:
+            made = ordering.submit(actor=actor, request=reading.order)
+        except BadInput as error:
+            raise reading.translated(error) from None
+    print(made.id)
+
+
+def _first_clerk() -> str:
+    """Who takes in an order from the command line when nobody is named: the first clerk."""
+    clerk = (
+        Staff.objects.filter(is_active=True, holdings__post__key="clerk")
+        .order_by("username")
+        .values_list("username", flat=True)
+        .first()
+    )
+    if clerk is None:
+        raise BadInput([InputFault("--as", "There is no clerk.", "Name a user by --as.")])
+    return str(clerk)
+
+
+def order_show(asked: argparse.Namespace) -> None:
+    row = orders.order_by_text(SYSTEM, asked.id)
+    facts = orders.described(SYSTEM, row)
+    if asked.json:
+        _print(facts)
+        return
+    print(f"{facts['number']}  {row.get_state_display()}  {facts['reason']}".rstrip())
+    for wait in facts["waiting"]:
+        print(f"  等待 {wait['title']}（{wait['kind']}）{wait['reason']}")
+    for service in facts["services"]:
+        print(f"  业务 {service['id']}  {service['state']}  {service['account']}  {service['port']}")
+        if service["reason"]:
+            print(f"    {service['reason']}")
+        for proof in service["proof"]:
+            print(f"    {'✓' if proof['ok'] else '✗'} {proof['summary']}")
+    for item in facts["work_items"]:
+        print(f"  工单 {item['id']}  {item['title']}  {item['post']}  {item['state']}")
+
+
+def work_list(asked: argparse.Namespace) -> None:
+    actor = org.actor_of(asked.user) if asked.user else SYSTEM
+    business = orders.order_by_text(SYSTEM, asked.order).id if asked.order else None
+    rows = process.work_items(
+        actor, tab="open", business_id=business, post=asked.post or None, limit=asked.limit
+    ).rows
+    facts = [
+        {
+            "id": str(row.id),
+            "order": str(row.business_id) if row.business_id else None,
+            "node": row.node,
+            "title": row.title,
+            "post": row.post,
+            "candidate": row.claimed_name or row.candidate_name or None,
+            "due_at": row.due_at.isoformat() if row.due_at else None,
+            "state": row.state,
+        }
+        for row in rows
+    ]
+    if asked.json:
+        _print(facts)
+        return
+    for fact in facts:
+        due = fact["due_at"][:16] if fact["due_at"] else "-"
+        print(f"{fact['id']}  {due}  {fact['title']}  {fact['post']}  {fact['candidate'] or '-'}")
+
+
+def work_complete(asked: argparse.Namespace) -> None:
+    actor = org.actor_of(asked.user)
+    item = process.work_item(actor, _id(asked.id))
+    if asked.data and asked.example:
+        raise BadInput([InputFault("--data", "Give --data or --example, not both.")])
+    data: Any = {}
+    if asked.example and item.definition.form:
+        pinned = item.parameters["playbook"]
+        data = playbooks.example_for(
+            playbook=pinned["key"],
+            version=pinned["hash"],
+            file=item.definition.form,
+            branch_id=item.branch_id,
+        )
+    elif asked.data:
+        data = _json(asked.data, "--data")
+    if not isinstance(data, dict):
+        raise BadInput([InputFault("--data", "Answers are a JSON object.", '{"field": value}')])
+    progress = playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
+    print(f"{item.title} {progress.state}")
+
+
+def service_show(asked: argparse.Namespace) -> None:
+    view = inventory.service(SYSTEM, _id(asked.id))
+    facts: dict[str, Any] = {
+        "id": str(view.id),
+        "state": str(view.state),
+        "reason": view.reason,
+        "account": view.account,
+        "logical_id": view.logical_id,
+        "port": view.port_text,
+        "proof": [
+            {"kind": p.kind, "ok": p.ok, "at": p.at.isoformat(), "summary": p.summary}
+            for p in view.proofs
+        ],
+    }
+    if asked.reveal:
+        actor = org.actor_of(asked.user) if asked.user else SYSTEM
+        facts["password"] = inventory_verbs.reveal_password(
+            actor=actor, service_id=view.id, reason="./run kaitong service show --reveal"
+        )
+    if asked.json:
+        _print(facts)
+        return
+    for name, value in facts.items():
+        if value and name != "proof":
+            print(f"{name}: {value}")
+    for proof in facts["proof"]:
+        print(f"proof: {'✓' if proof['ok'] else '✗'} {proof['summary']}")
+
+
+# ---- playbooks -----------------------------------------------------------------------------------
+
+
+def playbook_check(asked: argparse.Namespace) -> int:
+    folder = playbook_verbs.find(asked.path)
+    try:
+        book = playbook_verbs.check(folder)
+    except RefusedPlaybook as refused:
+        for fault in refused.faults:
+            print(fault)
+        print(f"{len(refused.faults)} faults; nothing was deployed.")
+        return 1
+    print(f"{book.key} {book.hash[:12]}: no faults.")
+    return 0
+
+
+def playbook_test(asked: argparse.Namespace) -> int:
+    outcomes = scenarios.run_all(playbook_verbs.check(playbook_verbs.find(asked.path)))
+    for name, problem in outcomes:
+        print(f"{'✗' if problem else '✓'} {name}" + (f": {problem}" if problem else ""))
+    failed = sum(bool(problem) for _name, problem in outcomes)
+    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def playbook_deploy(asked: argparse.Namespace) -> int:
+    try:
+        row = playbook_verbs.deploy(actor=SYSTEM, folder=playbook_verbs.find(asked.path))
+    except RefusedPlaybook as refused:
+        for fault in refused.faults:
+            print(fault)
+        return 1
+    print(f"{row.playbook} {row.hash}")
+    return 0
+
+
+def playbook_list(asked: argparse.Namespace) -> None:
+    facts = [
+        {
+            "playbook": row.playbook,
+            "title": row.title,
+            "hash": row.hash,
+            "deployed_at": row.created_at.isoformat(),
+            "retired_at": row.retired_at.isoformat() if row.retired_at else None,
+        }
+        for row in playbooks.deployments()
+        if not asked.path or row.playbook == Path(asked.path).name
+    ]
+    if asked.json:
+        _print(facts)
+        return
+    for fact in facts:
+        state = "停用" if fact["retired_at"] else "在用"
+        print(f"{fact['playbook']}  {fact['title']}  {fact['hash'][:12]}  {state}")
+
+
+# ---- fallout, staff, upkeep ------------------------------------------------------------------------
+
+
+def incident_list(asked: argparse.Namespace) -> None:
+    rows = process.incidents(SYSTEM, limit=500).rows
+    facts = [
+        {
+            "id": str(row.id),
+            "order": str(row.business_id) if row.business_id else None,
+            "node": row.node,
+            "title": row.title,
+            "cause": row.cause,
+            "message": row.message,
+            "since": row.created_at.isoformat(),
+        }
+        for row in rows
+    ]
+    if asked.json:
+        _print(facts)
+        return
+    for fact in facts:
+        print(f"{fact['id']}  {fact['title']}  {fact['cause']}  {fact['message']}")
+
+
+def incident_retry(asked: argparse.Namespace) -> None:
+    progress = process_verbs.retry_incident(
+        actor=org.actor_of(asked.user), incident_id=_id(asked.id)
+    )
+    print(progress.state)
+
+
+def staff_list(asked: argparse.Namespace) -> None:
+    facts = [
+        {
+            "username": row.username,
+            "name": row.name,
+            "branch": row.branch.name if row.branch else None,
+            "posts": [holding.post.key for holding in row.holdings.all()],
+        }
+        for row in Staff.objects.filter(is_active=True)
+        .select_related("branch")
+        .prefetch_related("holdings__post")
+        .order_by("username")
+    ]
+    if asked.json:
+        _print(facts)
+        return
+    for fact in facts:
+        print(f"{fact['username']}  {fact['name']}  {fact['branch']}  {' '.join(fact['posts'])}")
+
+
+def check(asked: argparse.Namespace) -> int:
+    problems = process.check()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems")
+    return 1 if problems else 0
+
+
+def migrate(asked: argparse.Namespace) -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=1, interactive=False)
+
+
+def worker(asked: argparse.Namespace) -> None:
+    from kaitong.cli.worker import run
+
+    run()
+
+
+def serve(asked: argparse.Namespace) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        "kaitong.asgi:application",
+        host=asked.host,
+        port=asked.port,
+        log_level="warning",
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+    )

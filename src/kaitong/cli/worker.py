@@ -1,0 +1,64 @@
+"""The worker process: timers, messages, external commands, and the watch over sessions."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
+
+from kaitong.inventory import services as inventory
+from kaitong.ordering import sessions
+from kaitong.process import partitions, worker
+from kaitong.process import services as process
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 1.0
+HOUSEKEEPING_SECONDS = 10.0
+
+
+def housekeeping() -> None:
+    """What must happen now and then, whatever people do; each part is safe to run twice at once."""
+    inventory.expire_reservations()
+    process.forget_messages()
+    partitions.ensure()
+
+
+def _repeat(stop: threading.Event, seconds: float, work: object, name: str) -> None:
+    assert callable(work)
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            work()
+        except (OperationalError, InterfaceError):
+            log.warning("database away while %s", name)
+            connection.close()
+        except Exception:
+            log.exception("%s failed", name)
+        stop.wait(seconds)
+    connection.close()
+
+
+def run(stop: threading.Event | None = None) -> None:
+    """Work until told to stop (SIGTERM, SIGINT); what is under way is finished and recorded."""
+    stop = stop or threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+    helpers = [
+        threading.Thread(target=_repeat, args=(stop, seconds, work, name), name=name)
+        for seconds, work, name in (
+            (WATCH_SECONDS, sessions.watch, "session watch"),
+            (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
+        )
+    ]
+    for helper in helpers:
+        helper.start()
+    try:
+        worker.run_forever(stop)
+    finally:
+        stop.set()
+        for helper in helpers:
+            helper.join()

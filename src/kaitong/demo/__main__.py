@@ -1,0 +1,191 @@
+"""`./run demo`: everything set up and running, with a living branch, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from kaitong.core import database
+from kaitong.core.errors import KaitongError
+
+HOST = "127.0.0.1"
+_PR_SET_PDEATHSIG = 1
+
+
+def say(text: str) -> None:
+    print(f"· {text}", flush=True)
+
+
+@contextlib.contextmanager
+def step(text: str) -> Iterator[None]:
+    """Announce a part of the set-up and how long it took."""
+    print(f"· {text} ...", end="", flush=True)
+    began = time.monotonic()
+    yield
+    print(f" {time.monotonic() - began:.1f} s", flush=True)
+
+
+class Children:
+    """The web and worker processes: started, watched, restarted when they die, stopped with us."""
+
+    def __init__(self, commands: dict[str, list[str]]) -> None:
+        self.commands = commands
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self) -> None:
+        for name in self.commands:
+            self._start(name)
+
+    def _start(self, name: str) -> None:
+        libc = ctypes.CDLL(None)
+        self.running[name] = subprocess.Popen(
+            [sys.executable, *self.commands[name]],
+            start_new_session=True,  # Ctrl-C reaches us; we stop them in order
+            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509
+        )
+
+    def watch(self) -> None:
+        """Restart what died."""
+        for name, process in list(self.running.items()):
+            code = process.poll()
+            if code is not None:
+                say(f"{name} ended with {code}; starting it again")
+                time.sleep(1)
+                self._start(name)
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+        for process in self.running.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def port_is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def wait_until_ready(port: int, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{port}/accounts/login/", timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise KaitongError(f"The web server does not answer ({error}).") from None
+            time.sleep(0.1)
+
+
+def start_radius() -> bool:
+    """Start FreeRADIUS where it is installed; tell Kaitong where it is or will be."""
+    from kaitong.demo import network
+    from kaitong.lab.errors import LabError
+    from kaitong.lab.radius import RadiusLab
+
+    lab = RadiusLab()
+    started = False
+    try:
+        before = lab.status()
+        with step("starting FreeRADIUS"):
+            lab.up()
+        started = before is None or not before.running
+    except LabError as error:
+        print()
+        say(f"no FreeRADIUS: {error} Orders wait at 网络激活 until ./run lab up radius.")
+    network.register(lab)
+    return started
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./run demo", description="Start Kaitong with a demo.")
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--workers", type=int, default=1, help="worker processes")
+    asked = parser.parse_args()
+    if not port_is_free(asked.port):
+        print(
+            f"kaitong: port {asked.port} is taken. Choose another: ./run demo --port N",
+            file=sys.stderr,
+        )
+        return 1
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
+    started_database = None
+    lab_started = False
+    children: Children | None = None
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with step("starting the database"):
+            started_database = database.connect()
+        import django
+
+        django.setup()
+        from kaitong.demo import setup
+
+        setup.migrate(step)
+        county = setup.branch(step)
+        lab_started = start_radius()
+        module = ["-m", "kaitong.cli"]
+        children = Children(
+            {
+                "web": [*module, "serve", "--port", str(asked.port)],
+                **{f"worker {n}": [*module, "worker"] for n in range(1, asked.workers + 1)},
+            }
+        )
+        children.start()
+        setup.orders(step, county)
+        wait_until_ready(asked.port)
+        greet(asked.port)
+        while not stopping.wait(1.0):
+            children.watch()
+        say("stopping")
+        return 0
+    except KaitongError as error:
+        print(f"\nkaitong: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if children is not None:
+            children.stop()
+        if lab_started:
+            from kaitong.lab.radius import RadiusLab
+
+            RadiusLab().down()
+        if started_database is not None:
+            started_database.stop()
+
+
+def greet(port: int) -> None:
+    from kaitong.demo.people import ACCOUNTS, PASSWORD
+    from kaitong.org.queries import posts_by_key
+
+    posts = posts_by_key()
+    print()
+    for account in ACCOUNTS:
+        titles = "、".join(posts[key].name for key in account.posts)
+        print(f"  {account.username:<12}{PASSWORD:<16}{account.name}  {titles}")
+    print(f"\nready: http://{HOST}:{port}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

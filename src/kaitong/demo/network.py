@@ -1,0 +1,20 @@
+"""The demo's network elements, as the lab on this machine has them."""
+
+from __future__ import annotations
+
+from kaitong.activation import services as activation
+from kaitong.lab.radius import RadiusLab
+from kaitong.org import queries as org
+
+
+def register(lab: RadiusLab) -> None:
+    """Tell Kaitong where the AAA server is, or will be once it is started."""
+    settings = lab.settings()
+    activation.register_element(
+        key="radius",
+        kind="aaa",
+        title="认证系统 FreeRADIUS",
+        branch_id=org.branch_by_code("AH").id,
+        connection=settings.connection(),
+        secret=settings.secrets(),
+    )

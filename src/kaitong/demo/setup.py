@@ -1,0 +1,77 @@
+"""Making the demo's state: schema, organisation, playbooks, plant, stock, a few orders.
+
+Every part looks first whether it is done, so that a warm start does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from kaitong.core.clock import now
+from kaitong.core.errors import KaitongError
+from kaitong.core.home import library
+from kaitong.demo import people, story
+from kaitong.demo.seed import seed_branch
+from kaitong.ordering import queries as orders_queries
+from kaitong.org.actor import Actor
+from kaitong.org.models import Branch
+from kaitong.playbooks import services as playbooks
+from kaitong.worktime import queries as worktime
+from kaitong.worktime import services as worktime_verbs
+
+Step = Callable[[str], AbstractContextManager[None]]
+
+
+def migrate(step: Step) -> None:
+    """Bring the schema to this version. A state folder of a newer version is left untouched."""
+    executor = MigrationExecutor(connection)
+    known = set(executor.loader.disk_migrations)
+    foreign = {
+        name for name in executor.loader.applied_migrations if name not in known
+    } - set(executor.loader.replacements)
+    if foreign:
+        listed = ", ".join(sorted(f"{app}.{name}" for app, name in foreign))
+        raise KaitongError(
+            f"The state folder was made by a newer version ({listed}).",
+            "Use that version, or set KAITONG_HOME to another folder. Nothing was changed.",
+        )
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        with step("preparing the database"):
+            call_command("migrate", verbosity=0, interactive=False)
+
+
+def branch(step: Step) -> Branch:
+    """Calendar, staff, playbooks, addresses and plant of the demo branch."""
+    year = now().year
+    if any(y <= year for _key, y in worktime.missing_years(months_ahead=0)) or not _calendar_there():
+        with step("entering the working calendar"):
+            worktime_verbs.seed_calendar(key="cn", years=range(2024, year + 1))
+    with step("deploying playbooks"):
+        for folder in sorted(library().glob("*/playbook.yaml")):
+            playbooks.deploy(actor=Actor.system(), folder=folder.parent)
+    county = people.seed()
+    with step("laying the network of 休宁"):
+        seed_branch()
+    return county
+
+
+def _calendar_there() -> bool:
+    try:
+        worktime.calendar("cn")
+    except KaitongError:
+        return False
+    return True
+
+
+def orders(step: Step, county: Branch) -> None:
+    """A few orders in every stage, once."""
+    _rows, total = orders_queries.orders(Actor.system(), limit=1)
+    if total:
+        return
+    with step("taking in some orders"):
+        story.tell(county)

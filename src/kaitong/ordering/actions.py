@@ -1,0 +1,177 @@
+"""Transactional actions of order processes: what machines do between the steps of people.
+
+Each takes the item it works on from `inputs["item_id"]`, runs inside the step's transaction, and
+uses domain verbs only. A business error is caught by the process's boundary events.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from kaitong.charging import queries as charges
+from kaitong.charging import services as charging
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.services import NoPort
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.intake import record_demand
+from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.states import finish_item, locked, note
+from kaitong.org.actor import Actor
+from kaitong.party import kinds, rules
+from kaitong.party import queries as parties
+from kaitong.party.choices import Bearer, PartyKind
+from kaitong.process.actions import ActionContext, BusinessError
+
+
+def _subject(ctx: ActionContext) -> tuple[Order, OrderItem, Actor]:
+    """The locked order, the item, and the machine that acts in their branch."""
+    item = OrderItem.objects.filter(pk=UUID(str(ctx.inputs["item_id"]))).first()
+    if item is None:
+        raise OrderNotFound("没有这个订单项。")
+    return locked(item.order_id), item, Actor.system(branch_id=item.branch_id)
+
+
+def check_documents(ctx: ActionContext) -> dict[str, Any]:
+    """证件核验: kind, check digits, validity, agent's document, evidence (VER-01..05).
+
+    Raises BusinessError `document-invalid` with every fault in words.
+    """
+    order, _item, actor = _subject(ctx)
+    if order.party_id is None:
+        return {}
+    table = order.parameters.get("document_kinds")
+    known = kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+    party = parties.own_party(actor, order.party_id)
+    organization = party.kind == PartyKind.ORGANIZATION
+    presented = _presented(
+        actor, party.id, Bearer.ORGANIZATION if organization else Bearer.CUSTOMER
+    )
+    if order.agent_id is not None:
+        presented += _presented(
+            actor, order.agent_id, Bearer.HANDLER if organization else Bearer.AGENT
+        )
+    if organization and order.introduction_letter:
+        presented.append(rules.Presented(Bearer.LETTER, evidence=1))
+    faults = rules.check_handling(
+        party.kind,
+        presented,
+        ctx.now.date(),
+        by_agent=order.agent_id is not None,
+        kinds=known,
+    )
+    if faults:
+        text = "；".join(dict.fromkeys(fault.what for fault in faults))
+        raise BusinessError("document-invalid", text)
+    note(order.id, "documents-checked", actor_id=None, data={"documents": len(presented)})
+    return {}
+
+
+def _presented(actor: Actor, party_id: UUID, bearer: Bearer) -> list[rules.Presented]:
+    return [
+        rules.Presented(
+            bearer,
+            kind=document.kind,
+            number=document.number,
+            valid_from=document.valid_from,
+            valid_until=document.valid_until,
+            long_term=document.long_term,
+            evidence=len(document.evidence),
+            reader_used=document.reader_used,
+            face=document.face,
+        )
+        for document in parties.documents(actor, party_id)[:1]
+    ]
+
+
+def assign_port(ctx: ActionContext) -> dict[str, Any]:
+    """自动配线: take a free port that covers the address, for this order and service.
+
+    Raises BusinessError `no-port` with the reason in words; the code of the reason is in `verdict`.
+    """
+    order, item, actor = _subject(ctx)
+    assert item.service_id is not None
+    taken = inventory_verbs.take_port(
+        actor=actor,
+        order_id=order.id,
+        service_id=item.service_id,
+        address_id=item.address_id,
+    )
+    if isinstance(taken, NoPort):
+        raise BusinessError("no-port", taken.text, {"verdict": str(taken.reason)})
+    inventory_verbs.set_service_state(
+        actor=actor, service_id=item.service_id, state=ServiceState.RESERVED
+    )
+    note(order.id, "port-assigned", actor_id=ctx.actor_id, data={"port": taken.text})
+    return {}
+
+
+def make_data(ctx: ActionContext) -> dict[str, Any]:
+    """自动数据制作: account, password and logical identifier (ONU-02); the service is inactive.
+
+    Patterns are parameters of the playbook.
+    """
+    order, item, actor = _subject(ctx)
+    assert item.service_id is not None
+    account = inventory_verbs.allocate_account(
+        actor=actor, service_id=item.service_id, pattern=ctx.parameters["account_pattern"]
+    )
+    logical_id = inventory_verbs.allocate_logical_id(
+        actor=actor, service_id=item.service_id, pattern=ctx.parameters["logical_id_pattern"]
+    )
+    inventory_verbs.issue_password(actor=actor, service_id=item.service_id)
+    inventory_verbs.set_service_state(
+        actor=actor,
+        service_id=item.service_id,
+        state=ServiceState.INACTIVE,
+        reason="数据已制作，等待开通验证。",
+    )
+    note(
+        order.id,
+        "data-made",
+        actor_id=ctx.actor_id,
+        data={"account": account, "logical_id": logical_id},
+    )
+    return {}
+
+
+def refuse(ctx: ActionContext) -> dict[str, Any]:
+    """退单处理: give everything back, void what was not earned, record the demand (BB-17)."""
+    order, item, actor = _subject(ctx)
+    reason = str(ctx.inputs.get("reason") or "") or "不具备开通条件"
+    if item.service_id is not None:
+        inventory_verbs.withdraw_service(
+            actor=actor, service_id=item.service_id, reason=f"退单：{reason}"
+        )
+    charging.void_due(actor=actor, order_id=order.id)
+    if charges.money(actor, order.id).collected_fen:
+        charging.refund(
+            actor=actor, order_id=order.id, key=f"refused-{item.id}", reason=f"退单：{reason}"
+        )
+    verdict = ctx.inputs.get("verdict")
+    if verdict:
+        record_demand(order, item, item.address_id, str(verdict))
+    note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
+    finish_item(order, item, OrderState.FAILED, reason=reason)
+    return {}
+
+
+def complete(ctx: ActionContext) -> dict[str, Any]:
+    """竣工归档: port in use, service active, item and order completed.
+
+    `set_service_state` refuses while a proof that the playbook demands is missing, so an order
+    can never be completed on anybody's word.
+    """
+    order, item, actor = _subject(ctx)
+    assert item.service_id is not None
+    inventory_verbs.confirm_use(actor=actor, service_id=item.service_id)
+    inventory_verbs.set_service_state(
+        actor=actor, service_id=item.service_id, state=ServiceState.ACTIVE
+    )
+    service = inventory.service(actor, item.service_id)
+    note(order.id, "completed", actor_id=ctx.actor_id, data={"account": service.account})
+    finish_item(order, item, OrderState.COMPLETED)
+    return {}

@@ -1,0 +1,107 @@
+"""Where answers of work forms go that belong to orders, customers or services (`writes:`).
+
+Each verb is called in the transaction that completes the work item, with the instance locked. A
+refusal names the form's field and undoes the completion.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from kaitong.core.errors import BadInput, InputFault, KaitongError
+from kaitong.inventory import services as inventory
+from kaitong.ordering.models import Order
+from kaitong.ordering.states import locked, note
+from kaitong.party import queries as parties
+from kaitong.party import services as party_verbs
+from kaitong.process.services import StepContext
+from kaitong.worktime import queries as worktime
+
+# An appointment further away is a slip of the pen.
+FURTHEST_APPOINTMENT = timedelta(days=120)
+
+
+def _order(step: StepContext) -> Order:
+    assert step.business_id is not None
+    return locked(step.business_id)
+
+
+def _service_id(step: StepContext) -> UUID:
+    return UUID(str(step.variables["service_id"]))
+
+
+def document_read(step: StepContext, value: bool) -> None:
+    """The clerk has read the originals of customer and agent with a reader (VER-05)."""
+    if not value:
+        return
+    order = _order(step)
+    for party_id in (order.party_id, order.agent_id):
+        if party_id is None:
+            continue
+        for document in parties.documents(step.actor, party_id)[:1]:
+            party_verbs.record_verification(
+                actor=step.actor, document_id=document.id, reader_used=True
+            )
+
+
+def appointment_start(step: StepContext, value: str) -> None:
+    """The visit agreed with the customer; a later one than promised moves the promise."""
+    start = datetime.fromisoformat(value)
+    if start.tzinfo is None:
+        start = start.replace(tzinfo=_zone(step))
+    field = "appointment_start"
+    if start < step.now - timedelta(hours=1):
+        raise BadInput([InputFault(field, "上门时间已经过去。", "请重新与客户约定。")])
+    if start > step.now + FURTHEST_APPOINTMENT:
+        raise BadInput([InputFault(field, "上门时间太远。", "请约在 120 天以内。")])
+    order = _order(step)
+    order.appointment_start = start
+    _set_end(order)
+    if order.due_basis:
+        order.due_basis = {**order.due_basis, "agreed": start.isoformat()}
+        order.due_at = worktime.deadline(
+            order.due_basis["budget"],
+            datetime.fromisoformat(order.due_basis["start"]),
+            calendar_key=order.due_basis["calendar"],
+            agreed=start,
+        ).due_at
+    order.save(update_fields=["appointment_start", "appointment_end", "due_basis", "due_at"])
+    note(order.id, "appointment", actor_id=step.actor.id, data={"start": start.isoformat()})
+
+
+def appointment_minutes(step: StepContext, value: int) -> None:
+    """How long the visit's window is."""
+    order = _order(step)
+    order.due_basis = {**order.due_basis, "appointment_minutes": value}
+    _set_end(order)
+    order.save(update_fields=["appointment_end", "due_basis"])
+
+
+def _set_end(order: Order) -> None:
+    minutes = order.due_basis.get("appointment_minutes", 120)
+    if order.appointment_start is not None:
+        order.appointment_end = order.appointment_start + timedelta(minutes=minutes)
+
+
+def _zone(step: StepContext) -> Any:
+    return worktime.calendar(step.parameters.get("calendar", "")).zone
+
+
+def terminal_serial(step: StepContext, value: str) -> None:
+    """The terminal's own serial (串号), checked against stock and bound to the service."""
+    try:
+        inventory.install_terminal(actor=step.actor, service_id=_service_id(step), serial=value)
+    except KaitongError as error:
+        raise BadInput([InputFault("terminal_serial", error.what, error.remedy)]) from None
+
+
+def power_dbm(step: StepContext, value: float) -> None:
+    """The optical power received at the terminal, in dBm; its limits stand in the form."""
+    inventory.set_characteristics(
+        actor=step.actor,
+        service_id=_service_id(step),
+        values={"power_dbm": str(Decimal(str(value)))},
+    )

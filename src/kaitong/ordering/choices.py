@@ -1,0 +1,66 @@
+"""States of orders after TMF641, refusals after BB-17."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class OrderState(models.TextChoices):
+    """ServiceOrderStateType of TMF641 v4. Names are the contract's."""
+
+    ACKNOWLEDGED = "acknowledged", _("已受理")  # taken in, nothing started
+    REJECTED = "rejected", _("不予受理")  # refused at intake, with a reason
+    IN_PROGRESS = "inProgress", _("施工中")  # a process is at work
+    PENDING = "pending", _("待客户")  # waits for the customer
+    HELD = "held", _("卡单")  # waits for us: an incident or a missing resource
+    ASSESSING_CANCELLATION = "assessingCancellation", _("撤单评估")
+    PENDING_CANCELLATION = "pendingCancellation", _("撤单中")
+    CANCELLED = "cancelled", _("已撤单")  # withdrawn by the customer
+    COMPLETED = "completed", _("已竣工")  # every item is done and proven
+    FAILED = "failed", _("已退单")  # cannot be delivered
+    PARTIAL = "partial", _("部分竣工")  # some items done, some failed
+
+
+FINAL = frozenset(
+    {
+        OrderState.REJECTED,
+        OrderState.CANCELLED,
+        OrderState.COMPLETED,
+        OrderState.FAILED,
+        OrderState.PARTIAL,
+    }
+)
+
+_S = OrderState
+TRANSITIONS: dict[str, frozenset[str]] = {
+    _S.ACKNOWLEDGED: frozenset(
+        {_S.IN_PROGRESS, _S.REJECTED, _S.ASSESSING_CANCELLATION, _S.CANCELLED}
+    ),
+    _S.IN_PROGRESS: frozenset(
+        {_S.PENDING, _S.HELD, _S.COMPLETED, _S.FAILED, _S.PARTIAL, _S.CANCELLED,
+         _S.ASSESSING_CANCELLATION}
+    ),
+    _S.PENDING: frozenset({_S.IN_PROGRESS, _S.CANCELLED, _S.ASSESSING_CANCELLATION}),
+    _S.HELD: frozenset({_S.IN_PROGRESS, _S.CANCELLED, _S.ASSESSING_CANCELLATION}),
+    _S.ASSESSING_CANCELLATION: frozenset(
+        {_S.PENDING_CANCELLATION, _S.ACKNOWLEDGED, _S.IN_PROGRESS, _S.PENDING, _S.HELD}
+    ),
+    _S.PENDING_CANCELLATION: frozenset({_S.CANCELLED}),
+}  # fmt: skip
+
+
+class ItemAction(models.TextChoices):
+    """OrderItemActionType of TMF641 v4."""
+
+    ADD = "add", _("新装")
+    MODIFY = "modify", _("变更")
+    DELETE = "delete", _("拆机")
+    NO_CHANGE = "noChange", _("不变")
+
+
+class DemandReason(models.TextChoices):
+    """Why a request could not be served where it was asked for (BB-17, LIM-22)."""
+
+    NOT_COVERED = "not-covered", _("未覆盖")
+    NO_FREE_PORT = "no-free-port", _("无空闲端口")
+    PLANNED = "planned", _("规划中")
+    NO_ENTRY = "no-entry", _("物业不允许进入")

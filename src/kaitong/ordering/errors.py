@@ -1,0 +1,25 @@
+"""The exception family of ordering."""
+
+from kaitong.core.errors import BadInput, Conflict, KaitongError, NotFound, Refused
+
+
+class OrderError(KaitongError):
+    """Something about an order cannot be done."""
+
+    default_code = "order"
+
+
+class OrderNotFound(OrderError, NotFound):
+    """No such order, or it is another branch's."""
+
+
+class OrderRefused(OrderError, Refused):
+    """A rule of ordering says no."""
+
+
+class WrongOrderState(OrderError, Conflict):
+    """The order is no longer in a state that allows this."""
+
+
+class BadOrder(OrderError, BadInput):
+    """The request has faults; nothing was written."""

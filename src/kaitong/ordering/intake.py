@@ -1,0 +1,400 @@
+"""Taking in a request (受理): from what was asked to an order whose process runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from kaitong.catalog import queries as catalog
+from kaitong.catalog.models import Offering, ServiceSpecification
+from kaitong.charging import services as charging
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, InputFault, NotFound
+from kaitong.core.ids import uuid7
+from kaitong.documents import services as documents
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import ServiceState, Verdict
+from kaitong.inventory.results import CoverageVerdict
+from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
+from kaitong.ordering.errors import BadOrder, OrderRefused
+from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
+from kaitong.ordering.requests import AddressRef, CustomerData, SubmitItem, SubmitOrder
+from kaitong.ordering.states import move, note
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.party import kinds
+from kaitong.party import queries as parties
+from kaitong.party import services as party_verbs
+from kaitong.places import queries as places
+from kaitong.process import services as process
+from kaitong.worktime import queries as worktime
+
+# What an address is refused for at intake. A full box is none of these: such an order is taken in,
+# and the resource post finds a port or has the box expanded.
+REFUSED_AT_INTAKE = {
+    Verdict.NOT_COVERED: DemandReason.NOT_COVERED,
+    Verdict.PLANNED: DemandReason.PLANNED,
+    Verdict.NO_ENTRY: DemandReason.NO_ENTRY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One item with everything it refers to, checked."""
+
+    asked: SubmitItem
+    procedure: Procedure
+    specification: ServiceSpecification
+    offering: Offering | None
+    address_id: UUID | None
+    verdict: CoverageVerdict | None
+
+
+def submit(*, actor: Actor, request: SubmitOrder) -> Order:
+    """Take in an order and start its processes, all in one transaction.
+
+    Where the address cannot be served the order is kept as `rejected` with its reason, and the
+    demand is recorded (BB-01 step 2, BB-17). A repeated `idempotency_key` of the same requester
+    returns the order it made before. Raises BadOrder with every fault of the request.
+    """
+    if request.idempotency_key:
+        known = _made_before(actor, request.idempotency_key)
+        if known is not None:
+            return known
+    try:
+        with audit.acting(actor.id, "submit order"), transaction.atomic():
+            return _submit(actor, request)
+    except IntegrityError:
+        # Somebody sent the same key at the same instant and was first.
+        known = _made_before(actor, request.idempotency_key) if request.idempotency_key else None
+        if known is None:
+            raise
+        return known
+
+
+def _made_before(actor: Actor, key: str) -> Order | None:
+    return Order.objects.filter(requester_id=actor.id, idempotency_key=key).first()
+
+
+def _submit(actor: Actor, request: SubmitOrder) -> Order:
+    if actor.branch_id is None:
+        raise OrderRefused("受理人没有所属分公司。", "请用分公司人员的账号受理。")
+    wanted = _check(actor, request)
+    moment = now()
+    first = wanted[0]
+    order = Order(
+        id=uuid7(),
+        branch_id=actor.branch_id,
+        external_id=request.external_id[:120],
+        idempotency_key=request.idempotency_key or None,
+        requester_id=actor.id,
+        category=request.category[:60],
+        priority=request.priority[:4],
+        description=request.description[:500],
+        channel=request.channel,
+        ordered_at=moment,
+        requested_start=request.requested_start,
+        requested_completion=request.requested_completion,
+        playbook=first.procedure.playbook,
+        playbook_hash=first.procedure.playbook_hash,
+        parameters=first.procedure.parameters,
+        prices=[_price(w) for w in wanted if w.offering is not None],
+        ext=dict(request.raw),
+    )
+    if request.customer is not None:
+        table = first.procedure.parameters.get("document_kinds")
+        kind_rules = kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+        order.party_id = _customer(actor, request.customer, kind_rules, "customer")
+        if request.customer.agent is not None:
+            order.agent_id = _customer(actor, request.customer.agent, kind_rules, "customer.agent")
+        order.introduction_letter = request.customer.introduction_letter
+    _set_due(order, first.procedure, moment)
+    order.save(force_insert=True)
+    refused = next((w for w in wanted if w.verdict and w.verdict.verdict in REFUSED_AT_INTAKE), None)
+    items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
+    if refused is not None:
+        _reject(order, refused, items, actor)
+    else:
+        note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
+        move(order, OrderState.IN_PROGRESS)
+        for item, want in zip(items, wanted, strict=True):
+            _begin(actor, order, item, want)
+        order.refresh_from_db()  # the first step of a process may have moved it on already
+    order.number = documents.next_number(
+        rule=f"order.{first.procedure.playbook}",
+        branch_code=org.branch(order.branch_id).code,
+        pattern=first.procedure.number_rule["pattern"],
+        restart=first.procedure.number_rule["restart"],
+        at=moment,
+    )
+    order.save(update_fields=["number"])
+    return order
+
+
+# ---- checking ------------------------------------------------------------------------------------
+
+
+def _check(actor: Actor, request: SubmitOrder) -> list[_Wanted]:
+    faults: list[InputFault] = []
+    wanted: list[_Wanted] = []
+    if not request.items:
+        faults.append(InputFault("items", "没有要办理的业务。", "至少给出一项。"))
+    for position, item in enumerate(request.items):
+        try:
+            wanted.append(_want(actor, item, f"items[{position}]"))
+        except BadInput as error:
+            faults += error.faults
+        except NotFound as error:
+            where = error.field or f"items[{position}]"
+            faults.append(InputFault(where, str(error.what), str(error.remedy)))
+    books = {w.procedure.playbook for w in wanted}
+    if len(books) > 1:
+        faults.append(
+            InputFault("items", "一个订单里不能有不同的业务流程包。", "请分成几个订单提交。")
+        )
+    if any(w.asked.action == "add" for w in wanted) and request.customer is None:
+        faults.append(InputFault("customer", "没有客户。", "新装必须实名登记（BB-16）。"))
+    if faults:
+        raise BadOrder(faults)
+    return wanted
+
+
+def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
+    offering = _offering(item, place)
+    playbook, _dot, key = item.specification.rpartition(".")
+    if offering is not None and not key:
+        playbook, key = offering.playbook, (offering.services or [""])[0]
+    specification = catalog.service_specification(key, playbook=playbook)
+    procedure = Procedure.objects.filter(
+        playbook=specification.playbook,
+        specification=specification.key,
+        action=item.action,
+        retired_at=None,
+    ).first()
+    if procedure is None:
+        possible = "、".join(
+            f"{p.title}（{p.action}）"
+            for p in Procedure.objects.filter(
+                playbook=specification.playbook,
+                specification=specification.key,
+                retired_at=None,
+            )
+        )
+        raise BadOrder(
+            [
+                InputFault(
+                    f"{place}.action",
+                    f"{specification.title}不能办理 {item.action}。",
+                    f"可以办理：{possible}。" if possible else "",
+                )
+            ]
+        )
+    address_id = _address(actor, item.address, place) if item.action == "add" else None
+    verdict = inventory.coverage_verdict(address_id) if address_id else None
+    return _Wanted(item, procedure, specification, offering, address_id, verdict)
+
+
+def _offering(item: SubmitItem, place: str) -> Offering | None:
+    if not item.offering:
+        if not item.specification:
+            raise BadOrder(
+                [InputFault(f"{place}.specification", "没有说明要办什么业务。", "请给出套餐。")]
+            )
+        return None
+    try:
+        return catalog.offering(item.offering)
+    except NotFound as error:
+        raise BadOrder(
+            [InputFault(f"{place}.offering", str(error.what), str(error.remedy))]
+        ) from None
+
+
+def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
+    where = f"{place}.address"
+    if asked is None:
+        raise BadOrder([InputFault(where, "没有装机地址。", "请给出标准地址。")])
+    if asked.address_id is not None:
+        return places.address(actor, asked.address_id).id
+    if asked.any_covered:
+        assert actor.branch_id is not None
+        found = inventory.free_address(actor)
+        if found is None:
+            raise BadOrder(
+                [InputFault(where, "本分公司没有可开通的空闲地址。", "请先扩容或导入地址。")]
+            )
+        return found
+    match = places.match(actor, asked.text) if asked.text.strip() else None
+    if match is None:
+        raise BadOrder(
+            [InputFault(where, f"标准地址库里没有“{asked.text[:60]}”。", "请按标准地址填写到房号。")]
+        )
+    return match.id
+
+
+def _customer(
+    actor: Actor, data: CustomerData, rules: tuple[kinds.KindRule, ...], place: str
+) -> UUID:
+    if data.party_id is not None:
+        return parties.own_party(actor, data.party_id).id
+    document = data.document
+    try:
+        party = party_verbs.register(
+            actor=actor,
+            name=data.name,
+            kind=data.kind,
+            phone=data.phone,
+            document=party_verbs.DocumentData(
+                kind=document.kind,
+                number=document.number,
+                valid_from=document.valid_from,
+                valid_until=document.valid_until,
+                long_term=document.long_term,
+                reader_used=document.reader_used,
+                evidence=document.evidence,
+            )
+            if document is not None
+            else None,
+            kinds=rules,
+        )
+    except BadInput as error:
+        raise BadOrder(
+            [InputFault(f"{place}.{f.field}", f.what, f.remedy) for f in error.faults]
+        ) from None
+    return party.id
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+def _price(wanted: _Wanted) -> dict[str, Any]:
+    assert wanted.offering is not None
+    return {
+        "item": wanted.asked.item_id,
+        "offering": wanted.offering.key,
+        "title": wanted.offering.title,
+        "term": wanted.offering.term,
+        "charges": wanted.offering.charges,
+    }
+
+
+def _set_due(order: Order, procedure: Procedure, start: datetime) -> None:
+    """The customer's clock (客户时限) starts with acceptance. It can say why it is what it is."""
+    budget = procedure.parameters.get(procedure.budget) if procedure.budget else None
+    if budget is None:
+        return
+    calendar = org.calendar_key(order.branch_id)
+    order.due_basis = {
+        "budget": budget,
+        "name": procedure.budget,
+        "calendar": calendar,
+        "start": start.isoformat(),
+    }
+    order.due_at = worktime.deadline(budget, start, calendar_key=calendar).due_at
+
+
+def _add_item(order: Order, position: int, wanted: _Wanted) -> OrderItem:
+    return OrderItem.objects.create(
+        order=order,
+        branch_id=order.branch_id,
+        item_id=wanted.asked.item_id[:60],
+        position=position,
+        action=wanted.asked.action,
+        specification=f"{wanted.specification.playbook}.{wanted.specification.key}",
+        offering=wanted.asked.offering,
+        procedure=wanted.procedure,
+        service_id=wanted.asked.service_id,
+        address_id=wanted.address_id,
+        payload=dict(wanted.asked.characteristics),
+    )
+
+
+def _reject(order: Order, refused: _Wanted, items: list[OrderItem], actor: Actor) -> None:
+    assert refused.verdict is not None
+    move(order, OrderState.REJECTED, reason=refused.verdict.text)
+    OrderItem.objects.filter(order=order).update(state=OrderState.REJECTED)
+    for item in items:
+        item.state = OrderState.REJECTED
+    record_demand(order, refused.asked, refused.address_id, refused.verdict.verdict)
+    note(
+        order.id, "rejected", actor_id=actor.id, data={"verdict": str(refused.verdict.verdict)}
+    )
+
+
+def record_demand(
+    order: Order, item: SubmitItem | OrderItem, address_id: UUID | None, verdict: str
+) -> None:
+    """Keep unmet demand (BB-17): told when coverage comes, counted for planning."""
+    text = places.addresses([address_id]) if address_id else {}
+    Demand.objects.create(
+        branch_id=order.branch_id,
+        order=order,
+        party_id=order.party_id,
+        address_id=address_id,
+        address_text=text[address_id].full_text if address_id in text else "",
+        specification=item.specification,
+        offering=item.offering,
+        reason=verdict,
+    )
+
+
+def _begin(actor: Actor, order: Order, item: OrderItem, wanted: _Wanted) -> None:
+    """Make the service of a new line, raise its charges, start its process."""
+    if wanted.asked.action == ItemAction.ADD:
+        offered = wanted.offering.characteristics if wanted.offering else {}
+        service = inventory_verbs.create_service(
+            actor=actor,
+            branch_id=order.branch_id,
+            specification=wanted.specification.key,
+            playbook=wanted.specification.playbook,
+            version=wanted.specification.version,
+            title=wanted.offering.title if wanted.offering else wanted.specification.title,
+            order_id=order.id,
+            customer_id=order.party_id,
+            address_id=wanted.address_id,
+            characteristics={**offered, **wanted.asked.characteristics},
+            proven_by=wanted.specification.proven_by,
+            state=ServiceState.FEASIBILITY_CHECKED,
+        )
+        item.service_id = service.id
+    item.state = OrderState.IN_PROGRESS
+    item.save(update_fields=["service_id", "state"])
+    if wanted.offering is not None:
+        charging.raise_charges(
+            actor=actor,
+            order_id=order.id,
+            branch_id=order.branch_id,
+            charges=[
+                charging.NewCharge(
+                    item=item.item_id,
+                    code=f"{wanted.offering.key}.{number}",
+                    title=charge["title"],
+                    amount_fen=charge["amount"],
+                )
+                for number, charge in enumerate(wanted.offering.charges)
+                if charge["when"] == "accepted"
+            ],
+        )
+    parameters = dict(order.parameters)
+    steering = {k: v for k, v in parameters.items() if isinstance(v, int | str)}
+    instance_id = process.start(
+        actor=actor,
+        definition_id=wanted.procedure.definition_id,
+        business_id=order.id,
+        branch_id=order.branch_id,
+        variables={
+            "order_id": str(order.id),
+            "item_id": str(item.id),
+            "service_id": str(item.service_id) if item.service_id else None,
+            "parameters": steering,
+        },
+        parameters=parameters,
+    )
+    # The process may have ended the item within its first step; only the link is written here.
+    OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)
+

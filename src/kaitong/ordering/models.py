@@ -1,0 +1,168 @@
+"""What was asked for: orders and their items. What is, stands in inventory as services."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from kaitong.core.audit import tracked
+from kaitong.core.clock import now
+from kaitong.core.models import ExtRow, Row
+from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
+
+
+class Procedure(Row):
+    """A deployed procedure of a playbook: what runs when an item asks for an action.
+
+    A procedure never vanishes: deploying a new version retires the old one, and orders that
+    pinned it run on.
+    """
+
+    playbook = models.CharField(max_length=60)
+    playbook_hash = models.CharField(max_length=64)
+    key = models.CharField(max_length=60)  # open, cease ...
+    title = models.CharField(max_length=60)
+    title_en = models.CharField(max_length=60, blank=True)
+    action = models.CharField(max_length=10, choices=ItemAction)
+    specification = models.CharField(max_length=80)  # key of the service specification
+    definition_id = models.UUIDField()  # process_definition
+    parameters = models.JSONField(default=dict)  # resolved values, copied into each order
+    budget = models.CharField(max_length=60, blank=True)  # the customer's clock: a parameter
+    number_rule = models.JSONField(default=dict)  # {pattern, restart}
+    retired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["playbook", "playbook_hash", "key"], name="procedure_version_once"
+            ),
+            models.UniqueConstraint(
+                fields=["specification", "action"],
+                condition=models.Q(retired_at__isnull=True),
+                name="procedure_current_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.playbook}/{self.key}"
+
+
+@tracked(exclude=["ext"])
+class Order(ExtRow):
+    """A service order (TMF641). Pins the playbook's hash and a snapshot of its parameters."""
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    number = models.CharField(_("订单号"), max_length=40, null=True, unique=True)
+    state = models.CharField(max_length=24, choices=OrderState, default=OrderState.ACKNOWLEDGED)
+    state_since = models.DateTimeField(default=now)
+    reason = models.CharField(max_length=300, blank=True)  # why rejected, held, failed
+    party = models.ForeignKey("party.Party", models.PROTECT, null=True, related_name="+")
+    agent = models.ForeignKey("party.Party", models.PROTECT, null=True, related_name="+")
+    introduction_letter = models.BooleanField(default=False)  # VER-04
+    external_id = models.CharField(max_length=120, blank=True)
+    idempotency_key = models.CharField(max_length=160, null=True)
+    requester_id = models.UUIDField(null=True)  # staff
+    category = models.CharField(max_length=60, blank=True)
+    priority = models.CharField(max_length=4, default="4")
+    description = models.CharField(max_length=500, blank=True)
+    channel = models.CharField(max_length=20, default="api")
+    ordered_at = models.DateTimeField(default=now)
+    requested_start = models.DateTimeField(null=True)
+    requested_completion = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    due_basis = models.JSONField(default=dict)  # budget, calendar, start: `due_at` is derived
+    appointment_start = models.DateTimeField(null=True)
+    appointment_end = models.DateTimeField(null=True)
+    playbook = models.CharField(max_length=60, blank=True)
+    playbook_hash = models.CharField(max_length=64, blank=True)
+    parameters = models.JSONField(default=dict)
+    prices = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("订单")
+        indexes = [
+            models.Index(fields=["branch", "-ordered_at"], name="order_by_branch_time"),
+            models.Index(fields=["branch", "state", "-ordered_at"], name="order_by_state"),
+            models.Index(fields=["branch", "external_id"], name="order_by_external"),
+            models.Index(fields=["party"], name="order_by_party"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["requester_id", "idempotency_key"], name="order_request_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or str(self.id)
+
+
+class OrderItem(Row):
+    """One thing asked for in an order, run by one process instance."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="items")
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    item_id = models.CharField(max_length=60)
+    position = models.PositiveSmallIntegerField(default=0)
+    action = models.CharField(max_length=10, choices=ItemAction)
+    state = models.CharField(max_length=24, choices=OrderState, default=OrderState.ACKNOWLEDGED)
+    specification = models.CharField(max_length=80)
+    offering = models.CharField(max_length=80, blank=True)
+    procedure = models.ForeignKey(Procedure, models.PROTECT, null=True, related_name="+")
+    service_id = models.UUIDField(null=True)
+    address_id = models.UUIDField(null=True)
+    instance_id = models.UUIDField(null=True)
+    payload = models.JSONField(default=dict)  # characteristics as asked
+
+    class Meta:
+        verbose_name = _("订单项")
+        constraints = [
+            models.UniqueConstraint(fields=["order", "item_id"], name="order_item_once"),
+        ]
+        indexes = [
+            models.Index(fields=["service_id"], name="order_item_by_service"),
+            models.Index(fields=["instance_id"], name="order_item_by_instance"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_id} {self.action}"
+
+
+class OrderNote(Row):
+    """Something that happened to an order that no other package records: a line of its timeline.
+
+    `data` holds facts to word the line with; never people's data.
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="notes")
+    kind = models.CharField(max_length=40)
+    actor_id = models.UUIDField(null=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["order", "id"], name="order_note_by_order")]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Demand(Row):
+    """Unmet demand (BB-17): somebody asked where we cannot serve; told when coverage comes."""
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="+")
+    party = models.ForeignKey("party.Party", models.PROTECT, null=True, related_name="+")
+    address_id = models.UUIDField(null=True)
+    address_text = models.CharField(max_length=300, blank=True)
+    specification = models.CharField(max_length=80)
+    offering = models.CharField(max_length=80, blank=True)
+    reason = models.CharField(max_length=20, choices=DemandReason)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("未满足需求")
+        indexes = [models.Index(fields=["branch", "reason", "created_at"], name="demand_by_branch")]
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,259 @@
+"""Reading orders. Every read takes an actor and sees only that actor's branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+
+from kaitong.catalog import queries as catalog
+from kaitong.inventory import queries as inventory
+from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.models import Demand, Order, OrderNote, OrderItem
+from kaitong.ordering.requests import OrderFilter
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+from kaitong.party import queries as parties
+from kaitong.places import queries as places
+from kaitong.process import queries as process
+from kaitong.worktime import queries as worktime
+from kaitong.worktime import rules
+
+ITEMS = Prefetch("items", queryset=OrderItem.objects.order_by("position", "item_id"))
+_OPS = {"eq": "exact", "in": "in", "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte"}
+
+
+def order(actor: Actor, order_id: UUID) -> Order:
+    """One order with its items; OrderNotFound when absent or another branch's."""
+    found = (
+        visible_to(Order.objects.all(), actor)
+        .filter(pk=order_id)
+        .select_related("branch")
+        .prefetch_related(ITEMS)
+        .first()
+    )
+    if found is None:
+        raise OrderNotFound("没有这个订单。", "请核对订单号和所在分公司。")
+    return found
+
+
+def order_by_text(actor: Actor, text: str) -> Order:
+    """One order by its number or identifier."""
+    try:
+        return order(actor, UUID(text))
+    except ValueError:
+        pass
+    row = visible_to(Order.objects.all(), actor).filter(number=text.strip()).first()
+    if row is None:
+        raise OrderNotFound(f"没有订单 {text[:40]}。", "请核对订单号和所在分公司。")
+    return order(actor, row.pk)
+
+
+def orders(
+    actor: Actor, filters: Iterable[OrderFilter] = (), offset: int = 0, limit: int | None = None
+) -> tuple[list[Order], int]:
+    """A page of orders, newest first, and how many there are in all."""
+    rows = _filtered(visible_to(Order.objects.all(), actor), filters)
+    total = rows.count()
+    end = None if limit is None else offset + limit
+    page = rows.order_by("-ordered_at", "-id").prefetch_related(ITEMS)[offset:end]
+    return list(page), total
+
+
+def _filtered(rows: QuerySet[Order], filters: Iterable[OrderFilter]) -> QuerySet[Order]:
+    for condition in filters:
+        if condition.op == "contains":
+            rows = rows.filter(**{f"{condition.field}__contains": condition.value})
+        else:
+            rows = rows.filter(**{f"{condition.field}__{_OPS[condition.op]}": condition.value})
+    return rows
+
+
+def search(actor: Actor, text: str, *, limit: int = 20) -> list[Order]:
+    """Orders by number, account, logical identifier, customer or address; newest first."""
+    text = text.strip()
+    if len(text) < 2:
+        return []
+    visible = visible_to(Order.objects.all(), actor)
+    found = list(visible.filter(number__startswith=text.upper()).order_by("-number")[:limit])
+    service = inventory.service_by_account(actor, text)
+    ids: set[UUID] = {service.order_id} if service and service.order_id else set()
+    people = [summary.id for summary in parties.find(actor, text, limit=limit)]
+    spots = [hit.id for hit in places.search(actor, text, limit=limit)]
+    if spots:
+        ids |= set(
+            visible_to(OrderItem.objects.all(), actor)
+            .filter(address_id__in=spots)
+            .values_list("order_id", flat=True)[:limit]
+        )
+    if ids or people:
+        more = visible.filter(pk__in=ids) | visible.filter(party_id__in=people)
+        found += [row for row in more.order_by("-ordered_at")[:limit] if row not in found]
+    return found[:limit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderLine:
+    """What lists show of an order; the customer is masked."""
+
+    id: UUID
+    number: str
+    state: str
+    reason: str
+    product: str
+    product_en: str
+    action: str
+    customer: str
+    phone: str
+    address: str
+    address_full: str
+    port: str
+    account: str
+    due_at: datetime | None
+    appointment_start: datetime | None
+    appointment_end: datetime | None
+    ordered_at: datetime
+    priority: str
+
+
+def lines(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, OrderLine]:
+    """List lines by order, in a constant number of queries."""
+    wanted = {i for i in order_ids if i is not None}
+    rows = list(
+        visible_to(Order.objects.all(), actor).filter(pk__in=wanted).prefetch_related(ITEMS)
+    )
+    return {line.id: line for line in lines_of(rows)}
+
+
+def lines_of(rows: Sequence[Order]) -> list[OrderLine]:
+    """List lines of orders already read (with items), in a constant number of queries."""
+    items = {row.id: next(iter(row.items.all()), None) for row in rows}
+    people = parties.summaries([row.party_id for row in rows if row.party_id])
+    spots = places.addresses([item.address_id for item in items.values() if item])
+    offers = catalog.offerings({item.offering for item in items.values() if item})
+    ports = inventory.lines_of_orders([row.id for row in rows])
+    return [
+        _line(row, items[row.id], people, spots, offers, (ports.get(row.id) or [None])[0])
+        for row in rows
+    ]
+
+
+def _line(
+    row: Order, item: OrderItem | None, people: Any, spots: Any, offers: Any, port: Any
+) -> OrderLine:
+    person = people.get(row.party_id)
+    spot = spots.get(item.address_id) if item else None
+    offer = offers.get(item.offering) if item else None
+    return OrderLine(
+        id=row.id,
+        number=row.number or "",
+        state=row.state,
+        reason=row.reason,
+        product=offer.title if offer else (item.specification if item else ""),
+        product_en=offer.title_en if offer else "",
+        action=item.action if item else "",
+        customer=person.name if person else "",
+        phone=person.phone if person else "",
+        address=spot.short_text if spot else "",
+        address_full=spot.full_text if spot else "",
+        port=port.port_text if port else "",
+        account=port.account if port else "",
+        due_at=row.due_at,
+        appointment_start=row.appointment_start,
+        appointment_end=row.appointment_end,
+        ordered_at=row.ordered_at,
+        priority=row.priority,
+    )
+
+
+def why_due(row: Order) -> rules.Deadline | None:
+    """The customer's deadline again, with every step of the count; None without a budget."""
+    basis = row.due_basis
+    if not basis.get("budget"):
+        return None
+    agreed = basis.get("agreed")
+    return worktime.deadline(
+        basis["budget"],
+        datetime.fromisoformat(basis["start"]),
+        calendar_key=basis["calendar"],
+        agreed=datetime.fromisoformat(agreed) if agreed else None,
+    )
+
+
+def events(order_id: UUID) -> list[OrderNote]:
+    """Lines that ordering itself wrote, oldest first."""
+    return list(OrderNote.objects.filter(order_id=order_id).order_by("id"))
+
+
+def demands(actor: Actor, *, reason: str = "", limit: int = 100) -> list[Demand]:
+    """Unmet demand, newest first (BB-17)."""
+    rows = visible_to(Demand.objects.all(), actor)
+    if reason:
+        rows = rows.filter(reason=reason)
+    return list(rows.order_by("-created_at")[:limit])
+
+
+def described(actor: Actor, row: Order) -> dict[str, Any]:
+    """An order as the command line shows it: keys id, number, state, items, waiting, ..."""
+    instances = [item.instance_id for item in row.items.all() if item.instance_id]
+    waits = process.waits(instances)
+    work = process.open_items_of(actor, [row.id]).get(row.id, [])
+    return {
+        "id": str(row.id),
+        "number": row.number,
+        "state": row.state,
+        "reason": row.reason,
+        "items": [
+            {
+                "id": item.item_id,
+                "action": item.action,
+                "state": item.state,
+                "offering": item.offering,
+                "service": str(item.service_id) if item.service_id else None,
+            }
+            for item in row.items.all()
+        ],
+        "waiting": [
+            {
+                "kind": fact.kind,
+                "node": fact.node,
+                "title": fact.title,
+                "reason": fact.reason,
+                "since": fact.since.isoformat(),
+            }
+            for found in waits.values()
+            for fact in found
+        ],
+        "work_items": [
+            {"id": str(w.id), "node": w.node, "title": w.title, "post": w.post, "state": w.state}
+            for w in work
+        ],
+        "services": [
+            {
+                "id": str(service.id),
+                "state": str(service.state),
+                "reason": service.reason,
+                "account": service.account,
+                "logical_id": service.logical_id,
+                "port": service.port_text,
+                "proof": [
+                    {
+                        "kind": proof.kind,
+                        "ok": proof.ok,
+                        "at": proof.at.isoformat(),
+                        "summary": proof.summary,
+                    }
+                    for proof in sorted(service.latest.values(), key=lambda p: p.at)
+                ],
+            }
+            for service in inventory.services_of_order(row.id)
+        ],
+        "due_at": row.due_at.isoformat() if row.due_at else None,
+        "ordered_at": row.ordered_at.isoformat(),
+    }
+
+

@@ -1,0 +1,64 @@
+"""Moving orders along TMF641's states, and the lines of their timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from kaitong.core.clock import now
+from kaitong.core.locks import lock_row
+from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
+from kaitong.ordering.errors import OrderNotFound, WrongOrderState
+from kaitong.ordering.models import Order, OrderNote, OrderItem
+
+
+def locked(order_id: UUID) -> Order:
+    """The order, locked. The process instance, where there is one, was locked before."""
+    order = lock_row(Order.objects.all(), order_id)
+    if order is None:
+        raise OrderNotFound("没有这个订单。", "请核对订单号。")
+    return order
+
+
+def move(order: Order, state: str, *, reason: str = "") -> None:
+    """Change a locked order's state; raises WrongOrderState for a move that does not exist."""
+    if order.state == state:
+        return
+    if state not in TRANSITIONS.get(order.state, frozenset()):
+        raise WrongOrderState(
+            f"订单现在是{order.get_state_display()}，不能改为{OrderState(state).label}。",
+            "请刷新后再试。",
+            field="state",
+        )
+    moment = now()
+    order.state, order.state_since, order.reason = state, moment, reason[:300]
+    if state == OrderState.IN_PROGRESS and order.started_at is None:
+        order.started_at = moment
+    if state in FINAL:
+        order.completed_at = moment
+    order.save(update_fields=["state", "state_since", "reason", "started_at", "completed_at"])
+
+
+def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") -> None:
+    """End an item of a locked order; the last item to end decides how the order ends."""
+    item.state = state
+    item.save(update_fields=["state"])
+    states = set(OrderItem.objects.filter(order=order).values_list("state", flat=True))
+    if not states <= FINAL:
+        return
+    if states == {state}:
+        move(order, state, reason=reason)
+    elif OrderState.COMPLETED in states:
+        move(order, OrderState.PARTIAL, reason=reason)
+    else:
+        move(order, OrderState.FAILED, reason=reason)
+
+
+def note(
+    order_id: UUID, kind: str, *, actor_id: UUID | None, data: Mapping[str, Any] | None = None
+) -> None:
+    """Add a line to an order's timeline. Facts only, never people's data."""
+    OrderNote.objects.create(
+        order_id=order_id, kind=kind, actor_id=actor_id, data=dict(data or {})
+    )

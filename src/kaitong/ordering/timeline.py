@@ -1,0 +1,170 @@
+"""One timeline of an order: order, work, network commands, resources, money and papers together.
+
+Entries are facts with a title; who reads them in English gets English titles. Newest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from kaitong.activation import queries as activation
+from kaitong.charging import queries as charging
+from kaitong.documents import queries as documents
+from kaitong.inventory import queries as inventory
+from kaitong.ordering.models import Order
+from kaitong.ordering.queries import events
+from kaitong.org.actor import Actor
+from kaitong.org.queries import staff_names
+from kaitong.process import queries as process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """`kind` is order, work, network, resource, money or paper. `tone` is ok, late, you or plain.
+
+    `request` and `response` hold the exact exchange with a network element, secrets masked.
+    """
+
+    at: datetime
+    kind: str
+    title: str
+    text: str = ""
+    who: str = ""
+    tone: str = "plain"
+    node: str = ""
+    request: str = ""
+    response: str = ""
+    took_ms: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+_WORK_VERBS = {
+    "claimed": "接单",
+    "released": "退回岗位",
+    "completed": "办结",
+    "dispatched": "派单",
+    "transferred": "转派",
+    "returned": "退回",
+    "suspended": "挂起",
+    "resumed": "解挂",
+    "urged": "催办",
+    "feedback": "阶段反馈",
+    "agreed": "改约",
+    "retried": "异常重试",
+    "done-by-hand": "人工处理",
+    "incident": "卡单",
+    "cancelled": "撤销",
+}
+
+
+def _event_titles() -> dict[str, str]:
+    return {
+        "accepted": _("受理订单"),
+        "rejected": _("不予受理"),
+        "documents-checked": _("证件核验通过"),
+        "port-assigned": _("自动配线"),
+        "data-made": _("自动数据制作"),
+        "appointment": _("预约上门"),
+        "refused": _("退单"),
+        "completed": _("竣工归档"),
+    }
+
+
+def _event_text(data: dict[str, Any]) -> str:
+    for key in ("port", "reason", "account", "start"):
+        if data.get(key):
+            return str(data[key])
+    return ""
+
+
+def timeline(actor: Actor, order: Order) -> list[Entry]:
+    """Everything that happened to an order the actor sees, newest first, in constant queries."""
+    entries = [*_order_entries(order), *_work_entries(order)]
+    entries += [
+        Entry(
+            at=exchange.at,
+            kind="network",
+            title=exchange.verb_title,
+            text=exchange.element if exchange.ok else f"{exchange.element}：{exchange.cause}",
+            tone="ok" if exchange.ok else "late",
+            request=exchange.request,
+            response=exchange.response,
+            took_ms=exchange.took_ms,
+        )
+        for exchange in activation.exchanges(actor, order_id=order.id)
+    ]
+    for service in inventory.services_of_order(order.id):
+        entries += [
+            Entry(
+                at=proof.at,
+                kind="network",
+                title=_("账号已验证") if proof.kind == "account" else _("线路已验证"),
+                text=proof.summary,
+                tone="ok",
+            )
+            if proof.ok
+            else Entry(
+                at=proof.at,
+                kind="network",
+                title=_("账号验证未通过") if proof.kind == "account" else _("开通验证未通过"),
+                text=proof.summary,
+                tone="late",
+            )
+            for proof in service.proofs
+        ]
+    entries += [
+        Entry(
+            at=line["at"], kind="money", title=line["title"], text=line["text"], who=line["who"]
+        )
+        for line in charging.timeline(actor, order.id)
+    ]
+    entries += [
+        Entry(at=paper.created_at, kind="paper", title=paper.title, text=paper.number)
+        for paper in documents.papers_of_order(actor, order.id)
+    ]
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _order_entries(order: Order) -> list[Entry]:
+    rows = events(order.id)
+    names = staff_names(row.actor_id for row in rows)
+    titles = _event_titles()
+    return [
+        Entry(
+            at=row.created_at,
+            kind="resource" if row.kind in ("port-assigned", "data-made") else "order",
+            title=titles.get(row.kind, row.kind),
+            text=_event_text(row.data),
+            who=names.get(row.actor_id, "") if row.actor_id else "",
+            tone="late" if row.kind in ("rejected", "refused") else "plain",
+            data=row.data,
+        )
+        for row in rows
+    ]
+
+
+def _work_entries(order: Order) -> list[Entry]:
+    entries = []
+    for item in order.items.all():
+        if item.instance_id is None:
+            continue
+        for row in process.history(item.instance_id):
+            verb = _WORK_VERBS.get(row.kind)
+            if verb is None:
+                continue
+            entries.append(
+                Entry(
+                    at=row.at,
+                    kind="work",
+                    title=row.title or _("流程"),
+                    text=_(verb) + (f"：{row.data['reason']}" if row.data.get("reason") else ""),
+                    who=row.actor_name,
+                    tone="late" if row.kind == "incident" else "plain",
+                    node=row.node,
+                )
+            )
+    return entries

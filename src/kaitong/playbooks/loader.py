@@ -1,0 +1,378 @@
+"""Read a playbook's folder, or refuse it with every fault: file, line, element, what, remedy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from kaitong.playbooks.errors import RefusedPlaybook
+from kaitong.playbooks.forms import UNIQUE, Form
+from kaitong.playbooks.model import Playbook
+from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
+from kaitong.process.bpmn import parse
+from kaitong.process.model import Fault, Model, NodeKind, RefusedProcess
+from kaitong.worktime.errors import BudgetError
+from kaitong.worktime.rules import parse_budget
+
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as 1.2 has it: only true and false are truth values, `on` and `no` are words."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, shape) for tag, shape in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"]
+)
+
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_KEPT = {".yaml", ".json", ".bpmn", ".dmn", ".typ", ".md", ".svg"}
+
+
+def load(folder: Path, *, actions: frozenset[str], writes: frozenset[str]) -> Playbook:
+    """The checked playbook of a folder.
+
+    `actions` and `writes` are the names that the building blocks of this Kaitong offer. Raises
+    RefusedPlaybook with all faults at once.
+    """
+    return _Reader(folder, actions, writes).read()
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the paths and bytes of every file that belongs to a playbook."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _KEPT):
+        total.update(str(path.relative_to(folder)).encode() + b"\0")
+        total.update(path.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+class _Reader:
+    def __init__(self, folder: Path, actions: frozenset[str], writes: frozenset[str]) -> None:
+        self.folder, self.actions, self.writes = folder, actions, writes
+        self.faults: list[Fault] = []
+        self.lines: dict[str, dict[tuple[str, ...], int]] = {}
+
+    def read(self) -> Playbook:
+        content = self._yaml("playbook.yaml")
+        if content is None:
+            raise RefusedPlaybook(self.faults)
+        self._schema("playbook.yaml", PLAYBOOK, content)
+        if self.faults:  # references are only followed in a well-formed file
+            raise RefusedPlaybook(self.faults)
+        forms = self._forms()
+        models, bpmn = self._processes(content, forms)
+        self._references(content, models)
+        english = self._english(content, forms, models)
+        scenarios = self._scenarios(models)
+        if self.faults:
+            raise RefusedPlaybook(self.faults)
+        return Playbook(
+            key=content["key"],
+            title=content["title"],
+            hash=fingerprint(self.folder),
+            content=content,
+            forms=forms,
+            processes=models,
+            bpmn=bpmn,
+            english=english,
+            scenarios=scenarios,
+        )
+
+    # ---- files ----------------------------------------------------------------------------------
+
+    def _fault(self, file: str, at: int, element: str, what: str, remedy: str) -> None:
+        self.faults.append(Fault(file, at, element, what, remedy))
+
+    def _yaml(self, file: str, *, needed: bool = True) -> Any:
+        path = self.folder / file
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            if needed:
+                self._fault(file, 1, "", "The file is missing.", "Add it to the playbook.")
+            return None
+        except UnicodeDecodeError as error:
+            self._fault(file, 1, "", f"Not UTF-8 ({error.reason}).", "Save it as UTF-8.")
+            return None
+        try:
+            root = yaml.compose(text, Loader=_Loader)
+            self.lines[file] = dict(_positions(root))
+            return json.loads(json.dumps(yaml.load(text, Loader=_Loader), default=str))
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            at = mark.line + 1 if mark else 1
+            self._fault(file, at, "", f"Not valid YAML: {error.problem}.", "Correct the line.")
+        except yaml.YAMLError as error:
+            self._fault(file, 1, "", f"Not valid YAML: {error}.", "Correct the file.")
+        return None
+
+    def _json(self, file: str) -> Any:
+        try:
+            return json.loads((self.folder / file).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            self._fault(file, error.lineno, "", f"Not valid JSON: {error.msg}.", "Correct the line.")
+        except UnicodeDecodeError as error:
+            self._fault(file, 1, "", f"Not UTF-8 ({error.reason}).", "Save it as UTF-8.")
+        return None
+
+    def _line(self, file: str, path: Iterable[Any]) -> int:
+        parts = tuple(str(part) for part in path)
+        known = self.lines.get(file, {})
+        while parts and parts not in known:
+            parts = parts[:-1]
+        return known.get(parts, 1)
+
+    def _schema(self, file: str, schema: Mapping[str, Any], value: Any) -> None:
+        for error in Draft202012Validator(schema).iter_errors(value):
+            where = ".".join(str(part) for part in error.path) or "(file)"
+            self._fault(
+                file,
+                self._line(file, error.path),
+                where,
+                f"{error.message}.",
+                "See library/playbook.schema.json.",
+            )
+
+    # ---- parts ----------------------------------------------------------------------------------
+
+    def _forms(self) -> dict[str, Form]:
+        forms = {}
+        for path in sorted((self.folder / "forms").glob("*.json")):
+            file = str(path.relative_to(self.folder))
+            content = self._json(file)
+            if content is None:
+                continue
+            before = len(self.faults)
+            self._schema(file, FORM, content)
+            if len(self.faults) > before:
+                continue
+            form = Form(file, content)
+            self._form(file, form)
+            forms[file] = form
+        return forms
+
+    def _form(self, file: str, form: Form) -> None:
+        for part in ("required",):
+            for name in form.content.get(part, []):
+                if name not in form.fields:
+                    self._fault(file, 1, name, "Required, but not a property.", "Correct `required`.")
+        for part in ("order", "labels", "widgets", "groups", "units", "help"):
+            for name in form.ui.get(part, ()):
+                if name not in form.fields:
+                    self._fault(file, 1, f"ui.{part}.{name}", "No such property.", "Correct the name.")
+        for name, field in form.fields.items():
+            target = field.get("writes")
+            if target and target not in self.writes:
+                known = ", ".join(sorted(self.writes))
+                self._fault(file, 1, name, f"Nothing writes {target!r}.", f"Known: {known}.")
+            for value in field.get("enum", []):
+                labels = form.ui.get("labels", {}).get(name, {})
+                if isinstance(value, str) and str(value) not in labels:
+                    self._fault(file, 1, name, f"{value!r} has no label.", "Add it to ui.labels.")
+        for number, example in enumerate(form.content["examples"]):
+            made = {
+                k: v for k, v in example.items() if not (isinstance(v, Mapping) and UNIQUE in v)
+            }
+            fresh = set(example) - set(made)
+            schema = {
+                **form.schema,
+                "required": [n for n in form.content.get("required", []) if n not in fresh],
+            }
+            for error in Draft202012Validator(schema).iter_errors(made):
+                self._fault(
+                    file, 1, f"examples.{number}", f"{error.message}.", "Examples must be valid."
+                )
+
+    def _processes(
+        self, content: Mapping[str, Any], forms: Mapping[str, Form]
+    ) -> tuple[dict[str, Model], dict[str, bytes]]:
+        models: dict[str, Model] = {}
+        sources: dict[str, bytes] = {}
+        for key, entry in content["processes"].items():
+            file = entry["file"]
+            path = self.folder / file
+            at = self._line("playbook.yaml", ["processes", key, "file"])
+            if not path.is_file():
+                self._fault(
+                    "playbook.yaml", at, f"processes.{key}", f"No file {file}.", "Add it, or correct."
+                )
+                continue
+            data = path.read_bytes()
+            try:
+                models[key] = parse(data, file)
+                sources[key] = data
+            except RefusedProcess as refused:
+                self.faults += refused.faults
+                continue
+            self._nodes(file, data, models[key], content, forms)
+        return models, sources
+
+    def _nodes(
+        self,
+        file: str,
+        data: bytes,
+        model: Model,
+        content: Mapping[str, Any],
+        forms: Mapping[str, Form],
+    ) -> None:
+        text = data.decode("utf-8", "replace").splitlines()
+
+        def at(node_id: str) -> int:
+            return next((n for n, line in enumerate(text, 1) if f'id="{node_id}"' in line), 1)
+
+        parameters = content.get("parameters", {})
+        for lane in model.lanes:
+            if lane.post not in content["posts"]:
+                self._fault(
+                    file, at(lane.id), lane.id, f"No post {lane.post!r}.", "Name it under posts:."
+                )
+        for node in model.nodes.values():
+            where = at(node.id)
+            if node.action and node.action not in self.actions:
+                known = ", ".join(sorted(self.actions))
+                self._fault(file, where, node.id, f"No action {node.action!r}.", f"Known: {known}.")
+            if node.kind is NodeKind.USER and node.form not in forms:
+                self._fault(file, where, node.id, f"No form {node.form!r}.", "Add it to forms/.")
+            budget = node.extension.get("budget", "")
+            if budget and parameters.get(budget, {}).get("kind") not in BUDGET_KINDS:
+                self._fault(
+                    file,
+                    where,
+                    node.id,
+                    f"{budget!r} is not a time budget.",
+                    "Name a parameter of kind working-days, working-hours, elapsed or calendar.",
+                )
+            for other in node.extension.get("four-eyes-with", "").split():
+                if other not in model.nodes:
+                    self._fault(file, where, node.id, f"No node {other!r}.", "Correct four-eyes-with.")
+
+    def _references(self, content: Mapping[str, Any], models: Mapping[str, Model]) -> None:
+        file = "playbook.yaml"
+
+        def fault(path: list[Any], what: str, remedy: str) -> None:
+            self._fault(file, self._line(file, path), ".".join(map(str, path)), what, remedy)
+
+        parameters = content.get("parameters", {})
+        for name, entry in parameters.items():
+            if entry["kind"] in BUDGET_KINDS:
+                try:
+                    parse_budget({"kind": entry["kind"], "amount": entry["default"]})
+                except BudgetError as error:
+                    fault(["parameters", name, "default"], error.what, error.remedy)
+        for key, entry in content["processes"].items():
+            path = ["processes", key]
+            if entry["service"] not in content["services"]:
+                fault([*path, "service"], f"No service {entry['service']!r}.", "Name it.")
+            budget = entry.get("budget")
+            if budget and parameters.get(budget, {}).get("kind") not in BUDGET_KINDS:
+                fault([*path, "budget"], f"No time budget {budget!r}.", "Add the parameter.")
+            if entry["number"] not in content["numbers"]:
+                fault([*path, "number"], f"No number rule {entry['number']!r}.", "Add it.")
+        for position, offer in enumerate(content.get("offerings", [])):
+            if offer["service"] not in content["services"]:
+                fault(["offerings", position, "service"], f"No service {offer['service']!r}.", "")
+        for key, entry in content["services"].items():
+            for need, wanted in entry.get("needs", {}).items():
+                for name in (wanted.get("hold"), wanted.get("rule")):
+                    if name and name not in parameters:
+                        fault(["services", key, "needs", need], f"No parameter {name!r}.", "Add it.")
+
+    def _english(
+        self, content: Mapping[str, Any], forms: Mapping[str, Form], models: Mapping[str, Model]
+    ) -> dict[str, str]:
+        english = self._yaml("locale/en.yaml") or {}
+        wanted: dict[str, tuple[str, int]] = {}
+        for path, text in _titles(content, ("title",)):
+            wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
+        for file, form in forms.items():
+            for text in _form_texts(form):
+                wanted.setdefault(text, (file, 1))
+        for model in models.values():
+            texts = [model.name, *(lane.name for lane in model.lanes)]
+            for node in model.nodes.values():
+                texts += [node.name, node.documentation]
+                texts += [flow.name for flow in node.outgoing]
+            for text in texts:
+                wanted.setdefault(text, ("processes", 1))
+        for text, (file, line) in wanted.items():
+            if text and _CHINESE.search(text) and not english.get(text):
+                self._fault(file, line, text[:30], "No English.", "Add it to locale/en.yaml.")
+        return {str(k): str(v) for k, v in english.items()}
+
+    def _scenarios(self, models: Mapping[str, Model]) -> dict[str, list[dict[str, Any]]]:
+        scenarios = {}
+        for path in sorted((self.folder / "scenarios").glob("*.yaml")):
+            file = str(path.relative_to(self.folder))
+            content = self._yaml(file)
+            if content is None:
+                continue
+            model = models.get(path.stem)
+            if model is None:
+                self._fault(file, 1, path.stem, "No process of that name.", "Rename the file.")
+                continue
+            for number, scenario in enumerate(content):
+                for step in scenario.get("when", []):
+                    node = step.get("does")
+                    if node and node not in model.nodes:
+                        self._fault(
+                            file,
+                            self._line(file, [number, "when"]),
+                            str(node),
+                            "No such step in the process.",
+                            "Use the id of a task.",
+                        )
+            scenarios[path.stem] = content
+        return scenarios
+
+
+def _positions(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Line numbers of every key and element of a YAML document."""
+    if node is None:
+        return
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*path, str(key.value)), key.start_mark.line + 1
+            yield from (
+                (p, line)
+                for p, line in _positions(value, (*path, str(key.value)))
+                if p != (*path, str(key.value))
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _positions(value, (*path, str(number)))
+
+
+def _titles(
+    value: Any, names: tuple[str, ...], path: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in names and isinstance(inner, str):
+                yield (*path, key), inner
+            else:
+                yield from _titles(inner, names, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _titles(inner, names, (*path, number))
+
+
+def _form_texts(form: Form) -> Iterator[str]:
+    yield form.title
+    for field in form.fields.values():
+        yield str(field["title"])
+    for part in ("groups", "help", "units"):
+        yield from form.ui.get(part, {}).values()
+    for labels in form.ui.get("labels", {}).values():
+        yield from labels.values()

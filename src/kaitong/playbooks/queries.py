@@ -1,0 +1,76 @@
+"""Reading deployed playbooks: forms of work items, English words, versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import get_language
+
+from kaitong.core.errors import NotFound
+from kaitong.org import queries as org
+from kaitong.playbooks import wiring
+from kaitong.playbooks.forms import Form
+from kaitong.playbooks.models import Deployment
+
+
+@lru_cache(maxsize=256)
+def _content(playbook: str, version: str) -> Mapping[str, Any] | None:
+    """A deployed version's forms and words. Versions are immutable, so they are kept."""
+    return (
+        Deployment.objects.filter(playbook=playbook, hash=version)
+        .values_list("content", flat=True)
+        .first()
+    )
+
+
+def content(playbook: str, version: str) -> Mapping[str, Any]:
+    found = _content(playbook, version)
+    if found is None:
+        _content.cache_clear()
+        raise NotFound(f"没有部署过业务流程包 {playbook} 的这个版本。", "请重新部署。")
+    return found
+
+
+def forget() -> None:
+    """Drop what is kept in memory (tests roll deployments back)."""
+    _content.cache_clear()
+
+
+def form(playbook: str, version: str, file: str) -> Form:
+    """A form of a deployed version."""
+    forms = content(playbook, version)["forms"]
+    if file not in forms:
+        raise NotFound(f"业务流程包 {playbook} 没有表单 {file}。")
+    return Form(file, forms[file])
+
+
+def example_for(
+    *, playbook: str, version: str, file: str, branch_id: UUID, index: int = 0
+) -> dict[str, Any]:
+    """Answers that complete a form, new each time where they must be."""
+    calendar = org.calendar_key(branch_id)
+    return form(playbook, version, file).example(
+        lambda kind: wiring.fresh(kind, branch_id=branch_id, calendar=calendar), index
+    )
+
+
+def words(playbook: str, version: str) -> Callable[[str], str]:
+    """Translates a playbook's Chinese into the reader's language (Chinese stays as it is)."""
+    if (get_language() or "zh").startswith("zh") or not playbook:
+        return lambda text: text
+    english = content(playbook, version)["english"]
+    return lambda text: english.get(text, text)
+
+
+def deployments() -> list[Deployment]:
+    """Every version ever deployed, the current ones first."""
+    return list(
+        Deployment.objects.defer("content").order_by("playbook", "retired_at", "-created_at")
+    )
+
+
+def current(playbook: str) -> Deployment | None:
+    return Deployment.objects.filter(playbook=playbook, retired_at=None).defer("content").first()

@@ -1,0 +1,224 @@
+"""The vocabulary of `playbook.yaml` as JSON Schema, so that editors complete it and nothing slips in.
+
+Published as `library/playbook.schema.json`; a test holds the file equal to this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
+REFERENCE = {"type": "string", "minLength": 1}
+TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
+
+
+def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _by_key(value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "propertyNames": KEY, "additionalProperties": value}
+
+
+PARAMETER_KINDS = [
+    "working-days",
+    "working-hours",
+    "elapsed",
+    "calendar",
+    "money",
+    "count",
+    "rate",
+    "choice",
+    "table",
+]
+BUDGET_KINDS = frozenset(PARAMETER_KINDS[:4])
+
+PLAYBOOK: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "Kaitong playbook (业务流程包)",
+    **_closed(
+        {
+            "format": {"const": 1},
+            "key": KEY,
+            "title": TITLE,
+            "sources": {"type": "array", "items": {"type": "string"}},
+            "posts": _by_key(
+                _closed(
+                    {
+                        "title": TITLE,
+                        "at": {"enum": ["branch", "city", "province", "partner"]},
+                        "department": {"type": "string"},
+                        "pick": {"enum": ["least-loaded", "round-robin"]},
+                    },
+                    "title",
+                    "at",
+                )
+            ),
+            "parameters": _by_key(
+                _closed(
+                    {
+                        "kind": {"enum": PARAMETER_KINDS},
+                        "default": {},
+                        "unit": {"type": "string"},
+                        "by": {"type": "array", "items": {"type": "string"}},
+                        "from": {"type": "string"},
+                        "why": {"type": "string"},
+                    },
+                    "kind",
+                    "default",
+                )
+            ),
+            "offerings": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "key": KEY,
+                        "title": TITLE,
+                        "service": KEY,
+                        "description": {"type": "string"},
+                        "characteristics": {"type": "object"},
+                        "requires": {"type": "array", "items": REFERENCE},
+                        "excludes": {"type": "array", "items": REFERENCE},
+                        "options": {"type": "array", "items": REFERENCE},
+                        "term": {"type": "string"},
+                        "charges": {
+                            "type": "array",
+                            "items": _closed(
+                                {
+                                    "when": {"enum": ["accepted", "completed", "monthly"]},
+                                    "amount": {"type": "integer", "minimum": 0},
+                                    "title": TITLE,
+                                    "refund": {"enum": ["none", "full-until-installed", "full"]},
+                                    "prorate": {"enum": ["daily", "none"]},
+                                },
+                                "when",
+                                "amount",
+                                "title",
+                            ),
+                        },
+                    },
+                    "key",
+                    "title",
+                    "service",
+                ),
+            },
+            "services": _by_key(
+                _closed(
+                    {
+                        "title": TITLE,
+                        "each": {"enum": ["order"]},
+                        "needs": _by_key(
+                            _closed(
+                                {
+                                    "take": REFERENCE,
+                                    "where": REFERENCE,
+                                    "choose": {"enum": ["system"]},
+                                    "hold": REFERENCE,
+                                    "rule": REFERENCE,
+                                    "quarantine": {"type": "integer", "minimum": 0},
+                                }
+                            )
+                        ),
+                        "activates": {
+                            "type": "array",
+                            "items": _closed(
+                                {
+                                    "on": REFERENCE,
+                                    "after": REFERENCE,
+                                    "map": {"type": "object", "additionalProperties": REFERENCE},
+                                },
+                                "on",
+                                "map",
+                            ),
+                        },
+                        "proven-by": {
+                            "type": "array",
+                            "items": {"enum": ["account", "line"]},
+                            "minItems": 1,
+                        },
+                    },
+                    "title",
+                    "proven-by",
+                )
+            ),
+            "processes": _by_key(
+                _closed(
+                    {
+                        "file": REFERENCE,
+                        "title": TITLE,
+                        "for": {"enum": ["add", "modify", "delete"]},
+                        "service": KEY,
+                        "starts-clock": {"enum": ["accepted"]},
+                        "budget": REFERENCE,
+                        "number": REFERENCE,
+                    },
+                    "file",
+                    "title",
+                    "for",
+                    "service",
+                    "number",
+                )
+            ),
+            "numbers": _by_key(
+                _closed(
+                    {
+                        "pattern": REFERENCE,
+                        "restart": {"enum": ["daily", "monthly", "yearly", "never"]},
+                    },
+                    "pattern",
+                    "restart",
+                )
+            ),
+        },
+        "format",
+        "key",
+        "title",
+        "posts",
+        "services",
+        "processes",
+        "numbers",
+    ),
+}
+
+FORM: dict[str, Any] = _closed(
+    {
+        "$schema": {"type": "string"},
+        "title": TITLE,
+        "type": {"const": "object"},
+        "required": {"type": "array", "items": {"type": "string"}},
+        "additionalProperties": {"const": False},
+        "properties": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["title"],
+                "properties": {"title": TITLE, "writes": REFERENCE},
+            },
+        },
+        "ui": _closed(
+            {
+                "order": {"type": "array", "items": {"type": "string"}},
+                "labels": {"type": "object"},
+                "widgets": {
+                    "type": "object",
+                    "additionalProperties": {"enum": ["segment", "select", "textarea", "check"]},
+                },
+                "groups": {"type": "object", "additionalProperties": TITLE},
+                "units": {"type": "object", "additionalProperties": {"type": "string"}},
+                "help": {"type": "object", "additionalProperties": {"type": "string"}},
+                "verb": {"enum": ["办结", "回单", "派单", "同意"]},
+            }
+        ),
+        "examples": {"type": "array", "minItems": 1, "items": {"type": "object"}},
+    },
+    "title",
+    "type",
+    "properties",
+    "additionalProperties",
+    "examples",
+)

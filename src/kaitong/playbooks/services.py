@@ -1,0 +1,177 @@
+"""The verbs of playbooks: check, deploy, and completing work through its form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from kaitong.catalog import services as catalog
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.home import library
+from kaitong.ordering import services as ordering
+from kaitong.org import services as org
+from kaitong.org.actor import Actor
+from kaitong.playbooks import loader, queries, wiring
+from kaitong.playbooks.errors import PlaybookError
+from kaitong.playbooks.model import Playbook
+from kaitong.playbooks.models import Deployment
+from kaitong.process import services as process
+from kaitong.process.model import NodeKind
+from kaitong.process.services import Progress, StepContext
+
+
+def find(place: str | Path) -> Path:
+    """A playbook's folder by path, or by its name in the library."""
+    for folder in (Path(place), library() / str(place)):
+        if (folder / "playbook.yaml").is_file():
+            return folder
+    raise PlaybookError(
+        f"There is no playbook at {place}.", "Name a folder that holds playbook.yaml."
+    )
+
+
+def check(folder: Path) -> Playbook:
+    """The checked playbook; raises RefusedPlaybook with every fault."""
+    return loader.load(
+        folder, actions=frozenset(wiring.ACTIONS), writes=frozenset(wiring.WRITES)
+    )
+
+
+@transaction.atomic
+def deploy(*, actor: Actor, folder: Path) -> Deployment:
+    """Make a playbook's folder the current version. The same content again changes nothing.
+
+    Nothing is deleted: the version before retires, and orders that pinned it run on.
+    """
+    book = check(folder)
+    with connection.cursor() as cursor:  # two deployments of one playbook take turns
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"playbook:{book.key}"])
+    row = Deployment.objects.filter(playbook=book.key, hash=book.hash).first()
+    if row is not None and row.retired_at is None:
+        return row
+    Deployment.objects.filter(playbook=book.key, retired_at=None).update(retired_at=now())
+    if row is None:
+        row = Deployment(
+            playbook=book.key,
+            title=book.title,
+            hash=book.hash,
+            deployed_by=actor.id,
+            content={
+                "forms": {file: dict(form.content) for file, form in book.forms.items()},
+                "english": dict(book.english),
+                "posts": book.content["posts"],
+            },
+        )
+    row.retired_at = None
+    row.save()
+    for key, post in book.content["posts"].items():
+        org.ensure_post(
+            key=key, name=post["title"], name_en=book.english.get(post["title"], "")
+        )
+    _deploy_catalog(actor, book)
+    _deploy_procedures(actor, book)
+    audit.record(
+        "playbook-deployed",
+        actor_id=actor.id,
+        subject_type="playbook",
+        subject_id=row.id,
+        data={"playbook": book.key, "hash": book.hash},
+    )
+    return row
+
+
+def _deploy_catalog(actor: Actor, book: Playbook) -> None:
+    english = book.english
+    catalog.deploy(
+        actor=actor,
+        playbook_key=book.key,
+        hash=book.hash,
+        service_specs=[
+            catalog.ServiceEntry(
+                key=key,
+                title=entry["title"],
+                title_en=english.get(entry["title"], ""),
+                each=entry.get("each", "order"),
+                needs=entry.get("needs", {}),
+                activates=entry.get("activates", []),
+                proven_by=entry["proven-by"],
+            )
+            for key, entry in book.content["services"].items()
+        ],
+        offerings=[
+            catalog.OfferingEntry(
+                key=entry["key"],
+                title=entry["title"],
+                title_en=english.get(entry["title"], ""),
+                description=entry.get("description", ""),
+                services=[entry["service"]],
+                charges=entry.get("charges", []),
+                requires=entry.get("requires", []),
+                excludes=entry.get("excludes", []),
+                options=entry.get("options", []),
+                characteristics=entry.get("characteristics", {}),
+                term=entry.get("term", ""),
+            )
+            for entry in book.content.get("offerings", [])
+        ],
+    )
+
+
+def _deploy_procedures(actor: Actor, book: Playbook) -> None:
+    posts = {
+        key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
+        for key, entry in book.content["posts"].items()
+    }
+    procedures = []
+    for key, entry in book.content["processes"].items():
+        definition = process.deploy(
+            playbook=book.key, key=key, data=book.bpmn[key], file=entry["file"]
+        )
+        procedures.append(
+            ordering.ProcedureEntry(
+                key=key,
+                title=entry["title"],
+                title_en=book.english.get(entry["title"], ""),
+                action=entry["for"],
+                service=entry["service"],
+                definition_id=definition.id,
+                budget=entry.get("budget", ""),
+                number_rule=book.content["numbers"][entry["number"]],
+                parameters={
+                    **book.parameters,
+                    "posts": posts,
+                    "playbook": {"key": book.key, "hash": book.hash},
+                },
+            )
+        )
+    ordering.deploy_procedures(
+        actor=actor, playbook=book.key, playbook_hash=book.hash, procedures=procedures
+    )
+
+
+def complete_work(*, actor: Actor, item_id: UUID, data: Mapping[str, Any]) -> Progress:
+    """Complete a work item with the answers of its form (回单, 办结).
+
+    Answers are checked against the form's schema; those with `writes:` go to their verbs, the
+    others steer the process as variables. All in one transaction: bad input changes nothing.
+    Raises BadInput with every fault, or whatever the verbs refuse.
+    """
+
+    def within(step: StepContext) -> dict[str, Any]:
+        if step.node.kind is NodeKind.MANUAL or not step.node.form:
+            return {}
+        pinned = step.parameters["playbook"]
+        form = queries.form(pinned["key"], pinned["hash"], step.node.form)
+        form.check(data)
+        variables, writes = form.split(data)
+        for target, value in writes.items():
+            wiring.WRITES[target](step, value)
+        return variables
+
+    with audit.acting(actor.id, "complete work"):
+        return process.complete(actor=actor, item_id=item_id, values={}, within=within)

@@ -1,0 +1,70 @@
+"""What the names in a playbook mean: actions, places that form fields write to, fresh examples.
+
+A name missing here is a missing building block: add the block in its package, general and typed,
+then name it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from kaitong.activation import actions as activation
+from kaitong.core.clock import now
+from kaitong.inventory import samples
+from kaitong.ordering import actions as ordering
+from kaitong.ordering import answers
+from kaitong.playbooks.errors import PlaybookError
+from kaitong.process.actions import Action, configure
+from kaitong.process.services import StepContext
+from kaitong.worktime import queries as worktime
+
+ACTIONS: dict[str, Action] = {
+    action.name: action
+    for action in (
+        Action("ordering.check-documents", "transactional", ordering.check_documents),
+        Action("ordering.assign-port", "transactional", ordering.assign_port),
+        Action("ordering.make-data", "transactional", ordering.make_data),
+        Action("ordering.refuse", "transactional", ordering.refuse),
+        Action("ordering.complete", "transactional", ordering.complete),
+        Action("activation.apply", "external", activation.apply_service),
+        Action("activation.remove", "external", activation.remove_service),
+        Action("activation.prove-account", "external", activation.prove_account),
+        Action("activation.prove-line", "external", activation.prove_line),
+    )
+}
+
+# Field of a form -> the verb that takes it, called in the completing transaction.
+WRITES: dict[str, Callable[[StepContext, Any], None]] = {
+    "customer.document_read": answers.document_read,
+    "order.appointment_start": answers.appointment_start,
+    "order.appointment_minutes": answers.appointment_minutes,
+    "service.terminal_serial": answers.terminal_serial,
+    "service.power_dbm": answers.power_dbm,
+}
+
+
+def install() -> None:
+    """Tell the process runtime what actions there are."""
+    configure(ACTIONS)
+
+
+def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:
+    """What an example must make anew each time it is used (`x-example-unique`)."""
+    if kind == "next-working-slot":
+        days = worktime.calendar(calendar)
+        local = days.local(now()) + timedelta(hours=1)
+        slot = local.replace(minute=0, second=0, microsecond=0)
+        for _step in range(24 * 30):
+            if days.working(slot.date()) and 9 <= slot.hour <= 16:
+                return slot.isoformat()
+            slot += timedelta(hours=1)
+        raise PlaybookError("There is no working day within a month.", "Check the calendar.")
+    if kind == "terminal-in-stock":
+        serial = samples.any_terminal_in_stock(branch_id)
+        if serial is None:
+            raise PlaybookError("库里没有可用的终端。", "先入库终端。")
+        return serial
+    raise PlaybookError(f"There is no fresh example of kind {kind!r}.", "See playbooks/wiring.py.")
