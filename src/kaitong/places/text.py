@@ -48,8 +48,8 @@ _REGION_SUFFIXES = (
 
 
 def fold(text: str) -> str:
-    """Full-width signs become half-width, capitals small, blanks vanish."""
-    return "".join(unicodedata.normalize("NFKC", text).lower().split())
+    """Full-width signs become half-width, capitals small, runs of blanks one blank."""
+    return " ".join(unicodedata.normalize("NFKC", text).lower().split())
 
 
 def pieces(text: str) -> list[str]:
@@ -249,15 +249,14 @@ def _forms(names: Iterable[str]) -> list[str]:
 def _without_head(text: str, names: Iterable[str]) -> str:
     forms = _forms(names)
     while head := next((form for form in forms if text.startswith(form)), ""):
-        text = text[len(head) :]
+        text = text[len(head) :].lstrip()
     return text
 
 
 def _part(text: str, names: Iterable[str]) -> str:
     for form in _forms(names):
         if text.startswith(form):
-            # A blank would vanish in folding; any sign that is neither letter nor digit parts.
-            return f"{form},{text[len(form) :]}"
+            return f"{form} {text[len(form) :]}"
     return text
 
 
