@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from kaitong.process.advance_graph import is_upstream, siblings_region
+from kaitong.process.advance_graph import flows_already_in, is_upstream, siblings_region
 from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
 from kaitong.process.errors import ProcessError
 from kaitong.process.feel import FeelError
@@ -205,21 +205,24 @@ def _returned_to(moves: Moves, event: ReturnedTo) -> None:
             f"{target.name or target.id} does not come before {node.name or node.id}.",
             "Choose an earlier step.",
         )
-    region, limits = siblings_region(moves.model, target.id, node.id)
+    region = siblings_region(moves.model, target.id, node.id)
     data = {"to": target.id, "why": event.reason}
     moves.take_away(token, "returned", data)
     for other in list(moves.resting.values()):
-        if other.id in moves.resting and _springs_from(moves, other, region, limits, target.id):
+        if other.id in moves.resting and _springs_from(moves.model, other, region, target.id):
             moves.take_away(other, "returned", data)
+    for flow in flows_already_in(moves.model, target.id, node.id):
+        parked = Token(moves.new_id(), flow.target, None, token.scope, flow.id)
+        moves.note("entered", flow.target, parked.id, {"flow": flow.id, "done": True})
+        moves.rest(parked, WaitKind.JOIN)
     moves.queue.append(Token(moves.new_id(), target.id, None, token.scope))
 
 
-def _springs_from(
-    moves: Moves, token: Token, region: set[str], limits: set[str], target: str
-) -> bool:
-    if token.node not in limits:
+def _springs_from(model: Model, token: Token, region: set[str], target: str) -> bool:
+    """A token parked at a join stands where it came from."""
+    if token.wait is not WaitKind.JOIN:
         return token.node in region
-    flow = _flow(moves.model, token.arrived_by)
+    flow = _flow(model, token.arrived_by)
     return flow is not None and (flow.source in region or flow.source == target)
 
 

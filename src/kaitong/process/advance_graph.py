@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from kaitong.process.model import Model, Node, NodeKind
-
-_ABORTING = frozenset({NodeKind.TERMINATE_END, NodeKind.ERROR_END})
+from kaitong.process.model import Flow, Model, Node, NodeKind
 
 
 def successors(model: Model, node: Node, *, boundaries: bool) -> list[str]:
@@ -34,6 +32,21 @@ def reach(
     return seen
 
 
+def unavoidable_joins(model: Model, node_id: str) -> set[str]:
+    """The joins every way from the node to an end leads through, aborting ends not counted.
+
+    A join is its own: a token parked there has not passed it yet.
+    """
+    ends = {node.id for node in model.nodes.values() if node.kind is NodeKind.END}
+    return {
+        join.id
+        for join in model.nodes.values()
+        if join.kind is NodeKind.PARALLEL
+        and join.incoming > 1
+        and not ends & reach(model, [node_id], avoid={join.id}, boundaries=False)
+    }
+
+
 def is_upstream(model: Model, earlier: str, later: str) -> bool:
     """Whether `later` follows `earlier` in one passage of its parallel block.
 
@@ -41,29 +54,34 @@ def is_upstream(model: Model, earlier: str, later: str) -> bool:
     not upstream: going there would run that branch twice.
     """
     starts = successors(model, model.nodes[earlier], boundaries=True)
-    return later in reach(model, starts, avoid=unavoidable_joins(model, later))
+    return later in reach(model, starts, avoid=unavoidable_joins(model, later) - {later})
 
 
-def unavoidable_joins(model: Model, node_id: str) -> set[str]:
-    """The joins every way from the node to an end leads through, aborting ends not counted."""
-    ends = {node.id for node in model.nodes.values() if node.kind is NodeKind.END}
-    return {
-        join.id
-        for join in model.nodes.values()
-        if join.kind is NodeKind.PARALLEL
-        and join.incoming > 1
-        and join.id != node_id
-        and not ends & reach(model, [node_id], avoid={join.id}, boundaries=False)
-    }
-
-
-def siblings_region(model: Model, target: str, current: str) -> tuple[set[str], set[str]]:
+def siblings_region(model: Model, target: str, current: str) -> set[str]:
     """Where tokens may stand that sprang from the same passage of `target` as one at `current`.
 
-    Returns those nodes, and the joins that limit them: a token parked at such a join belongs to
-    the region only if it arrived from it. Taking a token back from `current` to `target` takes
-    these siblings with it, else the parallel work would be done twice.
+    Taking a token back from `current` to `target` takes these siblings with it, else the parallel
+    work would be done twice. The joins still before `current` limit the region.
     """
-    limits = unavoidable_joins(model, current)
     starts = successors(model, model.nodes[target], boundaries=True)
-    return reach(model, starts, avoid=limits | {current, target}), limits
+    return reach(model, starts, avoid=unavoidable_joins(model, current) | {current, target})
+
+
+def flows_already_in(model: Model, target: str, current: str) -> list[Flow]:
+    """What a token going back from `current` into a branch of a completed parallel block needs.
+
+    Each join that lies behind `current` and before `target` waits again, for the branch of
+    `target` only: the flows of its other branches, whose work is done and stays done.
+    """
+    found: list[Flow] = []
+    passed = unavoidable_joins(model, target) - unavoidable_joins(model, current)
+    for join in sorted(passed):
+        again = reach(model, [target], avoid={join}, boundaries=False)
+        found += [
+            flow
+            for node in model.nodes.values()
+            if node.id not in again
+            for flow in node.outgoing
+            if flow.target == join
+        ]
+    return found

@@ -568,6 +568,17 @@ def test_returning_over_a_fork_takes_the_siblings_along() -> None:
     assert game.state == "completed"
 
 
+def test_returning_over_a_join_repeats_one_branch_and_keeps_the_other() -> None:
+    """退回 from the installation to the appointment: the data made meanwhile stays made."""
+    game = Game(split().model()).complete("B").complete("A").complete("A2")
+    back(game, "C", "A2")
+    assert game.at == ["A2", "join"]
+    game.complete("A2")
+    assert game.at == ["C"]
+    assert game.complete("C").state == "completed"
+    assert game.went("left").count("B") == 1
+
+
 def test_returning_inside_a_branch_leaves_the_other_branch_alone() -> None:
     game = Game(split().model()).complete("A").complete("B")
     back(game, "A2", "A")
