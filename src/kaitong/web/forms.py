@@ -1,0 +1,287 @@
+"""Forms of work items on the page: a playbook's JSON Schema and `ui` part as fields, and back.
+
+Reading turns what a browser sends into the schema's types and checks nothing: the playbook does
+that, and its faults come back to stand at their fields. An answer that cannot be turned (letters
+in a number) is handed on as it is, so that the fault names what was typed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.core.errors import InputFault
+
+_INPUT_TYPES = {"date": "date", "date-time": "datetime-local", "time": "time"}
+_SEGMENTS_MOST = 4
+Say = Callable[[str], str]  # a playbook's words in the reader's language
+
+
+def _as_written(text: str) -> str:
+    return text
+
+
+class Posted(Protocol):
+    """What is needed of Django's QueryDict."""
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+    def getlist(self, key: str) -> list[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    value: str
+    label: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One thing the form asks, ready for `web/parts/field.html`."""
+
+    name: str
+    label: str
+    widget: str  # input, textarea, select, seg, check, checks, heading
+    input_type: str = "text"
+    input_mode: str = ""
+    step: str = ""
+    value: Any = ""
+    options: tuple[Option, ...] = ()
+    required: bool = False
+    unit: str = ""
+    help: str = ""
+    placeholder: str = ""
+    max_length: int | None = None
+    mono: bool = False
+    readonly: bool = False
+    wide: bool = False
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkForm:
+    """`verb` is the word on the button (回单, 办结...)."""
+
+    fields: tuple[Field, ...] = ()
+    verb: str = ""
+    loose: tuple[str, ...] = field(default=())  # faults that belong to no field
+
+
+def read(schema: Mapping[str, Any], posted: Posted) -> dict[str, Any]:
+    """The answers in the schema's types. What was left empty is left out."""
+    answers: dict[str, Any] = {}
+    for name, spec in schema.get("properties", {}).items():
+        kind = _kind(spec)
+        if kind == "array":
+            chosen = [_typed(spec.get("items", {}), text) for text in posted.getlist(name)]
+            if chosen:
+                answers[name] = chosen
+        elif kind == "boolean":
+            # an unticked box is "no" where the schema allows no; where only "yes" will do
+            # (const: true) the playbook says that it is missing
+            if posted.get(name):
+                answers[name] = True
+            elif spec.get("const") is not True:
+                answers[name] = False
+        else:
+            text = (posted.get(name) or "").strip()
+            if text:
+                answers[name] = _typed(spec, text)
+    return answers
+
+
+def build(
+    schema: Mapping[str, Any],
+    ui: Mapping[str, Any],
+    *,
+    values: Mapping[str, Any] | None = None,
+    faults: Iterable[InputFault] = (),
+    say: Say = _as_written,
+) -> WorkForm:
+    """The fields in the order of `ui`, with what was entered and what is wrong with it."""
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    required = set(schema.get("required", ()))
+    ordered = [n for n in ui.get("order", ()) if n in properties]
+    ordered += [n for n in properties if n not in ordered]
+    wrong: dict[str, list[str]] = {}
+    loose: list[str] = []
+    for fault in faults:
+        name = fault.field.split(".")[0].split("[")[0]
+        text = f"{fault.what}{fault.remedy}"
+        if name in properties:
+            wrong.setdefault(name, []).append(text)
+        else:
+            loose.append(text)
+    fields: list[Field] = []
+    group = ""
+    for name in ordered:
+        heading = str(ui.get("groups", {}).get(name, ""))
+        if heading and heading != group:
+            fields.append(Field(f"group-{len(fields)}", say(heading), "heading", wide=True))
+        group = heading
+        spec = properties[name]
+        must = name in required or spec.get("const") is True
+        errors = tuple(wrong.get(name, ()))
+        fields.append(_field(name, spec, ui, must, values or {}, errors, say))
+    return WorkForm(tuple(fields), say(str(ui["verb"])) if ui.get("verb") else "", tuple(loose))
+
+
+def shown(
+    schema: Mapping[str, Any],
+    ui: Mapping[str, Any],
+    values: Mapping[str, Any],
+    say: Say = _as_written,
+) -> list[tuple[str, str]]:
+    """Answers in words, for a finished work item."""
+    lines = []
+    for name, spec in schema.get("properties", {}).items():
+        if name not in values:
+            continue
+        labels = _labels(name, spec, ui, say)
+        value = values[name]
+        unit = ui.get("units", {}).get(name, "")
+        if isinstance(value, bool):
+            text = _("是") if value else _("否")
+        elif isinstance(value, list):
+            text = "、".join(labels.get(str(v), str(v)) for v in value)
+        else:
+            text = labels.get(str(value), str(value))
+        lines.append((say(str(spec.get("title", name))), f"{text} {unit}".strip()))
+    return lines
+
+
+def _kind(spec: Mapping[str, Any]) -> str:
+    kind = spec.get("type")
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), "string")
+    return str(kind) if kind else ("enum" if "enum" in spec or "oneOf" in spec else "string")
+
+
+def _choices(spec: Mapping[str, Any]) -> list[Any]:
+    if "enum" in spec:
+        return list(spec["enum"])
+    return [one["const"] for one in spec.get("oneOf", ()) if "const" in one]
+
+
+def _labels(name: str, spec: Mapping[str, Any], ui: Mapping[str, Any], say: Say) -> dict[str, str]:
+    labels = {
+        str(one["const"]): say(str(one.get("title", one["const"]))) for one in spec.get("oneOf", ())
+    }
+    given = ui.get("labels", {}).get(name, {})
+    labels.update({str(key): say(str(label)) for key, label in given.items()})
+    return labels
+
+
+def _typed(spec: Mapping[str, Any], text: str) -> Any:
+    choices = _choices(spec)
+    if choices:
+        return next((one for one in choices if str(one) == text), text)
+    kind = _kind(spec)
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            return float(text.replace("−", "-"))
+    except ValueError:
+        return text
+    if spec.get("format") == "date-time":
+        return _with_zone(text)
+    return text
+
+
+def _with_zone(text: str) -> str:
+    """A `datetime-local` value has no zone; the person meant the local one."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if timezone.is_naive(moment):
+        moment = timezone.make_aware(moment)
+    return moment.isoformat()
+
+
+def _entered(spec: Mapping[str, Any], value: Any) -> Any:
+    """A value as its input wants it."""
+    if value is None:
+        return ""
+    if spec.get("format") == "date-time" and isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        return (timezone.localtime(moment) if timezone.is_aware(moment) else moment).strftime(
+            "%Y-%m-%dT%H:%M"
+        )
+    return value
+
+
+def _field(
+    name: str,
+    spec: Mapping[str, Any],
+    ui: Mapping[str, Any],
+    required: bool,
+    values: Mapping[str, Any],
+    errors: tuple[str, ...],
+    say: Say,
+) -> Field:
+    kind, asked = _kind(spec), ui.get("widgets", {}).get(name, "")
+    value = values.get(name, spec.get("default"))
+    labels = _labels(name, spec, ui, say)
+    common: dict[str, Any] = {
+        "name": name,
+        "label": say(str(spec.get("title", name))),
+        "required": required,
+        "help": say(str(ui["help"][name])) if ui.get("help", {}).get(name) else "",
+        "errors": errors,
+    }
+    if kind == "boolean":
+        return Field(widget="check", value=value is True, wide=True, **common)
+    if kind == "array":
+        picked = {str(v) for v in value} if isinstance(value, list | tuple) else set()
+        options = tuple(
+            Option(str(one), labels.get(str(one), str(one)), str(one) in picked)
+            for one in _choices(spec.get("items", {}))
+        )
+        return Field(widget="checks", options=options, wide=True, **common)
+    choices = _choices(spec)
+    if choices:
+        options = tuple(
+            Option(str(one), labels.get(str(one), str(one)), str(one) == str(value))
+            for one in choices
+        )
+        few = len(choices) <= _SEGMENTS_MOST and asked != "select"
+        segment = asked == "segment" or few
+        return Field(widget="seg" if segment else "select", options=options, wide=segment, **common)
+    if asked == "textarea" or (kind == "string" and spec.get("maxLength", 0) > 300):
+        return Field(
+            widget="textarea",
+            value=_entered(spec, value),
+            max_length=spec.get("maxLength"),
+            wide=True,
+            **common,
+        )
+    return Field(
+        widget="input",
+        input_type=_INPUT_TYPES.get(str(spec.get("format", "")), "text"),
+        input_mode=_keyboard(kind, spec),
+        value=_entered(spec, value),
+        unit=say(str(ui["units"][name])) if ui.get("units", {}).get(name) else "",
+        max_length=spec.get("maxLength"),
+        mono="pattern" in spec,
+        readonly=bool(spec.get("readOnly")),
+        wide=spec.get("format") == "date-time",
+        **common,
+    )
+
+
+def _keyboard(kind: str, spec: Mapping[str, Any]) -> str:
+    """Phones' number pads have no minus sign, so a measure below zero keeps the full keyboard."""
+    if kind not in ("number", "integer") or spec.get("minimum", 0) < 0:
+        return ""
+    return "decimal" if kind == "number" else "numeric"

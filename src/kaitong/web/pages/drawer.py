@@ -1,0 +1,313 @@
+"""The drawer of a work item: clocks, facts, the form, what happened, what one may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.core.errors import InputFault
+from kaitong.inventory import queries as inventory
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
+from kaitong.playbooks.forms import Form
+from kaitong.process import queries as process
+from kaitong.process.choices import OPEN_WORK, WorkState
+from kaitong.process.definitions import model_of
+from kaitong.process.services import Progress
+from kaitong.web import format as fmt
+from kaitong.web import forms
+from kaitong.web.pages import clocks, customers, narrate
+from kaitong.web.pages.facts import OrderFacts, facts_of
+from kaitong.web.pages.follow import after
+from kaitong.web.pages.names import post_names
+from kaitong.web.pages.parts import Line, Note, Person
+from kaitong.web.pages.workbench import appointment_text, work_due
+from kaitong.web.why import Why
+
+_HISTORY_SHOWN = 12
+_TONES = {
+    WorkState.TODO: "you",
+    WorkState.CLAIMED: "you",
+    WorkState.SUSPENDED: "wait",
+    WorkState.DONE: "ok",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Can:
+    """What this person may do to this item now."""
+
+    claim: bool = False
+    complete: bool = False
+    complete_verb: str = ""
+    release: bool = False
+    resume: bool = False
+    urge: bool = False
+    return_to: tuple[tuple[str, str], ...] = ()
+    dispatch_to: tuple[tuple[str, str], ...] = ()
+    dispatch_verb: str = ""
+    suspend: tuple[tuple[str, str], ...] = ()
+    suspend_until: str = ""
+
+    @property
+    def any(self) -> bool:
+        return bool(
+            self.claim
+            or self.complete
+            or self.release
+            or self.resume
+            or self.urge
+            or self.return_to
+            or self.dispatch_to
+            or self.suspend
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDetail:
+    id: UUID
+    title: str
+    tone: str
+    state_text: str
+    due: fmt.Due
+    why: Why | None
+    customer_due: fmt.Due | None
+    customer_why: Why | None
+    order_id: UUID | None
+    order_number: str
+    product: str
+    action: str
+    customer: Person | None
+    address: str
+    port: str
+    logical_id: str
+    account: str
+    appointment: str
+    post: str
+    who: str
+    work_text: str
+    notes: tuple[Note, ...]
+    form: forms.WorkForm | None
+    history: tuple[Line, ...]
+    after: str
+    can: Can
+
+
+def form_of(actor: Actor, item_id: UUID) -> Form | None:
+    """The playbook's form of an item the actor sees; None where the step asks nothing."""
+    return _form(process.work_item(actor, item_id))
+
+
+def work_detail(
+    actor: Actor,
+    item_id: UUID,
+    *,
+    values: Mapping[str, Any] | None = None,
+    faults: Iterable[InputFault] = (),
+) -> WorkDetail:
+    """`values` and `faults` are those of a refused completion."""
+    item = process.work_item(actor, item_id)
+    facts = facts_of(actor, [item.business_id]).get(item.business_id) if item.business_id else None
+    say = facts.say if facts else str
+    posts = post_names()
+    moment = clock_now()
+    model = model_of(item.definition_id)
+    form = _form(item)
+    ready = item.state in OPEN_WORK and item.may_act
+    asked = (
+        forms.build(form.schema, form.ui, values=values, faults=faults, say=say)
+        if form
+        else (forms.WorkForm())
+    )
+    can = _can(actor, item, asked, posts, say)
+    line = _service(facts)
+    machines = narrate.machine_nodes(model.nodes.values())
+    told = narrate.lines(
+        process.history(item.instance_id),
+        say=say,
+        reasons=lambda code: dict(_reasons(item, say)).get(code, code),
+        machines=machines,
+    )
+    return WorkDetail(
+        id=item.id,
+        title=say(item.title),
+        tone=_TONES.get(WorkState(item.state), "wait"),
+        state_text=str(WorkState(item.state).label),
+        due=work_due(item, moment),
+        why=clocks.of_item(actor, item, title=say(item.title)),
+        customer_due=clocks.customer_due(facts, moment) if facts else None,
+        customer_why=clocks.of_order(facts, moment) if facts else None,
+        order_id=facts.id if facts else None,
+        order_number=facts.number if facts else "",
+        product=facts.product if facts else "",
+        action=facts.action if facts else "",
+        customer=customers.masked(facts.customer, scope="work")
+        if facts and facts.customer
+        else None,
+        address=facts.address_full if facts else "",
+        port=line.port_text if line else "",
+        logical_id=line.logical_id_grouped if line else "",
+        account=line.account if line else "",
+        appointment=appointment_text(facts.appointment_start, facts.appointment_end)
+        if facts
+        else "",
+        post=posts.get(item.post, item.post),
+        who=item.completed_name or item.claimed_name or item.candidate_name,
+        work_text=say(item.definition.documentation),
+        notes=tuple(_notes(item, line, say)),
+        form=asked if ready and can.complete else None,
+        history=tuple(told[:_HISTORY_SHOWN]),
+        after=_after(item, model, say, posts, can),
+        can=can,
+    )
+
+
+def done_text(actor: Actor, progress: Progress) -> str:
+    """What a completion led to, for the toast: who or what has the order now."""
+    facts = (
+        facts_of(actor, [progress.business_id]).get(progress.business_id)
+        if progress.business_id
+        else None
+    )
+    say = facts.say if facts else str
+    if progress.state != "running":
+        return _("已办结，流程走完")
+    titles = [
+        say(fact.title)
+        for fact in process.waits([progress.instance_id])[progress.instance_id]
+        if fact.kind != "join"
+    ]
+    now = _("、").join(dict.fromkeys(titles))
+    return _("已办结，现在到：%(steps)s") % {"steps": now} if now else _("已办结")
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _form(item: process.WorkDetail) -> Form | None:
+    pinned = item.parameters.get("playbook") or {}
+    if not item.definition.form or not pinned:
+        return None
+    return playbooks.form(pinned["key"], pinned["hash"], item.definition.form)
+
+
+def _service(facts: OrderFacts | None) -> Any:
+    if facts is None:
+        return None
+    return next(iter(inventory.services_of_order(facts.id)), None)
+
+
+def _reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]:
+    """Reasons to suspend: the step's own codes, worded by the operator's table or by ours."""
+    ours = {
+        "customer-away": _("客户原因：外出或联系不上"),
+        "customer-later": _("客户原因：要求改期"),
+        "customer-site": _("客户原因：现场不具备条件"),
+        "property": _("物业不允许进入"),
+        "resource": _("等待资源"),
+        "weather": _("天气或不可抗力"),
+    }
+    table = item.parameters.get("suspend-reasons")
+    known = dict(ours)
+    if isinstance(table, Mapping):
+        known = {
+            str(code): say(str(entry.get("title", code))) if isinstance(entry, Mapping) else code
+            for code, entry in table.items()
+        }
+    codes = item.suspend_reasons or tuple(known)
+    return [(code, known.get(code, ours.get(code, code))) for code in codes]
+
+
+def _can(
+    actor: Actor,
+    item: process.WorkDetail,
+    form: forms.WorkForm,
+    posts: Mapping[str, str],
+    say: Any,
+) -> Can:
+    if item.state not in OPEN_WORK:
+        return Can()
+    boss = actor.is_supervisor
+    mine = item.claimed_by is not None and item.claimed_by == actor.id
+    bound = (
+        item.assigned_by is not None and item.candidate is not None and item.candidate != actor.id
+    )
+    if item.state == WorkState.SUSPENDED:
+        free = item.claimed_by is None and item.may_act and not bound
+        return Can(resume=mine or boss or free, urge=not mine)
+    manager = boss or mine
+    others = (
+        tuple(
+            (str(person.pk), person.name)
+            for person in org.holders(item.branch_id, item.post)
+            if person.pk != item.claimed_by
+        )
+        if manager
+        else ()
+    )
+    if item.state == WorkState.TODO:
+        return Can(
+            claim=item.may_act and (boss or not bound),
+            urge=True,
+            dispatch_to=others if boss else (),
+            dispatch_verb=_("派单"),
+        )
+    until = fmt.timezone.localtime(clock_now() + timedelta(days=1))
+    return Can(
+        complete=manager,
+        complete_verb=form.verb or _("办结"),
+        release=manager,
+        urge=not mine,
+        return_to=tuple((node, say(title)) for node, title in item.return_targets)
+        if manager
+        else (),
+        dispatch_to=others,
+        dispatch_verb=_("改派"),
+        suspend=tuple(_reasons(item, say)) if manager else (),
+        suspend_until=until.replace(hour=9, minute=0).strftime("%Y-%m-%dT%H:%M"),
+    )
+
+
+def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
+    if item.returned_from:
+        was = model_of(item.definition_id).nodes[item.returned_from].name
+        yield Note(
+            "soon",
+            "arrow-back-up",
+            _("退回的工单。"),
+            _("由 %(step)s 退回，原因见经过。") % {"step": say(was)},
+        )
+    if item.urged:
+        yield Note("soon", "bell-ringing", _("已催办 %(n)s 次。") % {"n": item.urged}, "")
+    if line is not None and line.reason and item.state in OPEN_WORK:
+        yield Note("late", "alert-triangle", _("业务还没有开通："), line.reason)
+    open_now = [s for s in item.suspensions if s.ended is None]
+    for one in open_now:
+        reason = dict(_reasons(item, say)).get(one.reason_code, one.reason_code)
+        text = _("%(reason)s。%(note)s 预计 %(until)s 解挂。") % {
+            "reason": reason,
+            "note": one.note,
+            "until": fmt.when(one.until_expected),
+        }
+        yield Note("wait", "player-pause", _("已挂起。"), text)
+    for word in item.feedback:
+        yield Note("wait", "message-2", "", word.text)
+
+
+def _after(
+    item: process.WorkDetail, model: Any, say: Any, posts: Mapping[str, str], can: Can
+) -> str:
+    if not (can.complete or can.claim):
+        return ""
+    text = after(model, item.node, say=say, posts=posts)
+    if not text:
+        return ""
+    verb = can.complete_verb or _("办结")
+    return _("%(verb)s后：%(next)s。") % {"verb": verb, "next": text}

@@ -1,0 +1,111 @@
+"""What lists say of the order behind a row: product, customer, address, clocks.
+
+One place, a constant number of queries for any number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import get_language
+
+from kaitong.catalog import queries as catalog
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import LineView
+from kaitong.ordering import queries as ordering
+from kaitong.ordering.choices import ItemAction
+from kaitong.ordering.requests import OrderFilter
+from kaitong.org.actor import Actor
+from kaitong.party import queries as party
+from kaitong.places import queries as places
+from kaitong.playbooks import queries as playbooks
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    id: UUID
+    number: str
+    state: str
+    product: str
+    action: str
+    customer: party.Summary | None
+    address: str
+    address_full: str
+    port: str
+    say: Callable[[str], str]  # the order's playbook in the reader's language
+    due_at: datetime | None
+    due_basis: Mapping[str, Any]
+    ordered_at: datetime
+    completed_at: datetime | None
+    appointment_start: datetime | None
+    appointment_end: datetime | None
+
+
+def facts_of(actor: Actor, order_ids: Iterable[UUID | None]) -> dict[UUID, OrderFacts]:
+    """Facts by order id, of the orders the actor may see."""
+    wanted = sorted({i for i in order_ids if i is not None})
+    if not wanted:
+        return {}
+    rows, _total = ordering.orders(
+        actor, [OrderFilter(field="id", op="in", value=wanted)], limit=len(wanted)
+    )
+    return of_orders(rows)
+
+
+def of_orders(orders: Iterable[Any]) -> dict[UUID, OrderFacts]:
+    """Facts of orders already read (with their items)."""
+    rows = list(orders)
+    items = {order.id: list(order.items.all()) for order in rows}
+    offered = catalog.offerings(
+        {i.offering for found in items.values() for i in found if i.offering}
+    )
+    people = party.summaries(order.party_id for order in rows if order.party_id)
+    lines = inventory.lines_of_orders([order.id for order in rows])
+    # an order that was refused at once has an address but no line
+    bare = {i.address_id for order in rows if not lines.get(order.id) for i in items[order.id]}
+    addresses = places.addresses([a for a in bare if a]) if bare - {None} else {}
+    facts = {}
+    for order in rows:
+        line: LineView | None = next(iter(lines.get(order.id, ())), None)
+        first = items[order.id][0] if items[order.id] else None
+        address = addresses.get(first.address_id) if first and not line else None
+        facts[order.id] = OrderFacts(
+            id=order.id,
+            number=order.number or str(order.id)[:8],
+            state=order.state,
+            product=" + ".join(_title(offered, order, i) for i in items[order.id]),
+            action=str(ItemAction(first.action).label) if first else "",
+            customer=people.get(order.party_id) if order.party_id else None,
+            address=line.address_short if line else address.short_text if address else "",
+            address_full=line.address_full if line else address.full_text if address else "",
+            port=line.port_text if line else "",
+            say=_say(order),
+            due_at=order.due_at,
+            due_basis=order.due_basis or {},
+            ordered_at=order.ordered_at,
+            completed_at=order.completed_at,
+            appointment_start=order.appointment_start,
+            appointment_end=order.appointment_end,
+        )
+    return facts
+
+
+def _title(offered: dict[str, Any], order: Any, item: Any) -> str:
+    """The title as it was sold; the catalogue's in English, where it has one."""
+    entry = offered.get(item.offering)
+    if (get_language() or "zh").startswith("en") and entry is not None and entry.title_en:
+        return str(entry.title_en)
+    for price in order.prices:
+        if price.get("item") == item.item_id and price.get("title"):
+            return str(price["title"])
+    return str(entry.title) if entry is not None else str(item.specification)
+
+
+def _say(order: Any) -> Callable[[str], str]:
+    if not order.playbook or not order.playbook_hash:
+        return str
+    return playbooks.words(order.playbook, order.playbook_hash)

@@ -1,0 +1,59 @@
+"""What will follow (办结后): read from the process model, said in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from django.utils.translation import gettext as _
+
+from kaitong.process.model import Model, Node, NodeKind
+
+_TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE)
+_ENDS = (NodeKind.END, NodeKind.TERMINATE_END, NodeKind.ERROR_END)
+_MOST = 4
+
+
+def after(
+    model: Model, node_id: str, *, say: Callable[[str], str], posts: Mapping[str, str]
+) -> str:
+    """The next tasks in words; a choice names its branches."""
+    found: list[str] = []
+    _walk(model, model.nodes[node_id], "", say, posts, found, {node_id})
+    return _("；").join(dict.fromkeys(found[:_MOST]))
+
+
+def _walk(
+    model: Model,
+    node: Node,
+    branch: str,
+    say: Callable[[str], str],
+    posts: Mapping[str, str],
+    found: list[str],
+    seen: set[str],
+) -> None:
+    for flow in node.outgoing:
+        target = model.nodes[flow.target]
+        named = say(flow.name) if flow.name and node.kind is NodeKind.EXCLUSIVE else branch
+        if target.id in seen and target.kind not in _TASKS:
+            continue
+        seen.add(target.id)
+        if target.kind in _TASKS or target.kind in _ENDS:
+            found.append(_phrase(target, named, say, posts))
+        elif target.kind is NodeKind.PARALLEL and target.incoming > 1 and len(target.outgoing) == 1:
+            rest: list[str] = []
+            _walk(model, target, named, say, posts, rest, seen)
+            waits = _("等并行环节都完成，再%(next)s") % {"next": _("；").join(rest)} if rest else ""
+            found.extend([waits] if waits else [])
+        else:
+            _walk(model, target, named, say, posts, found, seen)
+
+
+def _phrase(target: Node, branch: str, say: Callable[[str], str], posts: Mapping[str, str]) -> str:
+    if target.kind in _ENDS:
+        text = say(target.name) if target.name else _("流程结束")
+    elif target.kind is NodeKind.SERVICE:
+        text = _("%(title)s（自动）") % {"title": say(target.name)}
+    else:
+        post = posts.get(target.lane, target.lane)
+        text = _("%(title)s（%(post)s）") % {"title": say(target.name), "post": post}
+    return _("%(branch)s：%(text)s") % {"branch": branch, "text": text} if branch else text

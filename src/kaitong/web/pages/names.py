@@ -1,0 +1,16 @@
+"""Names of posts and process states in the reader's language."""
+
+from __future__ import annotations
+
+from django.utils.translation import get_language
+
+from kaitong.org import queries as org
+
+
+def post_names() -> dict[str, str]:
+    """Titles of posts by key, in one query."""
+    english = (get_language() or "zh").startswith("en")
+    return {
+        key: post.name_en if english and post.name_en else post.name
+        for key, post in org.posts_by_key().items()
+    }

@@ -1,0 +1,336 @@
+"""The order page: its head, the process with its live position, the step table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
+from kaitong.ordering import queries as ordering
+from kaitong.ordering.choices import FINAL, OrderState
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import queries as process
+from kaitong.process.choices import Position
+from kaitong.web import format as fmt
+from kaitong.web.pages import clocks, customers
+from kaitong.web.pages.facts import OrderFacts, of_orders
+from kaitong.web.pages.names import post_names
+from kaitong.web.pages.parts import Person
+from kaitong.web.why import Why
+
+TONES = {
+    OrderState.ACKNOWLEDGED: "wait",
+    OrderState.REJECTED: "late",
+    OrderState.IN_PROGRESS: "you",
+    OrderState.PENDING: "wait",
+    OrderState.HELD: "late",
+    OrderState.ASSESSING_CANCELLATION: "soon",
+    OrderState.PENDING_CANCELLATION: "soon",
+    OrderState.CANCELLED: "wait",
+    OrderState.COMPLETED: "ok",
+    OrderState.FAILED: "late",
+    OrderState.PARTIAL: "soon",
+}
+# The gravest first: who reads "waiting for" must hear of the incident before the installer.
+_GRAVITY = ("incident", "work", "command", "message", "timer")
+_STEP_TONES = {
+    Position.DONE: "ok",
+    Position.ACTIVE: "you",
+    Position.WAITING: "wait",
+    Position.FAILED: "late",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    who: str
+    team: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProofMark:
+    """A line of the head's proof cell."""
+
+    text: str
+    icon: str
+    dot: str
+    at: datetime | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """流程环节 / 责任角色 / 本环节具体工作及职责 / 状态 / 用时."""
+
+    name: str
+    role: str
+    text: str
+    state_text: str
+    tone: str
+    took: str
+    current: bool = False
+    later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessView:
+    definition_id: UUID
+    title: str
+    version: str
+    summary: str
+    steps: tuple[StepRow, ...]
+    positions: dict[
+        str, Any
+    ]  # {nodes: {id: done|active|waiting|failed}, flows: [...], flags: [...]}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    id: UUID
+    number: str
+    state_text: str
+    tone: str
+    product: str
+    action: str
+    reason: str
+    reason_tone: str
+    customer: Person | None
+    customer_text: str
+    due: fmt.Due
+    due_text: str
+    why: Why | None
+    waiting: Waiting
+    address: str
+    address_full: str
+    port: str
+    proofs: tuple[ProofMark, ...]
+    process: ProcessView | None
+    live: bool
+    version: str
+    urge_url: str = ""
+    work_url: str = ""
+    mine: bool = False
+
+
+def order_page(actor: Actor, order_id: UUID) -> OrderPage:
+    """Everything of the page above its tabs, in a constant number of queries."""
+    order = ordering.order(actor, order_id)
+    facts = of_orders([order])[order.id]
+    services = inventory.services_of_order(order.id)
+    instances = [item.instance_id for item in order.items.all() if item.instance_id]
+    waits = [f for found in process.waits(instances).values() for f in found if f.kind != "join"]
+    waits.sort(key=lambda f: (_GRAVITY.index(f.kind), f.since))
+    posts = post_names()
+    people = org.staff_names(f.person for f in waits)
+    moment = clock_now()
+    final = order.state in FINAL
+    service = next(iter(services), None)
+    mine = next((f for f in waits if f.kind == "work" and f.person == actor.id), None)
+    work = mine or next((f for f in waits if f.kind == "work"), None)
+    reason = order.reason or (service.reason if service and not final else "")
+    held = order.state in (OrderState.HELD, OrderState.FAILED, OrderState.REJECTED)
+    return OrderPage(
+        id=order.id,
+        number=facts.number,
+        state_text=str(OrderState(order.state).label),
+        tone=TONES[OrderState(order.state)],
+        product=facts.product,
+        action=facts.action,
+        reason=facts.say(reason),
+        reason_tone="late" if held else "soon",
+        customer=customers.masked(facts.customer, scope="order") if facts.customer else None,
+        customer_text=_("，").join(
+            part for part in (facts.customer.kind_title, facts.customer.verified) if part
+        )
+        if facts.customer
+        else "",
+        due=clocks.customer_due(facts, moment),
+        due_text=_due_text(facts, moment),
+        why=clocks.of_order(facts, moment),
+        waiting=_waiting(waits, people, posts, facts, moment, final),
+        address=facts.address,
+        address_full=facts.address_full,
+        port=service.port_text if service else "",
+        proofs=tuple(_marks(service)) if service else (),
+        process=_process(order, facts, waits, people, posts, moment) if instances else None,
+        live=not final,
+        version=_version(order, waits),
+        urge_url=reverse("web:order_urge", args=[order.id]) if work else "",
+        work_url=f"{reverse('web:workbench')}?tab=mine&item={work.row_id}" if work else "",
+        mine=mine is not None,
+    )
+
+
+def version(actor: Actor, order_id: UUID) -> str:
+    """Changes whenever the head or the steps would: what each token waits for says it all."""
+    order = ordering.order(actor, order_id)
+    instances = [item.instance_id for item in order.items.all() if item.instance_id]
+    waits = [f for found in process.waits(instances).values() for f in found if f.kind != "join"]
+    waits.sort(key=lambda f: (_GRAVITY.index(f.kind), f.since))
+    return _version(order, waits)
+
+
+def open_work(actor: Actor, order_id: UUID) -> list[UUID]:
+    """Open work items of an order the actor sees."""
+    ordering.order(actor, order_id)
+    return [row.id for row in process.open_items_of(actor, [order_id]).get(order_id, ())]
+
+
+def bpmn_of(actor: Actor, definition_id: UUID) -> bytes:
+    """The file of a definition. Procedures are no secret among staff."""
+    return bytes(process.definition(definition_id).bpmn)
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _version(order: Any, waits: Iterable[process.WaitFact]) -> str:
+    told = [(f.kind, f.node, f.reason, str(f.person), f.since.isoformat()) for f in waits]
+    text = repr((order.state, order.reason, str(order.due_at), told))
+    return hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
+
+
+def _due_text(facts: OrderFacts, moment: datetime) -> str:
+    end = facts.completed_at
+    spent = fmt.span((end or moment) - facts.ordered_at)
+    if end is not None:
+        return _("受理到结束用了 %(spent)s") % {"spent": spent}
+    return _("%(start)s 受理，已用 %(spent)s") % {
+        "start": fmt.short(facts.ordered_at),
+        "spent": spent,
+    }
+
+
+def _waiting(
+    waits: list[process.WaitFact],
+    people: Mapping[UUID, str],
+    posts: Mapping[str, str],
+    facts: OrderFacts,
+    moment: datetime,
+    final: bool,
+) -> Waiting:
+    if final:
+        return Waiting(_("不等谁"), "", _("订单已经结束"))
+    if not waits:
+        return Waiting("—")
+    first, rest = waits[0], waits[1:]
+    who = people.get(first.person, "") if first.person else ""
+    post = posts.get(first.post, first.post)
+    text = _told(first, facts, moment)
+    if rest:
+        text += _("；") + _("；").join(_told(f, facts, moment) for f in rest)
+    if first.kind == "incident":
+        return Waiting(_("异常单"), post, text)
+    if first.kind != "work":
+        return Waiting(_("系统"), _("自动"), text)
+    return Waiting(who or post, post if who else _("待接单"), text)
+
+
+def _told(fact: process.WaitFact, facts: OrderFacts, moment: datetime) -> str:
+    words = {"title": facts.say(fact.title), "span": fmt.span(moment - fact.since)}
+    text = _("%(title)s %(span)s") % words
+    if fact.kind in ("command", "incident") and fact.reason:
+        text = _("%(text)s，%(reason)s") % {"text": text, "reason": fact.reason}
+    return text
+
+
+def _marks(service: ServiceView) -> Iterable[ProofMark]:
+    latest = service.latest
+    for kind in service.proven_by:
+        line = kind == "line"
+        proof = latest.get(kind)
+        if proof is None:
+            text = _("线路待验证") if line else _("账号待验证")
+            yield ProofMark(text, "circle-dashed", "kt-dot-wait")
+        elif proof.ok and proof.counts:
+            text = _("线路已验证") if line else _("账号已验证")
+            yield ProofMark(text, "circle-check", "kt-dot-ok", proof.at)
+        elif proof.ok:
+            text = _("线路要重新验证") if line else _("账号要重新验证")
+            yield ProofMark(text, "circle-dashed", "kt-dot-wait", proof.at, _("端口或数据已改动"))
+        else:
+            text = _("线路未验证") if line else _("账号未验证")
+            yield ProofMark(text, "circle-x", "kt-dot-late", proof.at, proof.summary)
+
+
+def _process(
+    order: Any,
+    facts: OrderFacts,
+    waits: list[process.WaitFact],
+    people: Mapping[UUID, str],
+    posts: Mapping[str, str],
+    moment: datetime,
+) -> ProcessView:
+    item = next(i for i in order.items.all() if i.instance_id)
+    procedure = item.procedure
+    rows = process.steps(item.instance_id)
+    nodes = {
+        node: position
+        for node, position in process.positions(item.instance_id).items()
+        if position in _STEP_TONES
+    }
+    done = sum(row.status == Position.DONE for row in rows)
+    now = sum(row.status in (Position.ACTIVE, Position.WAITING, Position.FAILED) for row in rows)
+    return ProcessView(
+        definition_id=procedure.definition_id,
+        title=facts.say(procedure.title),
+        version=order.playbook_hash[:8],
+        summary=_("已完成 %(done)s，正在 %(now)s，共 %(all)s")
+        % {"done": done, "now": now, "all": len(rows)},
+        steps=tuple(_step(row, facts, posts) for row in rows),
+        positions={
+            "nodes": nodes,
+            "flows": sorted(process.flows_taken(item.instance_id)),
+            "flags": [_flag(f, people, posts, moment) for f in waits],
+        },
+    )
+
+
+def _step(row: process.StepRow, facts: OrderFacts, posts: Mapping[str, str]) -> StepRow:
+    later = row.status in (Position.NOT_REACHED, Position.SKIPPED, Position.CANCELLED)
+    state = str(Position(row.status).label)
+    if row.visits > 1:
+        state = _("%(state)s %(n)s 次") % {"state": state, "n": row.visits}
+    text = facts.say(row.documentation)
+    if row.reason and row.status in (Position.FAILED, Position.WAITING):
+        text = row.reason
+    return StepRow(
+        name=facts.say(row.title),
+        role=posts.get(row.post, row.lane),
+        text=text,
+        state_text=state,
+        tone=_STEP_TONES.get(Position(row.status), ""),
+        took=fmt.span(row.took) if row.took is not None else fmt.DASH,
+        current=row.status in (Position.ACTIVE, Position.FAILED),
+        later=later,
+    )
+
+
+def _flag(
+    fact: process.WaitFact,
+    people: Mapping[UUID, str],
+    posts: Mapping[str, str],
+    moment: datetime,
+) -> dict[str, str]:
+    took: timedelta = moment - fact.since
+    if fact.kind == "work":
+        who = people.get(fact.person, "") if fact.person else ""
+        return {"node": fact.node, "text": f"{who or posts.get(fact.post, '')} {fmt.span(took)}"}
+    if fact.kind == "incident":
+        return {
+            "node": fact.node,
+            "text": _("异常 %(span)s") % {"span": fmt.span(took)},
+            "tone": "late",
+        }
+    return {"node": fact.node, "text": fmt.span(took), "tone": "grey"}

@@ -1,0 +1,284 @@
+"""The tabs of the order page, each read only when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kaitong.charging import queries as charging
+from kaitong.charging.choices import ChargeState, Method
+from kaitong.core.models import AuditEntry
+from kaitong.documents import queries as documents
+from kaitong.documents.choices import PaperState
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.choices import AssignmentState
+from kaitong.ordering import queries as ordering
+from kaitong.ordering.choices import ItemAction, OrderState
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import queries as process
+from kaitong.web.pages import narrate, order_proof, order_timeline
+from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.order import TONES
+from kaitong.web.pages.parts import Tab
+
+_AUDIT_MOST = 500
+_CHARGE_TONES = {
+    ChargeState.DUE: "soon",
+    ChargeState.PAID: "ok",
+    ChargeState.BILLED: "ok",
+    ChargeState.REFUNDED: "wait",
+    ChargeState.VOID: "wait",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    name: str
+    action: str
+    state_text: str
+    tone: str
+    spec: str
+    resource: str
+    hold: str
+    mono: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsPane:
+    rows: tuple[ItemRow, ...]
+    template: str = "web/order/items.html"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperRow:
+    name: str
+    number: str
+    at: Any
+    who: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PapersPane:
+    rows: tuple[PaperRow, ...]
+    template: str = "web/order/papers.html"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRow:
+    title: str
+    basis: str
+    amount: int
+    state_text: str
+    tone: str
+    paid_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyPane:
+    rows: tuple[MoneyRow, ...]
+    paid: int
+    open: int
+    template: str = "web/order/money.html"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    at: Any
+    who: str
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPane:
+    rows: tuple[AuditRow, ...]
+    template: str = "web/order/audit.html"
+
+
+def labels() -> dict[str, str]:
+    return {
+        "timeline": _("时间线"),
+        "items": _("订单项与资源"),
+        "proof": _("网络验证"),
+        "papers": _("单据"),
+        "money": _("费用"),
+        "audit": _("审计"),
+    }
+
+
+def known(name: str) -> str:
+    return name if name in labels() else "timeline"
+
+
+def tabs(current: str) -> list[Tab]:
+    return [Tab(key, label, None, key == current) for key, label in labels().items()]
+
+
+def pane(actor: Actor, order_id: UUID, tab: str) -> Any:
+    """The pane of a tab; NotFound for another branch's order."""
+    panes: dict[str, Callable[[Actor, Any], Any]] = {
+        "timeline": order_timeline.pane,
+        "items": _items,
+        "proof": order_proof.pane,
+        "papers": _papers,
+        "money": _money,
+        "audit": _audit,
+    }
+    return panes[tab](actor, ordering.order(actor, order_id))
+
+
+def _items(actor: Actor, order: Any) -> ItemsPane:
+    facts = of_orders([order])[order.id]
+    services = {s.id: s for s in inventory.services_of_order(order.id)}
+    rows: list[ItemRow] = []
+    for item in order.items.all():
+        service = services.get(item.service_id)
+        state = OrderState(item.state)
+        rows.append(
+            ItemRow(
+                name=facts.product,
+                action=str(ItemAction(item.action).label),
+                state_text=str(state.label),
+                tone=TONES[state],
+                spec=_characteristics(service.characteristics if service else item.payload),
+                resource=facts.address,
+                hold="",
+            )
+        )
+        if service is None:
+            continue
+        held = str(AssignmentState(service.port_state).label) if service.port_state else ""
+        rows.append(
+            ItemRow(
+                name=_("接入端口"),
+                action=_("分配"),
+                state_text=str(service.state.label),
+                tone=service.state.tone,
+                spec=service.port.pon_text if service.port else "",
+                resource=service.port.box_text if service.port else "",
+                hold=held,
+            )
+        )
+        for name, value in ((_("宽带账号"), service.account), (_("逻辑 SN"), service.logical_id)):
+            done = _("已分配") if value else _("未分配")
+            rows.append(
+                ItemRow(name, _("分配"), done, "ok" if value else "wait", value, "", "", mono=True)
+            )
+    return ItemsPane(tuple(rows))
+
+
+def _characteristics(values: Any) -> str:
+    """Characteristics in words; what is unknown is shown by its own name."""
+    words = {
+        "down_mbps": _("下行 %(v)sM"),
+        "up_mbps": _("上行 %(v)sM"),
+        "power_dbm": _("接收光功率 %(v)s dBm"),
+    }
+    told = []
+    for key, value in dict(values or {}).items():
+        if isinstance(value, dict | list):
+            continue
+        told.append(words[key] % {"v": value} if key in words else f"{key} {value}")
+    return _("，").join(told)
+
+
+def _papers(actor: Actor, order: Any) -> PapersPane:
+    papers = documents.papers_of_order(actor, order.id)
+    owners = [order.id, *(i.service_id for i in order.items.all() if i.service_id)]
+    files = [f for found in documents.attachments(actor, owners).values() for f in found]
+    names = org.staff_names([*(p.issued_by for p in papers), *(f.stored_by for f in files)])
+    rows = [
+        PaperRow(
+            name=p.title + (_("（作废）") if p.state == PaperState.VOID else ""),
+            number=p.number,
+            at=p.created_at,
+            who=names.get(p.issued_by, "") if p.issued_by else "",
+            url=reverse("web:paper", args=[p.id]),
+        )
+        for p in papers
+    ]
+    rows += [
+        PaperRow(
+            name=f.title or str(f.get_kind_display()),
+            number="",
+            at=f.created_at,
+            who=names.get(f.stored_by, "") if f.stored_by else "",
+            url=reverse("web:attachment", args=[f.id]),
+        )
+        for f in files
+    ]
+    return PapersPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)))
+
+
+def _money(actor: Actor, order: Any) -> MoneyPane:
+    money = charging.money(actor, order.id)
+    payments = {p.id: p for p in money.payments}
+    rows = []
+    for charge in money.charges:
+        payment = payments.get(charge.payment_id) if charge.payment_id else None
+        paid = ""
+        if payment is not None:
+            clerk = money.clerks.get(payment.clerk_id, "") if payment.clerk_id else ""
+            paid = f"{Method(payment.method).label}　{clerk}".strip()
+        rows.append(
+            MoneyRow(
+                title=charge.title,
+                basis=charge.note,
+                amount=charge.amount_fen,
+                state_text=str(ChargeState(charge.state).label),
+                tone=_CHARGE_TONES[ChargeState(charge.state)],
+                paid_text=paid,
+            )
+        )
+    return MoneyPane(tuple(rows), money.collected_fen - money.refunded_fen, money.due_fen)
+
+
+def _audit(actor: Actor, order: Any) -> AuditPane:
+    """Recorded acts around the order, and every step of its process."""
+    facts = of_orders([order])[order.id]
+    subjects = [order.id, order.party_id, *(i.service_id for i in order.items.all())]
+    acts = org.visible_to(
+        AuditEntry.objects.filter(subject_id__in=[s for s in subjects if s]), actor
+    ).order_by("-at")[:_AUDIT_MOST]
+    entries = list(acts)
+    names = org.staff_names(entry.actor_id for entry in entries)
+    rows = [
+        AuditRow(
+            at=entry.at,
+            who=names.get(entry.actor_id, _("系统")) if entry.actor_id else _("系统"),
+            what=_acts().get(entry.kind, entry.kind),
+            text=_told(entry.data),
+        )
+        for entry in entries
+    ]
+    for item in order.items.all():
+        if item.instance_id is None:
+            continue
+        lines = narrate.lines(process.history(item.instance_id), say=facts.say)
+        rows += [AuditRow(line.at, line.who or _("系统"), line.text, "") for line in lines]
+    return AuditPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:_AUDIT_MOST]))
+
+
+def _acts() -> dict[str, str]:
+    return {
+        "party.reveal": _("显示客户全号"),
+        "service.reveal": _("显示密码"),
+        "attachment.read": _("查看附件"),
+        "document.verified": _("核验证件"),
+    }
+
+
+def _told(data: Any) -> str:
+    fields = {"name": _("姓名"), "phone": _("电话"), "document": _("证件"), "contacts": _("联系人")}
+    if not isinstance(data, dict):
+        return ""
+    parts = [fields.get(str(data["field"]), str(data["field"]))] if data.get("field") else []
+    parts += [str(data["reason"])] if data.get("reason") else []
+    return _("，").join(parts)

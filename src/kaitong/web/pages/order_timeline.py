@@ -1,0 +1,135 @@
+"""One timeline over order, work, network, resources, money and papers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from kaitong.ordering.timeline import Entry, timeline
+from kaitong.org.actor import Actor
+from kaitong.web import format as fmt
+from kaitong.web.pages.facts import of_orders
+
+_ICONS = {
+    "order": "clipboard-list",
+    "work": "tool",
+    "network": "terminal-2",
+    "resource": "plug",
+    "money": "coin",
+    "paper": "file-text",
+}
+_TONE_ICONS = {"ok": "circle-check", "late": "circle-x", "soon": "alert-triangle"}
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeView:
+    element: str
+    verb: str
+    at: datetime
+    took: str
+    request: str
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    at: datetime
+    clock: str
+    kind: str
+    icon: str
+    tone: str
+    title: str
+    text: str
+    who: str
+    result: str
+    exchanges: tuple[ExchangeView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayView:
+    at: datetime
+    entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sieve:
+    kinds: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelinePane:
+    days: tuple[DayView, ...]
+    sieve: tuple[Sieve, ...]
+    template: str = "web/order/timeline.html"
+
+
+def pane(actor: Actor, order: Any) -> TimelinePane:
+    say = of_orders([order])[order.id].say
+    entries = [_view(entry, say) for entry in timeline(actor, order)]
+    days = tuple(
+        DayView(group[0].at, tuple(group))
+        for group in (
+            list(g) for _day, g in groupby(entries, lambda e: fmt.timezone.localtime(e.at).date())
+        )
+    )
+    return TimelinePane(days, _sieve(entries))
+
+
+def _view(entry: Entry, say: Any) -> EntryView:
+    exchanges: tuple[ExchangeView, ...] = ()
+    took = fmt.span(entry.took_ms / 1000) if entry.took_ms is not None else ""
+    if entry.request or entry.response:
+        exchanges = (
+            ExchangeView(
+                element=entry.text,
+                verb=say(entry.title),
+                at=entry.at,
+                took=took,
+                request=entry.request,
+                response=entry.response,
+            ),
+        )
+    tone = "" if entry.tone == "plain" or (entry.tone == "ok" and exchanges) else entry.tone
+    icon = _ICONS.get(entry.kind, "circle-dot")
+    return EntryView(
+        at=entry.at,
+        clock=f"{fmt.timezone.localtime(entry.at):%H:%M}",
+        kind=entry.kind,
+        icon=_TONE_ICONS.get(tone, icon),
+        tone=tone,
+        title=say(entry.title),
+        text=say(entry.text),
+        who=entry.who,
+        result=took or _kinds().get(entry.kind, ""),
+        exchanges=exchanges,
+    )
+
+
+def _kinds() -> dict[str, str]:
+    return {
+        "order": _("订单"),
+        "work": _("工单"),
+        "network": _("网络"),
+        "resource": _("资源"),
+        "money": _("费用"),
+        "paper": _("单据"),
+    }
+
+
+def _sieve(entries: list[EntryView]) -> tuple[Sieve, ...]:
+    def count(*kinds: str) -> int:
+        return sum(entry.kind in kinds for entry in entries)
+
+    found = (
+        Sieve("order work", _("订单工单"), count("order", "work")),
+        Sieve("network", _("网络"), count("network")),
+        Sieve("resource", _("资源"), count("resource")),
+        Sieve("money paper", _("费用单据"), count("money", "paper")),
+    )
+    return (Sieve("", _("全部"), len(entries)), *(one for one in found if one.count))

@@ -1,0 +1,41 @@
+"""What stands around every page: who sits here, and the two numbers that call for a hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import get_language
+
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import queries as process
+
+_POSTS_SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    person: str
+    branch: str
+    posts: tuple[str, ...]
+    todo: int
+    incidents: int
+
+
+def shell_for(actor: Actor) -> Shell:
+    english = (get_language() or "zh").startswith("en")
+    known = org.posts_by_key()
+    posts = [
+        (known[key].name_en if english and known[key].name_en else known[key].name)
+        for key in sorted(actor.posts)
+        if key in known
+    ]
+    if len(posts) > _POSTS_SHOWN:
+        posts = [*posts[:_POSTS_SHOWN], f"+{len(posts) - _POSTS_SHOWN}"]
+    branch = ""
+    if actor.branch_id:
+        own = org.branch(actor.branch_id)
+        branch = own.name_en if english and own.name_en else own.name
+    todo = process.counts(actor)["todo"]
+    stuck = process.incidents(actor, limit=0).total
+    return Shell(actor.name, branch, tuple(posts), todo, stuck)

@@ -1,0 +1,211 @@
+"""The workbench (工作台): rows of the list. The drawer stands in `drawer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.http import QueryDict
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now as clock_now
+from kaitong.org.actor import Actor
+from kaitong.process import queries as process
+from kaitong.process.choices import WorkState
+from kaitong.web import format as fmt
+from kaitong.web.pages.facts import OrderFacts, facts_of
+from kaitong.web.pages.names import post_names
+from kaitong.web.pages.parts import Empty, Filter, Pager, Tab, choose, page_number
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    key: str
+    label: str
+    count: int
+    tone: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRow:
+    id: UUID
+    order_number: str
+    product: str
+    step: str
+    customer: str
+    address: str
+    address_full: str
+    appointment: str
+    due: fmt.Due
+    customer_due: datetime | None
+    who: str
+    mine: bool
+    since: datetime | None
+    urged: int
+    claimable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPage:
+    tabs: tuple[Tab, ...]
+    stats: tuple[Stat, ...]
+    filters: tuple[Filter, ...]
+    rows: tuple[WorkRow, ...]
+    total: int
+    pager: Pager
+    empty: Empty
+    claimable: bool
+    since_label: str
+    at: datetime
+
+
+def tab_labels() -> dict[str, str]:
+    return {
+        "todo": _("待接单"),
+        "mine": _("处理中"),
+        "suspended": _("已挂起"),
+        "done": _("今日已办"),
+    }
+
+
+def work_page(actor: Actor, query: QueryDict) -> WorkPage:
+    """The list as the address asks for it; unknown values of filters are no filters."""
+    labels = tab_labels()
+    tab = query.get("tab", "todo")
+    tab = tab if tab in labels else "todo"
+    team = query.get("who") == "team" and actor.is_supervisor
+    late = query.get("due") == "late"
+    post = query.get("post") or None
+    if post is not None and not (actor.is_supervisor or post in actor.posts):
+        post = None
+    counts = process.counts(actor, everyone=team)
+    number = page_number(query)
+    found = process.work_items(
+        actor,
+        tab=tab,
+        post=post,
+        overdue=late,
+        everyone=team,
+        offset=(number - 1) * PAGE_SIZE,
+        limit=PAGE_SIZE,
+    )
+    facts = facts_of(actor, [row.business_id for row in found.rows])
+    moment = clock_now()
+    stat = Stat("" if late else "late", _("超时"), counts["overdue"], "is-late", late)
+    return WorkPage(
+        tabs=tuple(Tab(key, label, counts[key], key == tab) for key, label in labels.items()),
+        stats=(stat,),
+        filters=_filters(actor, query, tab),
+        rows=tuple(
+            _row(actor, row, facts.get(row.business_id) if row.business_id else None, moment)
+            for row in found.rows
+        ),
+        total=found.total,
+        pager=Pager(number, PAGE_SIZE, found.total),
+        empty=_empty(tab, counts, filtered=late or post is not None),
+        claimable=tab == "todo",
+        since_label=_("办结时间") if tab == "done" else _("到岗时间"),
+        at=moment,
+    )
+
+
+def tab_of(actor: Actor, item_id: UUID) -> str:
+    """The tab where an item stands."""
+    state = process.work_item(actor, item_id).state
+    return {
+        WorkState.CLAIMED: "mine",
+        WorkState.SUSPENDED: "suspended",
+        WorkState.DONE: "done",
+    }.get(WorkState(state), "todo")
+
+
+def appointment_text(start: datetime | None, end: datetime | None) -> str:
+    if start is None:
+        return ""
+    if end is None:
+        return fmt.short(start)
+    return f"{fmt.short(start)}–{fmt.timezone.localtime(end):%H:%M}"
+
+
+def work_due(row: process.WorkRow, moment: datetime) -> fmt.Due:
+    """The chip of a work item. Its time runs from when it came to the post."""
+    return fmt.due(
+        row.due_at,
+        now=moment,
+        start=row.created_at,
+        held=row.state == WorkState.SUSPENDED,
+        held_until=row.suspended_until,
+        ended_at=row.completed_at,
+        provisional=row.provisional,
+    )
+
+
+def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: datetime) -> WorkRow:
+    owner = row.completed_by or row.claimed_by or (row.candidate if row.assigned_by else None)
+    name = row.completed_name or row.claimed_name
+    if not name and row.assigned_by:
+        name = row.candidate_name
+    bound = row.assigned_by is not None and row.candidate not in (None, actor.id)
+    return WorkRow(
+        id=row.id,
+        order_number=facts.number if facts else "",
+        product=facts.product if facts else "",
+        step=facts.say(row.title) if facts else row.title,
+        customer=facts.customer.name if facts and facts.customer else "",
+        address=facts.address if facts else "",
+        address_full=facts.address_full if facts else "",
+        appointment=appointment_text(facts.appointment_start, facts.appointment_end)
+        if facts
+        else "",
+        due=work_due(row, moment),
+        customer_due=facts.due_at if facts else None,
+        who=name,
+        mine=owner is not None and owner == actor.id,
+        since=row.completed_at or row.created_at,
+        urged=row.urged,
+        claimable=row.state == WorkState.TODO and (not bound or actor.is_supervisor),
+    )
+
+
+def _filters(actor: Actor, query: QueryDict, tab: str) -> tuple[Filter, ...]:
+    names = post_names()
+    held = sorted(names) if actor.is_supervisor else sorted(actor.posts)
+    posts = [(key, names[key]) for key in held if key in names]
+    filters = []
+    if actor.is_supervisor and tab != "todo":
+        filters.append(choose(query, "who", _("经办"), [("team", _("全班"))], everything=_("我的")))
+    if len(posts) > 1:
+        filters.append(choose(query, "post", _("岗位"), posts, everything=_("全部")))
+    filters.append(choose(query, "due", _("时限"), [("late", _("超时"))], everything=_("全部")))
+    return tuple(filters)
+
+
+def _empty(tab: str, counts: dict[str, int], *, filtered: bool) -> Empty:
+    home = reverse("web:workbench")
+    if filtered:
+        return Empty(
+            "filter-off",
+            _("没有符合的工单"),
+            _("筛选条件挡住了其余的工单。"),
+            f"{home}?tab={tab}",
+            _("清除全部条件"),
+        )
+    if tab == "todo":
+        text = _("本岗没有等人接的工单，新单到了会自动出现。")
+        if counts["mine"]:
+            return Empty("inbox", _("没有待接单"), text, f"{home}?tab=mine", _("看处理中"))
+        return Empty("inbox", _("没有待接单"), text)
+    titles = {
+        "mine": (_("没有处理中的工单"), _("接了单就在这里办。")),
+        "suspended": (_("没有挂起的工单"), _("等客户或等资源的工单挂起后在这里，到时会提醒。")),
+        "done": (_("今天还没有办结"), _("今天办结的工单会列在这里。")),
+    }
+    title, text = titles[tab]
+    if counts["todo"]:
+        return Empty("inbox", title, text, f"{home}?tab=todo", _("看待接单"))
+    return Empty("inbox", title, text)

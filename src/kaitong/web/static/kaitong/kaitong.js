@@ -1,0 +1,295 @@
+// Kaitong: the few behaviours that need a script. Every page says the same without it.
+(() => {
+  const root = document.documentElement;
+  const $ = (s, el = document) => el.querySelector(s);
+  const $$ = (s, el = document) => [...el.querySelectorAll(s)];
+  const keep = { get: k => { try { return localStorage.getItem(k); } catch { return null; } },
+                 set: (k, v) => { try { localStorage.setItem(k, v); } catch { /* private window */ } } };
+  const word = name => document.body.dataset[name] || '';
+
+  // ---- list and drawer -------------------------------------------------------------------------
+  let last = '';  // the row under the hand, so that a fresh list keeps it
+  const rows = () => $$('.kt-table tbody tr[data-row]');
+  const chosen = () => rows().find(r => r.getAttribute('aria-selected') === 'true');
+  function select(row, open) {
+    if (!row) return;
+    rows().forEach(r => r.setAttribute('aria-selected', String(r === row)));
+    last = row.dataset.row;
+    row.scrollIntoView({ block: 'nearest' });
+    if (!open) return;
+    if (row.dataset.href) location.assign(row.dataset.href);
+    else row.dispatchEvent(new CustomEvent('ktopen', { bubbles: false }));
+  }
+  function move(step) {
+    const list = rows(), at = list.indexOf(chosen());
+    select(list[Math.max(0, Math.min(list.length - 1, at < 0 ? 0 : at + step))], Boolean($('.kt-list.is-open')));
+  }
+  function shut() {
+    const drawer = $('#drawer');
+    if (!drawer || drawer.classList.contains('is-empty')) return;
+    drawer.classList.add('is-empty');
+    drawer.replaceChildren();
+    $('.kt-list')?.classList.remove('is-open');
+    const url = new URL(location.href);
+    url.searchParams.delete('item');
+    history.replaceState(null, '', url);
+    chosen()?.focus({ preventScroll: true });
+  }
+  // a list that refreshes itself must not pull a menu or a choice from under a hand
+  function busy() {
+    return document.hidden || $('details.kt-menuhost[open]') || $('dialog[open]') || $('input[name=pick]:checked');
+  }
+  function opened() {
+    const drawer = $('#drawer');
+    if (!drawer) return;
+    const filled = Boolean(drawer.firstElementChild);
+    drawer.classList.toggle('is-empty', !filled);
+    $('.kt-list')?.classList.toggle('is-open', filled);
+    const id = $('[data-item]', drawer)?.dataset.item;
+    if (!id && last) rows().forEach(r => r.setAttribute('aria-selected', String(r.dataset.row === last)));
+    if (id) {
+      last = id;
+      rows().forEach(r => r.setAttribute('aria-selected', String(r.dataset.row === id)));
+      const url = new URL(location.href);
+      url.searchParams.set('item', id);
+      history.replaceState(null, '', url);
+    }
+  }
+  const hidePops = () => $$('.kt-pop[data-float]:not([hidden])').map(p => {
+    p.hidden = true;
+    $(`[aria-controls="${p.id}"]`)?.setAttribute('aria-expanded', 'false');
+    return p;
+  }).length > 0;
+
+  // ---- toasts ----------------------------------------------------------------------------------
+  function toast(text, tone = 'late') {
+    const host = $('#toasts');
+    if (!host) return;
+    const box = document.createElement('div');
+    box.className = `kt-toast is-${tone}`;
+    box.dataset.toast = '';
+    const say = document.createElement('span');
+    say.textContent = text;
+    box.append(say);
+    host.append(box);
+    age();
+  }
+  function age() {
+    $$('[data-toast]:not([data-aging])').forEach(t => {
+      t.dataset.aging = '1';
+      setTimeout(() => t.remove(), t.classList.contains('is-late') ? 12000 : 6000);
+    });
+  }
+
+  const act = {
+    fold() {
+      const folded = $('.kt').classList.toggle('is-folded');
+      keep.set('kt-folded', folded ? '1' : '');
+    },
+    shut, next: () => move(1), prev: () => move(-1),
+    why(el) {
+      const p = document.getElementById(el.getAttribute('aria-controls'));
+      if (!p) return;
+      p.hidden = !p.hidden;
+      $$(`[aria-controls="${p.id}"]`).forEach(b => b.setAttribute('aria-expanded', String(!p.hidden)));
+    },
+    ask(el) {
+      const panel = document.getElementById(el.getAttribute('aria-controls'));
+      if (!panel) return;
+      const show = panel.hidden;
+      $$('.kt-ask', panel.parentElement).forEach(p => { p.hidden = true; });
+      $$('[data-act=ask]').forEach(b => b.setAttribute('aria-expanded', 'false'));
+      panel.hidden = !show;
+      el.setAttribute('aria-expanded', String(show));
+      if (show) { panel.scrollIntoView({ block: 'nearest' }); $('select, input:not([type=hidden]), textarea', panel)?.focus(); }
+    },
+    unask(el) { el.closest('.kt-ask').hidden = true; $$('[data-act=ask]').forEach(b => b.setAttribute('aria-expanded', 'false')); },
+    untoast(el) { el.closest('[data-toast]').remove(); },
+    showpass(el) {
+      const field = $('input', el.parentElement), show = field.type === 'password';
+      field.type = show ? 'text' : 'password';
+      el.setAttribute('aria-pressed', String(show));
+    },
+    closekeys: () => $('#keys')?.close(),
+    sift(el) {
+      $$('[data-act=sift]', el.parentElement).forEach(b => b.setAttribute('aria-pressed', String(b === el)));
+      const want = (el.dataset.kinds || '').split(' ').filter(Boolean);
+      const list = $('.kt-time');
+      $$('li[data-kind]', list).forEach(li => { li.hidden = want.length > 0 && !want.includes(li.dataset.kind); });
+      $$('li.kt-day', list).forEach(day => {
+        let li = day.nextElementSibling, any = false;
+        for (; li && !li.classList.contains('kt-day'); li = li.nextElementSibling) any ||= !li.hidden;
+        day.hidden = !any;
+      });
+    },
+    all(el) { $$('input[name=pick]').forEach(c => { c.checked = el.checked; }); picked(); },
+  };
+  function picked() {
+    const n = $$('input[name=pick]:checked').length;
+    const bar = $('[data-bulk]');
+    if (!bar) return;
+    bar.hidden = n === 0;
+    const count = $('[data-bulk-count]', bar);
+    if (count) count.textContent = String(n);
+  }
+
+  function theme(event) {
+    event.preventDefault();
+    const value = root.dataset.bsTheme === 'dark' ? 'light' : 'dark';
+    root.dataset.bsTheme = value;
+    document.cookie = `kt_theme=${value}; path=/; max-age=31536000; samesite=lax`;
+  }
+
+  addEventListener('DOMContentLoaded', () => {
+    if (keep.get('kt-folded')) $('.kt')?.classList.add('is-folded');
+    age();
+
+    document.addEventListener('submit', e => { if (e.target.matches('[data-theme-form]')) theme(e); });
+    document.addEventListener('change', e => {
+      if (e.target.matches('input[name=pick]')) picked();
+      if (e.target.matches('[data-pick-all]')) act.all(e.target);
+      if (e.target.matches('[data-submit]')) e.target.form.requestSubmit();
+    });
+    document.addEventListener('click', e => {
+      $$('details.kt-menuhost[open]').forEach(d => { if (!d.contains(e.target)) d.open = false; });
+      const el = e.target.closest('[data-act]');
+      if (el && !el.matches('input')) { e.preventDefault(); act[el.dataset.act]?.(el); return; }
+      const row = e.target.closest('tr[data-row]');
+      if (row && !e.target.closest('input, a, button, label')) select(row, true);
+    });
+
+    document.addEventListener('keydown', e => {
+      if ((e.ctrlKey || e.metaKey) && e.key === 'Enter') {
+        const main = $('#drawer [data-main]:not([disabled])');
+        if (main) { e.preventDefault(); main.click(); }
+        return;
+      }
+      if (e.target.closest('input, textarea, select, dialog')) {
+        if (e.key === 'Escape') e.target.blur();
+        return;
+      }
+      if (e.ctrlKey || e.metaKey || e.altKey) return;
+      if (e.key === '/') { e.preventDefault(); const box = $('.kt-search input'); box?.focus(); box?.select(); return; }
+      if (e.key === '?') { e.preventDefault(); $('#keys')?.showModal(); return; }
+      if (e.key === 'Escape') { if (!hidePops()) shut(); return; }
+      if (!rows().length) return;
+      if (e.key === 'j') move(1);
+      else if (e.key === 'k') move(-1);
+      else if (e.key === 'Enter' && !e.target.closest('a, button, summary')) select(chosen() || rows()[0], true);
+      else if (e.key === 'c') (chosen() && $('[data-claim]', chosen()) || $('#drawer [data-claim]'))?.click();
+    });
+
+    // htmx 4: errors of transport; the page stays as it is
+    document.addEventListener('htmx:error', () => toast(word('wordOffline')));
+    document.addEventListener('htmx:before:request', e => { if (e.target.id === 'list' && busy()) e.preventDefault(); });
+    document.addEventListener('htmx:before:request', e => { if (e.target.closest?.('.kt-drawer')) $('#drawer')?.setAttribute('aria-busy', 'true'); });
+    document.addEventListener('htmx:finally:request', () => $('#drawer')?.removeAttribute('aria-busy'));
+    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); });
+    opened();
+    $$('[data-count]').forEach(el => {
+      let left = Number(el.dataset.count);
+      const paint = () => { el.textContent = `${String(left / 60 | 0).padStart(2, '0')}:${String(left % 60).padStart(2, '0')}`; };
+      paint();
+      setInterval(() => { if (left > 0) { left -= 1; paint(); } }, 1000);
+    });
+    picture();
+  });
+
+  // ---- the process picture: an island; the step table beside it says the same when it fails --------
+  let island = null;
+  const MARKS = ['done', 'you', 'wait', 'late', 'next'];
+  const LOOK = { done: 'done', active: 'you', waiting: 'wait', failed: 'late' };
+  const live = () => { try { return JSON.parse($('#positions')?.textContent || '{}'); } catch { return {}; } };
+
+  function paint() {
+    const { canvas, registry, overlays } = island, at = live();
+    const text = JSON.stringify(at);
+    if (text === island.painted) return;
+    island.painted = text;
+    overlays.remove({ type: 'kt' });
+    registry.forEach(e => {
+      if (!e.parent || e.labelTarget || e.type === 'bpmn:Lane' || e.type === 'bpmn:Participant') return;
+      if (e.waypoints) {
+        const taken = (at.flows || []).includes(e.id);
+        canvas.removeMarker(e.id, taken ? 'kt-n-path' : 'kt-n-taken');
+        canvas.addMarker(e.id, taken ? 'kt-n-taken' : 'kt-n-path');
+        return;
+      }
+      const mark = LOOK[(at.nodes || {})[e.id]] || 'next';
+      MARKS.forEach(m => canvas.removeMarker(e.id, 'kt-n-' + m));
+      canvas.addMarker(e.id, 'kt-n-' + mark);
+    });
+    for (const flag of at.flags || []) {
+      if (!registry.get(flag.node)) continue;
+      const d = document.createElement('div');
+      d.className = 'kt-flag' + (flag.tone ? ' is-' + flag.tone : '');
+      d.textContent = flag.text;
+      overlays.add(flag.node, 'kt', { position: { bottom: -4, left: 0 }, scale: false, html: d });
+    }
+  }
+
+  // labels beside a line get room for four Chinese characters, around the same middle
+  function roomy(xml) {
+    const doc = new DOMParser().parseFromString(xml, 'application/xml');
+    if (doc.querySelector('parsererror')) return xml;
+    for (const label of doc.getElementsByTagNameNS('http://www.omg.org/spec/BPMN/20100524/DI', 'BPMNLabel')) {
+      const box = label.firstElementChild;
+      const wide = Number(box?.getAttribute('width') || 0);
+      if (!box || !wide || wide >= 72) continue;
+      box.setAttribute('x', String(Number(box.getAttribute('x')) - (72 - wide) / 2));
+      box.setAttribute('width', '72');
+    }
+    return new XMLSerializer().serializeToString(doc);
+  }
+
+  async function picture() {
+    const el = $('#picture');
+    if (!el) return;
+    if (island && island.el === el) { paint(); return; }
+    if (el.dataset.state) return;
+    el.dataset.state = 'drawing';
+    try {
+      const answer = await fetch(el.dataset.bpmn, { credentials: 'same-origin' });
+      if (!answer.ok) throw new Error(String(answer.status));
+      const face = getComputedStyle(document.body).fontFamily;
+      const viewer = new BpmnJS({
+        container: el,
+        textRenderer: { defaultStyle: { fontFamily: face, fontSize: 15, lineHeight: 1.2 }, externalStyle: { fontFamily: face, fontSize: 13, lineHeight: 1.2 } },
+        bpmnRenderer: { defaultFillColor: 'var(--kt-surface)', defaultStrokeColor: 'var(--kt-ink-2)', defaultLabelColor: 'var(--kt-ink)' },
+      });
+      await viewer.importXML(roomy(await answer.text()));
+      const canvas = viewer.get('canvas'), registry = viewer.get('elementRegistry'), overlays = viewer.get('overlays');
+      registry.forEach(e => {
+        if (!e.parent || e.labelTarget) return;
+        if (e.type === 'bpmn:Lane' || e.type === 'bpmn:Participant') { canvas.addMarker(e.id, 'kt-n-lane'); return; }
+        if (e.type === 'bpmn:UserTask' || e.type === 'bpmn:ManualTask') canvas.addMarker(e.id, 'kt-n-human');
+        if (e.type === 'bpmn:ServiceTask') canvas.addMarker(e.id, 'kt-n-machine');
+      });
+      const fit = () => {
+        canvas.zoom('fit-viewport');
+        const { inner, outer } = canvas.viewbox(), pad = 10;
+        canvas.viewbox({ x: inner.x - pad, y: inner.y - pad, width: inner.width + 2 * pad, height: inner.height + 2 * pad });
+        if (canvas.zoom() >= 0.4 || !outer.width) return;
+        // too small to read (a phone): as much as can be read, around where the order stands
+        const at = live(), here = Object.keys(at.nodes || {}).find(id => ['failed', 'active', 'waiting'].includes(at.nodes[id]));
+        const shape = here && registry.get(here);
+        const wide = outer.width / 0.62, tall = outer.height / 0.62;
+        const cx = shape ? shape.x + shape.width / 2 : inner.x + wide / 2, cy = shape ? shape.y + shape.height / 2 : inner.y + tall / 2;
+        canvas.viewbox({ x: Math.max(inner.x - pad, cx - wide / 2), y: Math.max(inner.y - pad, cy - tall / 2), width: wide, height: tall });
+      };
+      fit();
+      island = { el, canvas, registry, overlays, painted: '' };
+      paint();
+      $('.kt-bpmn-fail', el)?.remove();
+      $$('[data-zoom]').forEach(b => b.addEventListener('click', () => {
+        if (b.dataset.zoom === 'fit') fit();
+        else canvas.zoom(canvas.zoom() * (b.dataset.zoom === 'in' ? 1.2 : 1 / 1.2));
+      }));
+      el.dataset.state = 'ready';
+    } catch {
+      el.dataset.state = 'failed';
+      const f = $('.kt-bpmn-fail', el);
+      if (f) f.textContent = el.dataset.failed;
+    }
+  }
+})();

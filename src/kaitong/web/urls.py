@@ -1,0 +1,39 @@
+"""Addresses of the pages."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from kaitong.web.views import incidents, orders, papers, preferences, search, work
+
+app_name = "web"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="web:workbench"), name="home"),
+    path("work/", work.workbench, name="workbench"),
+    path("work/<uuid:item_id>/", work.work, name="work"),
+    path("work/<uuid:item_id>/claim", work.claim, name="claim"),
+    path("work/<uuid:item_id>/release", work.release, name="release"),
+    path("work/<uuid:item_id>/complete", work.complete, name="complete"),
+    path("work/<uuid:item_id>/return", work.return_to, name="return"),
+    path("work/<uuid:item_id>/dispatch", work.dispatch, name="dispatch"),
+    path("work/<uuid:item_id>/suspend", work.suspend, name="suspend"),
+    path("work/<uuid:item_id>/resume", work.resume, name="resume"),
+    path("work/<uuid:item_id>/urge", work.urge, name="urge"),
+    path("orders/", orders.order_list, name="orders"),
+    path("orders/<uuid:order_id>/", orders.order, name="order"),
+    path("orders/<uuid:order_id>/live", orders.live, name="order_live"),
+    path("orders/<uuid:order_id>/positions.json", orders.positions, name="positions"),
+    path("orders/<uuid:order_id>/urge", orders.urge, name="order_urge"),
+    path("orders/<uuid:order_id>/<slug:tab>/", orders.order_tab, name="order_tab"),
+    path("processes/<uuid:definition_id>.bpmn", orders.bpmn, name="bpmn"),
+    path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
+    path("incidents/", incidents.incident_list, name="incidents"),
+    path("incidents/retry", incidents.retry, name="retry"),
+    path("incidents/<uuid:incident_id>/", incidents.incident, name="incident"),
+    path("incidents/<uuid:incident_id>/retry", incidents.retry_one, name="retry_one"),
+    path("incidents/<uuid:incident_id>/by-hand", incidents.by_hand, name="by_hand"),
+    path("papers/<uuid:paper_id>.pdf", papers.paper, name="paper"),
+    path("attachments/<uuid:attachment_id>", papers.attachment, name="attachment"),
+    path("search/", search.search, name="search"),
+    path("preferences/theme", preferences.theme, name="theme"),
+]

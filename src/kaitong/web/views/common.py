@@ -1,0 +1,81 @@
+"""What every view shares: the signed-in actor, the shell around a page, faults in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from kaitong.core.errors import KaitongError, NotFound
+from kaitong.org.actor import Actor
+from kaitong.web.pages.shell import shell_for
+
+View = Callable[..., HttpResponse]
+
+
+class PageRequest(HttpRequest):
+    """A request after `page`: signed in, with its actor. For type checkers."""
+
+    actor: Actor
+
+
+def page(view: View) -> View:
+    """Only for signed-in people; what is absent or another branch's becomes a page that says so."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as absent:
+            return missing(request, absent)
+
+    return login_required(guarded)
+
+
+def is_part(request: HttpRequest, part: str = "") -> bool:
+    """Whether htmx asks for a part of the page (and, if named, for this part)."""
+    if request.headers.get("HX-Request") != "true":
+        return False
+    return not part or request.headers.get("KT-Part") == part
+
+
+def render_page(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any],
+    *,
+    place: str,
+    status: int = 200,
+) -> HttpResponse:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    shell = shell_for(actor)
+    return render(request, template, {**context, "shell": shell, "place": place}, status=status)
+
+
+def toast(request: HttpRequest, text: str, tone: str = "ok") -> str:
+    """A part that adds a toast to whatever page is open."""
+    box = render_to_string("web/parts/toast.html", {"text": text, "tone": tone}, request)
+    return f'<hx-partial hx-target="#toasts" hx-swap="beforeend">{box}</hx-partial>'
+
+
+def part(target: str, html: str, swap: str = "outerHTML") -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def missing(request: HttpRequest, absent: KaitongError) -> HttpResponse:
+    text = str(absent)
+    if is_part(request):
+        return HttpResponse(toast(request, text, "late"), status=404)
+    return render_page(
+        request,
+        "web/gone.html",
+        {"base": "web/base.html", "title": _("没有找到"), "text": text, "icon_name": "map-pin-off"},
+        place="",
+        status=404,
+    )

@@ -1,0 +1,270 @@
+"""The workbench (工作台) and the verbs of the trade on its drawer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
+from kaitong.playbooks import services as playbooks
+from kaitong.process import services as process
+from kaitong.web.forms import read
+from kaitong.web.pages import drawer as drawers
+from kaitong.web.pages import workbench as pages
+from kaitong.web.views.common import (
+    is_part,
+    page,
+    part,
+    render_page,
+    toast,
+)
+
+REFUSED, CONFLICT = 422, 409
+
+
+@page
+@require_GET
+def workbench(request: HttpRequest) -> HttpResponse:
+    """The list; with `item` in the address its drawer stands open."""
+    if is_part(request, "list"):
+        return HttpResponse(_list(request))
+    detail = _asked_item(request)
+    context = {"page": pages.work_page(request.actor, request.GET), "detail": detail}
+    return render_page(request, "web/work/page.html", context, place="work")
+
+
+@page
+@require_GET
+def work(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    if not is_part(request):
+        return redirect(
+            f"{reverse('web:workbench')}?tab={pages.tab_of(request.actor, item_id)}&item={item_id}"
+        )
+    return HttpResponse(_drawer(request, item_id))
+
+
+@page
+@require_POST
+def claim(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    """接单 and open, in one click."""
+    return _verb(
+        request,
+        item_id,
+        lambda: process.claim(actor=request.actor, item_id=item_id),
+        said=_("已接单"),
+    )
+
+
+@page
+@require_POST
+def release(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    return _verb(
+        request,
+        item_id,
+        lambda: process.release(actor=request.actor, item_id=item_id),
+        said=_("已放回待接单"),
+    )
+
+
+@page
+@require_POST
+def urge(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    return _verb(
+        request,
+        item_id,
+        lambda: process.urge(actor=request.actor, item_id=item_id),
+        said=_("已催办，经办人会看到"),
+    )
+
+
+@page
+@require_POST
+def resume(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    return _verb(
+        request,
+        item_id,
+        lambda: process.resume(actor=request.actor, item_id=item_id),
+        said=_("已解挂，时限接着走"),
+    )
+
+
+@page
+@require_POST
+def suspend(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    def act() -> None:
+        process.suspend(
+            actor=request.actor,
+            item_id=item_id,
+            reason_code=request.POST.get("reason_code", ""),
+            note=_required(request, "note", _("请写明挂起的说明和凭据。")),
+            until=_moment(request.POST.get("until", "")),
+        )
+
+    return _verb(request, item_id, act, said=_("已挂起"))
+
+
+@page
+@require_POST
+def return_to(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    return _verb(
+        request,
+        item_id,
+        lambda: process.return_to(
+            actor=request.actor,
+            item_id=item_id,
+            node=request.POST.get("node", ""),
+            reason=request.POST.get("reason", ""),
+        ),
+        said=_("已退回"),
+        close=True,
+    )
+
+
+@page
+@require_POST
+def dispatch(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    def act() -> None:
+        try:
+            to = UUID(request.POST.get("to", ""))
+        except ValueError:
+            raise BadInput([InputFault("to", _("没有选人。"), _("请选择一位。"))]) from None
+        process.dispatch(
+            actor=request.actor,
+            item_id=item_id,
+            to=to,
+            reason=_required(request, "reason", _("请写明原因。")),
+        )
+
+    return _verb(request, item_id, act, said=_("已改派"))
+
+
+@page
+@require_POST
+def complete(request: HttpRequest, item_id: UUID) -> HttpResponse:
+    """办结 / 回单: faults stand at their fields and what was entered stays."""
+    form = drawers.form_of(request.actor, item_id)
+    schema = form.schema if form else {}
+    answers = read(schema, request.POST)
+    try:
+        progress = playbooks.complete_work(actor=request.actor, item_id=item_id, data=answers)
+    except NotFound:
+        raise
+    except BadInput as bad:
+        return _answer(request, item_id, REFUSED, values=answers, faults=bad.faults)
+    except KaitongError as refused:
+        faults = [InputFault(refused.field, str(refused.what), str(refused.remedy))]
+        if refused.field in schema.get("properties", {}):
+            return _answer(request, item_id, REFUSED, values=answers, faults=faults)
+        return _answer(request, item_id, CONFLICT, values=answers, fault=str(refused), kept=True)
+    text = drawers.done_text(request.actor, progress)
+    return _closed(request, text)
+
+
+# ---- answers -------------------------------------------------------------------------------------
+
+
+def _verb(
+    request: HttpRequest,
+    item_id: UUID,
+    act: Callable[[], Any],
+    *,
+    said: str,
+    close: bool = False,
+) -> HttpResponse:
+    """Run a verb; the drawer, the list and a toast come back together."""
+    try:
+        act()
+    except NotFound:
+        raise
+    except KaitongError as refused:
+        return _answer(request, item_id, CONFLICT, fault=str(refused))
+    if not is_part(request):
+        return redirect(f"{reverse('web:workbench')}?item={item_id}")
+    if close:
+        return _closed(request, said)
+    html = _drawer(request, item_id)
+    return HttpResponse(html + part("#list", _list(request, item_id)) + toast(request, said))
+
+
+def _answer(request: HttpRequest, item_id: UUID, status: int, **drawer: Any) -> HttpResponse:
+    if not is_part(request):
+        context = {
+            "page": pages.work_page(request.actor, request.GET),
+            **_drawer_context(request, item_id, **drawer),
+        }
+        return render_page(request, "web/work/page.html", context, place="work", status=status)
+    return HttpResponse(_drawer(request, item_id, **drawer), status=status)
+
+
+def _closed(request: HttpRequest, text: str) -> HttpResponse:
+    """The item left this person's hands: the drawer closes, the list is fresh."""
+    if not is_part(request):
+        return redirect("web:workbench")
+    return HttpResponse(
+        part("#drawer", "", "innerHTML") + part("#list", _list(request)) + toast(request, text)
+    )
+
+
+def _list(request: HttpRequest, item_id: UUID | None = None) -> str:
+    context = {
+        "page": pages.work_page(request.actor, request.GET),
+        "detail": {"id": item_id} if item_id else None,
+    }
+    return render_to_string("web/work/list.html", context, request)
+
+
+def _drawer_context(
+    request: HttpRequest,
+    item_id: UUID,
+    *,
+    fault: str = "",
+    kept: bool = False,
+    values: dict[str, Any] | None = None,
+    faults: list[InputFault] | None = None,
+) -> dict[str, Any]:
+    detail = drawers.work_detail(request.actor, item_id, values=values, faults=faults or ())
+    loose = " ".join(detail.form.loose) if detail.form else ""
+    return {"detail": detail, "fault": fault or loose, "kept": kept}
+
+
+def _drawer(request: HttpRequest, item_id: UUID, **drawer: Any) -> str:
+    context = _drawer_context(request, item_id, **drawer)
+    return render_to_string("web/work/drawer.html", context, request)
+
+
+def _asked_item(request: HttpRequest) -> drawers.WorkDetail | None:
+    """The drawer named in the address; a stale or foreign one just stays shut."""
+    try:
+        item_id = UUID(request.GET.get("item", ""))
+    except ValueError:
+        return None
+    try:
+        return drawers.work_detail(request.actor, item_id)
+    except NotFound:
+        return None
+
+
+def _required(request: HttpRequest, name: str, what: str) -> str:
+    text = request.POST.get(name, "").strip()
+    if not text:
+        raise BadInput([InputFault(name, what)], what)
+    return text
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        what = _("请填写预计解挂的时间。")
+        raise BadInput([InputFault("until", what)], what) from None
+    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
