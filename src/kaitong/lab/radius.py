@@ -91,8 +91,9 @@ class Status:
 class RadiusLab:
     """The lab's AAA server. `up` and `down` may be called again, and by two commands at once."""
 
-    def __init__(self) -> None:
-        self.folder = lab_folder() / "radius"
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or lab_folder()
+        self.folder = self.home / "radius"
         self.server_folder = self.folder / "server"
         self.cluster = Cluster(
             self.folder / "postgres",
@@ -105,8 +106,8 @@ class RadiusLab:
     def up(self) -> Status:
         """Start what does not run, wait until the server answers a Status-Server request."""
         programs = find_programs()
-        with locked():
-            settings = self._database(RadiusSettings.ensure())
+        with locked(self.home):
+            settings = self._database(RadiusSettings.ensure(self.home))
             run = self._folders()
             changed = self._configure(settings, programs, run)
             if self.daemon.pid() is not None and not changed and self._answers(settings):
@@ -114,14 +115,14 @@ class RadiusLab:
             self.daemon.stop()
             if not (udp_port_is_free(settings.auth_port) and udp_port_is_free(settings.acct_port)):
                 settings = settings.with_ports(*free_radius_ports())
-                settings.save()
+                settings.save(self.home)
                 self._configure(settings, programs, run)
             self._start(settings, programs, run)
             return Status(settings, running=True, database_running=True)
 
     def down(self) -> bool:
         """End what `up` started, and nothing else. True when something ran."""
-        with locked():
+        with locked(self.home):
             ended = self.daemon.stop()
             if self.cluster.running():
                 self.cluster.stop()
@@ -130,7 +131,7 @@ class RadiusLab:
 
     def status(self) -> Status | None:
         """None when the lab was never set up."""
-        settings = RadiusSettings.load()
+        settings = RadiusSettings.load(self.home)
         if settings is None:
             return None
         running = self.daemon.pid() is not None and self._answers(settings)
@@ -138,19 +139,24 @@ class RadiusLab:
 
     def stop_server(self) -> bool:
         """End FreeRADIUS alone; its database runs on (a bad day to practise)."""
-        with locked():
+        with locked(self.home):
             return self.daemon.stop()
 
     def stop_database(self) -> None:
         """End the AAA database alone; FreeRADIUS runs on and answers nobody."""
-        with locked():
+        with locked(self.home):
             self.cluster.stop()
 
-    def dsn(self, user: str | None = None) -> str:
-        """The AAA database, as the server's own role."""
-        settings = RadiusSettings.load()
+    def settings(self) -> RadiusSettings:
+        """Raises LabError when the lab was never set up."""
+        settings = RadiusSettings.load(self.home)
         if settings is None:
             raise LabError("The lab was never set up.", "Start it: ./run lab up radius")
+        return settings
+
+    def dsn(self) -> str:
+        """The AAA database, as the server's own role."""
+        settings = self.settings()
         return self.cluster.dsn(settings.database, settings.server_role, settings.server_password)
 
     # ---- inside ---------------------------------------------------------------------------------
@@ -162,7 +168,7 @@ class RadiusLab:
         self.cluster.start()
         if settings.database_port != self.cluster.port:
             settings = settings.with_database_port(self.cluster.port)
-            settings.save()
+            settings.save(self.home)
         self.cluster.ensure_database(settings.database)
         with psycopg.connect(self.cluster.dsn(settings.database), connect_timeout=5) as admin:
             for role, password in (

@@ -27,7 +27,6 @@ from kaitong.activation import nasport
 from kaitong.activation.nasport import Line
 from kaitong.lab.errors import LabError
 from kaitong.lab.radius import RadiusLab, find_programs
-from kaitong.lab.state import RadiusSettings
 
 _ANSWER = re.compile(r"^Received (Access-\w+|Accounting-Response)", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"^\s+([A-Za-z0-9-]+) = (.*)$", re.MULTILINE)
@@ -62,10 +61,7 @@ class AccessServer:
 
     def __init__(self, lab: RadiusLab | None = None) -> None:
         self.lab = lab or RadiusLab()
-        settings = RadiusSettings.load()
-        if settings is None:
-            raise LabError("The lab was never set up.", "Start it: ./run lab up radius")
-        self.settings = settings
+        self.settings = self.lab.settings()
         self._radclient = find_programs().client
 
     # ---- what the modem does --------------------------------------------------------------------
@@ -81,7 +77,7 @@ class AccessServer:
         begun = time.perf_counter()
         secret = password if password is not None else self._password(account)
         station = _station(account)
-        login = self._send(
+        answer, reply = self._send(
             "auth",
             {
                 "User-Name": account,
@@ -94,7 +90,6 @@ class AccessServer:
                 "Calling-Station-Id": station,
             },
         )
-        answer, reply = login
         if answer != "Access-Accept":
             return SessionResult(
                 account, "start", answer, nas_port_id=nas_port_id, took_ms=_since(begun),

@@ -19,6 +19,7 @@ from kaitong.core.home import home
 from kaitong.lab.errors import LabError
 
 _FORMAT = 1
+_FILE = "radius.json"
 HOST = "127.0.0.1"
 # below the range from which Linux takes ports for outgoing connections
 _PORTS = range(20000, 32000, 2)
@@ -33,9 +34,9 @@ def lab_folder() -> Path:
 
 
 @contextlib.contextmanager
-def locked() -> Iterator[None]:
-    """One command at a time changes the lab."""
-    with (lab_folder() / "lock").open("w") as lock:
+def locked(folder: Path) -> Iterator[None]:
+    """One command at a time changes the lab in this folder."""
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -71,7 +72,7 @@ def free_radius_ports() -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class RadiusSettings:
-    """Where the lab's AAA server is and with which secrets. Kept in `lab/radius.json`."""
+    """Where the lab's AAA server is and with which secrets; `radius.json` in the lab folder."""
 
     auth_port: int
     acct_port: int
@@ -88,30 +89,24 @@ class RadiusSettings:
     format: int = _FORMAT
 
     @classmethod
-    def path(cls) -> Path:
-        return lab_folder() / "radius.json"
-
-    @classmethod
-    def load(cls) -> RadiusSettings | None:
-        """The settings, or None when the lab was never set up."""
+    def load(cls, folder: Path) -> RadiusSettings | None:
+        """The settings kept in a lab folder, or None when the lab was never set up."""
+        path = folder / _FILE
         try:
-            facts = json.loads(cls.path().read_text())
+            facts = json.loads(path.read_text())
         except FileNotFoundError:
             return None
         if facts.get("format") != _FORMAT:
-            raise LabError(
-                f"{cls.path().name} is of another format.",
-                "Move the lab folder away and start again.",
-            )
+            raise LabError(f"{path} is of another format.", "Move the lab folder away.")
         return cls(**facts)
 
     @classmethod
-    def ensure(cls) -> RadiusSettings:
+    def ensure(cls, folder: Path) -> RadiusSettings:
         """The settings; made with free ports and fresh secrets when there are none.
 
         Works before FreeRADIUS is installed. The caller holds the lab's lock, or calls `prepare`.
         """
-        found = cls.load()
+        found = cls.load(folder)
         if found is None:
             auth, acct = free_radius_ports()
             found = cls(
@@ -121,7 +116,7 @@ class RadiusSettings:
                 oss_password=secrets.token_urlsafe(24),
                 server_password=secrets.token_urlsafe(24),
             )
-            found.save()
+            found.save(folder)
         return found
 
     def with_ports(self, auth_port: int, acct_port: int) -> RadiusSettings:
@@ -130,8 +125,8 @@ class RadiusSettings:
     def with_database_port(self, port: int) -> RadiusSettings:
         return replace(self, database_port=port)
 
-    def save(self) -> None:
-        write_private(self.path(), json.dumps(asdict(self), indent=2) + "\n")
+    def save(self, folder: Path) -> None:
+        write_private(folder / _FILE, json.dumps(asdict(self), indent=2) + "\n")
 
     def connection(self) -> dict[str, Any]:
         """The `connection` of Kaitong's network element: no secrets."""
@@ -156,5 +151,6 @@ class RadiusSettings:
 
 def prepare() -> RadiusSettings:
     """Make the settings once, under the lock."""
-    with locked():
-        return RadiusSettings.ensure()
+    folder = lab_folder()
+    with locked(folder):
+        return RadiusSettings.ensure(folder)

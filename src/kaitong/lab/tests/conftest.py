@@ -1,0 +1,80 @@
+"""A real FreeRADIUS with its own database, in a folder of its own, for the tests of a session."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from kaitong.activation.adapters.base import AccountChange, Attribute, Conversation
+from kaitong.activation.adapters.radius import RadiusAdapter
+from kaitong.conftest import lacking
+from kaitong.lab.errors import LabMissing
+from kaitong.lab.radius import RadiusLab, find_programs
+from kaitong.lab.session import AccessServer
+
+
+@pytest.fixture(scope="session")
+def running_lab():
+    try:
+        find_programs()
+    except LabMissing as missing:
+        lacking("FreeRADIUS", missing.remedy)
+    home = Path(tempfile.mkdtemp(prefix="kaitong-lab-"))
+    home.chmod(0o711)
+    lab = RadiusLab(home)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def lab(running_lab):
+    """The lab, up; a test that breaks it finds it whole again afterwards."""
+    running_lab.up()
+    return running_lab
+
+
+@pytest.fixture
+def modem(lab):
+    return AccessServer(lab)
+
+
+@pytest.fixture
+def adapter(lab):
+    settings = lab.settings()
+    return RadiusAdapter(settings.connection(), settings.secrets())
+
+
+@pytest.fixture
+def change():
+    """An account nobody else has."""
+    return AccountChange(
+        account=f"t{uuid.uuid4().hex[:12]}@kd",
+        password="Kd-8848-right",
+        plan="home-300",
+        plan_attributes=(
+            Attribute("WISPr-Bandwidth-Max-Down", "300000000"),
+            Attribute("Framed-Protocol", "PPP"),
+        ),
+    )
+
+
+@pytest.fixture
+def provisioned(adapter, change):
+    adapter.apply(change, Conversation())
+    return change
+
+
+@pytest.fixture
+def aaa(lab):
+    """The AAA database as FreeRADIUS's role, for looking."""
+    with psycopg.connect(lab.dsn(), autocommit=True) as database:
+        yield database
