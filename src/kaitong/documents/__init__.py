@@ -1,0 +1,1 @@
+"""Numbers, attachments and printed papers (编号, 附件, 单据)."""

@@ -1,0 +1,63 @@
+"""Reading papers and attachments."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from kaitong.documents.choices import PaperState
+from kaitong.documents.errors import DocumentsNotFound
+from kaitong.documents.models import Attachment, Paper
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+
+
+def papers_of_order(actor: Actor, order_id: UUID) -> list[Paper]:
+    """An order's papers in the order they were issued; their data stays sealed."""
+    return list(
+        visible_to(Paper.objects.filter(order_id=order_id), actor).defer("data").order_by("pk")
+    )
+
+
+def own_paper(actor: Actor, paper_id: UUID, *, lock: bool = False) -> Paper:
+    """One paper, or ``DocumentsNotFound``."""
+    queryset = visible_to(Paper.objects.all(), actor)
+    if lock:
+        queryset = queryset.select_for_update(no_key=True)
+    found = queryset.filter(pk=paper_id).first()
+    if found is None:
+        raise DocumentsNotFound(_("没有这张单据。"), _("请核对编号和所在分公司。"))
+    return found
+
+
+def attachments(
+    actor: Actor, owner_ids: Iterable[UUID], kind: str = ""
+) -> dict[UUID, list[Attachment]]:
+    """Attachments by owner, oldest first, in one query."""
+    rows = visible_to(Attachment.objects.filter(owner_id__in=list(owner_ids)), actor)
+    if kind:
+        rows = rows.filter(kind=kind)
+    found: dict[UUID, list[Attachment]] = {}
+    for row in rows.order_by("pk"):
+        found.setdefault(row.owner_id, []).append(row)
+    return found
+
+
+def verify(code: str) -> dict[str, str] | None:
+    """What anybody holding a sheet may be told by its verification code (核验真伪): that it was
+    issued, as what, when, whether it still stands. Nothing of what it says."""
+    signs = "".join(c for c in code.upper() if c.isalnum())
+    if len(signs) != 12:
+        return None
+    written = f"{signs[:4]}-{signs[4:8]}-{signs[8:]}"
+    found = Paper.objects.select_related("branch").filter(verify_code=written).first()
+    if found is None:
+        return None
+    return {
+        "title": found.title,
+        "number": found.number,
+        "branch": found.branch.name,
+        "issued_at": found.created_at.isoformat(),
+        "state": str(PaperState(found.state).label),
+        "sha256": found.sha256,
+    }
