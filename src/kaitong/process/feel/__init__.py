@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from kaitong.process.feel.compiler import Compiler, Env, Run
+from kaitong.process.feel.compiler import Compiler
 from kaitong.process.feel.errors import FeelError, Problem
 from kaitong.process.feel.grammar import parse
 from kaitong.process.feel.values import any_true, negate, plain
+from kaitong.process.feel.walking import Env, Run
 
 __all__ = ["Expression", "FeelError", "UnaryTests", "compile", "compile_unary_tests", "plain"]
 
@@ -46,8 +47,18 @@ class _Compiled:
         return FeelError(problem.what, text=self.text, where=self.where, line=line, column=column)
 
 
+def _unforeseen(error: Exception) -> Problem:
+    """Values come from outside: whatever they do to an operator is the expression's fault."""
+    if isinstance(error, RecursionError):
+        return Problem("a value is nested too deeply")
+    return Problem(f"the values make no sense here ({type(error).__name__})")
+
+
 class Expression(_Compiled):
-    """A compiled expression. `names` are the variables it reads."""
+    """A compiled expression.
+
+    `names` are the variables it may read: inside a filter a name may also be a part of the item.
+    """
 
     __slots__ = ()
 
@@ -57,8 +68,8 @@ class Expression(_Compiled):
             return self._run(Env(variables))
         except Problem as problem:
             raise self._fault(problem) from None
-        except RecursionError:
-            raise self._fault(Problem("a value is nested too deeply")) from None
+        except Exception as error:
+            raise self._fault(_unforeseen(error)) from None
 
 
 class UnaryTests(_Compiled):
@@ -72,8 +83,8 @@ class UnaryTests(_Compiled):
             answer: bool | None = self._run(Env({**(variables or {}), "?": value}), value)
         except Problem as problem:
             raise self._fault(problem) from None
-        except RecursionError:
-            raise self._fault(Problem("a value is nested too deeply")) from None
+        except Exception as error:
+            raise self._fault(_unforeseen(error)) from None
         return answer
 
 
@@ -125,7 +136,10 @@ def _unary_tests(text: str) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
 
 def _test(compiler: Compiler, part: Any) -> Callable[[Env, Any], Any]:
     """A test that reads `?` is a condition; any other is compared with the value."""
-    if any(str(token) == "?" for token in part.scan_values(lambda token: True)):
-        condition = compiler.make(part)
-        return lambda env, value: condition(env)
+    if "?" in compiler.text and part.data not in ("operator_test", "outer_range"):
+        probe = Compiler(compiler.text)
+        condition = probe.make(part)
+        if "?" in probe.names:
+            compiler.names |= probe.names
+            return lambda env, value: condition(env)
     return compiler.test(part)

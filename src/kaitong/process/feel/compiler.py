@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -11,40 +10,21 @@ from lark import Token, Tree
 
 from kaitong.process.feel import temporal
 from kaitong.process.feel.builtins import BUILTINS
-from kaitong.process.feel.errors import MAX_DEPTH, MAX_ITEMS, MAX_STEPS, FeelError, Problem
+from kaitong.process.feel.errors import MAX_DEPTH, FeelError, Problem
 from kaitong.process.feel.values import (
     Range,
     all_true,
     any_true,
     arithmetic,
-    bounded_list,
     equal,
-    kind,
     less,
     member,
     negate,
     number,
     opposite,
 )
+from kaitong.process.feel.walking import Env, Run, filtered, inside, property_of, walked
 
-
-class Env:
-    """What an evaluation sees: the variables, inner scopes (of filters, loops), steps left."""
-
-    __slots__ = ("scopes", "steps", "variables")
-
-    def __init__(self, variables: Mapping[str, Any]):
-        self.variables = variables
-        self.scopes: list[Mapping[str, Any]] = []
-        self.steps = MAX_STEPS
-
-    def walk(self, count: int) -> None:
-        self.steps -= count
-        if self.steps < 0:
-            raise Problem(f"the expression walks more than {MAX_STEPS} items")
-
-
-Run = Callable[[Env], Any]
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/"}
 
 
@@ -183,7 +163,7 @@ class Compiler:
     def _names(self, tree: Tree[Token], first: Token, *rest: Token) -> Run:
         run = self._name(tree, first)
         for part in rest:
-            run = self.guarded(tree, _property(str(part)), run)
+            run = self.guarded(tree, property_of(str(part)), run)
         return run
 
     # ---- structures
@@ -235,7 +215,7 @@ class Compiler:
     _outer_range = _range
 
     def _path(self, tree: Tree[Token], base: Any, name: Token) -> Run:
-        return self.guarded(tree, _property(str(name)), self.make(base))
+        return self.guarded(tree, property_of(str(name)), self.make(base))
 
     def _filter(self, tree: Tree[Token], base: Any, condition: Any) -> Run:
         source = self.make(base)
@@ -254,7 +234,7 @@ class Compiler:
             if not isinstance(items, list | tuple):
                 items = [items]
             try:
-                return _filtered(env, items, test)
+                return filtered(env, items, test)
             except Problem as problem:
                 problem.place = problem.place or place
                 raise
@@ -292,7 +272,7 @@ class Compiler:
             if items is None:
                 return None
             try:
-                return gather([_inside(env, {name: item}, body) for item in _walked(env, items)])
+                return gather([inside(env, {name: item}, body) for item in walked(env, items)])
             except Problem as problem:
                 problem.place = problem.place or place
                 raise
@@ -448,81 +428,3 @@ def _placed(problem: Problem, place: tuple[int, int]) -> Problem:
 def _tests_of(target: Any) -> list[Any]:
     """`in (a, < 5)` are several tests; anything else is one."""
     return list(target.children) if target.data == "paren" else [target]
-
-
-def _inside(env: Env, scope: Mapping[str, Any], run: Run) -> Any:
-    env.scopes.append(scope)
-    try:
-        return run(env)
-    finally:
-        env.scopes.pop()
-
-
-def _walked(env: Env, items: Any) -> list[Any]:
-    if isinstance(items, Range):
-        low, high = number(items.low), number(items.high)
-        first = int(low.to_integral_value()) + (0 if items.low_closed else 1)
-        last = int(high.to_integral_value()) - (0 if items.high_closed else 1)
-        if last - first >= MAX_ITEMS:
-            raise Problem(f"a range of more than {MAX_ITEMS} numbers")
-        items = [Decimal(value) for value in range(first, last + 1)]
-    if not isinstance(items, list | tuple):
-        items = [items]
-    env.walk(len(items))
-    return list(items)
-
-
-def _filtered(env: Env, items: Any, test: Run) -> Any:
-    env.walk(1)
-    first = items[0] if items else None
-    answer = _inside(env, _scope(first), test)
-    if kind(answer) == "number":
-        at = int(number(answer))
-        if at == 0 or abs(at) > len(items):
-            return None
-        return items[at - 1] if at > 0 else items[at]
-    env.walk(len(items))
-    return bounded_list([item for item in items if _inside(env, _scope(item), test) is True])
-
-
-def _scope(item: Any) -> dict[str, Any]:
-    return {**item, "item": item} if isinstance(item, Mapping) else {"item": item}
-
-
-_PARTS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    "date": {
-        "year": lambda v: v.year,
-        "month": lambda v: v.month,
-        "day": lambda v: v.day,
-        "weekday": lambda v: v.isoweekday(),
-    },
-    "time": {"hour": lambda v: v.hour, "minute": lambda v: v.minute, "second": lambda v: v.second},
-    "days and time duration": {
-        "days": lambda v: int(v / timedelta(days=1)),
-        "hours": lambda v: int(v / timedelta(hours=1)) % 24,
-        "minutes": lambda v: int(v / timedelta(minutes=1)) % 60,
-        "seconds": lambda v: int(v.total_seconds()) % 60,
-    },
-    "years and months duration": {
-        "years": lambda v: v.months // 12,
-        "months": lambda v: v.months % 12,
-    },
-}
-_PARTS["date and time"] = _PARTS["date"] | _PARTS["time"]
-
-
-def _property(name: str) -> Callable[[Any], Any]:
-    def read(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return value.get(name)
-        if value is None:
-            return None
-        if isinstance(value, list | tuple):
-            return [read(item) for item in value]
-        of_value = kind(value)
-        part = _PARTS.get(of_value, {}).get(name)
-        if part is None:
-            raise Problem(f"a {of_value} has no `{name}`")
-        return Decimal(part(value))
-
-    return read
