@@ -24,6 +24,8 @@ from kaitong.places.models import LEVEL_FIELDS, Address, Region
 _ANALYZE_FROM = 500
 _SEEN_FAULTS = 200
 
+_LONGEST = {field: Address._meta.get_field(field).max_length or 0 for field in LEVEL_FIELDS}
+
 RegionIndex = dict[tuple[str, ...], UUID]
 
 
@@ -164,8 +166,8 @@ def check_rows(rows: Iterable[AddressRow], regions: RegionIndex) -> list[InputFa
             faults.append(
                 InputFault(f"{where}.planned_date", "规划中的地址要有计划日期。", "填计划日期。")
             )
-        for field in LEVEL_FIELDS:
-            if len(getattr(row, field)) > (Address._meta.get_field(field).max_length or 0):
+        for field, longest in _LONGEST.items():
+            if len(getattr(row, field)) > longest:
                 faults.append(InputFault(f"{where}.{field}", "文字过长。", "缩短后再导入。"))
         if len(faults) >= _SEEN_FAULTS:
             break
@@ -239,7 +241,7 @@ def _tidy(row: AddressRow) -> AddressRow:
 def _record(row: AddressRow, branch_id: UUID, regions: RegionIndex) -> list[Any]:
     levels = [getattr(row, field) for field in LEVEL_FIELDS]
     house = "".join(levels[6:])
-    below = "".join(levels[3:])
+    place = "".join(levels[3:6])
     short = (row.estate or row.road) + (" " if house and (row.estate or row.road) else "") + house
     return [
         uuid7(),
@@ -253,9 +255,9 @@ def _record(row: AddressRow, branch_id: UUID, regions: RegionIndex) -> list[Any]
         short,
         # Cached by piece: thousands of rooms share an estate.
         "".join(text.initials(level) for level in levels[3:] if level),
-        text.number_path(below),
+        text.number_path(place + "," + house),
         " ".join(text.sorting_key(level) for level in levels[3:] if level),
-        text.address_tokens(below),
+        text.address_tokens(place, house),
         row.coverage,
         row.planned_date,
         row.coverage_reason,

@@ -155,8 +155,8 @@ def number_tokens(number: str) -> tuple[str, ...]:
     )
 
 
-def address_tokens(text: str) -> list[str]:
-    """The tokens an address is found by; `text` begins at the township."""
+@lru_cache(maxsize=50_000)
+def _tokens(text: str) -> tuple[str, ...]:
     tokens: dict[str, None] = {}
     for piece in pieces(text):
         if is_han(piece):
@@ -166,7 +166,19 @@ def address_tokens(text: str) -> list[str]:
             tokens.update(dict.fromkeys(number_tokens(plain_number(piece))))
         else:
             tokens["@" + piece] = None
-    return list(tokens)
+    return tuple(tokens)
+
+
+def address_tokens(place: str, house: str = "") -> list[str]:
+    """The tokens an address is found by.
+
+    `place` is township, road and estate, which thousands of addresses share; `house` is building,
+    unit and room, which return in every estate. Both are cut once and remembered.
+    """
+    if house and not house[0].isdigit():
+        # Words may run on from the estate's name into the building's.
+        return list(_tokens(place + house))
+    return list(dict.fromkeys((*_tokens(place), *_tokens(house))))
 
 
 def number_path(text: str) -> str:
