@@ -7,6 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, clock
@@ -69,7 +70,7 @@ def register(
     branch_id = branch_id or actor.branch_id
     if branch_id is None or not actor.sees(branch_id):
         raise PartyRefused(_("不能为这个分公司登记客户。"), _("请在本分公司登记。"))
-    on = on or clock.now().date()
+    on = on or timezone.localdate(clock.now())
     number = _check(name, kind, phone, document, on, kinds)
     with transaction.atomic():
         if document is None:

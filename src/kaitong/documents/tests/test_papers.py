@@ -46,7 +46,7 @@ def test_every_sample_makes_a_sheet_with_our_fonts_only(name):
     assert b"pdfaid:part" in made
     families = {b"NotoSerifSC", b"NotoSansSC", b"DejaVuSansMono"}
     fonts = set(re.findall(rb"/FontName ?/[A-Z]{6}\+([A-Za-z]+)", made))
-    assert b"NotoSerifSC" in fonts
+    assert b"NotoSansSC" in fonts
     assert fonts <= families, "a missing glyph fell back to another font"
 
 
