@@ -3,23 +3,11 @@
 from django.contrib import admin
 
 from kaitong.activation.models import Exchange, NetworkElement
-
-
-class ReadOnly(admin.ModelAdmin):
-    """Rows are changed by verbs; the admin only shows them."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
+from kaitong.core.admin import ReadOnlyAdmin
 
 
 @admin.register(NetworkElement)
-class NetworkElementAdmin(ReadOnly):
+class NetworkElementAdmin(ReadOnlyAdmin):
     list_display = ("key", "title", "kind", "branch", "state")
     list_filter = ("kind", "state")
     search_fields = ("key", "title")
@@ -27,7 +15,7 @@ class NetworkElementAdmin(ReadOnly):
 
 
 @admin.register(Exchange)
-class ExchangeAdmin(ReadOnly):
+class ExchangeAdmin(ReadOnlyAdmin):
     list_display = ("started_at", "element", "verb", "ok", "cause", "took_ms")
     list_filter = ("verb", "ok", "element")
     list_select_related = ("element",)

@@ -105,6 +105,7 @@ class RadiusLab:
 
     def up(self) -> Status:
         """Start what does not run, wait until the server answers a Status-Server request."""
+        self.settings()
         programs = find_programs()
         with locked(self.home):
             settings = self._database(RadiusSettings.ensure(self.home))
@@ -148,11 +149,9 @@ class RadiusLab:
             self.cluster.stop()
 
     def settings(self) -> RadiusSettings:
-        """Raises LabError when the lab was never set up."""
-        settings = RadiusSettings.load(self.home)
-        if settings is None:
-            raise LabError("The lab was never set up.", "Start it: ./run lab up radius")
-        return settings
+        """Where the server is, or will be: made once, also before FreeRADIUS is installed."""
+        with locked(self.home):
+            return RadiusSettings.ensure(self.home)
 
     def dsn(self) -> str:
         """The AAA database, as the server's own role."""

@@ -104,7 +104,7 @@ class RadiusSettings:
     def ensure(cls, folder: Path) -> RadiusSettings:
         """The settings; made with free ports and fresh secrets when there are none.
 
-        Works before FreeRADIUS is installed. The caller holds the lab's lock, or calls `prepare`.
+        Works before FreeRADIUS is installed. The caller holds the lab's lock.
         """
         found = cls.load(folder)
         if found is None:
@@ -147,10 +147,3 @@ class RadiusSettings:
     def secrets(self) -> dict[str, str]:
         """The `secrets` of Kaitong's network element."""
         return {"radius": self.secret, "database": self.oss_password}
-
-
-def prepare() -> RadiusSettings:
-    """Make the settings once, under the lock."""
-    folder = lab_folder()
-    with locked(folder):
-        return RadiusSettings.ensure(folder)

@@ -82,6 +82,8 @@ def _connect(where: Mapping[str, Any], password: str) -> psycopg.Connection[Any]
             f"网元的数据库连接不完整（{error}）。",
             "需要 host、port、name、user。",
         ) from None
+    if not port:
+        raise Unreachable("认证数据库还没有启动过。", "启动后系统会自动重试。")
     return psycopg.connect(
         host=host, port=port, dbname=name, user=user, password=password,
         connect_timeout=_CONNECT_SECONDS, application_name="kaitong", autocommit=True,

@@ -111,6 +111,9 @@ def test_a_machine_without_freeradius_is_told_what_to_install(monkeypatch, tmp_p
     monkeypatch.setattr("kaitong.lab.radius._LIBRARIES", ())
     assert commands.main(["up", "radius"]) == 3
     told = capsys.readouterr().err.strip()
+    made = RadiusLab().settings()  # Kaitong can already be told where it will be
+    assert made.secret
+    assert made == RadiusLab().settings()
     assert len(told.splitlines()) == 1
     for package in ("freeradius", "freeradius-postgresql", "freeradius-utils"):
         assert package in told
