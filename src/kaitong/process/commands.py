@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from kaitong.core import audit, db
@@ -80,7 +79,7 @@ class Leased:
 
 
 def lease_seconds() -> float:
-    return float(getattr(settings, "KAITONG_LEASE_SECONDS", LEASE_SECONDS))
+    return float(os.environ.get("KAITONG_LEASE_SECONDS") or LEASE_SECONDS)
 
 
 def lease(limit: int = CHUNK) -> list[Leased]:

@@ -31,6 +31,7 @@ from kaitong.process.store import Change, Loaded, RowKind
 log = logging.getLogger(__name__)
 
 MESSAGE_LENGTH = 500  # of an incident's message
+MAX_CALLS = 200  # transactional actions in one step; more is a loop without a wait
 
 
 class Play:
@@ -44,6 +45,7 @@ class Play:
         self.change = Change(state=loaded.state, open_waits=loaded.open_waits)
         self.state = loaded.as_state()
         self._names: dict[int, UUID] = {}
+        self._calls = 0
         self._row_patch: dict[str, Any] = {}
         self._kind: RowKind | None = None
 
@@ -140,6 +142,10 @@ class Play:
     def _perform(self, call: model.Call) -> model.Event:
         """Run a transactional action in a savepoint; its outcome as an event."""
         token, now = call.token, self.now
+        self._calls += 1
+        if self._calls > MAX_CALLS:
+            message = "流程在这里反复执行而不等待任何事。"
+            return model.Failed(now=now, token=token, cause=Cause.LOOP, message=message)
         action = actions.find(call.action)
         if action is None:
             return model.Failed(

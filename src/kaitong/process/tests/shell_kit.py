@@ -105,7 +105,8 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         inner += f'<errorEventDefinition errorRef="error-{code}"/>'
     message = attributes.pop("message", None)
     if message:
-        extra.append(f'<message id="message-{message}" name="{message}"/>')
+        declared = f'<message id="message-{message}" name="{message}"/>'
+        extra += [] if declared in extra else [declared]
         plain += f' messageRef="message-{message}"'
     host = attributes.pop("host", None)
     if host:
