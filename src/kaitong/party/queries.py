@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Reverse
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.crypto import blind_index
@@ -115,7 +116,8 @@ def document_kinds(
     on: date, party_kind: str = "", kinds: tuple[tables.KindRule, ...] = tables.DEFAULT_KINDS
 ) -> list[tuple[str, str]]:
     """Kinds to pick from at the counter on a day, as (key, title)."""
-    return [(rule.kind, rule.title) for rule in tables.accepted_on(on, party_kind, kinds)]
+    rules = tables.accepted_on(on, party_kind, kinds)
+    return [(rule.kind, _kind_title(rule.kind, rule.title)) for rule in rules]
 
 
 def verified_text(document: IdentityDocument) -> str:
@@ -129,6 +131,13 @@ def verified_text(document: IdentityDocument) -> str:
 
 
 # ------------------------------------------------------------------ inside
+
+
+def _kind_title(kind: str, title: str) -> str:
+    """The kind's name in the reader's language; an operator's own kinds have one name."""
+    rule = tables.find(kind)
+    english = (get_language() or "").startswith("en")
+    return rule.title_en if english and rule is not None else title
 
 
 def _by_phone(actor: Actor, digits: str) -> list[QuerySet[PartyPhone, Any]]:
@@ -173,7 +182,7 @@ def _summary(row: Party, phone: str, document: IdentityDocument | None) -> Summa
         phone=mask_phone(phone),
         grade=str(row.get_grade_display()),
         document_kind=document.kind if document else "",
-        document_title=document.title if document else "",
+        document_title=_kind_title(document.kind, document.title) if document else "",
         document_number=document.number_masked if document else "",
         document_valid_until=document.valid_until if document else None,
         verified=verified_text(document) if document else _("未核验"),

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
+from django.utils import translation
 
 from kaitong.core.errors import Conflict, NotFound, Refused
 from kaitong.core.models import AuditEntry
@@ -239,6 +240,9 @@ def test_kinds_to_pick_from_at_the_counter():
     assert "resident-id" in keys
     assert "driving-licence" not in keys
     assert "business-licence" not in keys
+    with translation.override("en"):
+        titles = dict(queries.document_kinds(date(2026, 1, 1), "organization"))
+    assert titles["business-licence"] == "Business licence"
 
 
 @pytest.mark.django_db(transaction=True)
