@@ -10,6 +10,7 @@ from django.urls import reverse
 from ninja import Body
 from ninja.params.functions import Header, Path, Query
 
+from kaitong.catalog.errors import NotOffered
 from kaitong.core.audit import acting
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.inventory import queries as inventory
@@ -84,7 +85,7 @@ def create_service_order(
                 )
     except BadInput as error:
         raise reading.translated(error) from None
-    except NotFound as error:  # something the body names, so the body is at fault
+    except (NotFound, NotOffered) as error:  # the body names it, so the body is at fault
         place = reading.place(error.field)
         raise BadInput([InputFault(place, str(error.what), str(error.remedy))]) from None
     body = _bodies(request, [queries.order(caller.actor, made.pk)])[0]

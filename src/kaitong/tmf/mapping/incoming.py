@@ -37,6 +37,7 @@ class Reading:
             self._item(number, item) for number, item in enumerate(document["serviceOrderItem"])
         )
         self._refuse_doubled(items)
+        self._learn_bare_names(len(items))
         customer = read_customer(
             document.get("relatedParty", []), self._faults, self._places
         )  # fmt: skip
@@ -79,6 +80,17 @@ class Reading:
         return BadInput(
             InputFault(self.place(fault.field), fault.what, fault.remedy) for fault in error.faults
         )
+
+    def _learn_bare_names(self, count: int) -> None:
+        """Some packages name a field without its item; with one item that is no riddle."""
+        for bare, field in {
+            "service": "specification",
+            "offering": "offering",
+            "address_id": "address",
+            "service_id": "service_id",
+        }.items():
+            known = self._places[f"items[0].{field}"] if count == 1 else "serviceOrderItem"
+            self._places.setdefault(bare, known)
 
     def _refuse_doubled(self, items: tuple[SubmitItem, ...]) -> None:
         seen: set[str] = set()

@@ -232,6 +232,8 @@ def test_every_fault_is_told_at_once(body):
             "customer.document.valid_until",
             "relatedParty[0].individualIdentification[0].validFor.endDateTime",
         ),
+        ("address_id", f"{BASE}.service.place[0]"),
+        ("service", f"{BASE}.service.serviceSpecification.id"),
         ("customer.odd", "relatedParty[0].odd"),
         ("elsewhere", "elsewhere"),
     ],
