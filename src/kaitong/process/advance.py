@@ -24,7 +24,7 @@ from typing import Any
 
 from kaitong.process.advance_graph import flows_already_in, is_upstream, siblings_region
 from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
-from kaitong.process.errors import ProcessError
+from kaitong.process.errors import ProcessConflict, ProcessError, ProcessRefused
 from kaitong.process.feel import FeelError
 from kaitong.process.model import (
     AddToken,
@@ -74,15 +74,15 @@ class CoreError(ProcessError):
     """The event cannot be applied to this state. The state is unchanged."""
 
 
-class StaleEvent(CoreError):
+class StaleEvent(CoreError, ProcessConflict):
     """The token, or the instance, is gone: somebody was faster."""
 
 
-class WrongEvent(CoreError):
+class WrongEvent(CoreError, ProcessConflict):
     """The token is there but does not wait for such an event."""
 
 
-class CannotReturn(CoreError):
+class CannotReturn(CoreError, ProcessRefused):
     """A step can be returned (退回) only to an earlier user or manual task."""
 
 
@@ -93,16 +93,15 @@ def advance(model: Model, state: State, event: Event, *, external: frozenset[str
     transactional and comes back as `Step.call`. Raises CoreError for an event that does not fit.
     """
     if not state.running:
-        raise StaleEvent("The process instance has ended.")
+        raise StaleEvent("流程已经结束。", "请刷新后再看。")
     moves = Moves(model, state, event.now, external)
     if state.calling is not None and getattr(event, "token", None) != state.calling:
         raise WrongEvent(
-            f"The action at {moves.called.node if moves.called else '?'} is still under way.",
-            "Feed its outcome first.",
+            f"{moves.called.node if moves.called else '?'} 的动作还在执行。", "请稍后再试。"
         )
     handler = _HANDLERS.get(type(event))
     if handler is None:
-        raise WrongEvent(f"{type(event).__name__} is no event of the token game.")
+        raise WrongEvent(f"流程不认识 {type(event).__name__} 这种事件。")
     handler(moves, event)
     moves.run()
     return moves.step()
@@ -113,7 +112,7 @@ def advance(model: Model, state: State, event: Event, *, external: frozenset[str
 
 def _started(moves: Moves, event: Started) -> None:
     if moves.queue or moves.resting:
-        raise WrongEvent("The process instance has been started before.")
+        raise WrongEvent("流程已经启动过。")
     moves.set_variables(event.variables)
     moves.queue.append(Token(moves.new_id(), moves.model.start, None))
 
@@ -195,15 +194,14 @@ def _returned_to(moves: Moves, event: ReturnedTo) -> None:
     target = moves.model.nodes.get(event.node)
     if target is None or target.kind not in (NodeKind.USER, NodeKind.MANUAL):
         raise CannotReturn(
-            f"{event.node} is no user or manual task of this process.",
-            "Choose an earlier step that people do.",
+            f"{event.node} 不是这个流程里由人办理的环节。", "请选择前面由人办理的环节。"
         )
     if token.wait in (WaitKind.COMMAND, WaitKind.JOIN):
-        raise WrongEvent(f"A token at {node.id} cannot be returned while it waits there.")
+        raise WrongEvent(f"{node.name or node.id} 正由机器执行，不能退回。", "请等它有结果。")
     if target.id == node.id or not is_upstream(moves.model, target.id, node.id):
         raise CannotReturn(
-            f"{target.name or target.id} does not come before {node.name or node.id}.",
-            "Choose an earlier step.",
+            f"{target.name or target.id} 不在 {node.name or node.id} 之前。",
+            "请选择本分支前面的环节。",
         )
     region = siblings_region(moves.model, target.id, node.id)
     data = {"to": target.id, "why": event.reason}
@@ -251,13 +249,14 @@ _HANDLERS: dict[type[Event], Callable[[Moves, Any], None]] = {
 
 def _find(moves: Moves, token_id: TokenId, *waits: WaitKind) -> tuple[Token, Node]:
     if moves.called is not None:
-        raise WrongEvent("An action is still under way.", "Feed its outcome first.")
+        raise WrongEvent("动作还在执行。", "请稍后再试。")
     token = moves.resting.get(token_id)
     if token is None:
-        raise StaleEvent("The step is no longer there: it was completed or taken away.")
+        raise StaleEvent("这个环节已经不在了：有人办完了，或流程已经改道。", "请刷新后再看。")
+    node = moves.model.nodes[token.node]
     if waits and token.wait not in waits:
-        raise WrongEvent(f"The token at {token.node} waits for {token.wait}, not for this.")
-    return token, moves.model.nodes[token.node]
+        raise WrongEvent(f"{node.name or node.id} 现在等的不是这件事（{token.wait}）。")
+    return token, node
 
 
 def _acting(moves: Moves, token_id: TokenId, *also: WaitKind) -> tuple[Token, Node]:
@@ -274,7 +273,7 @@ def _leave_with(moves: Moves, token: Token, node: Node, values: Any) -> None:
         answers = moves.answers(node, values)
     except FeelError as error:
         # The answers are kept in the history: a person corrects and retries, or goes on by hand.
-        message = f"an output has no value: {error}"
+        message = f"回填的值算不出来：{error}"
         moves.incident(token, node, "data", message, {"values": dict(values)})
         return
     moves.set_variables(answers)
@@ -284,7 +283,7 @@ def _leave_with(moves: Moves, token: Token, node: Node, values: Any) -> None:
 def _boundary(moves: Moves, host: Node, node_id: str, kind: NodeKind) -> Node:
     if node_id in host.boundaries and moves.model.nodes[node_id].kind is kind:
         return moves.model.nodes[node_id]
-    raise WrongEvent(f"The token at {host.id} does not wait for {node_id}.")
+    raise WrongEvent(f"{host.name or host.id} 没有在等 {node_id}。")
 
 
 _WATCHING = (OpenWork, OpenCommand, OpenTimer, Subscribe, OpenIncident, ChangeWait)

@@ -207,9 +207,7 @@ class Moves:
         self.moves += 1
         if self.moves <= MAX_MOVES and len(self.queue) + len(self.resting) <= MAX_TOKENS:
             return False
-        self.incident(
-            token, node, "loop", "the process runs in circles here without waiting for anything"
-        )
+        self.incident(token, node, "loop", "流程在这里循环不止，又不等待任何事。")
         return True
 
     def _pass(self, token: Token, node: Node) -> None:
@@ -240,7 +238,7 @@ class Moves:
                 for name, expression in node.inputs.items()
             }
         except FeelError as error:
-            self.incident(token, node, "data", f"an input has no value: {error}")
+            self.incident(token, node, "data", f"动作的输入算不出来：{error}")
             return
         if node.action in self.external:
             first = self.rest(token, WaitKind.COMMAND)
@@ -277,15 +275,15 @@ class Moves:
                     self.leave(token, node, (flow,))
                     return
                 if answer is not False:
-                    what = "unknown (null)" if answer is None else "neither true nor false"
-                    message = f"the condition of flow {flow.id} is {what}: {flow.condition.text}"
+                    what = "未知（null）" if answer is None else "既不是真也不是假"
+                    message = f"流向 {flow.name or flow.id} 的条件{what}：{flow.condition.text}"
                     self.incident(token, node, "data", message)
                     return
         except FeelError as error:
             self.incident(token, node, "data", str(error))
             return
         if otherwise is None:
-            message = "no condition holds and there is no default flow"
+            message = "没有一个条件成立，也没有默认流向。"
             self.incident(token, node, "data", message)
             return
         self.leave(token, node, (otherwise,))
@@ -322,7 +320,7 @@ class Moves:
         for token in list(self.resting.values()):
             if token.node not in seen:
                 seen.add(token.node)
-                message = "the other branches of this join never come: nothing else is under way"
+                message = "汇合处还缺其他分支，而流程里已没有别的事在办。"
                 self.incident(token, self.model.nodes[token.node], "deadlock", message)
 
     # ---- boundary events and what watches for them
@@ -345,12 +343,12 @@ class Moves:
         if node.timer is None:
             key = plain(node.message_key.evaluate(self.variables))
             if key is None or isinstance(key, bool | list | dict) or key == "":
-                raise ValueError(f"the key of message {node.message} has no value")
+                raise ValueError(f"消息 {node.message} 的关联键没有值。")
             return Subscribe(token, node.id, node.message, str(key))
         try:
             return self._timer(token, node.id, node.timer)
         except OverflowError:
-            raise ValueError("the timer's time lies outside the years 1 to 9999") from None
+            raise ValueError("定时超出了公元 1 年到 9999 年。") from None
 
     def _timer(self, token: TokenId, node_id: str, spec: TimerSpec) -> OpenTimer:
         if spec.date is not None:

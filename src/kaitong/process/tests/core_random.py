@@ -14,7 +14,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from kaitong.process.tests.core_kit import Drawing
+from kaitong.process.tests.core_drawing import Drawing
 
 Block = tuple[Any, ...]
 Path = tuple[int, ...]

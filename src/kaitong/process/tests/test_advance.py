@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from kaitong.process.advance import CannotReturn, StaleEvent, WrongEvent, advance, settle
+from kaitong.process.advance import StaleEvent, WrongEvent, advance, settle
 from kaitong.process.model import (
     AddToken,
     Cancelled,
@@ -20,7 +20,6 @@ from kaitong.process.model import (
     Record,
     RemoveToken,
     Returned,
-    ReturnedTo,
     SetVariables,
     Started,
     State,
@@ -28,31 +27,15 @@ from kaitong.process.model import (
     Token,
     WaitKind,
 )
-from kaitong.process.tests.core_kit import (
-    EXTERNAL,
-    NOW,
+from kaitong.process.tests.core_drawing import (
     Drawing,
-    Fault,
-    Game,
-    on_error,
+    hosted,
+    line,
     on_message,
+    split,
     timer,
 )
-
-
-def line(*steps: str) -> Drawing:
-    """start -> steps -> end, the steps drawn by the caller."""
-    return Drawing().start().end().chain("start", *steps, "end")
-
-
-def split() -> Drawing:
-    """start -> fork -> (A -> A2 | B) -> join -> C -> end"""
-    drawing = Drawing().start().end().parallel("fork").parallel("join")
-    for task in ("A", "A2", "B", "C"):
-        drawing.user(task)
-    drawing.chain("start", "fork", "A", "A2", "join", "C", "end")
-    return drawing.chain("fork", "B", "join")
-
+from kaitong.process.tests.core_kit import EXTERNAL, NOW, Game
 
 # ---- waiting nodes
 
@@ -246,7 +229,7 @@ def test_exclusive_gateway_without_a_way_is_an_incident_that_retries_evaluate_ag
 def test_a_condition_that_is_unknown_does_not_take_the_default() -> None:
     game = Game(choice().model()).complete("A")
     assert game.cause("G") == "data"
-    assert "unknown" in game.incidents[game.token("G")].message
+    assert "未知" in game.incidents[game.token("G")].message
     game.variables["speed"] = 20
     assert game.retry("G").at == ["C"]
 
@@ -382,241 +365,6 @@ def test_a_process_that_multiplies_its_tokens_is_stopped() -> None:
     step = advance(drawing.model(), State(), Started(now=NOW), external=EXTERNAL)
     assert {token.wait for token in step.state.tokens} == {WaitKind.INCIDENT}
     assert len(step.state.tokens) < 12_000
-
-
-# ---- boundary events
-
-
-def hosted(*, interrupting: bool, host: str = "user") -> Drawing:
-    drawing = Drawing().start().end().end("late").manual("Late")
-    if host == "user":
-        drawing.user("A")
-    else:
-        drawing.service("A", host)
-    drawing.boundary("B", "A", timer(duration="PT48H"), interrupting=interrupting)
-    return drawing.chain("start", "A", "end").chain("B", "Late", "late")
-
-
-def test_interrupting_boundary_timer_takes_the_work_away() -> None:
-    game = Game(hosted(interrupting=True).model())
-    assert [(key[1], t.at) for key, t in game.timers.items()] == [("B", NOW + timedelta(hours=48))]
-    game.fire("A", "B")
-    assert game.at == ["Late"]
-    assert not game.timers
-    assert game.complete("Late").state == "completed"
-    assert game.went("fired") == ["B"]
-
-
-def test_boundary_timer_closes_with_its_host() -> None:
-    game = Game(hosted(interrupting=True).model()).complete("A")
-    assert not game.timers
-    assert game.state == "completed"
-
-
-def test_non_interrupting_boundary_timer_adds_a_token() -> None:
-    game = Game(hosted(interrupting=False).model()).fire("A", "B")
-    assert game.at == ["A", "Late"]
-    game.complete("A")
-    assert game.state == ""
-    assert game.complete("Late").state == "completed"
-
-
-def test_interrupting_timer_ends_an_external_command() -> None:
-    game = Game(hosted(interrupting=True, host="send").model())
-    game.fire("A", "B")
-    assert not game.commands
-    assert game.at == ["Late"]
-
-
-def test_boundary_timer_stays_open_over_failure_and_retry() -> None:
-    game = Game(hosted(interrupting=True, host="send").model())
-    opened = dict(game.timers)
-    game.failed("A").retry("A").failed("A")
-    assert game.timers == opened
-    assert game.fire("A", "B").at == ["Late"]
-
-
-def test_a_transactional_action_parked_as_incident_is_watched_by_its_timer_once() -> None:
-    def work(inputs: object) -> dict[str, str]:
-        raise RuntimeError("down")
-
-    game = Game(hosted(interrupting=True, host="work").model(), {"work": work})
-    assert len(game.timers) == 1
-    game.retry("A")
-    assert len(game.timers) == 1
-    assert game.fire("A", "B").at == ["Late"]
-
-
-def test_a_boundary_timer_without_a_value_leaves_the_work_alone() -> None:
-    drawing = Drawing().start().end().end("late").user("A")
-    drawing.boundary("B", "A", timer(duration="limit"), interrupting=False)
-    model = drawing.chain("start", "A", "end").chain("B", "late").model()
-    game = Game(model)
-    assert game.at == ["A", "B"]
-    assert game.cause("B") == "data"
-    game.retry("B")
-    assert game.cause("B") == "data"
-    game.variables["limit"] = "PT1H"
-    game.retry("B")
-    assert game.at == ["A"]
-    assert len(game.timers) == 1
-    assert game.fire("A", "B").complete("A").state == "completed"
-    other = Game(model).complete("A")  # the incident goes with its host
-    assert other.state == "completed"
-    third = Game(model).by_hand("B")
-    assert third.at == ["A"]
-
-
-@pytest.mark.parametrize("interrupting", [True, False])
-def test_boundary_message(interrupting: bool) -> None:
-    drawing = Drawing().start().end().end("out").user("A").user("Changed").message("m", "change")
-    drawing.boundary("B", "A", on_message("m"), interrupting=interrupting, k_key="order")
-    game = Game(drawing.chain("start", "A", "end").chain("B", "Changed", "out").model(), order="o")
-    game.tell("A", "B", wish="later")
-    assert game.variables["wish"] == "later"
-    assert game.at == (["Changed"] if interrupting else ["A", "Changed"])
-
-
-def caught(action: str) -> Drawing:
-    drawing = Drawing().start().end().error("e1", "no-port").error("e2", "planned")
-    drawing.service("S", action).user("Exception").user("Any").end("x").end("y")
-    drawing.boundary("B1", "S", on_error("e1")).boundary("B2", "S", on_error())
-    drawing.chain("start", "S", "end").chain("B1", "Exception", "x").chain("B2", "Any", "y")
-    return drawing
-
-
-@pytest.mark.parametrize(("code", "taken"), [("no-port", "Exception"), ("other", "Any")])
-@pytest.mark.parametrize("action", ["work", "send"])
-def test_error_boundary_by_code_then_any(action: str, code: str, taken: str) -> None:
-    def work(inputs: object) -> dict[str, str]:
-        raise Fault(code, {"reason": "full"})
-
-    game = Game(caught(action).model(), {"work": work})
-    if action == "send":
-        game.error("S", code, reason="full")
-    assert game.at == [taken]
-    assert game.variables["error_code"] == code
-    assert game.variables["reason"] == "full"
-    assert game.variables["error_message"]
-    assert game.complete(taken).state == "completed"
-
-
-def test_an_uncaught_business_error_is_an_incident() -> None:
-    def work(inputs: object) -> dict[str, str]:
-        raise Fault("no-port")
-
-    game = Game(line("S").service("S").model(), {"work": work})
-    assert game.cause("S") == "business"
-    assert game.incidents[game.token("S")].message.startswith("no-port")
-
-
-# ---- ends, cancelling, returning
-
-
-def test_terminate_end_takes_every_token() -> None:
-    drawing = Drawing().start().end().end("stop", "terminateEventDefinition").parallel("fork")
-    drawing.user("A").user("B").chain("start", "fork", "A", "stop").chain("fork", "B", "end")
-    game = Game(drawing.model()).complete("A")
-    assert game.state == "terminated"
-    assert game.went("interrupted") == ["B"]
-
-
-def test_terminate_end_after_a_call_settles_tokens_of_the_same_step() -> None:
-    drawing = Drawing().start().end("stop", "terminateEventDefinition").end().parallel("fork")
-    drawing.user("A").service("S").chain("start", "fork", "A", "end").chain("fork", "S", "stop")
-    game = Game(drawing.model())
-    assert game.state == "terminated"
-    assert not [e for e in game.last if isinstance(e, AddToken | RemoveToken)]
-
-
-def test_error_end_ends_the_instance() -> None:
-    drawing = Drawing().start().user("A").error("e", "refused")
-    drawing.node("endEvent", "bad", on_error("e"))
-    game = Game(drawing.chain("start", "A", "bad").model()).complete("A")
-    assert game.state == "terminated"
-    assert game.variables["error_code"] == "refused"
-
-
-def test_cancelled_takes_everything_back() -> None:
-    game = Game(split().model()).complete("B")
-    game.play(Cancelled(now=NOW, reason="customer"))
-    assert game.state == "cancelled"
-    assert game.at == []
-
-
-def back(game: Game, node: str, to: str) -> Game:
-    return game.play(ReturnedTo(now=NOW, token=game.token(node), node=to, reason="wrong address"))
-
-
-def test_returned_to_an_earlier_step() -> None:
-    game = Game(line("A", "S", "B").user("A").service("S").user("B").model()).complete("A")
-    back(game, "B", "A")
-    assert game.at == ["A"]
-    assert game.history[-2].data["why"] == "wrong address"
-    assert game.complete("A").complete("B").state == "completed"
-
-
-def test_returning_over_a_fork_takes_the_siblings_along() -> None:
-    drawing = split().user("Z")
-    drawing.lines = [li for li in drawing.lines if 'sourceRef="start"' not in li]
-    model = drawing.chain("start", "Z", "fork").model()
-    game = Game(model).complete("Z").complete("B").complete("A")
-    assert game.at == ["A2", "join"]
-    back(game, "A2", "Z")
-    assert game.at == ["Z"]
-    game.complete("Z").complete("A").complete("A2").complete("B").complete("C")
-    assert game.state == "completed"
-
-
-def test_returning_over_a_join_repeats_one_branch_and_keeps_the_other() -> None:
-    """退回 from the installation to the appointment: the data made meanwhile stays made."""
-    game = Game(split().model()).complete("B").complete("A").complete("A2")
-    back(game, "C", "A2")
-    assert game.at == ["A2", "join"]
-    game.complete("A2")
-    assert game.at == ["C"]
-    assert game.complete("C").state == "completed"
-    assert game.went("left").count("B") == 1
-
-
-def test_returning_inside_a_branch_leaves_the_other_branch_alone() -> None:
-    game = Game(split().model()).complete("A").complete("B")
-    back(game, "A2", "A")
-    assert game.at == ["A", "join"]
-    game.complete("A").complete("A2").complete("C")
-    assert game.state == "completed"
-
-
-def test_returning_in_a_looping_process_with_a_nested_fork() -> None:
-    """X -> P -> (A | F -> (b1 | b2) -> K -> b3) -> J -> G -> back to the merge, or the end."""
-    drawing = Drawing().start().end().exclusive("M").exclusive("G", "out")
-    for gateway in ("P", "F", "K", "J"):
-        drawing.parallel(gateway)
-    for task in ("X", "A", "b1", "b2", "b3"):
-        drawing.user(task)
-    drawing.chain("start", "M", "X", "P", "A", "J", "G").chain("P", "F", "b1", "K", "b3", "J")
-    drawing.chain("F", "b2", "K").flow("G", "M", "more").flow("G", "end", id_="out")
-    game = Game(drawing.model(), more=False)
-    game.complete("X").complete("b1").complete("b2")
-    assert game.at == ["A", "b3"]
-    back(game, "A", "X")
-    assert game.at == ["X"]
-    game.complete("X").complete("b1")
-    assert game.at == ["A", "K", "b2"]
-    back(game, "b2", "X")
-    assert game.at == ["X"]
-    game.complete("X").complete("A").complete("b1").complete("b2").complete("b3")
-    assert game.state == "completed"
-
-
-@pytest.mark.parametrize(
-    ("node", "to"), [("A", "C"), ("A", "fork"), ("A", "A"), ("A", "B"), ("A", "nowhere")]
-)
-def test_a_step_cannot_be_returned_elsewhere(node: str, to: str) -> None:
-    game = Game(split().model())
-    with pytest.raises(CannotReturn):
-        back(game, node, to)
-    assert game.at == ["A", "B"]
 
 
 # ---- what does not fit

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 
 from kaitong.process.advance import CannotReturn
 from kaitong.process.model import Cancelled, ReturnedTo, WaitKind
-from kaitong.process.tests.core_kit import NOW, Game, timer
+from kaitong.process.tests.core_drawing import (
+    timer,
+)
+from kaitong.process.tests.core_kit import NOW, Game
 from kaitong.process.tests.core_random import SWITCHES, Sketch, expected, random_block, sketch
 
 COMMON = settings(

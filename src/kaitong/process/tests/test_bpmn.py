@@ -9,7 +9,7 @@ import pytest
 
 from kaitong.process.bpmn import parse
 from kaitong.process.model import Fault, NodeKind, RefusedProcess
-from kaitong.process.tests.core_kit import Drawing, on_error, on_message, timer
+from kaitong.process.tests.core_drawing import Drawing, on_error, on_message, timer
 
 
 def simple() -> Drawing:
