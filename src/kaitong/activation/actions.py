@@ -173,10 +173,12 @@ def line_sentence(proof: Proof) -> str:
             f"会话从 {wanted} 上线，逻辑标识是 {seen['logical_id']}，"
             f"登记是 {expected['logical_id']}。"
         )
-    where = f"会话从 {seen['access_node']} {seen['pon_port']} 上线，登记是 {wanted}"
+    told = [f"会话从 {seen['access_node']} {seen['pon_port']} 上线，登记是 {wanted}"]
     if "logical_id" in proof.facts["differences"]:
-        where += f"；逻辑标识是 {seen['logical_id']}，登记是 {expected['logical_id']}"
-    return where + "。"
+        told.append(f"逻辑标识是 {seen['logical_id']}，登记是 {expected['logical_id']}")
+    if "user_port" in proof.facts["differences"]:
+        told.append(f"用户端口是 {seen.get('user_port', '未知')}，登记是 {expected['user_port']}")
+    return "；".join(told) + "。"
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -211,7 +213,7 @@ def _password(service: ServiceView, reason: str) -> str:
 
 def _line(service: ServiceView) -> Line:
     expected = inventory.expected_line(service.id)
-    return Line(expected.access_node, expected.pon_port, expected.logical_id)
+    return Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)
 
 
 def _for(ctx: ActionContext, service: ServiceView) -> For:

@@ -12,6 +12,9 @@ Fields of a pattern:
 - `{pon_port}`: frame, slot and PON port as `0/3/6`
 - `{logical_id}`: the identifier the order allocated; letters, digits, `-`, `_`, 32 characters
 - `{ignore}`: whatever the access server writes there (its own slot, VLAN tags); written as `0`
+
+A pattern may end in `[:{user_port}]`: the user port of a building's ONU (FTTB), which lines with a
+port of their own on the PON (FTTH) do not have.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from itertools import pairwise
 
 from kaitong.activation.errors import BadLine, BadPattern
 
-DEFAULT_PATTERN = "{access_node} eth {pon_port}:{logical_id}"
+DEFAULT_PATTERN = "{access_node} eth {pon_port}:{logical_id}[:{user_port}]"
 LONGEST = 253  # octets of a RADIUS attribute's value
 _LONGEST_PATTERN = 200
 
@@ -39,6 +42,8 @@ _SWALLOWS = {
     "logical_id": re.compile(r"[0-9A-Za-z_-]"),
     "ignore": re.compile(r"\S"),
 }
+_TAIL = re.compile(r"(?P<head>.*)\[(?P<sign>[^\[\]{}0-9]+)\{user_port\}\]", re.DOTALL)
+_HIGHEST_USER_PORT = 9999
 _PIECE = re.compile(r"\{([a-z_]*)\}")
 _ESCAPED = re.compile(r"=([0-9A-F]{2})")
 
@@ -50,11 +55,14 @@ class Line:
     access_node: str  # OLT-01
     pon_port: str  # 0/3/6: frame, slot, PON port
     logical_id: str
+    user_port: int | None = None  # of a building's ONU
 
     def __post_init__(self) -> None:
         for name in _REQUIRED:
             if not re.fullmatch(_FIELDS[name], getattr(self, name)):
                 raise BadLine(f"线路的 {name} 不能是 {getattr(self, name)!r}。", field=name)
+        if self.user_port is not None and not 0 <= self.user_port <= _HIGHEST_USER_PORT:
+            raise BadLine(f"线路的 user_port 不能是 {self.user_port!r}。", field="user_port")
         object.__setattr__(self, "pon_port", _plain_port(self.pon_port))
 
     def __str__(self) -> str:
@@ -73,6 +81,11 @@ class Pattern:
     text: str
     pieces: tuple[tuple[str, str], ...]  # ("literal"|"field", text)
     expression: re.Pattern[str]
+    tail: str = ""  # what stands before a user port; empty when this spelling names none
+
+    @property
+    def names_user_port(self) -> bool:
+        return bool(self.tail)
 
     def format(self, line: Line) -> str:
         """The NAS-Port-Id of a line; refuses one that does not fit an attribute."""
@@ -83,6 +96,8 @@ class Pattern:
             "ignore": "0",
         }
         value = "".join(words[text] if kind == "field" else text for kind, text in self.pieces)
+        if self.tail and line.user_port is not None:
+            value += f"{self.tail}{line.user_port}"
         if len(value.encode()) > LONGEST:
             raise BadLine("NAS-Port-Id 超过属性允许的长度。", "缩短接入节点的名称。")
         return value
@@ -105,8 +120,10 @@ class Pattern:
         match = self.expression.fullmatch(text)
         if match is None:
             return None
+        found = match.groupdict()
+        port = found.pop("user_port", None)
         try:
-            return Line(**match.groupdict())
+            return Line(**found, user_port=int(port) if port else None)
         except BadLine:
             return None
 
@@ -140,6 +157,24 @@ def pattern(text: str = DEFAULT_PATTERN) -> Pattern:
     """Check and compile a pattern. Raises BadPattern when a value could be read in two ways."""
     if not text or len(text) > _LONGEST_PATTERN:
         raise BadPattern("A NAS-Port-Id pattern has 1 to 200 characters.", field="pattern")
+    tail = _TAIL.fullmatch(text)
+    head, sign = (tail["head"], tail["sign"]) if tail else (text, "")
+    pieces = _pieces(head)
+    _check(pieces, sign)
+    expression = ""
+    for kind, word in pieces:
+        if kind == "literal":
+            expression += re.escape(word)
+        elif word == "ignore":
+            expression += _FIELDS[word]
+        else:
+            expression += f"(?P<{word}>{_FIELDS[word]})"
+    if sign:
+        expression += f"(?:{re.escape(sign)}(?P<user_port>[0-9]{{1,4}}))?"
+    return Pattern(text, tuple(pieces), re.compile(expression), sign)
+
+
+def _pieces(text: str) -> list[tuple[str, str]]:
     pieces: list[tuple[str, str]] = []
     place = 0
     for match in _PIECE.finditer(text):
@@ -155,32 +190,26 @@ def pattern(text: str = DEFAULT_PATTERN) -> Pattern:
         place = match.end()
     if place < len(text):
         pieces.append(("literal", text[place:]))
-    _check(pieces)
-    expression = ""
-    for kind, word in pieces:
-        if kind == "literal":
-            expression += re.escape(word)
-        elif word == "ignore":
-            expression += _FIELDS[word]
-        else:
-            expression += f"(?P<{word}>{_FIELDS[word]})"
-    return Pattern(text, tuple(pieces), re.compile(expression))
+    return pieces
 
 
-def _check(pieces: list[tuple[str, str]]) -> None:
+def _check(pieces: list[tuple[str, str]], sign: str) -> None:
     fields = [word for kind, word in pieces if kind == "field"]
     for name in _REQUIRED:
         if fields.count(name) != 1:
             raise BadPattern(f"The pattern needs {{{name}}} exactly once.", field="pattern")
-    for (kind, word), (next_kind, following) in pairwise(pieces):
-        if kind == "literal":
-            if set(word) & {"{", "}"}:
-                raise BadPattern("A brace stands alone in the pattern.", field="pattern")
-        elif next_kind == "field" or _SWALLOWS[word].match(following):
+    for kind, word in pieces:
+        if kind == "literal" and set(word) & set("{}[]"):
+            raise BadPattern(
+                "A brace or bracket stands alone in the pattern.",
+                "Only [:{user_port}] may be left out, and it stands at the end.",
+                field="pattern",
+            )
+    last = [("literal", sign)] if sign else []
+    for (kind, word), (next_kind, following) in pairwise([*pieces, *last]):
+        if kind == "field" and (next_kind == "field" or _SWALLOWS[word].match(following)):
             raise BadPattern(
                 f"After {{{word}}} the pattern must have a sign that cannot belong to it.",
                 "Put a space, ':' or ';' between.",
                 field="pattern",
             )
-    if pieces[-1][0] == "literal" and set(pieces[-1][1]) & {"{", "}"}:
-        raise BadPattern("A brace stands alone in the pattern.", field="pattern")

@@ -142,4 +142,4 @@ def line_of_account(account: str) -> Line | None:
     expected = inventory.expected_lines([account]).get(account)
     if expected is None:
         return None
-    return Line(expected.access_node, expected.pon_port, expected.logical_id)
+    return Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)

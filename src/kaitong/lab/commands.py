@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from kaitong.activation import nasport
@@ -137,7 +138,7 @@ def _nas_port_id(server: AccessServer, arguments: argparse.Namespace) -> str:
     if arguments.wrong_port:
         line = other_port(line)
     if arguments.logical_id:
-        line = Line(line.access_node, line.pon_port, arguments.logical_id)
+        line = replace(line, logical_id=arguments.logical_id)
     return pattern.format(line)
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +221,8 @@ class AccessServer:
 def other_port(line: Line) -> Line:
     """A neighbouring PON port of the same board: what a technician mixes up."""
     frame, slot, pon = (int(part) for part in line.pon_port.split("/"))
-    return Line(
-        line.access_node, f"{frame}/{slot}/{pon + 1 if pon < 16 else pon - 1}", line.logical_id
-    )
+    neighbour = pon + 1 if pon < 16 else pon - 1
+    return replace(line, pon_port=f"{frame}/{slot}/{neighbour}")
 
 
 def _quoted(value: str) -> str:

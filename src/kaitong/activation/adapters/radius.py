@@ -16,6 +16,7 @@ from __future__ import annotations
 import secrets as random
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -136,7 +137,10 @@ class RadiusAdapter(Adapter):
         if subject.line is None:
             raise ElementProblem("服务还没有线路可验证。", "先配线。")
         found = self.sessions(subject.account, talk)
-        return judge(subject.account, subject.line, found)
+        line = subject.line
+        if not self.pattern.names_user_port:  # these access servers cannot tell it
+            line = replace(line, user_port=None)
+        return judge(subject.account, line, found)
 
     def sessions(self, account: str, talk: Conversation) -> list[Session]:
         """The account's open sessions, newest first."""

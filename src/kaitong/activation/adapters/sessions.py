@@ -86,18 +86,20 @@ def judge(account: str, expected: Line, sessions: Sequence[Session]) -> Proof:
     if newest.line is None:
         facts["differences"] = ["nas_port_id"]
     else:
+        compared = ["access_node", "pon_port", "logical_id"]
+        if expected.user_port is not None:
+            compared.append("user_port")
         facts["differences"] = [
-            name
-            for name in ("access_node", "pon_port", "logical_id")
-            if getattr(newest.line, name) != getattr(expected, name)
+            name for name in compared if getattr(newest.line, name) != getattr(expected, name)
         ]
     result = ProofResult.WRONG_PORT if facts["differences"] else ProofResult.PROVEN
     return Proof(ProofKind.LINE, result, facts)
 
 
-def _facts(line: Line) -> dict[str, str]:
-    return {
+def _facts(line: Line) -> dict[str, Any]:
+    facts: dict[str, Any] = {
         "access_node": line.access_node,
         "pon_port": line.pon_port,
         "logical_id": line.logical_id,
     }
+    return facts if line.user_port is None else facts | {"user_port": line.user_port}

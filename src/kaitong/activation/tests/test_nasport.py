@@ -1,5 +1,6 @@
 """NAS-Port-Id: one pattern formats and parses; garbage of the network never raises."""
 
+import dataclasses
 import re
 
 import pytest
@@ -15,6 +16,8 @@ PATTERNS = [
     "eth {ignore} {access_node}/0/{pon_port}:{logical_id}",
     "slot={ignore} node={access_node};port={pon_port};{logical_id}",
     "{logical_id} {access_node} xpon {pon_port}",
+    nasport.DEFAULT_PATTERN,
+    "{logical_id} {access_node} xpon {pon_port}[ lan{user_port}]",
 ]
 
 nodes = st.text(
@@ -23,8 +26,9 @@ nodes = st.text(
     max_size=20,
 )
 ports = st.tuples(*[st.integers(0, 9999)] * 3).map(lambda p: "/".join(map(str, p)))
+users = st.none() | st.integers(0, 9999)
 logical_ids = st.from_regex(r"[0-9A-Za-z_-]{1,32}", fullmatch=True)
-lines = st.builds(Line, access_node=nodes, pon_port=ports, logical_id=logical_ids)
+lines = st.builds(Line, access_node=nodes, pon_port=ports, logical_id=logical_ids, user_port=users)
 
 
 @given(line=lines, text=st.sampled_from(PATTERNS))
@@ -35,8 +39,9 @@ def test_what_is_formatted_is_parsed_again(line, text):
     except BadLine:
         assert len(line.access_node.encode()) > 60  # only a very long name does not fit
         return
-    assert pattern.parse(value) == line
-    assert pattern.parse(value.encode()) == line
+    seen = line if pattern.names_user_port else dataclasses.replace(line, user_port=None)
+    assert pattern.parse(value) == seen
+    assert pattern.parse(value.encode()) == seen
 
 
 @given(line=lines)
@@ -60,6 +65,9 @@ def test_garbage_is_no_line_and_never_raises(value):
         ("OLT-01 eth 0/3/6:O055901000000123", Line("OLT-01", "0/3/6", "O055901000000123")),
         ("OLT-01 eth 00/03/06:O055901000000123", Line("OLT-01", "0/3/6", "O055901000000123")),
         ("休宁-OLT eth 0/3/6:O1", Line("休宁-OLT", "0/3/6", "O1")),
+        ("OLT-01 eth 0/3/6:O1:3", Line("OLT-01", "0/3/6", "O1", 3)),
+        ("OLT-01 eth 0/3/6:O1:", None),
+        ("OLT-01 eth 0/3/6:O1:99999", None),
         ("OLT-01 eth 0/3/6", None),
         ("OLT-01 eth 0/3/6:", None),
         ("OLT-01 eth 0/3:O1", None),
@@ -90,6 +98,10 @@ def test_a_very_long_value_is_answered_at_once():
         "{access_node} {pon_port}:{logical_id}{ignore}",
         "{access_node} {pon_port}:{logical_id} {other}",
         "{access_node} {pon_port}:{logical_id} }",
+        "{access_node} {pon_port}:{logical_id}[{user_port}]",
+        "{access_node} {pon_port}:{logical_id}[-{user_port}]",
+        "{access_node} {pon_port}[:{user_port}]:{logical_id}",
+        "{access_node} {pon_port}:{logical_id}:{user_port}",
         "x" * 300,
     ],
 )

@@ -217,6 +217,19 @@ def test_a_strange_port_is_kept_as_it_came_and_proves_nothing(adapter, modem, pr
     assert modem.stop(provisioned.account).ok
 
 
+def test_the_user_port_of_a_building_counts_where_the_line_has_one(adapter, modem, provisioned):
+    line = dataclasses.replace(LINE, user_port=3)
+
+    def differences():
+        subject = Subject(account=provisioned.account, line=line)
+        return adapter.prove(subject, ProofKind.LINE, Conversation()).facts["differences"]
+
+    for user_port, found in ((4, ["user_port"]), (None, ["user_port"]), (3, [])):
+        seen = dataclasses.replace(LINE, user_port=user_port)
+        modem.start(provisioned.account, nasport.pattern().format(seen))
+        assert differences() == found
+
+
 def test_a_modem_that_redials_has_one_session(modem, provisioned, aaa):
     for _ in range(3):
         assert modem.start(provisioned.account, PORT).ok
