@@ -286,8 +286,11 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
         )
     if item.urged:
         yield Note("soon", "bell-ringing", _("已催办 %(n)s 次。") % {"n": item.urged}, "")
-    if line is not None and line.reason and item.state in OPEN_WORK:
-        yield Note("late", "alert-triangle", _("业务还没有开通："), line.reason)
+    if line is not None and item.state in OPEN_WORK:
+        for proof in line.latest.values():
+            if not proof.ok:
+                strong = _("线路未验证：") if proof.kind == "line" else _("账号未验证：")
+                yield Note("late", "alert-triangle", strong, proof.summary or line.reason)
     open_now = [s for s in item.suspensions if s.ended is None]
     for one in open_now:
         reason = dict(_reasons(item, say)).get(one.reason_code, one.reason_code)

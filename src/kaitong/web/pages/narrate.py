@@ -56,7 +56,15 @@ def lines(
         row for row in rows if row.kind in TOLD or (row.kind == "left" and row.node in machines)
     ]
     names = org.staff_names(_people(row.data) for row in told)
-    return [Line(row.at, sentence(row, say, reasons, names), row.actor_name) for row in told[::-1]]
+    return [
+        Line(
+            row.at,
+            sentence(row, say, reasons, names),
+            # a machine's step is the machine's, whoever's act it followed
+            "" if row.kind == "left" else row.actor_name,
+        )
+        for row in told[::-1]
+    ]
 
 
 def sentence(

@@ -138,7 +138,8 @@ def order_page(actor: Actor, order_id: UUID) -> OrderPage:
     service = next(iter(services), None)
     mine = next((f for f in waits if f.kind == "work" and f.person == actor.id), None)
     work = mine or next((f for f in waits if f.kind == "work"), None)
-    reason = order.reason or (service.reason if service and not final else "")
+    failed = service is not None and any(not proof.ok for proof in service.latest.values())
+    reason = order.reason or (service.reason if service and failed and not final else "")
     held = order.state in (OrderState.HELD, OrderState.FAILED, OrderState.REJECTED)
     return OrderPage(
         id=order.id,
@@ -252,7 +253,9 @@ def _marks(service: ServiceView) -> Iterable[ProofMark]:
         proof = latest.get(kind)
         if proof is None:
             text = _("线路待验证") if line else _("账号待验证")
-            yield ProofMark(text, "circle-dashed", "kt-dot-wait")
+            yield ProofMark(
+                text, "circle-dashed", "kt-dot-wait", None, service.reason if line else ""
+            )
         elif proof.ok and proof.counts:
             text = _("线路已验证") if line else _("账号已验证")
             yield ProofMark(text, "circle-check", "kt-dot-ok", proof.at)
@@ -311,10 +314,16 @@ def _step(row: process.StepRow, facts: OrderFacts, posts: Mapping[str, str]) -> 
         text=text,
         state_text=state,
         tone=_STEP_TONES.get(Position(row.status), ""),
-        took=fmt.span(row.took) if row.took is not None else fmt.DASH,
+        took=_took(row.took),
         current=row.status in (Position.ACTIVE, Position.FAILED),
         later=later,
     )
+
+
+def _took(took: timedelta | None) -> str:
+    if took is None:
+        return fmt.DASH
+    return fmt.span(took) if took >= timedelta(seconds=1) else _("不到1秒")
 
 
 def _flag(

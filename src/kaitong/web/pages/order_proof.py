@@ -26,6 +26,7 @@ class CompareRow:
     tone: str
     result: str
     mono: bool = False
+    sign: bool = False  # letters and digits of it must not be confused
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def _line(service: ServiceView, proof: ProofView | None, labelled: bool) -> Line
             " ".join((port.access_node, port.pon_port)) if port else "",
             " ".join(p for p in (seen.get("access_node", ""), seen.get("pon_port", "")) if p),
         ),
-        _row(_("逻辑 SN"), service.logical_id, seen.get("logical_id", ""), mono=True),
+        _row(_("逻辑 SN"), service.logical_id, seen.get("logical_id", ""), mono=True, sign=True),
         _row(_("账号"), service.account, service.account if seen else "", mono=True),
         CompareRow(
             _("分光器端口"),
@@ -159,13 +160,14 @@ def _line(service: ServiceView, proof: ProofView | None, labelled: bool) -> Line
     return LineCard("late", "circle-x", _("线路未验证"), proof.at, remedy, tuple(rows))
 
 
-def _row(name: str, recorded: str, seen: str, *, mono: bool = False) -> CompareRow:
+def _row(
+    name: str, recorded: str, seen: str, *, mono: bool = False, sign: bool = False
+) -> CompareRow:
     if not seen:
-        return CompareRow(name, recorded, "", "none", "", mono)
+        return CompareRow(name, recorded, "", "none", "", mono, sign)
     same = recorded == seen
-    return CompareRow(
-        name, recorded, seen, "ok" if same else "late", _("一致") if same else _("不一致"), mono
-    )
+    result = _("一致") if same else _("不一致")
+    return CompareRow(name, recorded, seen, "ok" if same else "late", result, mono, sign)
 
 
 def _session(seen: dict[str, Any]) -> str:

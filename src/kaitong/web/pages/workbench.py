@@ -62,6 +62,7 @@ class WorkPage:
     claimable: bool
     since_label: str
     at: datetime
+    waiting: int  # how many wait to be claimed, for the rail
 
 
 def tab_labels() -> dict[str, str]:
@@ -111,6 +112,7 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
         claimable=tab == "todo",
         since_label=_("办结时间") if tab == "done" else _("到岗时间"),
         at=moment,
+        waiting=counts["todo"],
     )
 
 

@@ -37,7 +37,7 @@ REFUSED, CONFLICT = 422, 409
 def workbench(request: HttpRequest) -> HttpResponse:
     """The list; with `item` in the address its drawer stands open."""
     if is_part(request, "list"):
-        return HttpResponse(_list(request))
+        return HttpResponse("".join(_list(request)))
     detail = _asked_item(request)
     context = {"page": pages.work_page(request.actor, request.GET), "detail": detail}
     return render_page(request, "web/work/page.html", context, place="work")
@@ -192,8 +192,9 @@ def _verb(
         return redirect(f"{reverse('web:workbench')}?item={item_id}")
     if close:
         return _closed(request, said)
+    table, rail = _list(request, item_id)
     html = _drawer(request, item_id)
-    return HttpResponse(html + part("#list", _list(request, item_id)) + toast(request, said))
+    return HttpResponse(html + part("#list", table) + rail + toast(request, said))
 
 
 def _answer(request: HttpRequest, item_id: UUID, status: int, **drawer: Any) -> HttpResponse:
@@ -210,17 +211,19 @@ def _closed(request: HttpRequest, text: str) -> HttpResponse:
     """The item left this person's hands: the drawer closes, the list is fresh."""
     if not is_part(request):
         return redirect("web:workbench")
-    return HttpResponse(
-        part("#drawer", "", "innerHTML") + part("#list", _list(request)) + toast(request, text)
-    )
+    table, rail = _list(request)
+    closed = part("#drawer", "", "innerHTML")
+    return HttpResponse(closed + part("#list", table) + rail + toast(request, text))
 
 
-def _list(request: HttpRequest, item_id: UUID | None = None) -> str:
+def _list(request: HttpRequest, item_id: UUID | None = None) -> tuple[str, str]:
+    """The list, and the part that tells the rail how many wait."""
     context = {
         "page": pages.work_page(request.actor, request.GET),
         "detail": {"id": item_id} if item_id else None,
     }
-    return render_to_string("web/work/list.html", context, request)
+    html = render_to_string("web/work/list.html", context, request)
+    return html, part("#rail-work", str(context["page"].waiting or ""), "innerHTML")
 
 
 def _drawer_context(

@@ -242,7 +242,14 @@
     return new XMLSerializer().serializeToString(doc);
   }
 
+  // the current step stands in sight of its table's own scroll, without moving the page
+  function current() {
+    const box = $('.kt-steps-box'), row = box && $('tr[aria-current]', box);
+    if (row && box.scrollHeight > box.clientHeight) box.scrollTop = row.offsetTop - box.clientHeight / 2;
+  }
+
   async function picture() {
+    current();
     const el = $('#picture');
     if (!el) return;
     if (island && island.el === el) { paint(); return; }
