@@ -1,23 +1,11 @@
 from django.contrib import admin
 
+from kaitong.core.admin import ReadOnlyAdmin
 from kaitong.inventory.models import Assignment, NumberPool, Resource, Service, Terminal
 
 
-class ReadOnly(admin.ModelAdmin):
-    """Rows are changed by verbs; the admin only shows them."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-
 @admin.register(Resource)
-class ResourceAdmin(ReadOnly):
+class ResourceAdmin(ReadOnlyAdmin):
     list_display = ("path", "specification", "state", "branch")
     list_filter = ("specification", "state", "branch")
     search_fields = ("path", "code")
@@ -25,7 +13,7 @@ class ResourceAdmin(ReadOnly):
 
 
 @admin.register(Service)
-class ServiceAdmin(ReadOnly):
+class ServiceAdmin(ReadOnlyAdmin):
     list_display = ("account", "specification", "state", "branch", "created_at")
     list_filter = ("state", "specification", "branch")
     search_fields = ("account", "logical_id")
@@ -34,21 +22,21 @@ class ServiceAdmin(ReadOnly):
 
 
 @admin.register(Assignment)
-class AssignmentAdmin(ReadOnly):
+class AssignmentAdmin(ReadOnlyAdmin):
     list_display = ("resource", "service", "state", "reserved_until")
     list_filter = ("state",)
     list_select_related = ("resource", "service")
 
 
 @admin.register(NumberPool)
-class NumberPoolAdmin(ReadOnly):
+class NumberPoolAdmin(ReadOnlyAdmin):
     list_display = ("rule", "template", "next_value", "quarantine_days", "branch")
     list_filter = ("rule", "branch")
     list_select_related = ("branch",)
 
 
 @admin.register(Terminal)
-class TerminalAdmin(ReadOnly):
+class TerminalAdmin(ReadOnlyAdmin):
     list_display = ("serial", "model", "state", "branch")
     list_filter = ("state", "model", "branch")
     search_fields = ("serial", "mac")

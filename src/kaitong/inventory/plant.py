@@ -108,9 +108,10 @@ def check_rows(rows: list[ResourceRow], known: Mapping[str, Any]) -> list[InputF
     for number, row in enumerate(rows):
         if not row.name.strip() or len(row.name) > _LONGEST_NAME or SEPARATOR in row.name:
             fault(number, "name", f"名称要有 1 至 {_LONGEST_NAME} 字，不能含 {SEPARATOR}。")
-        if row.path in seen:
-            fault(number, "name", f"{row.path} 重复。", "同一上级下名称要唯一。")
-        seen.add(row.path)
+        own = [part.path for part in with_ports([row])]
+        if not seen.isdisjoint(own):
+            fault(number, "name", f"{row.path} 或它的端口重复。", "同一上级下名称要唯一。")
+        seen.update(own)
         if row.specification not in Kind.values:
             fault(number, "specification", f"不认识的资源规格 {row.specification}。")
         if row.parent and row.parent not in paths:
@@ -153,12 +154,13 @@ def add_resources(*, actor: Actor, branch_id: UUID, rows: Iterable[ResourceRow])
     All rows or none: raises BadInput with every fault. Parents may come before or after children.
     """
     _may_build(actor, branch_id)
-    listed = list(with_ports(_tidy(row) for row in rows))
+    given = [_tidy(row) for row in rows]
+    listed = list(with_ports(given))
     wanted = {p for row in listed for p in (row.path, row.parent, row.pon_port) if p}
     known = dict(
         Resource.objects.filter(branch_id=branch_id, path__in=wanted).values_list("path", "id")
     )
-    if faults := check_rows(listed, known):
+    if faults := check_rows(given, known):
         raise BadInput(faults)
     new = [row for row in listed if row.path not in known]
     ids = known | {row.path: uuid7() for row in new}
@@ -252,7 +254,7 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
             "ON CONFLICT DO NOTHING",
             [moment, branch_id, rank],
         )
-        added = cursor.rowcount
+        added = int(cursor.rowcount)
         cursor.execute("DROP TABLE inventory_incoming")
         if added >= _ANALYZE_FROM:
             cursor.execute("ANALYZE inventory_coverage")

@@ -1,4 +1,4 @@
-"""Verbs of ports: take, hold, confirm, change, release, expire, and states by hand."""
+"""Verbs of ports over their life: take, hold, confirm, change, release."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from kaitong.inventory.choices import (
     LINE_PORTS,
     RESOURCE_MOVES,
     AssignmentState,
-    NumberState,
     ResourceState,
 )
 from kaitong.inventory.errors import NoSuchResource, PortTakenElsewhere, ReservationGone, WrongState
 from kaitong.inventory.locking import living_assignment, locked_resources, locked_service
-from kaitong.inventory.models import Assignment, PoolNumber, Resource
+from kaitong.inventory.models import Assignment, Resource
 from kaitong.inventory.results import NoPort, PortTaken, Released
 from kaitong.org.actor import Actor
 from kaitong.places import queries as places
@@ -105,13 +104,14 @@ def take_port(
         address_id, order_id = address_id or service["address_id"], order_id or service["order_id"]
     if port_id is not None:
         named = _named_port(actor, port_id)
-        port: _Port | None = _Port(named.pk, named.branch_id)
+        port = _Port(named.pk, named.branch_id)
     else:
         if address_id is None:
             raise BadInput([InputFault("address_id", "没有装机地址，无法配线。")])
-        port = _pick(address_id)
-        if port is None:
+        found = _pick(address_id)
+        if found is None:
             return queries.coverage_verdict(address_id).no_port()
+        port = found
     state = AssignmentState.PRE_EMPTED if hold_for is None else AssignmentState.HELD
     until = now() + hold_for if hold_for is not None else None
     return _assign(actor, port, service_id, order_id, role, state, until)
@@ -243,7 +243,7 @@ def confirm_use(*, actor: Actor, service_id: UUID, role: str = PORT) -> PortTake
     """The service works over its port: pre-empted becomes in use."""
     assignment, port = _own(actor, service_id, role)
     if assignment.state != AssignmentState.IN_USE:
-        _move(port, ResourceState.IN_USE)
+        move(port, ResourceState.IN_USE)
         assignment.state, assignment.reserved_until = AssignmentState.IN_USE, None
         assignment.save(update_fields=["state", "reserved_until"])
     return _taken(assignment)
@@ -260,7 +260,7 @@ def _own(actor: Actor, service_id: UUID, role: str) -> tuple[Assignment, Resourc
     return assignment, port
 
 
-def _move(resource: Resource, state: str, note: str | None = None) -> None:
+def move(resource: Resource, state: str, note: str | None = None) -> None:
     if resource.state != state and state not in RESOURCE_MOVES[resource.state]:
         raise WrongState(
             f"{resource.name} 现在是{resource.get_state_display()}，"
@@ -301,18 +301,18 @@ def release_port(
     assignment.refresh_from_db()
     if assignment.state == AssignmentState.RELEASED:
         return None
-    _end(assignment, port, becomes, rest, reason)
+    end_assignment(assignment, port, becomes, rest, reason)
     return Released(
         port.pk, assignment.service_id, assignment.order_id, queries.port_text_of(port.pk)
     )
 
 
-def _end(
+def end_assignment(
     assignment: Assignment, port: Resource, becomes: str, rest: timedelta | None, reason: str
 ) -> None:
     if rest and becomes == ResourceState.FREE:
         becomes = ResourceState.PRE_RELEASED
-    _move(port, becomes, reason if becomes == ResourceState.DAMAGED else None)
+    move(port, becomes, reason if becomes == ResourceState.DAMAGED else None)
     if rest and becomes == ResourceState.PRE_RELEASED:
         port.rests_until = now() + rest
         port.save(update_fields=["rests_until"])
@@ -356,15 +356,16 @@ def change_port(
     old.refresh_from_db()
     if to_port_id is not None:
         named = _named_port(actor, to_port_id)
-        new_port: _Port | None = _Port(named.pk, named.branch_id)
+        new_port = _Port(named.pk, named.branch_id)
     else:
         if service.address_id is None:
             raise BadInput([InputFault("to_port_id", "服务没有装机地址，请指明端口。")])
-        new_port = _pick(service.address_id, [old.resource_id])
-        if new_port is None:
+        found = _pick(service.address_id, [old.resource_id])
+        if found is None:
             return queries.coverage_verdict(service.address_id).no_port()
+        new_port = found
     state, until = AssignmentState(old.state), old.reserved_until
-    _end(old, old_port, old_becomes, None, reason)
+    end_assignment(old, old_port, old_becomes, None, reason)
     taken = _assign(actor, new_port, service_id, old.order_id, role, state, until)
     service.prove_since = service.updated_at = now()
     service.save(update_fields=["prove_since", "updated_at"])
@@ -377,104 +378,3 @@ def change_port(
         data={"from": str(old_port.pk), "to": str(new_port.id), "reason": reason},
     )
     return taken
-
-
-@transaction.atomic
-def set_resource_state(
-    *, actor: Actor, resource_id: UUID, state: str, reason: str = ""
-) -> Resource:
-    """Change a resource's state by hand: damaged, repaired, kept, taken down. Recorded.
-
-    A port somebody has is not changed by hand: release or change it through its service.
-    """
-    if state not in ResourceState.values:
-        raise BadInput([InputFault("state", f"不认识的资源状态 {state}。")])
-    resource = locked_resources(actor, [resource_id])[resource_id]
-    if resource.state == state:
-        return resource
-    taken = resource.assignments.exclude(state=AssignmentState.RELEASED).exists()
-    if (
-        taken
-        or state == ResourceState.PRE_EMPTED
-        or (state == ResourceState.IN_USE and resource.specification in LINE_PORTS)
-    ):
-        raise WrongState(
-            f"{resource.name} 现在是{resource.get_state_display()}，占用关系只随服务改变。",
-            "请在服务上换端口或释放。",
-            field="state",
-        )
-    before = resource.state
-    _move(resource, state, reason)
-    audit.record(
-        "resource-state",
-        actor_id=actor.id,
-        subject_type="inventory.resource",
-        subject_id=resource.pk,
-        branch_id=resource.branch_id,
-        data={"from": before, "to": state, "reason": reason},
-    )
-    return resource
-
-
-def mark_damaged(*, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """A free or resting port was found bad (损坏)."""
-    return set_resource_state(
-        actor=actor, resource_id=resource_id, state=ResourceState.DAMAGED, reason=reason
-    )
-
-
-def mark_repaired(*, actor: Actor, resource_id: UUID, reason: str = "") -> Resource:
-    """A damaged port works again; a pre-released line was taken down: the port is free."""
-    return set_resource_state(
-        actor=actor, resource_id=resource_id, state=ResourceState.FREE, reason=reason
-    )
-
-
-def keep(*, actor: Actor, resource_id: UUID, reason: str) -> Resource:
-    """Set a free port aside (保留)."""
-    return set_resource_state(
-        actor=actor, resource_id=resource_id, state=ResourceState.KEPT, reason=reason
-    )
-
-
-_EXPIRED = """
-SELECT a.id
-FROM inventory_assignment a JOIN inventory_resource r ON r.id = a.resource_id
-WHERE a.state = 'held' AND a.reserved_until <= %s
-ORDER BY r.id
-LIMIT %s
-FOR NO KEY UPDATE OF r, a SKIP LOCKED
-"""
-
-
-@transaction.atomic
-def expire_reservations(*, limit: int = 200) -> list[Released]:
-    """Give back what is due: drafts' ports whose countdown ran out; ports and numbers that rested.
-
-    Called by the worker every few seconds; any number of workers at once. Returns the drafts'
-    ports, so that the caller can tell their orders.
-    """
-    moment = now()
-    due = [row["id"] for row in db.rows(_EXPIRED, [moment, limit])]
-    released = []
-    rows = Assignment.objects.filter(pk__in=due).select_related("resource").order_by("resource_id")
-    for assignment in rows:
-        _end(assignment, assignment.resource, ResourceState.FREE, None, "预占到时")
-        released.append(
-            Released(assignment.resource_id, assignment.service_id, assignment.order_id, "")
-        )
-    resting = Resource.objects.filter(
-        state=ResourceState.PRE_RELEASED, rests_until__lte=moment
-    ).order_by("pk")
-    ids = [r.pk for r in resting.select_for_update(skip_locked=True, no_key=True)[:limit]]
-    Resource.objects.filter(pk__in=ids).update(state=ResourceState.FREE, rests_until=None)
-    numbers = PoolNumber.objects.filter(
-        state=NumberState.QUARANTINE, rests_until__lte=moment
-    ).order_by("pk")
-    ids = [n.pk for n in numbers.select_for_update(skip_locked=True, no_key=True)[:limit]]
-    PoolNumber.objects.filter(pk__in=ids).update(state=NumberState.FREE, rests_until=None)
-    texts = queries.port_texts([r.resource_id for r in released])
-    return [
-        Released(r.resource_id, r.service_id, r.order_id, texts.get(r.resource_id, ""))
-        for r in released
-    ]

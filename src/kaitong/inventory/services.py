@@ -20,18 +20,7 @@ from kaitong.inventory.plant import (
     ensure_kinds,
 )
 from kaitong.inventory.pools import allocate_account, allocate_logical_id, give_back
-from kaitong.inventory.ports import (
-    change_port,
-    confirm_use,
-    expire_reservations,
-    hold,
-    keep,
-    mark_damaged,
-    mark_repaired,
-    release_port,
-    set_resource_state,
-    take_port,
-)
+from kaitong.inventory.ports import change_port, confirm_use, hold, release_port, take_port
 from kaitong.inventory.results import NoPort, PortTaken, Released
 from kaitong.inventory.terminals import (
     TerminalRow,
@@ -40,6 +29,13 @@ from kaitong.inventory.terminals import (
     issue_terminals,
     return_to_stock,
     to_recover,
+)
+from kaitong.inventory.upkeep import (
+    expire_reservations,
+    keep,
+    mark_damaged,
+    mark_repaired,
+    set_resource_state,
 )
 
 __all__ = [

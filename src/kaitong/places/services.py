@@ -24,7 +24,7 @@ from kaitong.places.models import LEVEL_FIELDS, Address, Region
 _ANALYZE_FROM = 500
 _SEEN_FAULTS = 200
 
-_LONGEST = {field: Address._meta.get_field(field).max_length or 0 for field in LEVEL_FIELDS}
+_LONGEST = {name: getattr(Address._meta.get_field(name), "max_length", 0) for name in LEVEL_FIELDS}
 
 RegionIndex = dict[tuple[str, ...], UUID]
 

@@ -86,7 +86,7 @@ def short_region_name(name: str) -> str:
 @lru_cache(maxsize=20_000)
 def readings(run: str) -> tuple[tuple[str, ...], ...]:
     """For each character its reading in this phrase, then other common ones (行 xing, hang)."""
-    in_phrase = pinyin(run, style=Style.NORMAL, errors=list)
+    in_phrase = pinyin(run, style=Style.NORMAL, errors=_each)  # type: ignore[arg-type]
     if len(in_phrase) != len(run):
         in_phrase = [[""] for _ in run]
     found = []
@@ -94,6 +94,11 @@ def readings(run: str) -> tuple[tuple[str, ...], ...]:
         unique = dict.fromkeys([_latin(phrase[0]), *_alone(sign)])
         found.append(tuple(reading for reading in unique if reading))
     return tuple(found)
+
+
+def _each(unknown: str) -> list[str]:
+    """Signs without a reading stay one by one, so that readings and signs keep in step."""
+    return list(unknown)
 
 
 @lru_cache(maxsize=8000)

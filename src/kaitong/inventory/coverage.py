@@ -1,0 +1,150 @@
+"""Reading what can be had at an address: covered with a free port, or why not (BB-17)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from kaitong.core import db
+from kaitong.inventory.choices import (
+    LINE_PORTS,
+    Kind,
+    ResourceState,
+    Verdict,
+)
+from kaitong.inventory.errors import NoSuchResource
+from kaitong.inventory.models import Resource
+from kaitong.inventory.network import port_view, with_line
+from kaitong.inventory.results import (
+    CoverageVerdict,
+    PortView,
+)
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+from kaitong.places import queries as places
+from kaitong.places.choices import CoverageStatus
+from kaitong.places.models import Address
+
+_BOXES = """
+SELECT c.address_id, b.id, b.name, b.specification, c.rank,
+       b.state NOT IN ('damaged', 'kept') AND pon.id IS NOT NULL
+           AND pon.state NOT IN ('damaged', 'kept') AS usable,
+       count(p.id) AS ports, count(p.id) FILTER (WHERE p.state = 'free') AS free
+FROM inventory_coverage c
+JOIN inventory_resource b ON b.id = c.box_id
+LEFT JOIN inventory_resource pon ON pon.id = b.pon_port_id
+LEFT JOIN inventory_resource p ON p.parent_id = b.id AND p.specification = ANY(%s)
+WHERE c.address_id = ANY(%s)
+GROUP BY c.address_id, b.id, b.name, b.specification, c.rank, b.state, pon.id, pon.state
+ORDER BY c.address_id, c.rank, b.name, b.id
+"""
+
+
+def coverage_verdict(address_id: UUID) -> CoverageVerdict:
+    """What can be had at an address, the refusals told apart (BB-17)."""
+    found = coverage_verdicts([address_id]).get(address_id)
+    if found is None:
+        raise NoSuchResource("没有这个地址。", "请重新搜索地址。", field="address_id")
+    return found
+
+
+def coverage_verdicts(address_ids: Iterable[UUID]) -> dict[UUID, CoverageVerdict]:
+    """The verdict of many addresses, in two queries."""
+    wanted = list(dict.fromkeys(address_ids))
+    known = places.addresses(wanted)
+    boxes: dict[UUID, list[dict[str, Any]]] = {}
+    for row in db.rows(_BOXES, [list(LINE_PORTS), list(known)]) if known else []:
+        boxes.setdefault(row["address_id"], []).append(row)
+    return {i: _verdict(known[i], boxes.get(i, [])) for i in wanted if i in known}
+
+
+def _verdict(address: Address, boxes: list[dict[str, Any]]) -> CoverageVerdict:
+    usable = [b for b in boxes if b["usable"]]
+    free, ports = sum(b["free"] for b in usable), sum(b["ports"] for b in usable)
+    names = tuple(b["name"] for b in boxes)
+    if address.coverage == CoverageStatus.NO_ENTRY:
+        verdict = Verdict.NO_ENTRY
+        text = address.coverage_reason or str(verdict.label)
+    elif address.coverage == CoverageStatus.PLANNED:
+        verdict = Verdict.PLANNED
+        text = f"计划 {address.planned_date:%Y-%m-%d} 建成"
+    elif not boxes:
+        verdict = Verdict.NOT_COVERED
+        text = address.coverage_reason or str(verdict.label)
+    elif free:
+        verdict = Verdict.AVAILABLE
+        best = next(b for b in usable if b["free"])
+        kind = "FTTB" if best["specification"] == Kind.ONU else "FTTH"
+        text = f"{kind}，{best['name']} 空闲 {best['free']} 口"
+    else:
+        verdict = Verdict.NO_FREE_PORT
+        text = f"{ports} 口已全部占用" if usable else f"{names[0]} 没有可用的 PON 口"
+    return CoverageVerdict(
+        address_id=address.pk,
+        verdict=verdict,
+        text=text,
+        free_ports=free,
+        ports=ports,
+        boxes=names,
+        planned_date=address.planned_date,
+        reason=address.coverage_reason,
+        boxes_usable=tuple(b["id"] for b in usable),
+    )
+
+
+_FREE_ADDRESS = """
+SELECT c.address_id
+FROM (
+    SELECT id, address_id, box_id FROM inventory_coverage
+    WHERE {branches} ORDER BY id OFFSET %(offset)s LIMIT 400
+) c
+JOIN places_address a ON a.id = c.address_id AND a.coverage = 'covered'
+JOIN inventory_resource b ON b.id = c.box_id AND b.state NOT IN ('damaged', 'kept')
+JOIN inventory_resource pon ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
+WHERE EXISTS (
+    SELECT 1 FROM inventory_resource p
+    WHERE p.parent_id = b.id AND p.state = 'free' AND p.specification = ANY(%(kinds)s)
+) AND NOT EXISTS (
+    SELECT 1 FROM inventory_service s
+    WHERE s.address_id = c.address_id AND s.state <> 'terminated' AND s.withdrawn_at IS NULL
+)
+ORDER BY random() LIMIT 1
+"""
+
+
+def free_address(actor: Actor) -> UUID | None:
+    """Some covered address with a free port and no service, for examples and demonstrations.
+
+    Chosen at random, so that many who ask at once rarely get the same; None when there is none.
+    """
+    params: dict[str, Any] = {"kinds": list(LINE_PORTS), "offset": 0}
+    branches = "true"
+    if not actor.is_system:
+        branches, params["branches"] = "branch_id = ANY(%(branches)s)", list(actor.branch_ids)
+    sql = _FREE_ADDRESS.format(branches=branches)
+    total = db.one(f"SELECT count(*) AS n FROM inventory_coverage WHERE {branches}", params)
+    count = int(total["n"]) if total else 0
+    starts = db.one("SELECT floor(random() * %s)::int AS n", [count])
+    start = int(starts["n"]) if starts else 0
+    # From a random place on, then around.
+    for step in range(0, count, 400):
+        params["offset"] = (start + step) % count
+        if found := db.one(sql, params):
+            return UUID(str(found["address_id"]))
+    params["offset"] = 0
+    found = db.one(sql, params) if count else None
+    return UUID(str(found["address_id"])) if found else None
+
+
+def free_ports(actor: Actor, address_id: UUID, *, limit: int = 100) -> list[PortView]:
+    """Ports that could be taken for an address by hand, best first."""
+    boxes = coverage_verdict(places.address(actor, address_id).pk).boxes_usable
+    rows = with_line(
+        visible_to(Resource.objects.all(), actor).filter(
+            parent_id__in=boxes, state=ResourceState.FREE, specification__in=LINE_PORTS
+        )
+    )
+    order: dict[UUID | None, int] = {box: place for place, box in enumerate(boxes)}
+    found = sorted(rows, key=lambda r: (order[r.parent_id], r.position or 0))
+    return [port_view(row) for row in found[:limit]]

@@ -1,0 +1,212 @@
+"""Reading services: with their lines, addresses and proofs, never with a password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
+
+from kaitong.inventory.choices import (
+    ServiceState,
+)
+from kaitong.inventory.errors import NoSuchResource
+from kaitong.inventory.models import Assignment, Proof, Service
+from kaitong.inventory.network import living, port_view
+from kaitong.inventory.results import (
+    ExpectedLine,
+    LineView,
+    ProofView,
+    ServiceView,
+)
+from kaitong.org.actor import Actor
+from kaitong.org.queries import visible_to
+
+_PROOFS_SHOWN = 100
+
+
+def _with_all(rows: QuerySet[Service]) -> QuerySet[Service]:
+    line = "resource__parent", "resource__pon_port__parent__parent"
+    return (
+        rows.defer("password", "address__grams")
+        .select_related("address")
+        .annotate(
+            has_password=ExpressionWrapper(Q(password__isnull=False), output_field=BooleanField())
+        )
+        .prefetch_related(
+            Prefetch(
+                "assignments",
+                queryset=living().filter(role="port").select_related("resource", *line),
+                to_attr="living",
+            )
+        )
+    )
+
+
+def _proofs(service_ids: list[UUID], *, all_of_them: bool) -> dict[UUID, list[Proof]]:
+    rows = Proof.objects.filter(service_id__in=service_ids)
+    if all_of_them:
+        rows = rows.order_by("-at")[: _PROOFS_SHOWN * len(service_ids)]
+    else:
+        rows = rows.order_by("service_id", "kind", "-at").distinct("service_id", "kind")
+    found: dict[UUID, list[Proof]] = {}
+    for proof in rows:
+        found.setdefault(proof.service_id, []).append(proof)
+    return found
+
+
+def _views(rows: QuerySet[Service], *, all_proofs: bool = False) -> list[ServiceView]:
+    services = list(_with_all(rows))
+    proofs = _proofs([s.pk for s in services], all_of_them=all_proofs) if services else {}
+    return [_view(service, proofs.get(service.pk, [])) for service in services]
+
+
+def _view(service: Any, proofs: list[Proof]) -> ServiceView:
+    held: Assignment | None = service.living[0] if service.living else None
+    address = service.address
+    return ServiceView(
+        id=service.pk,
+        branch_id=service.branch_id,
+        specification=service.specification,
+        playbook=service.playbook,
+        version=service.version,
+        title=service.title,
+        state=ServiceState(service.state),
+        reason=service.reason,
+        order_id=service.order_id,
+        customer_id=service.customer_id,
+        address_id=service.address_id,
+        address_short=address.short_text if address else "",
+        address_full=address.full_text if address else "",
+        account=service.account,
+        logical_id=service.logical_id,
+        has_password=service.has_password,
+        characteristics=service.characteristics,
+        proven_by=tuple(service.proven_by),
+        proofs=tuple(
+            ProofView(p.kind, p.ok, p.at, p.summary, p.data, p.at >= service.prove_since)
+            for p in sorted(proofs, key=lambda p: p.at)
+        ),
+        port=port_view(held.resource) if held else None,
+        port_state=held.state if held else "",
+        reserved_until=held.reserved_until if held else None,
+        created_at=service.created_at,
+        started_at=service.started_at,
+        ended_at=service.ended_at,
+        withdrawn_at=service.withdrawn_at,
+        updated_at=service.updated_at,
+        ext=service.ext,
+    )
+
+
+def service(actor: Actor, service_id: UUID) -> ServiceView:
+    """One service with line, address and its latest proof attempts."""
+    found = _views(visible_to(Service.objects.filter(pk=service_id), actor), all_proofs=True)
+    if not found:
+        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+    return found[0]
+
+
+def service_by_account(actor: Actor, account: str) -> ServiceView | None:
+    """The service an account names; blanks around it do not matter."""
+    rows = Service.objects.filter(account=account.strip()).exclude(account="")
+    return next(iter(_views(visible_to(rows, actor), all_proofs=True)), None)
+
+
+def services_of_order(order_id: UUID) -> list[ServiceView]:
+    """The services an order is about, in the order of their making."""
+    return _views(Service.objects.filter(order_id=order_id).order_by("pk"), all_proofs=True)
+
+
+def services_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[ServiceView]]:
+    """The services of many orders, each with the latest proof of each kind."""
+    found: dict[UUID, list[ServiceView]] = {}
+    for view in _views(Service.objects.filter(order_id__in=list(order_ids)).order_by("pk")):
+        if view.order_id is not None:
+            found.setdefault(view.order_id, []).append(view)
+    return found
+
+
+def services(
+    actor: Actor,
+    *,
+    states: Iterable[str] = (),
+    customer_id: UUID | None = None,
+    address_id: UUID | None = None,
+    text: str = "",
+    offset: int = 0,
+    limit: int = 50,
+) -> tuple[list[ServiceView], int]:
+    """Services the actor sees, youngest first, and how many there are in all."""
+    rows = visible_to(Service.objects.all(), actor)
+    if wanted := list(states):
+        rows = rows.filter(state__in=wanted)
+    if customer_id is not None:
+        rows = rows.filter(customer_id=customer_id)
+    if address_id is not None:
+        rows = rows.filter(address_id=address_id)
+    if text:
+        rows = rows.filter(Q(account__startswith=text) | Q(logical_id=text.upper()))
+    # Identifiers first: deep pages then read the index only.
+    ids = list(rows.order_by("-pk").values_list("pk", flat=True)[offset : offset + limit])
+    return _views(Service.objects.filter(pk__in=ids).order_by("-pk")), rows.count()
+
+
+def lines_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[LineView]]:
+    """Port, address and account of many orders' services, for lists; two queries."""
+    found: dict[UUID, list[LineView]] = {}
+    rows = Service.objects.filter(order_id__in=list(order_ids)).order_by("pk")
+    row: Any
+    for row in _with_all(rows):
+        held = row.living[0] if row.living else None
+        line = LineView(
+            service_id=row.pk,
+            order_id=row.order_id,
+            address_short=row.address.short_text if row.address else "",
+            address_full=row.address.full_text if row.address else "",
+            port_text=port_view(held.resource).text if held else "",
+            port_state=held.state if held else "",
+            account=row.account,
+            state=row.state,
+            title=row.title,
+        )
+        found.setdefault(row.order_id, []).append(line)
+    return found
+
+
+def missing_proofs(service_row: Service) -> tuple[str, ...]:
+    """Kinds of proof a service still needs before it may be active."""
+    latest = _proofs([service_row.pk], all_of_them=False).get(service_row.pk, [])
+    good = {p.kind for p in latest if p.ok and p.at >= service_row.prove_since}
+    return tuple(kind for kind in service_row.proven_by if kind not in good)
+
+
+def expected_line(service_id: UUID) -> ExpectedLine:
+    """Where the network must see this service. Raises NoSuchResource without a port."""
+    found = _views(Service.objects.filter(pk=service_id))
+    if not found or found[0].port is None:
+        raise NoSuchResource("这个服务还没有端口。", "请先配线。", field="port")
+    return _expected(found[0])
+
+
+def expected_lines(accounts: Iterable[str]) -> dict[str, ExpectedLine]:
+    """By account, for watching many sessions; services without a port are left out."""
+    names = [a for a in accounts if a]
+    views = _views(Service.objects.filter(account__in=names))
+    return {v.account: _expected(v) for v in views if v.port is not None}
+
+
+def _expected(view: ServiceView) -> ExpectedLine:
+    port = view.port
+    if port is None:
+        raise NoSuchResource("这个服务还没有端口。", "请先配线。", field="port")
+    return ExpectedLine(
+        service_id=view.id,
+        account=view.account,
+        access_node=port.access_node,
+        pon_port=port.pon_port,
+        logical_id=view.logical_id,
+        user_port=port.position if port.on_onu else None,
+        olt_name=port.pon_text.partition(" ")[0],
+    )
