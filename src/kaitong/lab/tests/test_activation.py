@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
 from datetime import timedelta
 
 import psycopg
 import pytest
+from django.db import connection
 
 from kaitong.activation import actions, nasport, queries, services
 from kaitong.activation.adapters.base import Conversation
@@ -437,6 +439,37 @@ def test_a_record_that_becomes_visible_late_is_not_missed(element, lab):
         slow.commit()
     assert [s.account for s in services.watch_sessions()] == ["slow@kd"]
     assert services.watch_sessions() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_watchers_at_once_tell_each_session_once(element, lab):
+    services.watch_sessions()
+    with psycopg.connect(lab.cluster.dsn("radius")) as radius:
+        for number in range(40):
+            radius.execute(
+                "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress,"
+                " acctstarttime) VALUES (%s, %s, 'crowd@kd', '10.99.0.1', now())",
+                [str(number), str(uuid7())],
+            )
+    told, ready = [], threading.Barrier(4)
+
+    def watch():
+        try:
+            ready.wait(10)
+            told.extend(services.watch_sessions(15))
+            told.extend(services.watch_sessions(15))
+        finally:
+            connection.close()
+
+    watchers = [threading.Thread(target=watch) for _ in range(4)]
+    for watcher in watchers:
+        watcher.start()
+    for watcher in watchers:
+        watcher.join()
+    told.extend(services.watch_sessions())
+    numbers = [session.number for session in told]
+    assert len(numbers) == 40
+    assert len(set(numbers)) == 40
 
 
 def test_watching_a_server_that_is_down_is_quiet(element, lab):
