@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import model, values, work
+from kaitong.process import model, suspension, values
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.shell import Play, place
 
@@ -119,7 +119,7 @@ def _wake(row: Row, now: datetime) -> bool:
     if Play.if_free(row["instance_id"], "workitem", row["id"]) is None:
         return False
     try:
-        work.resume(actor=Actor.system(), item_id=row["id"])
+        suspension.resume(actor=Actor.system(), item_id=row["id"])
     except ProcessConflict:  # somebody resumed it meanwhile
         return False
     return True

@@ -25,7 +25,7 @@ MESSAGE_LENGTH = 500
 class Opening:
     """Adds rows to a change, one effect at a time."""
 
-    model: model.Model
+    process: model.Model
     loaded: Loaded
     change: Change
     now: datetime
@@ -36,7 +36,7 @@ class Opening:
         match effect:
             case model.OpenWork():
                 if at_rest.wait is model.WaitKind.WORK:
-                    self._work(self.model.nodes[effect.node], token)
+                    self._work(self.process.nodes[effect.node], token)
             case model.OpenCommand():
                 if at_rest.wait is model.WaitKind.COMMAND:
                     self._command(effect, token)
@@ -84,7 +84,7 @@ class Opening:
 
     def _command(self, effect: model.OpenCommand, token: UUID) -> None:
         loaded = self.loaded
-        node = self.model.nodes[effect.node]
+        node = self.process.nodes[effect.node]
         self.change.commands_opened.append(
             {
                 "id": uuid7(),
@@ -130,7 +130,7 @@ class Opening:
 
     def _incident(self, effect: model.OpenIncident, token: UUID) -> None:
         loaded = self.loaded
-        node = self.model.nodes[effect.node]
+        node = self.process.nodes[effect.node]
         row = loaded.row or {}
         same = row.get("token_id") == str(token) and "idempotency_key" in row
         self.change.incidents_opened.append(

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import due, work
+from kaitong.process import due, suspension, work
 from kaitong.process.choices import OPEN_WORK, IncidentState, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -29,13 +29,13 @@ from kaitong.process.positions import (
     HistoryRow,
     StepRow,
     WaitFact,
-    check,
     flows_taken,
     history,
     positions,
     steps,
     waits,
 )
+from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import rules
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "HistoryRow",
     "IncidentRow",
     "Page",
+    "Problem",
     "StepRow",
     "WaitFact",
     "WorkDetail",
@@ -54,6 +55,7 @@ __all__ = [
     "explain_due",
     "flows_taken",
     "history",
+    "incident",
     "incidents",
     "open_items_of",
     "positions",
@@ -253,7 +255,7 @@ def explain_due(actor: Actor, item_id: UUID) -> rules.Deadline | None:
     if not item.due_basis:
         return None
     lines = Suspension.objects.filter(workitem_id=item_id).order_by("since")
-    return due.explain(item.due_basis, work.ledger(list(lines)))
+    return due.explain(item.due_basis, suspension.ledger(list(lines)))
 
 
 def incidents(
@@ -274,20 +276,30 @@ def incidents(
     if business_id is not None:
         rows = rows.filter(business_id=business_id)
     total = rows.count()
-    found = list(rows.order_by("created_at", "id")[offset : offset + limit])
+    return Page(
+        _incident_rows(list(rows.order_by("created_at", "id")[offset : offset + limit])), total
+    )
+
+
+def incident(actor: Actor, incident_id: UUID) -> IncidentRow:
+    """One incident. NotFound for another branch's."""
+    found = org.visible_to(Incident.objects.filter(pk=incident_id), actor).first()
+    if found is None:
+        raise ProcessNotFound(_("没有这张异常单。"), _("请核对编号和所在分公司。"))
+    return _incident_rows([found])[0]
+
+
+def _incident_rows(found: Sequence[Incident]) -> list[IncidentRow]:
     names = org.staff_names(i for row in found for i in (row.resolved_by, row.second_person))
     plain = [n for n in IncidentRow.__dataclass_fields__ if not n.endswith("_name")]
-    return Page(
-        [
-            IncidentRow(
-                **{name: getattr(row, name) for name in plain},
-                resolved_name=names.get(row.resolved_by, "") if row.resolved_by else "",
-                second_name=names.get(row.second_person, "") if row.second_person else "",
-            )
-            for row in found
-        ],
-        total,
-    )
+    return [
+        IncidentRow(
+            **{name: getattr(row, name) for name in plain},
+            resolved_name=names.get(row.resolved_by, "") if row.resolved_by else "",
+            second_name=names.get(row.second_person, "") if row.second_person else "",
+        )
+        for row in found
+    ]
 
 
 def definitions(*, playbook: str | None = None, retired: bool = False) -> list[Definition]:

@@ -25,19 +25,17 @@ from kaitong.process.choices import IncidentState, InstanceState
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Definition, Inbox, Message
 from kaitong.process.shell import Play
+from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
     Progress,
     StepContext,
-    agree,
     claim,
     complete,
     dispatch,
     feedback,
     progress,
     release,
-    resume,
     return_to,
-    suspend,
     transfer,
     urge,
 )

@@ -113,6 +113,12 @@ class Play:
             }
         )
 
+    def note_item(self, kind: str, **data: Any) -> None:
+        """Append a line about the work item the verb acts on; empty facts are left out."""
+        item = self.row
+        facts = {key: value for key, value in data.items() if value not in (None, "")}
+        self.note(kind, item["node"], UUID(item["token_id"]), {"item": item["id"], **facts})
+
     def patch(self, **columns: Any) -> None:
         """Change columns of the row the verb acts on."""
         self._row_patch.update(columns)
@@ -216,8 +222,8 @@ class Play:
         for effect in effects:
             match effect:
                 case model.Record():
-                    token = None if effect.token is None else self.name(effect.token)
-                    self.note(effect.kind, effect.node, token, effect.data)
+                    named = None if effect.token is None else self.name(effect.token)
+                    self.note(effect.kind, effect.node, named, effect.data)
                 case model.SetVariables():
                     change.variables = dict(self.state.variables)
                 case model.Finish():

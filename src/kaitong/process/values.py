@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -14,25 +14,38 @@ from uuid import UUID
 from kaitong.process.errors import ProcessError
 
 
+def _decimal(value: Decimal) -> int | float:
+    if value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    if Decimal(repr(number)) != value:
+        raise ProcessError(
+            f"The number {value} has more digits than a variable can hold.",
+            "Round it to 15 digits.",
+        )
+    return number
+
+
+# by exact type first: a step encodes some thirty identifiers and instants
+_BY_TYPE: dict[type, Callable[[Any], Any]] = {
+    UUID: str,
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    time: time.isoformat,
+    Decimal: _decimal,
+    set: list,
+    frozenset: list,
+}
+
+
 def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        if value == value.to_integral_value():
-            return int(value)
-        number = float(value)
-        if Decimal(repr(number)) != value:
-            raise ProcessError(
-                f"The number {value} has more digits than a variable can hold.",
-                "Round it to 15 digits.",
-            )
-        return number
-    if isinstance(value, UUID | Enum):
-        return str(value.value if isinstance(value, Enum) else value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
+    known = _BY_TYPE.get(type(value))
+    if known is not None:
+        return known(value)
+    if isinstance(value, Enum):
+        return value.value
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     raise ProcessError(

@@ -1,4 +1,4 @@
-"""The trade's verbs on work items: 接单, 派单, 转派, 退回, 挂起, 解挂, 催办, 阶段反馈, 改约."""
+"""The trade's verbs on work items: 接单, 回单, 派单, 改派, 转派, 退回, 催办, 阶段反馈."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import access, due, model
+from kaitong.process import access, model, suspension
 from kaitong.process.advance_graph import is_upstream
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
-from kaitong.process.models import History, Suspension, WorkItem
+from kaitong.process.models import History, WorkItem
 from kaitong.process.shell import Play
-from kaitong.worktime import rules
-
-CUSTOMER = "customer"  # reason codes that begin so stop the customer's clock too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +64,7 @@ def claim(*, actor: Actor, item_id: UUID) -> None:
         if access.bound_to_other(actor, item) and not actor.is_supervisor:
             raise ProcessForbidden(_("这张工单已派给他人。"), _("请由班长改派。"))
         play.patch(state=WorkState.CLAIMED, claimed_by=actor.id, claimed_at=play.now)
-        _note(play, "claimed")
+        play.note_item("claimed")
         play.save()
 
 
@@ -81,7 +77,7 @@ def release(*, actor: Actor, item_id: UUID, reason: str = "") -> None:
         if play.row["claimed_by"] is None:
             raise ProcessConflict(_("这张工单没有人接单。"), _("请刷新页面。"))
         play.patch(**_unclaimed())
-        _note(play, "released", reason=reason)
+        play.note_item("released", reason=reason)
         play.save()
 
 
@@ -146,7 +142,7 @@ def dispatch(*, actor: Actor, item_id: UUID, to: UUID, reason: str = "") -> None
             )
         again = item["claimed_by"] is not None or item["assigned_by"] is not None
         play.patch(**{**_unclaimed(), "candidate": to, "assigned_by": actor.id or to})
-        _note(play, "redispatched" if again else "dispatched", reason=reason, to=to)
+        play.note_item("redispatched" if again else "dispatched", reason=reason, to=to)
         play.save()
 
 
@@ -175,7 +171,7 @@ def transfer(
             department=item["department"] if department is None else department,
             branch_id=branch_id or item["branch_id"],
         )
-        _note(play, "transferred", reason=reason, post=post, was=item["post"])
+        play.note_item("transferred", reason=reason, post=post, was=item["post"])
         play.save()
 
 
@@ -199,8 +195,8 @@ def return_to(*, actor: Actor, item_id: UUID, node: str, reason: str) -> Progres
             completed_by=actor.id,
             suspended_until=None,
         )
-        _end_suspension(play)
-        _note(play, "returned", reason=reason, to=node)
+        suspension.end(play)
+        play.note_item("returned", reason=reason, to=node)
         play.advance(model.ReturnedTo(now=play.now, token=token_id, node=node, reason=reason))
         before = (
             WorkItem.objects.filter(instance_id=play.loaded.id, node=node, state=WorkState.DONE)
@@ -229,88 +225,6 @@ def return_targets(instance_id: UUID, process: model.Model, node_id: str) -> set
     }
 
 
-def suspend(
-    *,
-    actor: Actor,
-    item_id: UUID,
-    reason_code: str,
-    note: str = "",
-    until: datetime,
-    evidence: list[str] | None = None,
-) -> None:
-    """挂起: the step's clock stands until somebody resumes, at the latest until the wake-up date.
-
-    `evidence` names attachments. Only the node's `suspend-reasons` are taken, where it has any.
-    The customer's clock stands only for the customer's causes: where the parameters' table
-    `suspend-reasons` says so, else codes that begin with `customer`.
-    """
-    with transaction.atomic():
-        play = access.work(actor, item_id)
-        item = play.row
-        access.require_going(item)
-        access.require_hand(actor, item)
-        allowed = play.model.nodes[item["node"]].extension.get("suspend-reasons", "")
-        codes = allowed.replace(",", " ").replace(";", " ").split()
-        if not reason_code or (codes and reason_code not in codes):
-            raise ProcessRefused(
-                _("不能以这个原因挂起。"), _("请选择列出的原因。"), field="reason_code"
-            )
-        if until <= play.now:
-            raise ProcessRefused(_("预计解挂时间已过。"), _("请填写将来的时间。"), field="until")
-        line = Suspension(
-            workitem_id=item_id,
-            reason_code=reason_code,
-            note=note,
-            evidence=evidence or [],
-            stops_customer=_stops_customer(play.loaded.parameters, reason_code),
-            since=play.now,
-            until_expected=until,
-            suspended_by=actor.id,
-        )
-        columns = [f.attname for f in Suspension._meta.concrete_fields]
-        play.change.suspensions_opened.append({name: getattr(line, name) for name in columns})
-        play.patch(state=WorkState.SUSPENDED, suspended_until=until)
-        _recount(play, [*_ledger(item_id), line])
-        _note(play, "suspended", reason=reason_code, until=until)
-        play.save()
-
-
-def resume(*, actor: Actor, item_id: UUID) -> None:
-    """解挂: the clock goes on; the due time moves by what stood still."""
-    with transaction.atomic():
-        play = access.work(actor, item_id)
-        item = play.row
-        if item["state"] != WorkState.SUSPENDED:
-            raise ProcessConflict(_("这张工单没有挂起。"), _("请刷新页面。"))
-        access.require_hand(actor, item)
-        lines = _ledger(item_id)
-        for line in lines:
-            line.ended = line.ended or play.now
-        _end_suspension(play)
-        play.patch(
-            state=WorkState.CLAIMED if item["claimed_by"] else WorkState.TODO,
-            suspended_until=None,
-        )
-        _recount(play, lines)
-        _note(play, "resumed")
-        play.save()
-
-
-def agree(*, actor: Actor, item_id: UUID, at: datetime, reason: str = "") -> None:
-    """改约: a later time the customer chose becomes the due time."""
-    with transaction.atomic():
-        play = access.work(actor, item_id)
-        access.require_open(play.row)
-        access.require_hand(actor, play.row)
-        if at <= play.now:
-            raise ProcessRefused(_("约定的时间已过。"), _("请填写将来的时间。"), field="at")
-        if play.row["due_basis"] is not None:
-            play.row["due_basis"] = {**play.row["due_basis"], "agreed": at.isoformat()}
-            _recount(play, _ledger(item_id))
-        _note(play, "agreed", reason=reason, at=at)
-        play.save()
-
-
 def urge(*, actor: Actor, item_id: UUID, note: str = "") -> int:
     """催办 by whoever sees the item; how often it was urged by now."""
     with transaction.atomic():
@@ -318,7 +232,7 @@ def urge(*, actor: Actor, item_id: UUID, note: str = "") -> int:
         access.require_open(play.row)
         count: int = play.row["urged"] + 1
         play.patch(urged=count, urged_at=play.now)
-        _note(play, "urged", reason=note)
+        play.note_item("urged", reason=note)
         play.save()
     return count
 
@@ -341,7 +255,7 @@ def feedback(*, actor: Actor, item_id: UUID, text: str) -> UUID:
                 "text": text.strip(),
             }
         )
-        _note(play, "feedback", feedback=row_id)
+        play.note_item("feedback", feedback=row_id)
         play.save()
     return row_id
 
@@ -353,26 +267,6 @@ def progress(play: Play, node: str) -> Progress:
         state=play.change.state,
         node=node,
     )
-
-
-def ledger(lines: list[Suspension]) -> list[rules.Suspension]:
-    """The ledger as the clock counts it; one that lasts is taken to end as expected."""
-    return [
-        rules.Suspension(
-            start=line.since,
-            end=line.ended or max(line.until_expected, clock_now()),
-            reason=line.reason_code,
-            stops_customer=line.stops_customer,
-            stops_step=True,
-        )
-        for line in lines
-    ]
-
-
-def _note(play: Play, kind: str, **data: Any) -> None:
-    item = play.row
-    facts = {key: value for key, value in data.items() if value not in (None, "")}
-    play.note(kind, item["node"], UUID(item["token_id"]), {"item": item["id"], **facts})
 
 
 def _unclaimed() -> dict[str, Any]:
@@ -397,29 +291,3 @@ def _four_eyes(play: Play, node: model.Node, actor: Actor) -> None:
         completed_by=actor.id,
     ).exists():
         raise ProcessForbidden(_("这一环节须由他人复核。"), _("请由没有办理过前一环节的人员办理。"))
-
-
-def _stops_customer(parameters: Mapping[str, Any], code: str) -> bool:
-    table = parameters.get("suspend-reasons")
-    entry = table.get(code) if isinstance(table, Mapping) else None
-    if isinstance(entry, Mapping) and "customer" in entry:
-        return bool(entry["customer"])
-    return code.startswith(CUSTOMER)
-
-
-def _ledger(item_id: UUID) -> list[Suspension]:
-    return list(Suspension.objects.filter(workitem_id=item_id).order_by("since"))
-
-
-def _end_suspension(play: Play) -> None:
-    if play.row["state"] == WorkState.SUSPENDED:
-        play.change.suspensions_ended.append(
-            {"token": play.row["token_id"], "at": play.now, "by": play.actor_id}
-        )
-
-
-def _recount(play: Play, lines: list[Suspension]) -> None:
-    basis = play.row["due_basis"]
-    if basis:
-        found = due.recount(basis, ledger(lines))
-        play.patch(due_at=found.at, due_basis=found.basis, provisional=found.provisional)

@@ -12,7 +12,7 @@ import pytest
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
 from kaitong.process import actions, definitions, services
-from kaitong.process.positions import check
+from kaitong.process.sweeper import check
 from kaitong.process.tests.shell_kit import INSTALLATION, Receiver, drawing, external
 
 

@@ -242,6 +242,9 @@ def test_the_desk_lists_incidents_of_the_branch(parked, crew):
     page = queries.incidents(crew.supervisor)
     assert [(row.node, row.cause) for row in page.rows] == [("Assign", "bug")]
     assert queries.incidents(crew.stranger).total == 0
+    assert queries.incident(crew.supervisor, page.rows[0].id) == page.rows[0]
+    with pytest.raises(NotFound):
+        queries.incident(crew.stranger, page.rows[0].id)
     assert queries.incidents(crew.supervisor, cause="network").total == 0
 
 

@@ -16,7 +16,7 @@ from kaitong.process import partitions, services, store, values
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import RefusedProcess, WaitKind
 from kaitong.process.models import Definition, History, Instance, Token, WorkItem
-from kaitong.process.positions import check
+from kaitong.process.sweeper import check
 from kaitong.process.tests.shell_kit import INSTALLATION, drawing, item_of
 
 pytestmark = pytest.mark.django_db
