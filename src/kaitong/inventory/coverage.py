@@ -137,6 +137,29 @@ def free_address(actor: Actor) -> UUID | None:
     return UUID(str(found["address_id"])) if found else None
 
 
+_FULL_BOX_ADDRESS = """
+SELECT c.address_id
+FROM inventory_coverage c
+JOIN places_address a ON a.id = c.address_id AND a.coverage = 'covered'
+WHERE c.branch_id = %(branch)s
+  AND NOT EXISTS (
+    SELECT 1 FROM inventory_coverage d
+    JOIN inventory_resource p ON p.parent_id = d.box_id
+    WHERE d.address_id = c.address_id AND p.state = 'free' AND p.specification = ANY(%(kinds)s)
+  ) AND NOT EXISTS (
+    SELECT 1 FROM inventory_service s
+    WHERE s.address_id = c.address_id AND s.state <> 'terminated' AND s.withdrawn_at IS NULL
+  )
+ORDER BY c.id LIMIT 1
+"""
+
+
+def full_box_address(branch_id: UUID) -> UUID | None:
+    """Some address without service whose boxes are all full, for demonstrations (无空闲端口)."""
+    found = db.one(_FULL_BOX_ADDRESS, {"branch": branch_id, "kinds": list(LINE_PORTS)})
+    return UUID(str(found["address_id"])) if found else None
+
+
 def free_ports(actor: Actor, address_id: UUID, *, limit: int = 100) -> list[PortView]:
     """Ports that could be taken for an address by hand, best first."""
     boxes = coverage_verdict(places.address(actor, address_id).pk).boxes_usable

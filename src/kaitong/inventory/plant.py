@@ -153,7 +153,7 @@ def add_resources(*, actor: Actor, branch_id: UUID, rows: Iterable[ResourceRow])
 
     All rows or none: raises BadInput with every fault. Parents may come before or after children.
     """
-    _may_build(actor, branch_id)
+    may_build(actor, branch_id)
     given = [_tidy(row) for row in rows]
     listed = list(with_ports(given))
     wanted = {p for row in listed for p in (row.path, row.parent, row.pon_port) if p}
@@ -196,7 +196,7 @@ def _tidy(row: ResourceRow) -> ResourceRow:
     return replace(row, name=row.name.strip(), code=row.code.strip(), note=row.note.strip())
 
 
-def _may_build(actor: Actor, branch_id: UUID) -> None:
+def may_build(actor: Actor, branch_id: UUID) -> None:
     """Imports of one branch take turns, so that two of the same file do not collide."""
     if not actor.sees(branch_id):
         raise Forbidden("不能为别的分公司导入资源。", field="branch_id")
@@ -223,7 +223,7 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
     Addresses of which nothing was known (未覆盖) become covered; planned ones and those without
     entry stay what they are until somebody says otherwise.
     """
-    _may_build(actor, branch_id)
+    may_build(actor, branch_id)
     listed = list(rows)
     paths = {path for path, _ in listed}
     boxes = dict(

@@ -11,6 +11,7 @@ from kaitong.inventory.coverage import (
     coverage_verdicts,
     free_address,
     free_ports,
+    full_box_address,
 )
 from kaitong.inventory.network import (
     behind,
@@ -53,6 +54,7 @@ __all__ = [
     "find_port",
     "free_address",
     "free_ports",
+    "full_box_address",
     "history_of_port",
     "ids_by_path",
     "lines_of_orders",

@@ -1,5 +1,6 @@
 """The public verbs of the inventory, in one place; each module beside this one holds one idea."""
 
+from kaitong.inventory.adoption import LineRow, adopt_lines
 from kaitong.inventory.operations import (
     attach_order,
     create_service,
@@ -40,6 +41,7 @@ from kaitong.inventory.upkeep import (
 
 __all__ = [
     "Built",
+    "LineRow",
     "NoPort",
     "PortTaken",
     "Released",
@@ -47,6 +49,7 @@ __all__ = [
     "TerminalRow",
     "add_resources",
     "add_terminals",
+    "adopt_lines",
     "allocate_account",
     "allocate_logical_id",
     "attach_order",

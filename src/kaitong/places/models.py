@@ -23,6 +23,16 @@ LEVEL_FIELDS = (
 )
 
 
+def names_a_place(estate: str) -> bool:
+    """Whether level six says by itself where one is: 横江花园 does, the house number 12号 not."""
+    return bool(estate) and not estate[0].isdigit()
+
+
+def area_text(township: str, road: str, estate: str) -> str:
+    """What stands before the short text, which already holds the road of a bare house number."""
+    return f"{township} {road}".strip() if names_a_place(estate) else township
+
+
 class Region(Row):
     """A division of the country by the state's list: province, city, county, township, village.
 
@@ -117,4 +127,4 @@ class Address(ExtRow):
     @property
     def area_text(self) -> str:
         """What stands before `short_text` on a result row: township and road."""
-        return f"{self.township} {self.road}".strip() if self.estate else self.township
+        return area_text(self.township, self.road, self.estate)

@@ -17,7 +17,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
 from kaitong.places.choices import CoverageStatus, Level
-from kaitong.places.models import Address, Region
+from kaitong.places.models import Address, Region, area_text
 
 # More hits than this are not worth ranking: the text says too little.
 _CANDIDATES = 1000
@@ -86,9 +86,7 @@ def search(actor: Actor, typed: str, *, limit: int = 20) -> list[AddressHit]:
             id=row["id"],
             branch_id=row["branch_id"],
             short_text=row["short_text"],
-            area_text=f"{row['township']} {row['road']}".strip()
-            if row["estate"]
-            else row["township"],
+            area_text=area_text(row["township"], row["road"], row["estate"]),
             full_text=row["full_text"],
             coverage=row["coverage"],
             planned_date=row["planned_date"],

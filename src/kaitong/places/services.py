@@ -18,7 +18,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
 from kaitong.places.choices import CoverageStatus, Level
-from kaitong.places.models import LEVEL_FIELDS, Address, Region
+from kaitong.places.models import LEVEL_FIELDS, Address, Region, names_a_place
 
 # From this many rows on the planner needs fresh statistics to choose the index.
 _ANALYZE_FROM = 500
@@ -242,7 +242,8 @@ def _record(row: AddressRow, branch_id: UUID, regions: RegionIndex) -> list[Any]
     levels = [getattr(row, field) for field in LEVEL_FIELDS]
     house = "".join(levels[6:])
     place = "".join(levels[3:6])
-    short = (row.estate or row.road) + (" " if house and (row.estate or row.road) else "") + house
+    named = row.estate if names_a_place(row.estate) else row.road + row.estate
+    short = f"{named} {house}".strip()
     return [
         uuid7(),
         now(),
