@@ -1,7 +1,5 @@
 """The address plan: APIs, sign-in, read-only administration, pages."""
 
-from importlib.util import find_spec
-
 from django.contrib import admin
 from django.urls import include, path
 
@@ -9,8 +7,6 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("tmf-api/", include("kaitong.tmf.urls")),
+    path("", include("kaitong.web.urls")),
 ]
-if find_spec("kaitong.tmf.urls"):
-    urlpatterns.append(path("tmf-api/", include("kaitong.tmf.urls")))
-if find_spec("kaitong.web.urls"):
-    urlpatterns.append(path("", include("kaitong.web.urls")))

@@ -99,13 +99,6 @@ INSTALLED_APPS = [
     "kaitong.tmf",
     "kaitong.web",
 ]
-# Several packages are built side by side; an app joins when its `apps.py` is there.
-INSTALLED_APPS = [
-    app
-    for app in INSTALLED_APPS
-    if not app.startswith("kaitong.") or (PACKAGE / app.split(".")[1] / "apps.py").exists()
-]
-
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

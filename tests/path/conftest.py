@@ -1,0 +1,139 @@
+"""A county branch with a small plant, staff at every post, the playbook deployed, a real AAA server."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+
+from kaitong.activation import services as activation
+from kaitong.core.clock import now
+from kaitong.core.home import library
+from kaitong.inventory import services as inventory
+from kaitong.inventory.services import TerminalRow
+from kaitong.inventory.tests.conftest import Plant, build
+from kaitong.lab.tests.conftest import lab, modem, running_lab
+from kaitong.ordering import queries as orders
+from kaitong.ordering import services as ordering
+from kaitong.ordering.requests import (
+    AddressRef,
+    CustomerData,
+    DocumentData,
+    SubmitItem,
+    SubmitOrder,
+)
+from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
+from kaitong.playbooks import services as playbook_verbs
+from kaitong.process import definitions, worker
+from kaitong.process import queries as process
+from kaitong.worktime import queries as worktime
+from kaitong.worktime import services as worktime_verbs
+
+__all__ = ["lab", "modem", "running_lab"]
+
+SYSTEM = Actor.system()
+POSTS = ("clerk", "resource", "network", "monitor", "installer", "service", "supervisor")
+
+
+@dataclass
+class Office:
+    """The branch at work, as a test speaks to it."""
+
+    plant: Plant
+    people: dict[str, Actor]
+
+    def request(self, **changes: object) -> SubmitOrder:
+        document = DocumentData(
+            kind="resident-id",
+            number="341022197001151214",
+            valid_until=(now() + timedelta(days=1000)).date(),
+            reader_used=bool(changes.pop("read", True)),
+        )
+        address = changes.pop("address", self.plant.rooms[0])
+        given: dict = {
+            "customer": CustomerData(name="王明远", phone="13905590123", document=document),
+            "items": (
+                SubmitItem(
+                    item_id="1",
+                    action="add",
+                    specification="home-broadband.access",
+                    offering="home-300",
+                    address=AddressRef(address_id=address),
+                ),
+            ),
+        }
+        return SubmitOrder(**{**given, **changes})
+
+    def submit(self, **changes: object):
+        return ordering.submit(actor=self.people["clerk"], request=self.request(**changes))
+
+    def show(self, order) -> dict:
+        return orders.described(SYSTEM, orders.order(SYSTEM, order.id))
+
+    def nodes(self, order) -> set[str]:
+        return {item["node"] for item in self.show(order)["work_items"]}
+
+    def complete(self, order, node: str, **answers: object) -> None:
+        """Complete the open work of a step as somebody who holds its post."""
+        rows = process.open_items_of(SYSTEM, [order.id]).get(order.id, [])
+        row = next(row for row in rows if row.node == node)
+        item = process.work_item(SYSTEM, row.id)
+        pinned = item.parameters["playbook"]
+        data = playbooks.example_for(
+            playbook=pinned["key"],
+            version=pinned["hash"],
+            file=item.definition.form,
+            branch_id=item.branch_id,
+        )
+        playbook_verbs.complete_work(
+            actor=self.people[item.post], item_id=item.id, data={**data, **answers}
+        )
+
+    def work_until(self, order, node: str, seconds: float = 15) -> None:
+        """Let the machines work until a step waits for people."""
+        deadline = time.monotonic() + seconds
+        while node not in self.nodes(order):
+            assert time.monotonic() < deadline, self.show(order)
+            self.work()
+            time.sleep(0.1)
+
+    def work(self) -> None:
+        """Let the machines do what is due."""
+        worker.drain_all()
+
+
+@pytest.fixture
+def office(county, staff_of) -> Office:
+    worktime_verbs.seed_calendar(key="cn", years=range(2025, 2027))
+    worktime.forget()
+    definitions.forget()
+    playbooks.forget()
+    playbook_verbs.deploy(actor=SYSTEM, folder=library() / "home-broadband")
+    plant = build(county, ports=8, rooms=6)
+    inventory.add_terminals(
+        actor=plant.actor,
+        branch_id=county.id,
+        rows=[TerminalRow(f"ZTEGC{n:07d}", "F650") for n in range(40)],
+    )
+    people = {post: staff_of(county, post, post) for post in POSTS}
+    yield Office(plant, people)
+    definitions.forget()
+    playbooks.forget()
+    worktime.forget()
+
+
+@pytest.fixture
+def radius(office, lab, county):
+    """The AAA server, registered for the province."""
+    settings = lab.settings()
+    return activation.register_element(
+        key="radius",
+        kind="aaa",
+        title="认证系统",
+        branch_id=county.id,
+        connection=settings.connection(),
+        secret=settings.secrets(),
+    )
