@@ -19,6 +19,7 @@ from typing import Any, Literal
 import pylopdf_fonts_zh_cn
 import typst
 
+from kaitong.core.errors import InputFault
 from kaitong.core.home import library
 from kaitong.documents.errors import PaperError
 
@@ -128,3 +129,29 @@ def _joined(folder: PurePosixPath, target: PurePosixPath) -> str:
         elif part != ".":
             parts.append(part)
     return "/".join(parts)
+
+
+def check_papers(playbook: str, root: Path | None = None) -> list[InputFault]:
+    """Compile every paper of a playbook with its sample and its stress sample; every fault.
+
+    A playbook's check calls this: a sheet that cannot be made is found before it is needed.
+    """
+    base = (root or library()).resolve()
+    faults = []
+    for path in sorted((base / playbook / "papers").glob("*.typ")):
+        template = path.relative_to(base).as_posix()
+        for ending in (".json", ".stress.json"):
+            sample = path.with_suffix(ending)
+            where = sample.relative_to(base).as_posix()
+            if not sample.is_file():
+                faults.append(
+                    InputFault(where, "This paper has no such sample.", "Add it beside the paper.")
+                )
+                continue
+            try:
+                render(template, json.loads(sample.read_text(encoding="utf-8")), base)
+            except ValueError as error:
+                faults.append(InputFault(where, f"The sample is no JSON: {error}.", "Correct it."))
+            except PaperError as error:
+                faults.append(InputFault(where, error.what, error.remedy))
+    return faults

@@ -42,7 +42,7 @@ class Party(ExtRow):
                 OpClass("name_initials", name="varchar_pattern_ops"), name="party_by_initials"
             ),
             models.Index(OpClass("name", name="varchar_pattern_ops"), name="party_by_name"),
-            GinIndex(fields=["name_grams"], name="party_by_grams"),
+            GinIndex(fields=["name_grams"], name="party_by_grams", fastupdate=False),
         ]
 
     def __str__(self) -> str:

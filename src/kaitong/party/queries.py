@@ -23,8 +23,8 @@ from kaitong.party.names import clean_name, grams
 from kaitong.party.numbers import normalize
 
 SHORTEST_TAIL = 4
+LONGEST_PHONE = 13
 SHORTEST_DOCUMENT = 8
-MOST_FOUND = 200  # of so many hits the first by name are shown; a clerk types on
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +84,13 @@ def find(actor: Actor, text: str, *, limit: int = 20) -> list[Summary]:
     if len(plain) > 2 or not plain.isascii():
         inside = own.filter(name_grams__contains=list(grams(plain)) or [plain])
         searches.append(inside.values_list("id"))
-    if compact.lstrip("+").isdigit() and len(compact) >= SHORTEST_TAIL:
-        searches += _by_phone(actor, compact.removeprefix("+86"))
+    digits = compact.removeprefix("+86")
+    if digits.lstrip("+").isdigit() and SHORTEST_TAIL <= len(digits) <= LONGEST_PHONE:
+        searches += _by_phone(actor, digits)
     if len(compact) >= SHORTEST_DOCUMENT:
         searches.append(_by_document(actor, compact))
     found = searches[0].union(*searches[1:]) if len(searches) > 1 else searches[0]
-    ids = [row[0] for row in found[:MOST_FOUND]]
-    return _summaries(Party.objects.filter(pk__in=ids).order_by("name_sort", "id")[:limit])
+    return _summaries(Party.objects.filter(pk__in=found).order_by("name_sort", "id")[:limit])
 
 
 def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:

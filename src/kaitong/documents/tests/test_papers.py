@@ -74,6 +74,22 @@ def test_template_that_is_missing_outside_or_wrong_is_named(tmp_path):
     assert "kaitong-paper-" not in str(caught.value)
 
 
+def test_check_of_a_playbooks_papers_lists_every_fault(tmp_path):
+    assert render.check_papers("home-broadband") == []
+    papers = tmp_path / "x" / "papers"
+    papers.mkdir(parents=True)
+    (papers / "a.typ").write_text("#let d = json(bytes(sys.inputs.json))\n#d.name\n")
+    (papers / "a.json").write_text('{"name": 1')
+    (papers / "a.stress.json").write_text("{}")
+    (papers / "b.typ").write_text("Sheet")
+    (papers / "b.json").write_text("{}")
+    assert [fault.field for fault in render.check_papers("x", tmp_path)] == [
+        "x/papers/a.json",
+        "x/papers/a.stress.json",
+        "x/papers/b.stress.json",
+    ]
+
+
 @pytest.fixture
 def order():
     return uuid4()
