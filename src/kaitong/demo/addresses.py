@@ -1,7 +1,7 @@
 """The demo's county: 休宁县 (341022) with its real towns and villages, and estates made up.
 
-Towns, villages and their codes are the state's list. Roads, estates and houses are invented, though
-they sound like the place. Pure and deterministic: the same seed makes the same county.
+Towns with their codes, and villages, are from the state's list. Roads, estates and houses are
+invented, though they sound like the place. Pure and deterministic: the same seed makes the same county.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _row(
     town: str,
     levels: tuple[str, str, str, str, str],
     code: str,
-    estate: Estate | None,
+    estate: Estate,
     coverage: str,
 ) -> AddressRow:
     return AddressRow(
@@ -165,8 +165,8 @@ def _row(
         *levels,
         code=code,
         coverage=coverage,
-        planned_date=estate.planned if estate else None,
-        coverage_reason=estate.reason if estate else "",
+        planned_date=estate.planned,
+        coverage_reason=estate.reason,
     )
 
 

@@ -191,8 +191,9 @@ def _lines(
 def _terminals(count: int) -> Iterator[TerminalRow]:
     for number in range(1, count + 1):
         model = TERMINAL_MODELS[number % len(TERMINAL_MODELS)]
+        maker = "HWTC" if model.startswith("HG8") else "ZTEG"
         yield TerminalRow(
-            serial=f"{'HWTC' if model.startswith('HG8') else 'ZTEG'}{0xA0000000 + number * 7919:08X}",
+            serial=f"{maker}{0xA0000000 + number * 7919:08X}",
             model=model,
             mac="02:55:59:" + ":".join(f"{number >> shift & 255:02X}" for shift in (16, 8, 0)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import transaction
 
@@ -69,7 +70,7 @@ def seed_branch(scale: str = plant.SMALL.name, *, branch_code: str = "XN") -> Se
     return Seeded(addresses.added, built.added, covered, lines.added, terminals)
 
 
-def _there(plan: Plan, branch_id: object) -> bool:
+def _there(plan: Plan, branch_id: UUID) -> bool:
     """Whether the plan's last box, its last address and its last line are there."""
     box, code = plan.coverage[-1]
     paths = inventory_queries.ids_by_path(branch_id, [box, plan.resources[-1].path])
