@@ -1,7 +1,8 @@
 """The demo's county: 休宁县 (341022) with its real towns and villages, and estates made up.
 
 Towns with their codes, and villages, are from the state's list. Roads, estates and houses are
-invented, though they sound like the place. Pure and deterministic: the same seed makes the same county.
+invented, though they sound like the place. Pure and deterministic: a scale makes the same county
+each time.
 """
 
 from __future__ import annotations
