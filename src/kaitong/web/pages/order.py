@@ -323,7 +323,7 @@ def _step(row: process.StepRow, facts: OrderFacts, posts: Mapping[str, str]) -> 
 def _took(took: timedelta | None) -> str:
     if took is None:
         return fmt.DASH
-    return fmt.span(took) if took >= timedelta(seconds=1) else _("不到1秒")
+    return fmt.span(took) if took >= timedelta(seconds=1) else _("<1秒")
 
 
 def _flag(

@@ -19,12 +19,6 @@ from kaitong.web.pages.shell import shell_for
 View = Callable[..., HttpResponse]
 
 
-class PageRequest(HttpRequest):
-    """A request after `page`: signed in, with its actor. For type checkers."""
-
-    actor: Actor
-
-
 def page(view: View) -> View:
     """Only for signed-in people; what is absent or another branch's becomes a page that says so."""
 
