@@ -117,8 +117,10 @@ class Moves:
         self.effects.append(Record(kind, node, token, data or {}))
 
     def set_variables(self, values: Mapping[str, Any]) -> None:
+        """Keep values as they will be read back from the database, within this step already."""
         if not values:
             return
+        values = {name: plain(value) for name, value in values.items()}
         if not self._own_variables:
             self.variables = dict(self.variables)
             self._own_variables = True

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DecimalException
+from enum import Enum
+from math import isfinite
 from typing import Any
+from uuid import UUID
 
 from kaitong.process.feel.errors import MAX_ITEMS, MAX_STRING, Problem
 from kaitong.process.feel.temporal import YearMonths, add_months, format_duration, in_zone
 
 # 34 digits as DMN demands (IEEE 754-2008 decimal128); magnitudes end at 10^100.
 ARITHMETIC = Context(prec=34, rounding=ROUND_HALF_EVEN, Emin=-99, Emax=99)
+_STORED = Context(prec=15, rounding=ROUND_HALF_EVEN)
 
 _KINDS: dict[type, str] = {
     type(None): "null",
@@ -277,18 +281,32 @@ def write_number(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value as JSON can hold it: temporal values become ISO 8601 texts, Decimals stay."""
-    if value is None or type(value) in (bool, int, float, str, Decimal):
+    """The value as JSON can hold it, so that it reads the same before and after it was stored.
+
+    Temporal values become ISO 8601 texts, identifiers and enumerations their texts or values. A
+    Decimal stays one, rounded to the 15 digits every JSON number keeps; what is no number is null.
+    """
+    if value is None or type(value) in (bool, int, str):
         return value
+    if type(value) is float:
+        return value if isfinite(value) else None
+    if type(value) is Decimal:
+        if not value.is_finite():
+            return None
+        return value if value == value.to_integral_value() else _STORED.plus(value)
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
     if isinstance(value, date | time):  # a datetime is a date
         return value.isoformat()
     if isinstance(value, timedelta | YearMonths):
         return format_duration(value)
+    if isinstance(value, UUID):
+        return str(value)
     if isinstance(value, Range):
         ends = ("[" if value.low_closed else "(", "]" if value.high_closed else ")")
         return f"{ends[0]}{plain(value.low)}..{plain(value.high)}{ends[1]}"
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
     return value

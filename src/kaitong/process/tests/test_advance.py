@@ -67,6 +67,14 @@ def test_dates_are_kept_as_iso_text() -> None:
     assert game.variables == {"day": "2026-03-01"}
 
 
+def test_values_read_the_same_within_the_step_and_after_it_was_stored() -> None:
+    drawing = line("S1", "S2").service("S1", "take").service("S2", "use", k_in="day=day; port=port")
+    given = {"day": NOW.date(), "port": UUID(int=7), "share": Decimal(1) / Decimal(3)}
+    game = Game(drawing.model(), {"take": lambda i: given})
+    assert game.calls[1] == ("use", {"day": "2026-03-02", "port": str(UUID(int=7))})
+    assert game.variables["share"] == Decimal("0.333333333333333")  # the digits JSON keeps
+
+
 def test_receive_task_subscribes_by_name_and_key() -> None:
     drawing = line("R").message("m", "session-seen").receive("R", "m", "account")
     game = Game(drawing.model(), account="a1")

@@ -387,6 +387,11 @@ def test_plain_makes_json_of_every_value() -> None:
     }
 
 
+@pytest.mark.parametrize("odd", [Decimal("NaN"), Decimal("sNaN"), float("inf")], ids=str)
+def test_plain_has_no_word_for_what_is_no_number(odd: Any) -> None:
+    assert feel.plain([odd]) == [None]
+
+
 @given(st.timedeltas(timedelta(days=-9_000), timedelta(days=9_000)))
 @settings(max_examples=100, derandomize=True, deadline=None)
 def test_durations_survive_their_text(duration: timedelta) -> None:
