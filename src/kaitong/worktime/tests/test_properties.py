@@ -60,16 +60,17 @@ ledgers = st.lists(
     ),
     max_size=4,
 )
-settings.register_profile("worktime", max_examples=150, deadline=None)
-settings.load_profile("worktime")
+thorough = settings(max_examples=150, deadline=None)
 
 
+@thorough
 @given(budgets, calendars, instants, st.integers(0, 10_000))
 def test_starting_later_is_never_due_earlier(budget, calendar, start, minutes):
     later = start + timedelta(minutes=minutes)
     assert deadline(budget, start, calendar).due_at <= deadline(budget, later, calendar).due_at
 
 
+@thorough
 @given(hour_budgets, calendars, instants, st.integers(0, 10_000), ledgers)
 def test_starting_later_is_never_due_earlier_with_suspensions(
     budget, calendar, start, minutes, ledger
@@ -80,6 +81,7 @@ def test_starting_later_is_never_due_earlier_with_suspensions(
     assert a.due_at <= b.due_at
 
 
+@thorough
 @given(budgets, calendars, instants, ledgers, st.sampled_from(Clock))
 def test_suspending_never_makes_due_earlier(budget, calendar, start, ledger, clock):
     without = deadline(budget, start, calendar, ledger[1:], clock=clock)
@@ -87,6 +89,7 @@ def test_suspending_never_makes_due_earlier(budget, calendar, start, ledger, clo
     assert without.due_at <= with_it.due_at
 
 
+@thorough
 @given(budgets, calendars, instants, ledgers)
 def test_suspension_of_the_other_clock_changes_nothing(budget, calendar, start, ledger):
     foreign = [s for s in ledger if not s.stops_customer]
@@ -94,6 +97,7 @@ def test_suspension_of_the_other_clock_changes_nothing(budget, calendar, start, 
     assert result.due_at == deadline(budget, start, calendar).due_at
 
 
+@thorough
 @given(st.one_of(day_budgets, calendar_budgets), calendars, instants, ledgers)
 def test_days_end_inside_business_hours(budget, calendar, start, ledger):
     due = deadline(budget, start, calendar, ledger).due_at
@@ -102,6 +106,7 @@ def test_days_end_inside_business_hours(budget, calendar, start, ledger):
     assert any(a <= due <= b for a, b in spans)
 
 
+@thorough
 @given(hour_budgets, calendars, instants, ledgers)
 def test_net_time_at_the_due_instant_is_exactly_the_budget(budget, calendar, start, ledger):
     due = deadline(budget, start, calendar, ledger).due_at
@@ -110,6 +115,7 @@ def test_net_time_at_the_due_instant_is_exactly_the_budget(budget, calendar, sta
     assert measure.total_seconds() == budget.seconds
 
 
+@thorough
 @given(budgets, calendars, instants, ledgers)
 def test_due_lies_after_the_start_and_is_the_last_row(budget, calendar, start, ledger):
     result = deadline(budget, start, calendar, ledger)
@@ -120,6 +126,7 @@ def test_due_lies_after_the_start_and_is_the_last_row(budget, calendar, start, l
     assert result.provisional == (needed and reached != {2026})
 
 
+@thorough
 @given(st.integers(1, 30), calendars, instants)
 def test_counted_days_are_as_many_as_the_budget(amount, calendar, start):
     budget = Budget(BudgetKind.WORKING_DAYS, amount, Unit.DAYS)
