@@ -162,8 +162,15 @@ class WorkItem(Row):
         ]
         indexes = [
             models.Index(
-                fields=["branch", "post", "due_at"],
+                fields=["branch", "post", "due_at", "id"],
+                include=["state", "candidate", "assigned_by", "claimed_by"],
                 name="process_workitem_queue",
+                condition=Q(state__in=OPEN_WORK),
+            ),
+            models.Index(  # a supervisor's queue: every post, most urgent first
+                fields=["branch", "due_at", "id"],
+                include=["state"],
+                name="process_workitem_urgent",
                 condition=Q(state__in=OPEN_WORK),
             ),
             models.Index(
@@ -179,6 +186,11 @@ class WorkItem(Row):
             models.Index(
                 fields=["completed_by", "completed_at"],
                 name="process_workitem_done",
+                condition=Q(state=WorkState.DONE),
+            ),
+            models.Index(
+                fields=["branch", "completed_at"],
+                name="process_workitem_today",
                 condition=Q(state=WorkState.DONE),
             ),
             models.Index(

@@ -59,7 +59,8 @@ def run_forever(
     helpers = [
         threading.Thread(
             target=_loop,
-            args=(stop, wake, poll, lambda: commands.drain(commands.CHUNK)),
+            # one looks often, the others help when there is more than one can do
+            args=(stop, wake, poll * (5 if number else 1), _run_commands),
             name=f"commands-{number}",
         )
         for number in range(threads)
@@ -79,6 +80,10 @@ def run_forever(
         for helper in helpers:
             helper.join()
         log.info("worker stopped")
+
+
+def _run_commands() -> int:
+    return commands.drain(commands.CHUNK)
 
 
 def _loop(
