@@ -107,9 +107,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 0
+    except _database_errors() as error:
+        print(
+            f"kaitong: the database does not answer ({type(error).__name__}). "
+            "Start ./run demo, or check KAITONG_DATABASE_URL.",
+            file=sys.stderr,
+        )
+        return 1
     finally:
         if started is not None:
             database.release(started)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    import psycopg
+    from django.db import InterfaceError, OperationalError
+
+    return (OperationalError, InterfaceError, psycopg.OperationalError)
 
 
 def _lab(arguments: list[str]) -> int:

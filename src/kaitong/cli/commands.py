@@ -314,7 +314,9 @@ def worker(asked: argparse.Namespace) -> None:
 
 def serve(asked: argparse.Namespace) -> None:
     import uvicorn
+    from django.conf import settings
 
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     uvicorn.run(
         "kaitong.asgi:application",
         host=asked.host,
