@@ -104,6 +104,11 @@ class Budget:
                 f"A {self.kind} budget has no cut-off hour and no rolling count.",
                 "Only working-days budgets have these.",
             )
+        if self.cutoff and self.rolling:
+            raise BudgetError(
+                "A rolling count has no cut-off hour: it runs from the instant.",
+                "Give one of the two.",
+            )
 
     @property
     def seconds(self) -> int:

@@ -55,6 +55,7 @@ def test_budget_is_read(source, kind, amount, unit):
         {"kind": "elapsed", "amount": 3, "cutoff": "16:00"},
         {"kind": "working-days", "amount": 3, "cutoff": "25:00"},
         {"kind": "working-days", "amount": 3, "cut-off": "16:00"},
+        {"kind": "working-days", "amount": 3, "cutoff": "16:00", "rolling": True},
     ],
     ids=str,
 )

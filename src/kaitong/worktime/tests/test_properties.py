@@ -27,13 +27,21 @@ calendars = st.builds(
     st.sampled_from(SHIFTS),
     st.dictionaries(st.integers(0, 400), st.booleans(), max_size=60),
 )
-day_budgets = st.builds(
-    Budget,
-    kind=st.just(BudgetKind.WORKING_DAYS),
-    amount=st.integers(1, 12),
-    unit=st.just(Unit.DAYS),
-    cutoff=st.none() | st.times(),
-    rolling=st.booleans(),
+day_budgets = st.one_of(
+    st.builds(
+        Budget,
+        kind=st.just(BudgetKind.WORKING_DAYS),
+        amount=st.integers(1, 12),
+        unit=st.just(Unit.DAYS),
+        cutoff=st.none() | st.times(),
+    ),
+    st.builds(
+        Budget,
+        kind=st.just(BudgetKind.WORKING_DAYS),
+        amount=st.integers(1, 12),
+        unit=st.just(Unit.DAYS),
+        rolling=st.just(True),
+    ),
 )
 hour_budgets = st.builds(
     Budget,
