@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.process.bpmn import parse
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.model import Model
@@ -22,7 +24,7 @@ def model_of(definition_id: UUID) -> Model:
         return found
     row = Definition.objects.filter(pk=definition_id).first()
     if row is None:
-        raise ProcessNotFound("没有这个流程定义。")
+        raise ProcessNotFound(_("没有这个流程定义。"))
     model = parse(bytes(row.bpmn), row.file or row.key)
     remember(definition_id, model)
     return model

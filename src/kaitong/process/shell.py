@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit
 from kaitong.core.clock import now as clock_now
@@ -55,7 +56,7 @@ class Play:
     def on_instance(cls, instance_id: UUID, *, actor_id: UUID | None) -> Play:
         """Lock and load an instance."""
         if store.lock(instance_id) is None:
-            raise ProcessNotFound("没有这个流程实例。", "请核对编号和所在分公司。")
+            raise ProcessNotFound(_("没有这个流程实例。"), _("请核对编号和所在分公司。"))
         return cls(store.load(instance_id), actor_id=actor_id, now=clock_now())
 
     @classmethod
@@ -238,7 +239,7 @@ class Play:
                 ) if effect.token in after:
                     opening.open(effect, self.name(effect.token), after[effect.token])
         if not self.state.running and change.state == InstanceState.RUNNING:
-            raise ProcessConflict("流程已结束，但没有说明结果。")
+            raise ProcessConflict(_("流程已结束，但没有说明结果。"))
         change.open_waits = sum(t.wait is not model.WaitKind.JOIN for t in after.values())
 
     def _close_wait(self, token: model.Token, *, moved_on: bool) -> None:

@@ -22,6 +22,7 @@ from uuid import UUID
 
 import psycopg
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from kaitong.process import values, wakeup
 from kaitong.process.errors import ProcessConflict, ProcessError
@@ -273,7 +274,7 @@ def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = N
             sql = LOAD.format(LOAD_WITH.format(kind))
             found = cursor.execute(sql, (row_id, instance_id)).fetchone()
     if found is None:
-        raise ProcessConflict("流程实例已不存在。")
+        raise ProcessConflict(_("流程实例已不存在。"))
     return Loaded(
         id=instance_id,
         definition_id=found[0],
@@ -339,4 +340,4 @@ def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
     with errors(), _cursor() as cursor:
         found = cursor.execute("".join(parts), params).fetchone()
     if found is None or found[0] != 1:
-        raise ProcessConflict("流程实例被同时修改，本次未保存。", "请刷新后重试。")
+        raise ProcessConflict(_("流程实例被同时修改，本次未保存。"), _("请刷新后重试。"))
