@@ -239,7 +239,7 @@ def _waiting(
 
 
 def _told(fact: process.WaitFact, facts: OrderFacts, moment: datetime) -> str:
-    words = {"title": facts.say(fact.title), "span": fmt.span(moment - fact.since)}
+    words = {"title": facts.say(fact.title), "span": _took(moment - fact.since)}
     text = _("%(title)s %(span)s") % words
     if fact.kind in ("command", "incident") and fact.reason:
         text = _("%(text)s，%(reason)s") % {"text": text, "reason": fact.reason}
@@ -332,14 +332,14 @@ def _flag(
     posts: Mapping[str, str],
     moment: datetime,
 ) -> dict[str, str]:
-    took: timedelta = moment - fact.since
+    took = _took(moment - fact.since)
     if fact.kind == "work":
         who = people.get(fact.person, "") if fact.person else ""
-        return {"node": fact.node, "text": f"{who or posts.get(fact.post, '')} {fmt.span(took)}"}
+        return {"node": fact.node, "text": f"{who or posts.get(fact.post, '')} {took}"}
     if fact.kind == "incident":
         return {
             "node": fact.node,
-            "text": _("异常 %(span)s") % {"span": fmt.span(took)},
+            "text": _("异常 %(span)s") % {"span": took},
             "tone": "late",
         }
-    return {"node": fact.node, "text": fmt.span(took), "tone": "grey"}
+    return {"node": fact.node, "text": took, "tone": "grey"}
