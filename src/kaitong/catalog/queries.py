@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from kaitong.catalog.choices import EntryState
 from kaitong.catalog.errors import NotOffered
@@ -33,7 +34,9 @@ def offering(key: str, *, version: str = "") -> Offering:
     found = rows.first()
     if found is None:
         raise NotOffered(
-            f"没有可办理的商品 {key}。", "从商品目录里选一个在用的商品。", field="offering"
+            _("没有可办理的商品 %(key)s。") % {"key": key},
+            _("从商品目录里选一个在用的商品。"),
+            field="offering",
         )
     return found
 
@@ -55,7 +58,11 @@ def service_specification(
     rows = rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE)
     found = rows.first()
     if found is None:
-        raise NotOffered(f"没有服务规格 {key}。", "先部署含有它的业务流程包。", field="service")
+        raise NotOffered(
+            _("没有服务规格 %(key)s。") % {"key": key},
+            _("先部署含有它的业务流程包。"),
+            field="service",
+        )
     return found
 
 

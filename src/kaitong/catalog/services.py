@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from kaitong.catalog.choices import EntryState, OfferingKind, ResourceCategory
 from kaitong.catalog.errors import KeyTaken
@@ -89,24 +90,30 @@ def check_offerings(offerings: Iterable[OfferingEntry], services: set[str]) -> l
     for entry in listed:
         where = f"offerings.{entry.key or '?'}"
         if not entry.key or keys.count(entry.key) > 1:
-            faults.append(InputFault(where, "商品编码为空或重复。", "每个商品给一个唯一编码。"))
+            faults.append(
+                InputFault(where, _("商品编码为空或重复。"), _("每个商品给一个唯一编码。"))
+            )
         if entry.kind not in OfferingKind.values:
-            faults.append(InputFault(f"{where}.kind", f"不认识的商品类别 {entry.kind}。"))
+            faults.append(
+                InputFault(f"{where}.kind", _("不认识的商品类别 %(kind)s。") % {"kind": entry.kind})
+            )
         for name in entry.services:
             if name not in services:
-                faults.append(InputFault(f"{where}.services", f"没有服务规格 {name}。"))
+                faults.append(
+                    InputFault(f"{where}.services", _("没有服务规格 %(name)s。") % {"name": name})
+                )
         for number, charge in enumerate(entry.charges):
             amount = charge.get("amount")
             if isinstance(amount, bool) or not isinstance(amount, int) or amount < 0:
                 faults.append(
                     InputFault(
                         f"{where}.charges[{number}].amount",
-                        f"金额 {amount!r} 不是以分为单位的非负整数。",
-                        "100 元写成 10000。",
+                        _("金额 %(amount)s 不是以分为单位的非负整数。") % {"amount": repr(amount)},
+                        _("100 元写成 10000。"),
                     )
                 )
             if not charge.get("when"):
-                faults.append(InputFault(f"{where}.charges[{number}].when", "没有写何时收取。"))
+                faults.append(InputFault(f"{where}.charges[{number}].when", _("没有写何时收取。")))
     return faults
 
 
@@ -135,14 +142,16 @@ def deploy(
     ).exclude(playbook=playbook_key)
     if found := taken.first():
         raise KeyTaken(
-            f"商品编码 {found.key} 已由业务流程包 {found.playbook} 使用。", "换一个编码。"
+            _("商品编码 %(key)s 已由业务流程包 %(playbook)s 使用。")
+            % {"key": found.key, "playbook": found.playbook},
+            _("换一个编码。"),
         )
     changes = [
         _put(ServiceSpecification, playbook_key, hash, service_specs),
         _put(Offering, playbook_key, hash, offerings),
     ]
     activated = tuple(key for on, _ in changes for key in on)
-    retired = tuple(key for _, off in changes for key in off)
+    retired = tuple(key for _on, off in changes for key in off)
     if activated or retired:
         audit.record(
             "catalog-deployed",
@@ -204,7 +213,10 @@ def retire(*, actor: Actor, playbook_key: str) -> int:
 def define_resources(*, actor: Actor, entries: Sequence[ResourceEntry]) -> int:
     """Make kinds of resources known, or give them a new title; how many there are now."""
     faults = [
-        InputFault(f"resources.{entry.key}", f"不认识的资源类别 {entry.category}。")
+        InputFault(
+            f"resources.{entry.key}",
+            _("不认识的资源类别 %(category)s。") % {"category": entry.category},
+        )
         for entry in entries
         if entry.category not in ResourceCategory.values
     ]

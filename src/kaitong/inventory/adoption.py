@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit
 from kaitong.core.clock import now
@@ -49,14 +50,14 @@ def adopt_lines(*, actor: Actor, branch_id: UUID, rows: Iterable[LineRow]) -> Bu
     )
     new = [(n, r) for n, r in enumerate(given) if r.account not in known]
     ids = Resource.objects.filter(
-        branch_id=branch_id, path__in=[r.port for _, r in new], specification__in=LINE_PORTS
+        branch_id=branch_id, path__in=[r.port for _number, r in new], specification__in=LINE_PORTS
     ).values_list("pk", flat=True)
     ports = {p.path: p for p in lock_rows(Resource.objects.all(), ids)}
     if faults := _faults(new, ports):
         raise BadInput(faults)
     moment = now()
     services, assignments = [], []
-    for _, row in new:
+    for _number, row in new:
         service = Service(
             branch_id=branch_id,
             specification=row.specification,
@@ -103,15 +104,24 @@ def _faults(new: list[tuple[int, LineRow]], ports: dict[str, Resource]) -> list[
     for number, row in new:
         port = ports.get(row.port)
         if port is None:
-            faults.append(InputFault(f"rows[{number}].port", f"没有用户端口 {row.port}。"))
+            faults.append(
+                InputFault(
+                    f"rows[{number}].port", _("没有用户端口 %(port)s。") % {"port": row.port}
+                )
+            )
         elif port.state != ResourceState.FREE:
-            what = f"{row.port} 现在是{port.get_state_display()}。"
-            faults.append(InputFault(f"rows[{number}].port", what, "核对端口或先释放。"))
+            what = _("%(port)s 现在是%(state)s。") % {
+                "port": row.port,
+                "state": port.get_state_display(),
+            }
+            faults.append(InputFault(f"rows[{number}].port", what, _("核对端口或先释放。")))
         if not row.account.strip():
-            faults.append(InputFault(f"rows[{number}].account", "没有账号。"))
+            faults.append(InputFault(f"rows[{number}].account", _("没有账号。")))
         for column, value in (("port", row.port), ("account", row.account)):
             if f"{column} {value}" in seen:
-                faults.append(InputFault(f"rows[{number}].{column}", f"{value} 重复。"))
+                faults.append(
+                    InputFault(f"rows[{number}].{column}", _("%(value)s 重复。") % {"value": value})
+                )
             seen.add(f"{column} {value}")
         if row.logical_id and (fault := check_logical_id(row.logical_id)):
             faults.append(InputFault(f"rows[{number}].logical_id", fault))

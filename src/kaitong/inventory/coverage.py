@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core import db
 from kaitong.inventory.choices import (
     LINE_PORTS,
@@ -45,7 +47,7 @@ def coverage_verdict(address_id: UUID) -> CoverageVerdict:
     """What can be had at an address, the refusals told apart (BB-17)."""
     found = coverage_verdicts([address_id]).get(address_id)
     if found is None:
-        raise NoSuchResource("没有这个地址。", "请重新搜索地址。", field="address_id")
+        raise NoSuchResource(_("没有这个地址。"), _("请重新搜索地址。"), field="address_id")
     return found
 
 
@@ -68,7 +70,7 @@ def _verdict(address: Address, boxes: list[dict[str, Any]]) -> CoverageVerdict:
         text = address.coverage_reason or str(verdict.label)
     elif address.coverage == CoverageStatus.PLANNED:
         verdict = Verdict.PLANNED
-        text = f"计划 {address.planned_date:%Y-%m-%d} 建成"
+        text = _("计划 %(date)s 建成") % {"date": f"{address.planned_date:%Y-%m-%d}"}
     elif not boxes:
         verdict = Verdict.NOT_COVERED
         text = address.coverage_reason or str(verdict.label)
@@ -76,10 +78,18 @@ def _verdict(address: Address, boxes: list[dict[str, Any]]) -> CoverageVerdict:
         verdict = Verdict.AVAILABLE
         best = next(b for b in usable if b["free"])
         kind = "FTTB" if best["specification"] == Kind.ONU else "FTTH"
-        text = f"{kind}，{best['name']} 空闲 {best['free']} 口"
+        text = _("%(kind)s，%(box)s 空闲 %(free)s 口") % {
+            "kind": kind,
+            "box": best["name"],
+            "free": best["free"],
+        }
     else:
         verdict = Verdict.NO_FREE_PORT
-        text = f"{ports} 口已全部占用" if usable else f"{names[0]} 没有可用的 PON 口"
+        text = (
+            _("%(ports)s 口已全部占用") % {"ports": ports}
+            if usable
+            else _("%(box)s 没有可用的 PON 口") % {"box": names[0]}
+        )
     return CoverageVerdict(
         address_id=address.pk,
         verdict=verdict,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core.locks import lock_row, lock_rows
 from kaitong.inventory.choices import AssignmentState
 from kaitong.inventory.errors import NoSuchResource
@@ -20,7 +22,7 @@ def locked_service(actor: Actor, service_id: UUID) -> Service:
     """The service, locked; NoSuchResource when it is absent or another branch's."""
     found = lock_row(visible_to(Service.objects.all(), actor), service_id)
     if found is None:
-        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+        raise NoSuchResource(_("没有这个服务。"), _("请核对编号和所在分公司。"), field="service_id")
     return found
 
 
@@ -29,7 +31,9 @@ def locked_resources(actor: Actor, resource_ids: Iterable[UUID]) -> dict[UUID, R
     wanted = set(resource_ids)
     rows = lock_rows(visible_to(Resource.objects.all(), actor), wanted)
     if len(rows) != len(wanted):
-        raise NoSuchResource("没有这个资源。", "请核对编号和所在分公司。", field="resource_id")
+        raise NoSuchResource(
+            _("没有这个资源。"), _("请核对编号和所在分公司。"), field="resource_id"
+        )
     return {row.pk: row for row in rows}
 
 

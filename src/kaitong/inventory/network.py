@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from kaitong.core import db
 from kaitong.inventory.choices import (
@@ -124,7 +125,9 @@ def find_port(actor: Actor, text: str, *, limit: int = 20) -> list[PortView]:
 def resource(actor: Actor, resource_id: UUID) -> Resource:
     found = with_line(visible_to(Resource.objects.filter(pk=resource_id), actor)).first()
     if found is None:
-        raise NoSuchResource("没有这个资源。", "请核对编号和所在分公司。", field="resource_id")
+        raise NoSuchResource(
+            _("没有这个资源。"), _("请核对编号和所在分公司。"), field="resource_id"
+        )
     return found
 
 

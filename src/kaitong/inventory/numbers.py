@@ -14,6 +14,8 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from kaitong.inventory.errors import BadPattern
 
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(?::(\d{1,2}))?\}")
@@ -37,25 +39,37 @@ def bind(pattern: str, values: Mapping[str, object]) -> str:
     'O055901{seq:9}'
     """
     places = _PLACE.findall(pattern)
-    if [name for name, _ in places].count(_SEQUENCE) != 1:
-        raise BadPattern(f"编号格式 {pattern} 里要有且只有一个 {{seq:位数}}。")
+    if [name for name, _width in places].count(_SEQUENCE) != 1:
+        raise BadPattern(
+            _("编号格式 %(pattern)s 里要有且只有一个 {seq:位数}。") % {"pattern": pattern}
+        )
     if "{" in _PLACE.sub("", pattern) or "}" in _PLACE.sub("", pattern):
-        raise BadPattern(f"编号格式 {pattern} 的花括号不完整。", "写成 {名称} 或 {名称:位数}。")
+        raise BadPattern(
+            _("编号格式 %(pattern)s 的花括号不完整。") % {"pattern": pattern},
+            _("写成 {名称} 或 {名称:位数}。"),
+        )
 
     def fill(place: re.Match[str]) -> str:
         name, width = place[1], place[2]
         if name == _SEQUENCE:
             if not width or int(width) == 0:
-                raise BadPattern(f"编号格式 {pattern} 的序号没有写位数。", "写成 {seq:7}。")
+                raise BadPattern(
+                    _("编号格式 %(pattern)s 的序号没有写位数。") % {"pattern": pattern},
+                    _("写成 {seq:7}。"),
+                )
             return place[0]
         value = str(values.get(name, "") or "")
         if not value:
             raise BadPattern(
-                f"编号格式 {pattern} 需要 {name}，现在没有这个值。",
-                "在参数里给出，或先完成取得它的步骤。",
+                _("编号格式 %(pattern)s 需要 %(name)s，现在没有这个值。")
+                % {"pattern": pattern, "name": name},
+                _("在参数里给出，或先完成取得它的步骤。"),
             )
         if width and len(value) > int(width):
-            raise BadPattern(f"{name} 的值 {value} 超过 {width} 位。")
+            raise BadPattern(
+                _("%(name)s 的值 %(value)s 超过 %(width)s 位。")
+                % {"name": name, "value": value, "width": width}
+            )
         return value.zfill(int(width)) if width else value
 
     return _PLACE.sub(fill, pattern)
@@ -69,11 +83,14 @@ def make(template: str, sequence: int) -> str:
     """
     place = _PLACE.search(template)
     if place is None or place[1] != _SEQUENCE:
-        raise BadPattern(f"编号格式 {template} 里没有序号。")
+        raise BadPattern(_("编号格式 %(template)s 里没有序号。") % {"template": template})
     width = int(place[2])
     digits = str(sequence)
     if len(digits) > width:
-        raise BadPattern(f"编号格式 {template} 的号码已用完。", "加长序号，或换一个格式。")
+        raise BadPattern(
+            _("编号格式 %(template)s 的号码已用完。") % {"template": template},
+            _("加长序号，或换一个格式。"),
+        )
     return template[: place.start()] + digits.zfill(width) + template[place.end() :]
 
 
@@ -97,20 +114,26 @@ def check_logical_id(text: str) -> str | None:
     """
     value = clean_logical_id(text)
     if not value:
-        return "没有填写逻辑 SN。"
+        return _("没有填写逻辑 SN。")
     if value[0] == "0":
-        return "第 1 位是数字 0，应为字母 O。"
+        return _("第 1 位是数字 0，应为字母 O。")
     if value[0] != LOGICAL_ID_FIRST:
-        return f"第 1 位是 {value[0]}，应为字母 O。"
+        return _("第 1 位是 %(value)s，应为字母 O。") % {"value": value[0]}
     for place, sign in enumerate(value[1:], start=2):
         if sign == "O":
-            return f"第 {place} 位是字母 O，应为数字 0。"
+            return _("第 %(place)s 位是字母 O，应为数字 0。") % {"place": place}
         if sign in "IL":
-            return f"第 {place} 位是字母 {sign}，应为数字 1。"
+            return _("第 %(place)s 位是字母 %(sign)s，应为数字 1。") % {
+                "place": place,
+                "sign": sign,
+            }
         if not (sign.isascii() and sign.isdigit()):
-            return f"第 {place} 位是 {sign}，应为数字。"
+            return _("第 %(place)s 位是 %(sign)s，应为数字。") % {"place": place, "sign": sign}
     if len(value) != LOGICAL_ID_LENGTH:
-        return f"共 {len(value)} 位，应为 {LOGICAL_ID_LENGTH} 位。"
+        return _("共 %(count)s 位，应为 %(length)s 位。") % {
+            "count": len(value),
+            "length": LOGICAL_ID_LENGTH,
+        }
     return None
 
 

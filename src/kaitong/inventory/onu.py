@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext as _
+
 PortKind = Literal["lan", "dsl", "pots"]
 DATA_KINDS: tuple[PortKind, ...] = ("lan", "dsl")
 
@@ -47,14 +49,14 @@ def check_ports(ports: Iterable[OnuPort], *, shared: bool = True) -> list[str]:
     listed = list(ports)
     faults = []
     if {p.kind for p in listed} >= set(DATA_KINDS):
-        faults.append("同一台 ONU 不能既有 LAN 口又有 DSL 口。")
+        faults.append(_("同一台 ONU 不能既有 LAN 口又有 DSL 口。"))
     if shared:
-        faults += _faults_of_sequence([p.number for p in listed], "端口号")
+        faults += _faults_of_sequence([p.number for p in listed], _("端口号"))
     else:
         data = [p.number for p in listed if p.kind in DATA_KINDS]
         pots = [p.number for p in listed if p.kind == "pots"]
-        faults += _faults_of_sequence(data, "数据口的端口号")
-        faults += _faults_of_sequence(pots, "语音口的端口号")
+        faults += _faults_of_sequence(data, _("数据口的端口号"))
+        faults += _faults_of_sequence(pots, _("语音口的端口号"))
     return faults
 
 
@@ -64,11 +66,15 @@ def _faults_of_sequence(numbers: list[int], what: str) -> list[str]:
     faults = []
     seen = sorted(set(numbers))
     if seen[0] != 0:
-        faults.append(f"{what}要从 0 开始，现在从 {seen[0]} 开始。")
+        faults.append(
+            _("%(what)s要从 0 开始，现在从 %(first)s 开始。") % {"what": what, "first": seen[0]}
+        )
     repeated = [str(n) for n in seen if numbers.count(n) > 1]
     if repeated:
-        faults.append(f"{what} {'、'.join(repeated)} 重复。")
+        faults.append(_("%(what)s %(list)s 重复。") % {"what": what, "list": "、".join(repeated)})
     missing = [str(n) for n in range(seen[0], seen[-1]) if n not in seen]
     if missing:
-        faults.append(f"{what}要连续，缺 {'、'.join(missing)}。")
+        faults.append(
+            _("%(what)s要连续，缺 %(list)s。") % {"what": what, "list": "、".join(missing)}
+        )
     return faults

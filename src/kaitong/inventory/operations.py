@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit
 from kaitong.core.clock import now
@@ -44,14 +45,16 @@ def create_service(
 ) -> Service:
     """A service is born. With a `service_id` chosen by the caller a repetition finds the first."""
     if not actor.sees(branch_id):
-        raise Forbidden("不能为别的分公司建立服务。", field="branch_id")
+        raise Forbidden(_("不能为别的分公司建立服务。"), field="branch_id")
     if state not in SERVICE_BIRTHS:
-        raise BadInput([InputFault("state", f"服务不能以状态 {state} 建立。")])
+        raise BadInput(
+            [InputFault("state", _("服务不能以状态 %(state)s 建立。") % {"state": state})]
+        )
     if state == ServiceState.ACTIVE and proven_by:
-        raise NotProven("服务未经开通验证，不能直接建立为在用。", "先以未激活建立，再验证。")
+        raise NotProven(_("服务未经开通验证，不能直接建立为在用。"), _("先以未激活建立，再验证。"))
     moment = now()
     identifier = service_id or uuid7()
-    service, _ = Service.objects.get_or_create(
+    service, _made = Service.objects.get_or_create(
         pk=identifier,
         defaults={
             "branch_id": branch_id,
@@ -82,13 +85,14 @@ def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str
     missing. Setting the state it has only replaces the reason.
     """
     if state not in ServiceState.values:
-        raise BadInput([InputFault("state", f"不认识的服务状态 {state}。")])
+        raise BadInput([InputFault("state", _("不认识的服务状态 %(state)s。") % {"state": state})])
     service = locked_service(actor, service_id)
     if state != service.state:
         if state not in SERVICE_MOVES[service.state]:
             raise WrongState(
-                f"服务现在是{service.get_state_display()}，不能改为{ServiceState(state).label}。",
-                "请先核对服务状态。",
+                _("服务现在是%(state)s，不能改为%(target)s。")
+                % {"state": service.get_state_display(), "target": ServiceState(state).label},
+                _("请先核对服务状态。"),
                 field="state",
             )
         if state == ServiceState.ACTIVE:
@@ -108,7 +112,9 @@ def _require_proofs(service: Service) -> None:
     missing = queries.missing_proofs(service)
     if missing:
         raise NotProven(
-            "缺少开通验证：" + "、".join(missing) + "。", "完成验证后服务才能在用。", field="proof"
+            _("缺少开通验证：%(list)s。") % {"list": "、".join(missing)},
+            _("完成验证后服务才能在用。"),
+            field="proof",
         )
 
 
@@ -180,7 +186,13 @@ def set_password(*, actor: Actor, service_id: UUID, password: str) -> None:
     """Set the password the customer chose (BB-05); earlier proofs no longer count."""
     if len(password) < _SHORTEST_PASSWORD or not password.isascii() or not password.isprintable():
         raise BadInput(
-            [InputFault("password", f"密码至少 {_SHORTEST_PASSWORD} 位，只能用字母、数字和符号。")]
+            [
+                InputFault(
+                    "password",
+                    _("密码至少 %(least)s 位，只能用字母、数字和符号。")
+                    % {"least": _SHORTEST_PASSWORD},
+                )
+            ]
         )
     _write_password(actor, locked_service(actor, service_id), password)
 
@@ -205,11 +217,11 @@ def _write_password(actor: Actor, service: Service, password: str) -> None:
 def reveal_password(*, actor: Actor, service_id: UUID, reason: str) -> str:
     """The password in clear, for a person or for the network. Every reading is recorded."""
     if not reason.strip():
-        raise BadInput([InputFault("reason", "查看密码要写明原因。")])
+        raise BadInput([InputFault("reason", _("查看密码要写明原因。"))])
     service = locked_service(actor, service_id)
     password = service.password
     if password is None:
-        raise WrongState("这个服务还没有密码。", "先分配账号和密码。")
+        raise WrongState(_("这个服务还没有密码。"), _("先分配账号和密码。"))
     audit.record(
         "password-read",
         actor_id=actor.id,
@@ -233,7 +245,7 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
     if service.withdrawn_at is not None:
         return service
     if service.started_at is not None:
-        raise WrongState("服务已经开通过，不能撤单。", "请办理销户。")
+        raise WrongState(_("服务已经开通过，不能撤单。"), _("请办理销户。"))
     ports.release_port(actor=actor, service_id=service_id, reason=reason)
     pools.give_back(actor=actor, service_id=service_id)
     service.account = service.logical_id = ""

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 from psycopg.types.json import Jsonb
 
 from kaitong.catalog import services as catalog
@@ -107,23 +108,52 @@ def check_rows(rows: list[ResourceRow], known: Mapping[str, Any]) -> list[InputF
 
     for number, row in enumerate(rows):
         if not row.name.strip() or len(row.name) > _LONGEST_NAME or SEPARATOR in row.name:
-            fault(number, "name", f"名称要有 1 至 {_LONGEST_NAME} 字，不能含 {SEPARATOR}。")
+            fault(
+                number,
+                "name",
+                _("名称要有 1 至 %(longest)s 字，不能含 %(separator)s。")
+                % {"longest": _LONGEST_NAME, "separator": SEPARATOR},
+            )
         own = [part.path for part in with_ports([row])]
         if not seen.isdisjoint(own):
-            fault(number, "name", f"{row.path} 或它的端口重复。", "同一上级下名称要唯一。")
+            fault(
+                number,
+                "name",
+                _("%(path)s 或它的端口重复。") % {"path": row.path},
+                _("同一上级下名称要唯一。"),
+            )
         seen.update(own)
         if row.specification not in Kind.values:
-            fault(number, "specification", f"不认识的资源规格 {row.specification}。")
+            fault(
+                number,
+                "specification",
+                _("不认识的资源规格 %(specification)s。") % {"specification": row.specification},
+            )
         if row.parent and row.parent not in paths:
-            fault(number, "parent", f"没有上级资源 {row.parent}。", "先导入上级资源。")
+            fault(
+                number,
+                "parent",
+                _("没有上级资源 %(parent)s。") % {"parent": row.parent},
+                _("先导入上级资源。"),
+            )
         if row.pon_port and row.pon_port not in paths:
-            fault(number, "pon_port", f"没有 PON 口 {row.pon_port}。", "先导入 OLT 和 PON 口。")
+            fault(
+                number,
+                "pon_port",
+                _("没有 PON 口 %(pon_port)s。") % {"pon_port": row.pon_port},
+                _("先导入 OLT 和 PON 口。"),
+            )
         if row.state not in ResourceState.values or row.state == ResourceState.PRE_EMPTED:
-            fault(number, "state", f"资源不能以状态 {row.state} 导入。")
+            fault(number, "state", _("资源不能以状态 %(state)s 导入。") % {"state": row.state})
         if row.state == ResourceState.IN_USE and row.specification in LINE_PORTS:
-            fault(number, "state", "用户端口的占用随服务导入，不随资源导入。", "改为空闲或保留。")
+            fault(
+                number,
+                "state",
+                _("用户端口的占用随服务导入，不随资源导入。"),
+                _("改为空闲或保留。"),
+            )
         if row.ports and row.specification not in BOXES:
-            fault(number, "ports", "只有分光器和 ONU 有用户端口。")
+            fault(number, "ports", _("只有分光器和 ONU 有用户端口。"))
         if len(faults) >= _SEEN_FAULTS:
             break
     return faults
@@ -199,7 +229,7 @@ def _tidy(row: ResourceRow) -> ResourceRow:
 def may_build(actor: Actor, branch_id: UUID) -> None:
     """Imports of one branch take turns, so that two of the same file do not collide."""
     if not actor.sees(branch_id):
-        raise Forbidden("不能为别的分公司导入资源。", field="branch_id")
+        raise Forbidden(_("不能为别的分公司导入资源。"), field="branch_id")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"plant:{branch_id}"])
 
@@ -234,7 +264,9 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
     if missing := sorted(paths - set(boxes)):
         raise BadInput(
             [
-                InputFault("rows.box", f"没有分光器或 ONU {path}。", "先导入资源。")
+                InputFault(
+                    "rows.box", _("没有分光器或 ONU %(path)s。") % {"path": path}, _("先导入资源。")
+                )
                 for path in missing[:_SEEN_FAULTS]
             ]
         )
@@ -260,7 +292,7 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
             cursor.execute("ANALYZE inventory_coverage")
     places.set_coverage(
         actor=actor,
-        address_ids={address_id for _, address_id in listed},
+        address_ids={address_id for _box, address_id in listed},
         status=CoverageStatus.COVERED,
         only_from=(CoverageStatus.NONE,),
     )

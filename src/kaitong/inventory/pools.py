@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import db
 from kaitong.core.clock import now
@@ -82,8 +83,11 @@ def _allocate(
 ) -> str:
     template = bind(pattern, _values(service, pattern) | dict(params))
     if rule == LOGICAL_ID and (fault := check_logical_id(make(template, 1))):
-        raise BadPattern(f"逻辑 SN 的编号格式 {pattern} 不合规则：{fault}")
-    pool, _ = NumberPool.objects.get_or_create(
+        raise BadPattern(
+            _("逻辑 SN 的编号格式 %(pattern)s 不合规则：%(fault)s")
+            % {"pattern": pattern, "fault": fault}
+        )
+    pool, _made = NumberPool.objects.get_or_create(
         branch_id=service.branch_id,
         rule=rule,
         template=template,

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
 from kaitong.core.clock import now
@@ -95,7 +96,7 @@ def take_port(
     named by `port_id` that is not free raises PortTakenElsewhere.
     """
     if service_id is None and order_id is None:
-        raise BadInput([InputFault("service_id", "要说明是哪个服务或哪张订单占用端口。")])
+        raise BadInput([InputFault("service_id", _("要说明是哪个服务或哪张订单占用端口。"))])
     service = _lock_holder(actor, service_id) if service_id else None
     held = _living(service_id, order_id, role)
     if held is not None:
@@ -107,7 +108,7 @@ def take_port(
         port = _Port(named.pk, named.branch_id)
     else:
         if address_id is None:
-            raise BadInput([InputFault("address_id", "没有装机地址，无法配线。")])
+            raise BadInput([InputFault("address_id", _("没有装机地址，无法配线。"))])
         found = _pick(address_id)
         if found is None:
             return queries.coverage_verdict(address_id).no_port()
@@ -124,7 +125,7 @@ def _lock_holder(actor: Actor, service_id: UUID) -> dict[str, Any]:
         [service_id],
     )
     if found is None or not actor.sees(found["branch_id"]):
-        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+        raise NoSuchResource(_("没有这个服务。"), _("请核对编号和所在分公司。"), field="service_id")
     return found
 
 
@@ -157,11 +158,15 @@ def _pick(address_id: UUID, without: Sequence[UUID] = ()) -> _Port | None:
 def _named_port(actor: Actor, port_id: UUID) -> Resource:
     port = locked_resources(actor, [port_id])[port_id]
     if port.specification not in LINE_PORTS:
-        raise WrongState(f"{port.name} 不是用户端口。", "请选择分光器端口或 ONU 用户端口。")
+        raise WrongState(
+            _("%(name)s 不是用户端口。") % {"name": port.name},
+            _("请选择分光器端口或 ONU 用户端口。"),
+        )
     if port.state != ResourceState.FREE:
         raise PortTakenElsewhere(
-            f"端口 {queries.port_text_of(port.pk)} 现在是{port.get_state_display()}，不能占用。",
-            "请刷新后另选一个空闲端口。",
+            _("端口 %(port)s 现在是%(state)s，不能占用。")
+            % {"port": queries.port_text_of(port.pk), "state": port.get_state_display()},
+            _("请刷新后另选一个空闲端口。"),
             field="port_id",
         )
     return port
@@ -235,7 +240,7 @@ def hold(
 
 
 def _gone() -> ReservationGone:
-    return ReservationGone("端口预占已到时放开。", "请重新配线，再收款。", field="port")
+    return ReservationGone(_("端口预占已到时放开。"), _("请重新配线，再收款。"), field="port")
 
 
 @transaction.atomic
@@ -254,7 +259,7 @@ def _own(actor: Actor, service_id: UUID, role: str) -> tuple[Assignment, Resourc
     locked_service(actor, service_id)
     assignment = living_assignment(service_id=service_id, order_id=None, role=role)
     if assignment is None:
-        raise ReservationGone("这个服务没有占用端口。", "请先配线。", field="port")
+        raise ReservationGone(_("这个服务没有占用端口。"), _("请先配线。"), field="port")
     port = locked_resources(actor, [assignment.resource_id])[assignment.resource_id]
     assignment.refresh_from_db()
     return assignment, port
@@ -263,9 +268,13 @@ def _own(actor: Actor, service_id: UUID, role: str) -> tuple[Assignment, Resourc
 def move(resource: Resource, state: str, note: str | None = None) -> None:
     if resource.state != state and state not in RESOURCE_MOVES[resource.state]:
         raise WrongState(
-            f"{resource.name} 现在是{resource.get_state_display()}，"
-            f"不能改为{ResourceState(state).label}。",
-            "请先核对资源状态。",
+            _("%(name)s 现在是%(state)s，不能改为%(target)s。")
+            % {
+                "name": resource.name,
+                "state": resource.get_state_display(),
+                "target": ResourceState(state).label,
+            },
+            _("请先核对资源状态。"),
             field="state",
         )
     resource.state, resource.rests_until = state, None
@@ -291,7 +300,9 @@ def release_port(
     down) or damaged. With `rest` it rests so long before it is free (冷冻期).
     """
     if becomes not in _AFTER_RELEASE:
-        raise BadInput([InputFault("becomes", f"端口释放后不能是 {becomes}。")])
+        raise BadInput(
+            [InputFault("becomes", _("端口释放后不能是 %(becomes)s。") % {"becomes": becomes})]
+        )
     if service_id is not None:
         locked_service(actor, service_id)
     assignment = living_assignment(service_id=service_id, order_id=order_id, role=role)
@@ -338,7 +349,14 @@ def change_port(
     the named port is not free; asking for the port it has changes nothing.
     """
     if old_becomes not in _AFTER_RELEASE:
-        raise BadInput([InputFault("old_becomes", f"端口释放后不能是 {old_becomes}。")])
+        raise BadInput(
+            [
+                InputFault(
+                    "old_becomes",
+                    _("端口释放后不能是 %(becomes)s。") % {"becomes": old_becomes},
+                )
+            ]
+        )
     service = locked_service(actor, service_id)
     old = living_assignment(service_id=service_id, order_id=None, role=role)
     if old is None:
@@ -359,7 +377,7 @@ def change_port(
         new_port = _Port(named.pk, named.branch_id)
     else:
         if service.address_id is None:
-            raise BadInput([InputFault("to_port_id", "服务没有装机地址，请指明端口。")])
+            raise BadInput([InputFault("to_port_id", _("服务没有装机地址，请指明端口。"))])
         found = _pick(service.address_id, [old.resource_id])
         if found is None:
             return queries.coverage_verdict(service.address_id).no_port()

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
+from django.utils.translation import gettext as _
 
 from kaitong.inventory.choices import (
     ServiceState,
@@ -104,7 +105,7 @@ def service(actor: Actor, service_id: UUID) -> ServiceView:
     """One service with line, address and its latest proof attempts."""
     found = _views(visible_to(Service.objects.filter(pk=service_id), actor), all_proofs=True)
     if not found:
-        raise NoSuchResource("没有这个服务。", "请核对编号和所在分公司。", field="service_id")
+        raise NoSuchResource(_("没有这个服务。"), _("请核对编号和所在分公司。"), field="service_id")
     return found[0]
 
 
@@ -186,7 +187,7 @@ def expected_line(service_id: UUID) -> ExpectedLine:
     """Where the network must see this service. Raises NoSuchResource without a port."""
     found = _views(Service.objects.filter(pk=service_id))
     if not found or found[0].port is None:
-        raise NoSuchResource("这个服务还没有端口。", "请先配线。", field="port")
+        raise NoSuchResource(_("这个服务还没有端口。"), _("请先配线。"), field="port")
     return _expected(found[0])
 
 
@@ -200,7 +201,7 @@ def expected_lines(accounts: Iterable[str]) -> dict[str, ExpectedLine]:
 def _expected(view: ServiceView) -> ExpectedLine:
     port = view.port
     if port is None:
-        raise NoSuchResource("这个服务还没有端口。", "请先配线。", field="port")
+        raise NoSuchResource(_("这个服务还没有端口。"), _("请先配线。"), field="port")
     return ExpectedLine(
         service_id=view.id,
         account=view.account,

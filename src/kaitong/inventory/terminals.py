@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
@@ -31,10 +32,10 @@ class TerminalRow:
 def add_terminals(*, actor: Actor, branch_id: UUID, rows: Iterable[TerminalRow]) -> int:
     """Count new pieces into stock; a serial that is known stays as it is. How many were new."""
     if not actor.sees(branch_id):
-        raise Forbidden("不能为别的分公司入库。", field="branch_id")
+        raise Forbidden(_("不能为别的分公司入库。"), field="branch_id")
     listed = list(rows)
     faults = [
-        InputFault(f"rows[{number}]", "每件终端要有串号和型号。")
+        InputFault(f"rows[{number}]", _("每件终端要有串号和型号。"))
         for number, row in enumerate(listed)
         if not row.serial.strip() or not row.model.strip()
     ]
@@ -68,7 +69,9 @@ def _locked(actor: Actor, serials: Iterable[str]) -> list[Terminal]:
     )
     if missing := sorted(wanted - {r.serial for r in rows}):
         raise TerminalRefused(
-            f"串号 {'、'.join(missing)} 不在库存里。", "请核对标签，或先入库。", field="serial"
+            _("串号 %(list)s 不在库存里。") % {"list": "、".join(missing)},
+            _("请核对标签，或先入库。"),
+            field="serial",
         )
     return rows
 
@@ -78,9 +81,13 @@ def _move(terminal: Terminal, state: str) -> None:
         return
     if state not in TERMINAL_MOVES[terminal.state]:
         raise TerminalRefused(
-            f"终端 {terminal.serial} 现在是{terminal.get_state_display()}，"
-            f"不能改为{TerminalState(state).label}。",
-            "请核对串号。",
+            _("终端 %(serial)s 现在是%(state)s，不能改为%(target)s。")
+            % {
+                "serial": terminal.serial,
+                "state": terminal.get_state_display(),
+                "target": TerminalState(state).label,
+            },
+            _("请核对串号。"),
             field="serial",
         )
     terminal.state = state
@@ -110,7 +117,9 @@ def install_terminal(*, actor: Actor, service_id: UUID, serial: str) -> Terminal
         if row.service_id == service.pk:
             return row
         raise TerminalRefused(
-            f"终端 {row.serial} 已装在另一个服务上。", "请核对标签上的串号。", field="serial"
+            _("终端 %(serial)s 已装在另一个服务上。") % {"serial": row.serial},
+            _("请核对标签上的串号。"),
+            field="serial",
         )
     replaced = Terminal.objects.filter(service=service, state=TerminalState.INSTALLED)
     for old in replaced.order_by("pk").select_for_update(no_key=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
 from kaitong.core.clock import now
@@ -33,7 +34,7 @@ def set_resource_state(
     A port somebody has is not changed by hand: release or change it through its service.
     """
     if state not in ResourceState.values:
-        raise BadInput([InputFault("state", f"不认识的资源状态 {state}。")])
+        raise BadInput([InputFault("state", _("不认识的资源状态 %(state)s。") % {"state": state})])
     resource = locked_resources(actor, [resource_id])[resource_id]
     if resource.state == state:
         return resource
@@ -44,8 +45,9 @@ def set_resource_state(
         or (state == ResourceState.IN_USE and resource.specification in LINE_PORTS)
     ):
         raise WrongState(
-            f"{resource.name} 现在是{resource.get_state_display()}，占用关系只随服务改变。",
-            "请在服务上换端口或释放。",
+            _("%(name)s 现在是%(state)s，占用关系只随服务改变。")
+            % {"name": resource.name, "state": resource.get_state_display()},
+            _("请在服务上换端口或释放。"),
             field="state",
         )
     before = resource.state

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from kaitong.core import db
 from kaitong.core.errors import NotFound
@@ -149,7 +150,7 @@ def address(actor: Actor, address_id: UUID) -> Address:
     """One address; NotFound when it is absent or another branch's."""
     found = visible_to(Address.objects.defer("grams"), actor).filter(pk=address_id).first()
     if found is None:
-        raise NotFound("没有这个地址。", "请重新搜索地址。", field="address_id")
+        raise NotFound(_("没有这个地址。"), _("请重新搜索地址。"), field="address_id")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit
 from kaitong.core.clock import now
@@ -78,7 +79,7 @@ def add_regions(*, actor: Actor, rows: Sequence[RegionRow]) -> Added:
     for number, row in _by_level(rows):
         parent = known.get(row.parent_code) if row.parent_code else None
         if row.level not in Level.values or not row.code or not row.name.strip():
-            faults.append(InputFault(f"rows[{number}]", "区划要有代码、名称和级别（1 至 9）。"))
+            faults.append(InputFault(f"rows[{number}]", _("区划要有代码、名称和级别（1 至 9）。")))
             continue
         if (parent is None) != (row.level == Level.PROVINCE) or (
             parent is not None and parent.level >= row.level
@@ -86,8 +87,9 @@ def add_regions(*, actor: Actor, rows: Sequence[RegionRow]) -> Added:
             faults.append(
                 InputFault(
                     f"rows[{number}].parent_code",
-                    f"{row.name} 的上级区划 {row.parent_code or '（空）'} 不存在或级别不对。",
-                    "先导入上级区划。",
+                    _("%(name)s 的上级区划 %(parent)s 不存在或级别不对。")
+                    % {"name": row.name, "parent": row.parent_code or "-"},
+                    _("先导入上级区划。"),
                 )
             )
             continue
@@ -103,7 +105,7 @@ def add_regions(*, actor: Actor, rows: Sequence[RegionRow]) -> Added:
         known[row.code] = region
     if faults:
         raise BadInput(faults)
-    changed = [known[row.code] for _, row in _by_level(rows)]
+    changed = [known[row.code] for _number, row in _by_level(rows)]
     Region.objects.bulk_create(
         changed,
         batch_size=1000,
@@ -150,25 +152,33 @@ def check_rows(rows: Iterable[AddressRow], regions: RegionIndex) -> list[InputFa
         if (row.province, row.city, row.county, row.township) not in regions:
             named = row.province + row.city + row.county + row.township
             faults.append(
-                InputFault(f"{where}.township", f"没有区划 {named}。", "先导入区划，或改正名称。")
+                InputFault(
+                    f"{where}.township",
+                    _("没有区划 %(named)s。") % {"named": named},
+                    _("先导入区划，或改正名称。"),
+                )
             )
         if not any((row.road, row.estate, row.building, row.unit, row.room)):
-            faults.append(InputFault(f"{where}.road", "乡镇以下没有内容。", "至少填到村或门牌号。"))
+            faults.append(
+                InputFault(f"{where}.road", _("乡镇以下没有内容。"), _("至少填到村或门牌号。"))
+            )
         if row.coverage not in CoverageStatus.values:
             faults.append(
                 InputFault(
                     f"{where}.coverage",
-                    f"不认识的覆盖状态 {row.coverage}。",
-                    "可用：" + "、".join(CoverageStatus.values) + "。",
+                    _("不认识的覆盖状态 %(coverage)s。") % {"coverage": row.coverage},
+                    _("可用：%(list)s。") % {"list": "、".join(CoverageStatus.values)},
                 )
             )
         if row.coverage == CoverageStatus.PLANNED and row.planned_date is None:
             faults.append(
-                InputFault(f"{where}.planned_date", "规划中的地址要有计划日期。", "填计划日期。")
+                InputFault(
+                    f"{where}.planned_date", _("规划中的地址要有计划日期。"), _("填计划日期。")
+                )
             )
         for field, longest in _LONGEST.items():
             if len(getattr(row, field)) > longest:
-                faults.append(InputFault(f"{where}.{field}", "文字过长。", "缩短后再导入。"))
+                faults.append(InputFault(f"{where}.{field}", _("文字过长。"), _("缩短后再导入。")))
         if len(faults) >= _SEEN_FAULTS:
             break
     return faults
@@ -195,7 +205,7 @@ def add_addresses(*, actor: Actor, branch_id: UUID, rows: Iterable[AddressRow]) 
     COPY, so that 100,000 rows take seconds.
     """
     if not actor.sees(branch_id):
-        raise Forbidden("不能为别的分公司添加地址。", field="branch_id")
+        raise Forbidden(_("不能为别的分公司添加地址。"), field="branch_id")
     listed = [_tidy(row) for row in rows]
     regions = region_index()
     faults = check_rows(listed, regions)
@@ -281,9 +291,11 @@ def set_coverage(
     the resource post for 规划中 and 物业不允许进入.
     """
     if status not in CoverageStatus.values:
-        raise BadInput([InputFault("status", f"不认识的覆盖状态 {status}。")])
+        raise BadInput(
+            [InputFault("status", _("不认识的覆盖状态 %(status)s。") % {"status": status})]
+        )
     if status == CoverageStatus.PLANNED and planned_date is None:
-        raise BadInput([InputFault("planned_date", "规划中的地址要有计划日期。")])
+        raise BadInput([InputFault("planned_date", _("规划中的地址要有计划日期。"))])
     if status != CoverageStatus.PLANNED:
         planned_date = None
     wanted = list(address_ids)

@@ -55,7 +55,7 @@ def regions(county):
 @pytest.fixture
 def town(county, regions):
     rows = [
-        *rooms("横江花园", 12),
+        *rooms("横江花园", 12, floors=3),
         *rooms("状元府", 3, road="状元路"),
         at("玉宁街88号", "", "", "", "", code="A-88"),
         at("轮车村", "12号", township="万安镇"),
@@ -109,9 +109,11 @@ def test_address_is_nine_levels_and_its_short_text_begins_at_the_estate(town):
 
 
 def test_adding_twice_changes_nothing(town):
-    again = services.add_addresses(actor=SYSTEM, branch_id=town.pk, rows=rooms("横江花园", 12))
+    again = services.add_addresses(
+        actor=SYSTEM, branch_id=town.pk, rows=rooms("横江花园", 12, floors=3)
+    )
 
-    assert (again.added, again.existing) == (0, 12 * 24)
+    assert (again.added, again.existing) == (0, 12 * 12)
 
 
 def test_every_fault_is_named_and_nothing_is_written(county, regions):
