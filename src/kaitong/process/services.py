@@ -88,7 +88,7 @@ def deploy(*, playbook: str, key: str, data: bytes, file: str) -> Definition:
 
 
 def retire(*, definition_id: UUID) -> None:
-    """No new instances; running ones stay on it."""
+    """No longer offered for new instances; running ones stay on it, and it is never deleted."""
     if not Definition.objects.filter(pk=definition_id, retired_at=None).update(
         retired_at=clock_now()
     ):

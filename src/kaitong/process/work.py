@@ -57,6 +57,8 @@ def claim(*, actor: Actor, item_id: UUID) -> None:
         item = play.row
         access.require_going(item)
         access.require_post(actor, item)
+        if actor.id is None:
+            raise ProcessRefused(_("机器不能接单。"), _("请由人员接单。"))
         if item["claimed_by"] is not None:
             if item["claimed_by"] == str(actor.id):
                 return

@@ -9,6 +9,7 @@ import pytest
 from kaitong.core.clock import frozen, now
 from kaitong.core.errors import Conflict, Forbidden, NotFound, Refused
 from kaitong.core.ids import uuid7
+from kaitong.org.actor import Actor
 from kaitong.process import queries, services, worker
 from kaitong.process.models import Feedback, History, Instance, Suspension, Token
 from kaitong.process.tests.shell_kit import item_of
@@ -170,6 +171,13 @@ def test_a_second_claim_is_a_conflict_and_the_same_again_is_nothing(visiting, cr
     done(crew.installer, visiting, "Visit")
     with pytest.raises(Conflict):
         done(crew.installer, visiting, "Visit")
+
+
+def test_a_machine_claims_nothing(begin, crew):
+    instance_id = begin()
+    with pytest.raises(Refused):
+        services.claim(actor=Actor.system(), item_id=item_of(instance_id, "Check").pk)
+    assert item_of(instance_id, "Check").state == "todo"
 
 
 def test_a_supervisor_completes_what_another_claimed(visiting, crew):
