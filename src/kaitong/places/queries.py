@@ -129,8 +129,10 @@ def search_sql(actor: Actor, query: text.Query, limit: int = 20) -> tuple[str, d
 
 # The planner takes `@>` on arrays for cheap and would rather read the whole table than the index
 # when several common words are asked for; reading it takes a hundred times as long.
-INDEX_ONLY = "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off"
-_AS_BEFORE = "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_indexscan = DEFAULT"
+_SCANS = """
+SELECT set_config('enable_seqscan', '{0}', true), set_config('enable_indexscan', '{0}', true)
+"""
+INDEX_ONLY, _AS_BEFORE = _SCANS.format("off"), _SCANS.format("on")
 
 
 def _run(actor: Actor, query: text.Query, limit: int) -> list[dict[str, Any]]:

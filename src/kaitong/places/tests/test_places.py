@@ -178,6 +178,16 @@ def test_no_words_in_common_no_result(town):
     assert shorts("'; drop table places_address; --") == []
 
 
+def test_searching_leaves_the_planner_as_it_was(town):
+    """The search steers the planner for its own statement only, also within a transaction."""
+    shorts("横江")
+
+    with connection.cursor() as cursor:
+        for setting in ("enable_seqscan", "enable_indexscan"):
+            cursor.execute(f"SHOW {setting}")
+            assert cursor.fetchone() == ("on",)
+
+
 def test_the_name_of_the_county_alone_lists_its_addresses(town):
     assert len(shorts("休宁", limit=7)) == 7
 
