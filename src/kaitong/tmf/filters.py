@@ -163,7 +163,7 @@ def _moment(text: str, shown: str) -> datetime:
             day = datetime.fromisoformat(candidate).date()
             return datetime.combine(day, time(), ZoneInfo(get_default_timezone_name()))
         return parse_date(candidate)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise BadQuery(
             "is not a date, or a date and time such as 2026-11-22T09:00:00+08:00.", field=shown
         ) from None

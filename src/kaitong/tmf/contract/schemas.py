@@ -5,7 +5,7 @@ extension attributes and the spelling of dates survive.
 """
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -44,7 +44,7 @@ class Wire(BaseModel):
 
 
 def parse_date(value: str) -> datetime:
-    """The moment an RFC 3339 text names; ValueError for anything else.
+    """The moment an RFC 3339 text names, in UTC; ValueError for anything else.
 
     A leap second (":60") is read as second 59, since Python and PostgreSQL know none.
     """
@@ -55,13 +55,18 @@ def parse_date(value: str) -> datetime:
     if match["second"] == "60":
         text = text[:17] + "59" + text[19:]
     # Python 3.11 reads at most six digits of a second.
-    return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    try:
+        # In UTC: PostgreSQL refuses offsets of sixteen hours and more, which RFC 3339 lets in.
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of the calendar") from None
 
 
 def _dated(value: str) -> str:
     try:
         parse_date(value)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise PydanticCustomError(
             "date", "is not a date and time such as 2026-11-22T09:00:00+08:00"
         ) from None

@@ -185,16 +185,18 @@ def test_extension_attributes_and_nulls_of_optional_ones_are_welcome():
         "2026-11-22T09:00:00+08:00",
         "2026-11-22t09:00:00.123456789z",
         "1990-12-31T23:59:60Z",
+        "0194-10-08T20:38:45+19:31",
     ],
 )
-def test_dates_of_rfc_3339_are_read(text):
-    assert parse_date(text).tzinfo is not None
+def test_dates_of_rfc_3339_are_read_in_utc(text):
+    assert parse_date(text).utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "2026-11-22", "2026-11-22T09:00:00", "2026-02-30T00:00:00Z", "2026-11-22T25:00:00Z",
-     "20261122T090000Z", "2026-11-22T09:00:00+0800", "x2026-11-22T09:00:00Z"],
+     "20261122T090000Z", "0001-01-01T00:00:00+08:00",
+     "9999-12-31T23:59:59-08:00", "2026-11-22T09:00:00+0800", "x2026-11-22T09:00:00Z"],
 )  # fmt: skip
 def test_other_dates_are_not(text):
     with pytest.raises(ValueError):

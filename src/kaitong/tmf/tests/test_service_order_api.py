@@ -316,6 +316,7 @@ def test_a_page_is_206_until_it_holds_all(call, three):
         ("id=42", []),
         ("requestedStartDate=2026-11-22T01:00:00Z&priority=2", ["B-2"]),
         ("requestedStartDate.gt=2026-11-22T01:00:00Z", []),
+        ("requestedStartDate=0194-10-08T20:38:45%2B19:31", []),
     ],
 )
 def test_filters_are_anded(call, three, query, found):
