@@ -65,7 +65,11 @@ def staff_of():
 
     def make(branch, username, *posts):
         user = services.ensure_staff(
-            username=username, name=username, branch=branch, password="x", posts=posts
+            username=username,
+            name=username,
+            branch=branch,
+            password="x",
+            posts=posts,
         )
         return actor_for(user)
 

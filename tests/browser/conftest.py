@@ -41,6 +41,7 @@ def chromium():
         )
     # Playwright's event loop stands in this thread; the tests' own queries are made between acts.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    sync_api.expect.set_options(timeout=20_000)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser

@@ -35,7 +35,7 @@ def test_claim_and_complete_with_the_keyboard(county, sit):
     drawer.get_by_text("2 小时", exact=True).click()
     drawer.locator("#f-contacted").check()
     page.keyboard.press("Control+Enter")
-    expect(drawer.locator(".kt-error")).to_contain_text("上门时间太远")
+    expect(drawer.locator("#e-appointment_start")).to_contain_text("上门时间太远")
     expect(drawer.locator("#f-contacted")).to_be_checked()  # what was entered stays
 
     soon = page.evaluate("new Date(Date.now() + 864e5).toISOString().slice(0, 10) + 'T10:00'")

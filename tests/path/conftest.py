@@ -1,4 +1,4 @@
-"""A county branch with a small plant, staff at every post, the playbook deployed, a real AAA server."""
+"""A county branch with a small plant, staff at every post, the playbook, a real AAA server."""
 
 from __future__ import annotations
 

@@ -91,9 +91,7 @@ def test_session_on_a_wrong_port_never_completes(office, radius, lab, modem):
 
 def test_no_free_port_waits_for_the_resource_post(office):
     for port in range(1, 9):
-        inventory.keep(
-            actor=office.plant.actor, resource_id=office.plant.port(port), reason="test"
-        )
+        inventory.keep(actor=office.plant.actor, resource_id=office.plant.port(port), reason="test")
     order = office.submit()
     assert office.nodes(order) == {"PortException"}
     office.complete(order, "PortException", decision="retry")
@@ -111,9 +109,7 @@ def test_refused_order_gives_everything_back(office, monkeypatch):
     office.complete(order, "DocumentReview", decision="refuse", document_read=False)
     assert office.show(order)["state"] == "failed"
     free = [
-        row
-        for row in range(1, 9)
-        if inventory_state(office.plant.port(row)) == ResourceState.FREE
+        row for row in range(1, 9) if inventory_state(office.plant.port(row)) == ResourceState.FREE
     ]
     assert len(free) == 8
 

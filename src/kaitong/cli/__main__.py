@@ -1,16 +1,16 @@
 """`./run kaitong ...`: the command line of the system.
 
-    token USER                       a bearer token for the APIs, shown once
-    order submit FILE.json           a TMF641 serviceOrder; prints the id
-    order show ID [--json]           by id or number
-    work list [--order ID] [--post P] [--user U] [--json]
-    work complete ID --as USER [--data JSON | --example]
-    service show ID [--json] [--reveal]
-    playbook check|test|deploy|list [PATH]
-    incident list [--json] | incident retry ID --as USER
-    check                            do rows and counters of the runtime agree
-    migrate | worker | serve [--port N] [--host H]
-    lab up|down|status|session       see ./run lab --help
+token USER                       a bearer token for the APIs, shown once
+order submit FILE.json           a TMF641 serviceOrder; prints the id
+order show ID [--json]           by id or number
+work list [--order ID] [--post P] [--user U] [--json]
+work complete ID --as USER [--data JSON | --example]
+service show ID [--json] [--reveal]
+playbook check|test|deploy|list [PATH]
+incident list [--json] | incident retry ID --as USER
+check                            do rows and counters of the runtime agree
+migrate | worker | serve [--port N] [--host H]
+lab up|down|status|session       see ./run lab --help
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from kaitong.core.errors import BadInput, KaitongError
 
 def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(
-        prog="./run kaitong", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="./run kaitong",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = root.add_subparsers(dest="verb", required=True, metavar="VERB")
 

@@ -34,7 +34,9 @@ def _id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput([InputFault("id", f"{text!r} is no identifier.", "Copy it whole.")]) from None
+        raise BadInput(
+            [InputFault("id", f"{text!r} is no identifier.", "Copy it whole.")]
+        ) from None
 
 
 def _json(text: str, where: str) -> Any:
@@ -42,7 +44,11 @@ def _json(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(
-            [InputFault(where, f"Not valid JSON at line {error.lineno}: {error.msg}.", "Correct it.")]
+            [
+                InputFault(
+                    where, f"Not valid JSON at line {error.lineno}: {error.msg}.", "Correct it."
+                )
+            ]
         ) from None
 
 
@@ -98,7 +104,9 @@ def order_show(asked: argparse.Namespace) -> None:
     for wait in facts["waiting"]:
         print(f"  等待 {wait['title']}（{wait['kind']}）{wait['reason']}")
     for service in facts["services"]:
-        print(f"  业务 {service['id']}  {service['state']}  {service['account']}  {service['port']}")
+        print(
+            f"  业务 {service['id']}  {service['state']}  {service['account']}  {service['port']}"
+        )
         if service["reason"]:
             print(f"    {service['reason']}")
         for proof in service["proof"]:
@@ -241,7 +249,7 @@ def playbook_list(asked: argparse.Namespace) -> None:
         print(f"{fact['playbook']}  {fact['title']}  {fact['hash'][:12]}  {state}")
 
 
-# ---- fallout, staff, upkeep ------------------------------------------------------------------------
+# ---- fallout, staff, upkeep ----
 
 
 def incident_list(asked: argparse.Namespace) -> None:

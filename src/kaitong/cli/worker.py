@@ -8,15 +8,19 @@ import threading
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.ordering import sessions
 from kaitong.process import partitions, worker
+from kaitong.process import queries as process_queries
 from kaitong.process import services as process
+from kaitong.worktime import queries as worktime
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
+SWEEP_SECONDS = 3600.0
 
 
 def housekeeping() -> None:
@@ -24,6 +28,17 @@ def housekeeping() -> None:
     inventory.expire_reservations()
     process.forget_messages()
     partitions.ensure()
+
+
+def sweep() -> None:
+    """Look for files nobody owns and for rows that disagree; what is found is logged."""
+    documents.sweep_files()
+    for problem in process_queries.check():
+        log.error("sweeper: %s", problem)
+    for calendar, year in worktime.missing_years():
+        log.error(
+            "calendar %s has no holidays of %s: deadlines there are provisional", calendar, year
+        )
 
 
 def _repeat(stop: threading.Event, seconds: float, work: object, name: str) -> None:
@@ -52,6 +67,7 @@ def run(stop: threading.Event | None = None) -> None:
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
+            (SWEEP_SECONDS, sweep, "sweep"),
         )
     ]
     for helper in helpers:

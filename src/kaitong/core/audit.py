@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -51,6 +51,12 @@ def tracked(*, exclude: list[str] | None = None) -> Callable[[M], M]:
         return tracked_model
 
     return decorate
+
+
+def entries(subject_ids: Iterable[UUID], *, limit: int = 200) -> list[AuditEntry]:
+    """Recorded acts on these things, newest first. The caller has checked that they are visible."""
+    rows = AuditEntry.objects.filter(subject_id__in=list(subject_ids)).order_by("-at")
+    return list(rows[:limit])
 
 
 def record(

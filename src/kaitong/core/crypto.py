@@ -128,7 +128,7 @@ def seal(purpose: str, row_id: UUID | str, plain: bytes) -> bytes:
 
 
 def unseal(purpose: str, row_id: UUID | str, stored: bytes) -> bytes:
-    """The plain bytes; raises CryptoError when the key, the row or the bytes are not the right ones."""
+    """The plain bytes; CryptoError when the key, the row or the bytes are not the right ones."""
     stored = bytes(stored)
     if stored[:1] != _FORMAT or len(stored) < 1 + 2 + 12 + 16:
         raise CryptoError("This is not an encrypted value of Kaitong.")
@@ -144,7 +144,7 @@ def unseal(purpose: str, row_id: UUID | str, stored: bytes) -> bytes:
 
 
 def blind_index(purpose: str, value: str) -> bytes:
-    """A keyed fingerprint for equality search; equal values of one purpose have equal fingerprints."""
+    """A keyed fingerprint for equality search: equal values of one purpose look equal."""
     return hmac.new(_index_key(), f"{purpose}\x1f{value}".encode(), hashlib.sha256).digest()
 
 
@@ -197,7 +197,7 @@ class _Plain:
 
 
 class _Sealed:
-    """The attribute of an encrypted field: reading unseals, setting keeps the plain text until saved."""
+    """The attribute of an encrypted field: reading unseals, setting keeps plain text till saved."""
 
     def __init__(self, field: EncryptedTextField) -> None:
         self.field = field

@@ -40,7 +40,6 @@ def release(cluster: Cluster | None) -> None:
     if cluster is None or not cluster.running():
         return
     import psycopg
-
     from django.db import connections
 
     connections.close_all()

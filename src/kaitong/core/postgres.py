@@ -170,7 +170,7 @@ class Cluster:
         return runner(["postgres"], [self.folder, binaries()])
 
     def _create(self) -> None:
-        """initdb into a draft folder, renamed when whole, so that a killed set-up leaves no ruin."""
+        """initdb into a draft folder, renamed when whole: a killed set-up leaves no ruin."""
         bin_folder = binaries()
         if major_version(bin_folder) < _OLDEST:
             raise PostgresError(f"PostgreSQL {_OLDEST} or newer is needed.", "Set KAITONG_PG_BIN.")

@@ -71,7 +71,7 @@ def _holds(capability: int) -> bool:
 
 
 def runner(users: Sequence[str], paths: Sequence[Path]) -> Runner:
-    """A runner for a child that must reach `paths`: the first existing user of `users` when root."""
+    """A runner for a child that must reach `paths`: for root, the first user there is."""
     if os.geteuid() != 0:
         return Runner((), None, None)
     known = {entry.pw_name: entry for entry in pwd.getpwall()}

@@ -52,7 +52,7 @@ class Children:
         self.running[name] = subprocess.Popen(
             [sys.executable, *self.commands[name]],
             start_new_session=True,  # Ctrl-C reaches us; we stop them in order
-            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),  # noqa: PLW1509
+            preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
         )
 
     def watch(self) -> None:

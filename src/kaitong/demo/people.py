@@ -44,9 +44,7 @@ ACCOUNTS = (
 
 def seed() -> Branch:
     """Province, city, county and their staff; doing it again changes nothing."""
-    province = org.ensure_branch(
-        code="AH", name="安徽省公司", name_en="Anhui", kind="province"
-    )
+    province = org.ensure_branch(code="AH", name="安徽省公司", name_en="Anhui", kind="province")
     city = org.ensure_branch(
         code="HS", name="黄山市分公司", name_en="Huangshan", kind="city", parent=province
     )

@@ -31,9 +31,9 @@ def migrate(step: Step) -> None:
     """Bring the schema to this version. A state folder of a newer version is left untouched."""
     executor = MigrationExecutor(connection)
     known = set(executor.loader.disk_migrations)
-    foreign = {
-        name for name in executor.loader.applied_migrations if name not in known
-    } - set(executor.loader.replacements)
+    foreign = {name for name in executor.loader.applied_migrations if name not in known} - set(
+        executor.loader.replacements
+    )
     if foreign:
         listed = ", ".join(sorted(f"{app}.{name}" for app, name in foreign))
         raise KaitongError(
@@ -48,7 +48,10 @@ def migrate(step: Step) -> None:
 def branch(step: Step) -> Branch:
     """Calendar, staff, playbooks, addresses and plant of the demo branch."""
     year = now().year
-    if any(y <= year for _key, y in worktime.missing_years(months_ahead=0)) or not _calendar_there():
+    if (
+        any(y <= year for _key, y in worktime.missing_years(months_ahead=0))
+        or not _calendar_there()
+    ):
         with step("entering the working calendar"):
             worktime_verbs.seed_calendar(key="cn", years=range(2024, year + 1))
     with step("deploying playbooks"):

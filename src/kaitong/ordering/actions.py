@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
@@ -59,7 +61,7 @@ def check_documents(ctx: ActionContext) -> dict[str, Any]:
     faults = rules.check_handling(
         party.kind,
         presented,
-        ctx.now.date(),
+        timezone.localdate(ctx.now),
         by_agent=order.agent_id is not None,
         kinds=known,
     )

@@ -14,7 +14,7 @@ from kaitong.catalog.models import Offering, ServiceSpecification
 from kaitong.charging import services as charging
 from kaitong.core import audit
 from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, InputFault, NotFound
+from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
@@ -94,8 +94,8 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         external_id=request.external_id[:120],
         idempotency_key=request.idempotency_key or None,
         requester_id=actor.id,
-        category=request.category[:60],
-        priority=request.priority[:4],
+        category=request.category[:120],
+        priority=request.priority[:20],
         description=request.description[:500],
         channel=request.channel,
         ordered_at=moment,
@@ -116,7 +116,9 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         order.introduction_letter = request.customer.introduction_letter
     _set_due(order, first.procedure, moment)
     order.save(force_insert=True)
-    refused = next((w for w in wanted if w.verdict and w.verdict.verdict in REFUSED_AT_INTAKE), None)
+    refused = next(
+        (w for w in wanted if w.verdict and w.verdict.verdict in REFUSED_AT_INTAKE), None
+    )
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
     if refused is not None:
         _reject(order, refused, items, actor)
@@ -151,7 +153,7 @@ def _check(actor: Actor, request: SubmitOrder) -> list[_Wanted]:
         except BadInput as error:
             faults += error.faults
         except NotFound as error:
-            where = error.field or f"items[{position}]"
+            where = f"items[{position}].{error.field}".rstrip(".")
             faults.append(InputFault(where, str(error.what), str(error.remedy)))
     books = {w.procedure.playbook for w in wanted}
     if len(books) > 1:
@@ -170,7 +172,12 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
     playbook, _dot, key = item.specification.rpartition(".")
     if offering is not None and not key:
         playbook, key = offering.playbook, (offering.services or [""])[0]
-    specification = catalog.service_specification(key, playbook=playbook)
+    try:
+        specification = catalog.service_specification(key, playbook=playbook)
+    except KaitongError as error:
+        raise BadOrder(
+            [InputFault(f"{place}.specification", str(error.what), str(error.remedy))]
+        ) from None
     procedure = Procedure.objects.filter(
         playbook=specification.playbook,
         specification=specification.key,
@@ -209,7 +216,7 @@ def _offering(item: SubmitItem, place: str) -> Offering | None:
         return None
     try:
         return catalog.offering(item.offering)
-    except NotFound as error:
+    except KaitongError as error:
         raise BadOrder(
             [InputFault(f"{place}.offering", str(error.what), str(error.remedy))]
         ) from None
@@ -220,7 +227,10 @@ def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
     if asked is None:
         raise BadOrder([InputFault(where, "没有装机地址。", "请给出标准地址。")])
     if asked.address_id is not None:
-        return places.address(actor, asked.address_id).id
+        try:
+            return places.address(actor, asked.address_id).id
+        except NotFound as error:
+            raise BadOrder([InputFault(where, str(error.what), str(error.remedy))]) from None
     if asked.any_covered:
         assert actor.branch_id is not None
         found = inventory.free_address(actor)
@@ -232,7 +242,11 @@ def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
     match = places.match(actor, asked.text) if asked.text.strip() else None
     if match is None:
         raise BadOrder(
-            [InputFault(where, f"标准地址库里没有“{asked.text[:60]}”。", "请按标准地址填写到房号。")]
+            [
+                InputFault(
+                    where, f"标准地址库里没有“{asked.text[:60]}”。", "请按标准地址填写到房号。"
+                )
+            ]
         )
     return match.id
 
@@ -321,9 +335,7 @@ def _reject(order: Order, refused: _Wanted, items: list[OrderItem], actor: Actor
     for item in items:
         item.state = OrderState.REJECTED
     record_demand(order, refused.asked, refused.address_id, refused.verdict.verdict)
-    note(
-        order.id, "rejected", actor_id=actor.id, data={"verdict": str(refused.verdict.verdict)}
-    )
+    note(order.id, "rejected", actor_id=actor.id, data={"verdict": str(refused.verdict.verdict)})
 
 
 def record_demand(
@@ -397,4 +409,3 @@ def _begin(actor: Actor, order: Order, item: OrderItem, wanted: _Wanted) -> None
     )
     # The process may have ended the item within its first step; only the link is written here.
     OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)
-

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.audit import tracked
@@ -62,8 +64,8 @@ class Order(ExtRow):
     external_id = models.CharField(max_length=120, blank=True)
     idempotency_key = models.CharField(max_length=160, null=True)
     requester_id = models.UUIDField(null=True)  # staff
-    category = models.CharField(max_length=60, blank=True)
-    priority = models.CharField(max_length=4, default="4")
+    category = models.CharField(max_length=120, blank=True)
+    priority = models.CharField(max_length=20, default="4")
     description = models.CharField(max_length=500, blank=True)
     channel = models.CharField(max_length=20, default="api")
     ordered_at = models.DateTimeField(default=now)
@@ -83,8 +85,16 @@ class Order(ExtRow):
     class Meta:
         verbose_name = _("订单")
         indexes = [
-            models.Index(fields=["branch", "-ordered_at"], name="order_by_branch_time"),
-            models.Index(fields=["branch", "state", "-ordered_at"], name="order_by_state"),
+            models.Index(fields=["branch", "-ordered_at", "-id"], name="order_by_branch_time"),
+            models.Index(fields=["branch", "state", "-ordered_at", "-id"], name="order_by_state"),
+            # Staff of a city or a province read many branches at once.
+            models.Index(
+                F("ordered_at").desc(),
+                F("id").desc(),
+                include=["branch", "state"],
+                name="order_by_time",
+            ),
+            GinIndex(fields=["ext"], name="order_by_ext", opclasses=["jsonb_path_ops"]),
             models.Index(fields=["branch", "external_id"], name="order_by_external"),
             models.Index(fields=["party"], name="order_by_party"),
         ]

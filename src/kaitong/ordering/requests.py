@@ -39,7 +39,7 @@ class CustomerData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRef:
-    """Where. Exactly one of: a standard address, a text to look up, or a request for any free one."""
+    """Where: a standard address, a text to look up, or a request for any free one."""
 
     address_id: UUID | None = None
     text: str = ""

@@ -10,7 +10,7 @@ from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
 from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
-from kaitong.ordering.models import Order, OrderNote, OrderItem
+from kaitong.ordering.models import Order, OrderItem, OrderNote
 
 
 def locked(order_id: UUID) -> Order:
@@ -59,6 +59,4 @@ def note(
     order_id: UUID, kind: str, *, actor_id: UUID | None, data: Mapping[str, Any] | None = None
 ) -> None:
     """Add a line to an order's timeline. Facts only, never people's data."""
-    OrderNote.objects.create(
-        order_id=order_id, kind=kind, actor_id=actor_id, data=dict(data or {})
-    )
+    OrderNote.objects.create(order_id=order_id, kind=kind, actor_id=actor_id, data=dict(data or {}))

@@ -117,9 +117,7 @@ def timeline(actor: Actor, order: Order) -> list[Entry]:
             for proof in service.proofs
         ]
     entries += [
-        Entry(
-            at=line["at"], kind="money", title=line["title"], text=line["text"], who=line["who"]
-        )
+        Entry(at=line["at"], kind="money", title=line["title"], text=line["text"], who=line["who"])
         for line in charging.timeline(actor, order.id)
     ]
     entries += [

@@ -1,4 +1,4 @@
-"""Verbs over the organisation. All are find-or-make by key, so that seeding twice changes nothing."""
+"""Verbs over the organisation, all find-or-make by key: seeding twice changes nothing."""
 
 from __future__ import annotations
 

@@ -63,9 +63,7 @@ class Form:
                 variables[name] = value
         return variables, writes
 
-    def example(
-        self, fresh: Callable[[str], Any], index: int = 0, **fixed: Any
-    ) -> dict[str, Any]:
+    def example(self, fresh: Callable[[str], Any], index: int = 0, **fixed: Any) -> dict[str, Any]:
         """A valid answer; `fresh(kind)` makes what must be new each time (x-example-unique)."""
         examples = self.content["examples"]
         if not examples:
@@ -97,12 +95,14 @@ class Form:
                 listed = "、".join(str(labels.get(str(v), v)) for v in limit)
                 what, remedy = f"{title}不在可选范围内。", f"请选：{listed}。"
             case "minimum":
-                what, remedy = f"{title} {error.instance} 低于 {limit} {unit}".rstrip() + "。", (
-                    "请复测；确实达不到要求时先处理线路。"
+                what, remedy = (
+                    f"{title} {error.instance} 低于 {limit} {unit}".rstrip() + "。",
+                    ("请复测；确实达不到要求时先处理线路。"),
                 )
             case "maximum":
-                what, remedy = f"{title} {error.instance} 高于 {limit} {unit}".rstrip() + "。", (
-                    "请复测；确实超出时先处理线路。"
+                what, remedy = (
+                    f"{title} {error.instance} 高于 {limit} {unit}".rstrip() + "。",
+                    ("请复测；确实超出时先处理线路。"),
                 )
             case "minLength":
                 what, remedy = f"{title}太短。", f"至少 {limit} 个字符。"

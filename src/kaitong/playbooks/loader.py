@@ -22,7 +22,6 @@ from kaitong.worktime.errors import BudgetError
 from kaitong.worktime.rules import parse_budget
 
 
-
 class _Loader(yaml.SafeLoader):
     """YAML as 1.2 has it: only true and false are truth values, `on` and `no` are words."""
 
@@ -31,9 +30,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, shape) for tag, shape in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"]
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _KEPT = {".yaml", ".json", ".bpmn", ".dmn", ".typ", ".md", ".svg"}
@@ -108,7 +105,8 @@ class _Reader:
         try:
             root = yaml.compose(text, Loader=_Loader)
             self.lines[file] = dict(_positions(root))
-            return json.loads(json.dumps(yaml.load(text, Loader=_Loader), default=str))
+            found = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+            return json.loads(json.dumps(found, default=str))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             at = mark.line + 1 if mark else 1
@@ -121,7 +119,9 @@ class _Reader:
         try:
             return json.loads((self.folder / file).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
-            self._fault(file, error.lineno, "", f"Not valid JSON: {error.msg}.", "Correct the line.")
+            self._fault(
+                file, error.lineno, "", f"Not valid JSON: {error.msg}.", "Correct the line."
+            )
         except UnicodeDecodeError as error:
             self._fault(file, 1, "", f"Not UTF-8 ({error.reason}).", "Save it as UTF-8.")
         return None
@@ -166,11 +166,15 @@ class _Reader:
         for part in ("required",):
             for name in form.content.get(part, []):
                 if name not in form.fields:
-                    self._fault(file, 1, name, "Required, but not a property.", "Correct `required`.")
+                    self._fault(
+                        file, 1, name, "Required, but not a property.", "Correct `required`."
+                    )
         for part in ("order", "labels", "widgets", "groups", "units", "help"):
             for name in form.ui.get(part, ()):
                 if name not in form.fields:
-                    self._fault(file, 1, f"ui.{part}.{name}", "No such property.", "Correct the name.")
+                    self._fault(
+                        file, 1, f"ui.{part}.{name}", "No such property.", "Correct the name."
+                    )
         for name, field in form.fields.items():
             target = field.get("writes")
             if target and target not in self.writes:
@@ -205,7 +209,11 @@ class _Reader:
             at = self._line("playbook.yaml", ["processes", key, "file"])
             if not path.is_file():
                 self._fault(
-                    "playbook.yaml", at, f"processes.{key}", f"No file {file}.", "Add it, or correct."
+                    "playbook.yaml",
+                    at,
+                    f"processes.{key}",
+                    f"No file {file}.",
+                    "Add it, or correct.",
                 )
                 continue
             data = path.read_bytes()
@@ -255,7 +263,9 @@ class _Reader:
                 )
             for other in node.extension.get("four-eyes-with", "").split():
                 if other not in model.nodes:
-                    self._fault(file, where, node.id, f"No node {other!r}.", "Correct four-eyes-with.")
+                    self._fault(
+                        file, where, node.id, f"No node {other!r}.", "Correct four-eyes-with."
+                    )
 
     def _references(self, content: Mapping[str, Any], models: Mapping[str, Model]) -> None:
         file = "playbook.yaml"
@@ -286,7 +296,9 @@ class _Reader:
             for need, wanted in entry.get("needs", {}).items():
                 for name in (wanted.get("hold"), wanted.get("rule")):
                     if name and name not in parameters:
-                        fault(["services", key, "needs", need], f"No parameter {name!r}.", "Add it.")
+                        fault(
+                            ["services", key, "needs", need], f"No parameter {name!r}.", "Add it."
+                        )
 
     def _english(
         self, content: Mapping[str, Any], forms: Mapping[str, Form], models: Mapping[str, Model]

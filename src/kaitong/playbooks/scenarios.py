@@ -119,7 +119,9 @@ def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
         token = next((t for t in at.state.tokens if t.node == node.id), None)
         if token is None or token.wait is not m.WaitKind.WORK:
             where = ", ".join(t.node for t in at.state.tokens) or at.finished or "nowhere"
-            raise ScenarioFailed(f"step {number}: {node.id} does not wait; the order is at {where}.")
+            raise ScenarioFailed(
+                f"step {number}: {node.id} does not wait; the order is at {where}."
+            )
         if node.lane != step["who"]:
             raise ScenarioFailed(f"step {number}: {node.id} is the work of {node.lane}.")
         example = book.forms[node.form].example(lambda kind: f"<{kind}>", **step.get("with", {}))

@@ -1,4 +1,4 @@
-"""The vocabulary of `playbook.yaml` as JSON Schema, so that editors complete it and nothing slips in.
+"""The vocabulary of `playbook.yaml` as JSON Schema: editors complete it, nothing slips in.
 
 Published as `library/playbook.schema.json`; a test holds the file equal to this.
 """

@@ -37,9 +37,7 @@ def find(place: str | Path) -> Path:
 
 def check(folder: Path) -> Playbook:
     """The checked playbook; raises RefusedPlaybook with every fault."""
-    return loader.load(
-        folder, actions=frozenset(wiring.ACTIONS), writes=frozenset(wiring.WRITES)
-    )
+    return loader.load(folder, actions=frozenset(wiring.ACTIONS), writes=frozenset(wiring.WRITES))
 
 
 @transaction.atomic
@@ -70,9 +68,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
     row.retired_at = None
     row.save()
     for key, post in book.content["posts"].items():
-        org.ensure_post(
-            key=key, name=post["title"], name_en=book.english.get(post["title"], "")
-        )
+        org.ensure_post(key=key, name=post["title"], name_en=book.english.get(post["title"], ""))
     _deploy_catalog(actor, book)
     _deploy_procedures(actor, book)
     audit.record(

@@ -1,4 +1,4 @@
-"""Django settings of a running Kaitong. Everything that differs by place comes from the environment."""
+"""Django settings of a running Kaitong. What differs by place comes from the environment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _secret_key() -> str:
 
 
 def _database() -> dict[str, object]:
-    """The database of KAITONG_DATABASE_URL; `./run` sets it to the embedded one when it is absent."""
+    """The database of KAITONG_DATABASE_URL, which defaults to the embedded one."""
     url = urlparse(os.environ.get("KAITONG_DATABASE_URL", "postgresql://127.0.0.1:1/not-started"))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -163,6 +163,7 @@ AXES_FAILURE_LIMIT = int(os.environ.get("KAITONG_LOGIN_FAILURES", "6"))
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_CALLABLE = "kaitong.web.views.preferences.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["password"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

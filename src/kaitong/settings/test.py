@@ -5,7 +5,7 @@ import tempfile
 
 os.environ.setdefault("KAITONG_HOME", tempfile.mkdtemp(prefix="kaitong-test-"))
 
-from kaitong.settings.base import *  # noqa: E402, F403
+from kaitong.settings.base import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AXES_ENABLED = False

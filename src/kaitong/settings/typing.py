@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("KAITONG_SECRET_KEY", "typing-only")
 
-from kaitong.settings.base import *  # noqa: E402, F403
+from kaitong.settings.base import *  # noqa: F403

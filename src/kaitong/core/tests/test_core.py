@@ -33,7 +33,7 @@ def test_identifier_tells_its_time():
 
 def test_sealed_value_is_bound_to_row_and_purpose():
     row, other = uuid7(), uuid7()
-    stored = crypto.seal("party.document", row, "341022199001011234".encode())
+    stored = crypto.seal("party.document", row, b"341022199001011234")
     assert b"3410221990" not in stored
     assert crypto.unseal("party.document", row, stored).decode() == "341022199001011234"
     for purpose, where in [("party.document", other), ("inventory.password", row)]:

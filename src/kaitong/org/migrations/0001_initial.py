@@ -2,12 +2,13 @@
 
 import django.contrib.auth.models
 import django.db.models.deletion
-import kaitong.core.clock
-import kaitong.core.ids
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
+
+import kaitong.core.clock
+import kaitong.core.ids
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,78 @@
+"""Deploying: versions by content, nothing vanishes, orders stay on theirs."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from kaitong.catalog import queries as catalog
+from kaitong.core.home import library
+from kaitong.ordering.models import Procedure
+from kaitong.org.actor import Actor
+from kaitong.org.models import Post
+from kaitong.playbooks import queries, services
+from kaitong.playbooks.errors import RefusedPlaybook
+from kaitong.playbooks.models import Deployment
+
+HOME_BROADBAND = library() / "home-broadband"
+SYSTEM = Actor.system()
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    queries.forget()
+    yield
+    queries.forget()
+
+
+@pytest.mark.django_db
+def test_deploying_twice_changes_nothing():
+    first = services.deploy(actor=SYSTEM, folder=HOME_BROADBAND)
+    assert services.deploy(actor=SYSTEM, folder=HOME_BROADBAND).id == first.id
+    assert Deployment.objects.count() == 1
+    assert Post.objects.get(key="monitor").name_en == "Network monitoring"
+    assert {o.key for o in catalog.current_offerings(SYSTEM)} == {"home-300", "home-1000"}
+
+
+@pytest.mark.django_db
+def test_new_version_retires_the_old_and_keeps_it(tmp_path):
+    old = services.deploy(actor=SYSTEM, folder=HOME_BROADBAND)
+    folder = tmp_path / "home-broadband"
+    shutil.copytree(HOME_BROADBAND, folder)
+    yaml = folder / "playbook.yaml"
+    yaml.write_text(yaml.read_text(encoding="utf-8").replace("48 hours", "24 hours"), "utf-8")
+    new = services.deploy(actor=SYSTEM, folder=folder)
+    old.refresh_from_db()
+    assert old.retired_at is not None
+    assert queries.current("home-broadband").id == new.id
+    assert queries.form("home-broadband", old.hash, "forms/install.json").title == "上门安装"
+    budgets = dict(Procedure.objects.values_list("playbook_hash", "parameters__install_within"))
+    assert budgets[old.hash]["amount"] == "48 hours"
+    assert budgets[new.hash]["amount"] == "24 hours"
+
+
+@pytest.mark.django_db
+def test_refused_playbook_leaves_nothing(tmp_path):
+    folder = tmp_path / "home-broadband"
+    shutil.copytree(HOME_BROADBAND, folder)
+    (folder / "forms" / "install.json").unlink()
+    with pytest.raises(RefusedPlaybook):
+        services.deploy(actor=SYSTEM, folder=folder)
+    assert not Deployment.objects.exists()
+    assert not Procedure.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_deployments_at_once_are_one():
+    def deploy(_number):
+        try:
+            return services.deploy(actor=SYSTEM, folder=HOME_BROADBAND).id
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(deploy, range(4)))) == 1
+    assert Deployment.objects.filter(retired_at=None).count() == 1

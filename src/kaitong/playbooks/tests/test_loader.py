@@ -1,0 +1,141 @@
+"""Reading playbooks: the shipped one is clean; each fault of a broken one is named at its place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from kaitong.core.home import library
+from kaitong.playbooks import loader, scenarios
+from kaitong.playbooks.errors import RefusedPlaybook
+from kaitong.playbooks.schema import PLAYBOOK
+from kaitong.playbooks.wiring import ACTIONS, WRITES
+
+HOME_BROADBAND = library() / "home-broadband"
+
+
+def load(folder):
+    return loader.load(folder, actions=frozenset(ACTIONS), writes=frozenset(WRITES))
+
+
+def faults(folder) -> list:
+    with pytest.raises(RefusedPlaybook) as refused:
+        load(folder)
+    return refused.value.faults
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the shipped playbook to break."""
+    copy = tmp_path / "home-broadband"
+    shutil.copytree(HOME_BROADBAND, copy)
+    return copy
+
+
+def change(folder, file: str, old: str, new: str) -> None:
+    path = folder / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_shipped_playbook_is_clean():
+    book = load(HOME_BROADBAND)
+    assert book.key == "home-broadband"
+    assert set(book.processes) == {"open"}
+    assert book.parameters["install_within"] == {"kind": "elapsed", "amount": "48 hours"}
+
+
+def test_published_schema_is_the_one_that_is_used():
+    published = json.loads((library() / "playbook.schema.json").read_text(encoding="utf-8"))
+    assert published == PLAYBOOK
+
+
+@pytest.mark.parametrize(
+    "scenario", load(HOME_BROADBAND).scenarios["open"], ids=lambda s: s["name"]
+)
+def test_scenarios_of_the_shipped_playbook(scenario):
+    scenarios.run(load(HOME_BROADBAND), "open", scenario)
+
+
+def test_scenario_that_ends_otherwise_fails():
+    book = load(HOME_BROADBAND)
+    wrong = {
+        "name": "x",
+        "given": {"port": "none"},
+        "when": [],
+        "then": {"process": "completed"},
+    }
+    with pytest.raises(scenarios.ScenarioFailed, match="PortException"):
+        scenarios.run(book, "open", wrong)
+
+
+def test_hash_follows_every_file(folder):
+    before = load(folder).hash
+    change(folder, "forms/rework.json", "处理情况", "处理结果")
+    change(folder, "locale/en.yaml", "处理情况:", "处理结果:")
+    assert load(folder).hash != before
+
+
+@pytest.mark.parametrize(
+    "file, old, new, where, said",
+    [
+        ("playbook.yaml", "format: 1", "format: 2", "format", "1 was expected"),
+        ("playbook.yaml", "default: 48 hours", "default: 48 fortnights", "install_within", "48"),
+        ("playbook.yaml", "kind: elapsed\n    default: 48", "kind: money\n    default: 48",
+         "Install", "not a time budget"),
+        ("playbook.yaml", "amount: 10000", "amount: -1", "charges", "minimum"),
+        ("playbook.yaml", "file: processes/open.bpmn", "file: processes/no.bpmn",
+         "processes.open", "No file"),
+        ("playbook.yaml", "hold: port_hold", "hold: nothing", "needs", "No parameter"),
+        ("processes/open.bpmn", 'kaitong:action="ordering.make-data"',
+         'kaitong:action="ordering.magic"', "MakeData", "No action"),
+        ("processes/open.bpmn", 'kaitong:form="forms/install.json"',
+         'kaitong:form="forms/none.json"', "Install", "No form"),
+        ("processes/open.bpmn", 'kaitong:post="monitor"', 'kaitong:post="pilot"',
+         "Lane_monitor", "No post"),
+        ("processes/open.bpmn", 'decision = "retry"', "decision = = 1", "f10", ""),
+        ("processes/open.bpmn", "<bpmn:parallelGateway id=\"Fork\"",
+         "<bpmn:complexGateway id=\"Fork\"", "Fork", ""),
+        ("forms/install.json", '"writes": "service.terminal_serial"',
+         '"writes": "service.colour"', "terminal_serial", "Nothing writes"),
+        ("forms/install.json", '"power_dbm": -19.2', '"power_dbm": -40', "examples", "minimum"),
+        ("forms/acceptance.json", '"title": "满意度"', '"title": "心情"', "心情", "No English"),
+        ("scenarios/open.yaml", "does: Appoint", "does: Dance", "Dance", "No such step"),
+    ],
+    ids=lambda v: None,
+)  # fmt: skip
+def test_each_fault_is_named(folder, file, old, new, where, said):
+    change(folder, file, old, new)
+    if "complexGateway" in new:
+        change(folder, file, "</bpmn:parallelGateway>", "</bpmn:complexGateway>")
+    found = faults(folder)
+    assert any(where in str(fault) and said in str(fault) for fault in found), found
+    assert all(fault.file and fault.line >= 1 for fault in found)
+
+
+def test_all_faults_at_once_with_lines(folder):
+    change(folder, "processes/open.bpmn", 'kaitong:form="forms/install.json"', 'kaitong:form="a"')
+    change(folder, "processes/open.bpmn", 'kaitong:post="monitor"', 'kaitong:post="pilot"')
+    change(folder, "forms/acceptance.json", '"title": "满意度"', '"title": "心情"')
+    found = faults(folder)
+    assert len(found) >= 3
+    lines = (folder / "processes/open.bpmn").read_text(encoding="utf-8").splitlines()
+    for fault in found:
+        if fault.element in ("Install", "Lane_monitor"):
+            assert fault.element in lines[fault.line - 1]
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [("playbook.yaml", "a: [1"), ("forms/install.json", "{"), ("processes/open.bpmn", "<a>")],
+)
+def test_broken_files_name_the_line(folder, file, text):
+    (folder / file).write_text(text)
+    assert any(fault.file == file for fault in faults(folder))
+
+
+def test_missing_folder_names_the_file(tmp_path):
+    assert faults(tmp_path)[0].file == "playbook.yaml"
