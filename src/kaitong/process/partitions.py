@@ -49,11 +49,13 @@ def ensure(*, months_ahead: int = 3, using: BaseDatabaseWrapper | None = None) -
     year, month = today.year, today.month
     made: list[str] = []
     for _step in range(months_ahead + 1):
+        name = name_of(year, month)
         with transaction.atomic(using=database.alias), database.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [PARENT])
-            if not _exists(cursor, name_of(year, month)):
-                _make(cursor, year, month)
-                made.append(name_of(year, month))
+            if not _exists(cursor, name):
+                cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [PARENT])
+                if not _exists(cursor, name):
+                    _make(cursor, year, month)
+                    made.append(name)
         year, month = next_month(year, month)
     return made
 
