@@ -134,7 +134,7 @@ def due(
     """
     if held:
         until = _("至 %(day)s") % {"day": f"{timezone.localtime(held_until):%m-%d}"}
-        return Due("wait", _("挂起"), until if held_until else "", at, provisional)
+        return Due("wait", _("已挂起"), until if held_until else "", at, provisional)
     if at is None:
         return Due("none", DASH, "", None)
     moment = ended_at or now

@@ -262,7 +262,7 @@ def _can(
     until = fmt.timezone.localtime(clock_now() + timedelta(days=1))
     return Can(
         complete=manager,
-        complete_verb=form.verb or _("办结"),
+        complete_verb=_verbs().get(form.verb, form.verb) or _("办结"),
         release=manager,
         urge=not mine,
         return_to=tuple((node, say(title)) for node, title in item.return_targets)
@@ -273,6 +273,11 @@ def _can(
         suspend=tuple(_reasons(item, say)) if manager else (),
         suspend_until=until.replace(hour=9, minute=0).strftime("%Y-%m-%dT%H:%M"),
     )
+
+
+def _verbs() -> dict[str, str]:
+    """The trade's verbs for completing, which forms may name."""
+    return {"办结": _("办结"), "回单": _("回单"), "派单": _("派单"), "同意": _("同意")}
 
 
 def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:

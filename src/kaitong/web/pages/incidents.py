@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
+from kaitong.inventory import queries as inventory
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor, actor_for
 from kaitong.process import queries as process
@@ -124,6 +125,13 @@ def incident_detail(actor: Actor, incident_id: UUID) -> IncidentDetail:
         [h for h in process.history(row.instance_id) if h.node == row.node], say=say
     )
     known = [(_("岗位"), posts.get(row.post, row.post))]
+    service = next(iter(inventory.services_of_order(facts.id)), None) if facts else None
+    if service is not None:
+        told_state = str(service.state.label)
+        if service.reason:
+            told_state = _("%(text)s：%(reason)s") % {"text": told_state, "reason": service.reason}
+        known.append((_("业务状态"), told_state))
+        known.append((_("端口"), service.port_text))
     if row.resolved_name:
         known.append((_("处理人"), row.resolved_name))
     if row.second_name:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from xml.sax.saxutils import quoteattr, unescape
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,6 +21,7 @@ from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.choices import Position
 from kaitong.web import format as fmt
@@ -56,6 +59,7 @@ class Waiting:
     who: str
     team: str = ""
     text: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +192,22 @@ def open_work(actor: Actor, order_id: UUID) -> list[UUID]:
     return [row.id for row in process.open_items_of(actor, [order_id]).get(order_id, ())]
 
 
-def bpmn_of(actor: Actor, definition_id: UUID) -> bytes:
-    """The file of a definition. Procedures are no secret among staff."""
-    return bytes(process.definition(definition_id).bpmn)
+def bpmn_of(definition_id: UUID) -> bytes:
+    """The file of a definition, its names in the reader's language.
+
+    Procedures are no secret among staff.
+    """
+    definition = process.definition(definition_id)
+    data = bytes(definition.bpmn)
+    version = playbooks.current(definition.playbook)
+    if version is None:
+        return data
+    say = playbooks.words(version.playbook, version.hash)
+
+    def named(found: re.Match[str]) -> str:
+        return f"name={quoteattr(say(unescape(found[1])))}"
+
+    return re.sub(r'(?<=\s)name="([^"]*)"', named, data.decode("utf-8")).encode()
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -232,7 +249,8 @@ def _waiting(
     if rest:
         text += _("；") + _("；").join(_told(f, facts, moment) for f in rest)
     if first.kind == "incident":
-        return Waiting(_("异常单"), post, text)
+        url = f"{reverse('web:incidents')}?item={first.row_id}"
+        return Waiting(_("异常单"), post, text, url)
     if first.kind != "work":
         return Waiting(_("系统"), _("自动"), text)
     return Waiting(who or post, post if who else _("待接单"), text)

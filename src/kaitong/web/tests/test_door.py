@@ -65,3 +65,15 @@ def test_the_theme_switch_leads_nowhere_else(client, db, target):
 def test_the_language_switch_is_kept(client, db):
     client.post("/i18n/setlang/", {"language": "en", "next": LOGIN})
     assert '<html lang="en"' in client.get(LOGIN).content.decode()
+
+
+def test_a_page_that_is_not_there_says_so_in_our_look(client, db):
+    answer = client.get("/no-such-page/")
+    assert answer.status_code == 404
+    assert "没有这个页面" in answer.content.decode()
+
+
+def test_a_server_fault_says_so_without_the_database():
+    from django.template.loader import render_to_string
+
+    assert "页面没有做出来" in render_to_string("500.html")

@@ -82,8 +82,9 @@ def positions(request: HttpRequest, order_id: UUID) -> HttpResponse:
 @page
 @require_GET
 def bpmn(request: HttpRequest, definition_id: UUID) -> HttpResponseBase:
-    """The deployed BPMN. A definition never changes, so browsers keep it."""
-    data = pages.bpmn_of(request.actor, definition_id)
+    """The deployed BPMN. A definition never changes, so browsers keep it; the address the page
+    gives names language and playbook version too."""
+    data = pages.bpmn_of(definition_id)
     answer = HttpResponse(data, content_type="application/xml; charset=utf-8")
     patch_cache_control(answer, private=True, max_age=365 * 24 * 3600, immutable=True)
     return answer

@@ -2,6 +2,7 @@
 (() => {
   const root = document.documentElement;
   if (!root.dataset.bsTheme) {
-    root.dataset.bsTheme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+    const chosen = /(?:^|; )kt_theme=(light|dark)/.exec(document.cookie)?.[1];
+    root.dataset.bsTheme = chosen || (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light');
   }
 })();
