@@ -82,15 +82,18 @@ class Reading:
         )
 
     def _learn_bare_names(self, count: int) -> None:
-        """Some packages name a field without its item; with one item that is no riddle."""
-        for bare, field in {
+        """Other packages name a field in their own words, some without the item it belongs to."""
+        for name, field in {
             "service": "specification",
-            "offering": "offering",
             "address_id": "address",
+            "offering": "offering",
             "service_id": "service_id",
         }.items():
-            known = self._places[f"items[0].{field}"] if count == 1 else "serviceOrderItem"
-            self._places.setdefault(bare, known)
+            for number in range(count):
+                known = self._places[f"items[{number}].{field}"]
+                self._places.setdefault(f"items[{number}].{name}", known)
+            bare = self._places[f"items[0].{field}"] if count == 1 else "serviceOrderItem"
+            self._places.setdefault(name, bare)
 
     def _refuse_doubled(self, items: tuple[SubmitItem, ...]) -> None:
         seen: set[str] = set()
