@@ -17,6 +17,7 @@ from kaitong.activation import nasport
 from kaitong.activation.queries import line_of_account
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import other_port
+from kaitong.ordering import sessions
 from kaitong.process import worker
 
 pytestmark = [
@@ -35,6 +36,7 @@ def work_until(page, text: str, seconds: float = 40) -> None:
     """Let the machines work until the open page, which renews itself, says so."""
     deadline = time.monotonic() + seconds
     while True:
+        sessions.watch()
         worker.drain_all()
         page.reload()
         if text in page.locator("#order-head").inner_text():
