@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from kaitong.core.clock import now
+from kaitong.inventory import queries as inventory
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import (
@@ -17,7 +18,6 @@ from kaitong.ordering.requests import (
 from kaitong.org.actor import Actor
 from kaitong.org.models import Branch
 from kaitong.org.queries import actor_of
-from kaitong.places import queries as places
 from kaitong.places.choices import CoverageStatus
 from kaitong.places.models import Address
 from kaitong.playbooks import queries as playbooks
@@ -93,7 +93,7 @@ def tell(county: Branch) -> None:
             where = AddressRef(address_id=spot.id)
             ordering.submit(actor=clerk, request=request(serial, address=where))
     # A box without a free port: the resource post must find one.
-    full = places.full_box_address(county.id) if hasattr(places, "full_box_address") else None
+    full = inventory.full_box_address(county.id)
     if full is not None:
         ordering.submit(actor=clerk, request=request(221, address=AddressRef(address_id=full)))
 

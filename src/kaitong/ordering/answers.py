@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.inventory import services as inventory
 from kaitong.ordering.models import Order
@@ -54,9 +56,9 @@ def appointment_start(step: StepContext, value: str) -> None:
         start = start.replace(tzinfo=_zone(step))
     field = "appointment_start"
     if start < step.now - timedelta(hours=1):
-        raise BadInput([InputFault(field, "上门时间已经过去。", "请重新与客户约定。")])
+        raise BadInput([InputFault(field, _("上门时间已经过去。"), _("请重新与客户约定。"))])
     if start > step.now + FURTHEST_APPOINTMENT:
-        raise BadInput([InputFault(field, "上门时间太远。", "请约在 120 天以内。")])
+        raise BadInput([InputFault(field, _("上门时间太远。"), _("请约在 120 天以内。"))])
     order = _order(step)
     order.appointment_start = start
     _set_end(order)

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering, ServiceSpecification
@@ -21,6 +22,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
+from kaitong.ordering import drafts
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
 from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
@@ -61,7 +63,9 @@ def submit(*, actor: Actor, request: SubmitOrder) -> Order:
 
     Where the address cannot be served the order is kept as `rejected` with its reason, and the
     demand is recorded (BB-01 step 2, BB-17). A repeated `idempotency_key` of the same requester
-    returns the order it made before. Raises BadOrder with every fault of the request.
+    returns the order it made before, as does a draft that was taken. The port held for a draft
+    becomes the order's, and `payment` collects what is due; if the port is gone nothing is written.
+    Raises BadOrder with every fault of the request.
     """
     if request.idempotency_key:
         known = _made_before(actor, request.idempotency_key)
@@ -84,12 +88,14 @@ def _made_before(actor: Actor, key: str) -> Order | None:
 
 def _submit(actor: Actor, request: SubmitOrder) -> Order:
     if actor.branch_id is None:
-        raise OrderRefused("受理人没有所属分公司。", "请用分公司人员的账号受理。")
+        raise OrderRefused(_("受理人没有所属分公司。"), _("请用分公司人员的账号受理。"))
+    if request.draft_id is not None and drafts.take(actor=actor, draft_id=request.draft_id) is None:
+        return Order.objects.get(pk=request.draft_id)
     wanted = _check(actor, request)
     moment = now()
     first = wanted[0]
     order = Order(
-        id=uuid7(),
+        id=request.draft_id or uuid7(),
         branch_id=actor.branch_id,
         external_id=request.external_id[:120],
         idempotency_key=request.idempotency_key or None,
@@ -116,17 +122,25 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         order.introduction_letter = request.customer.introduction_letter
     _set_due(order, first.procedure, moment)
     order.save(force_insert=True)
-    refused = next(
-        (w for w in wanted if w.verdict and w.verdict.verdict in REFUSED_AT_INTAKE), None
-    )
+    refused = _refused(wanted, request)
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
     if refused is not None:
         _reject(order, refused, items, actor)
+        if request.draft_id is not None:
+            inventory_verbs.release_port(actor=actor, order_id=order.id, reason="不予受理")
     else:
         note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
         move(order, OrderState.IN_PROGRESS)
         for item, want in zip(items, wanted, strict=True):
-            _begin(actor, order, item, want)
+            _begin(actor, order, item, want, drafted=request.draft_id is not None)
+        if request.payment is not None and _collects(wanted):
+            charging.pay(
+                actor=actor,
+                order_id=order.id,
+                method=request.payment.method,
+                key=str(order.id),
+                expected_fen=request.payment.expected_fen,
+            )
         order.refresh_from_db()  # the first step of a process may have moved it on already
     order.number = documents.next_number(
         rule=f"order.{first.procedure.playbook}",
@@ -146,7 +160,7 @@ def _check(actor: Actor, request: SubmitOrder) -> list[_Wanted]:
     faults: list[InputFault] = []
     wanted: list[_Wanted] = []
     if not request.items:
-        faults.append(InputFault("items", "没有要办理的业务。", "至少给出一项。"))
+        faults.append(InputFault("items", _("没有要办理的业务。"), _("至少给出一项。")))
     for position, item in enumerate(request.items):
         try:
             wanted.append(_want(actor, item, f"items[{position}]"))
@@ -158,13 +172,37 @@ def _check(actor: Actor, request: SubmitOrder) -> list[_Wanted]:
     books = {w.procedure.playbook for w in wanted}
     if len(books) > 1:
         faults.append(
-            InputFault("items", "一个订单里不能有不同的业务流程包。", "请分成几个订单提交。")
+            InputFault("items", _("一个订单里不能有不同的业务流程包。"), _("请分成几个订单提交。"))
         )
     if any(w.asked.action == "add" for w in wanted) and request.customer is None:
-        faults.append(InputFault("customer", "没有客户。", "新装必须实名登记（BB-16）。"))
+        faults.append(InputFault("customer", _("没有客户。"), _("新装必须实名登记（BB-16）。")))
     if faults:
         raise BadOrder(faults)
     return wanted
+
+
+def _refused(wanted: list[_Wanted], request: SubmitOrder) -> _Wanted | None:
+    """The item that cannot be served, if any.
+
+    What the counter refused with the customer in front of it must still be refused: nobody gets
+    an order who was told that there is none.
+    """
+    reasons = set(REFUSED_AT_INTAKE)
+    if request.demand_only:
+        reasons.add(Verdict.NO_FREE_PORT)
+    refused = next((w for w in wanted if w.verdict and w.verdict.verdict in reasons), None)
+    if refused is None and request.demand_only:
+        raise OrderRefused("这个地址现在可以开通了。", "请重新选地址，正常受理。", field="address")
+    return refused
+
+
+def _collects(wanted: list[_Wanted]) -> bool:
+    return any(
+        charge["when"] == "accepted" and charge["amount"]
+        for want in wanted
+        if want.offering is not None
+        for charge in want.offering.charges
+    )
 
 
 def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
@@ -197,8 +235,9 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
             [
                 InputFault(
                     f"{place}.action",
-                    f"{specification.title}不能办理 {item.action}。",
-                    f"可以办理：{possible}。" if possible else "",
+                    _("%(service)s不能办理 %(action)s。")
+                    % {"service": specification.title, "action": item.action},
+                    _("可以办理：%s。") % possible if possible else "",
                 )
             ]
         )
@@ -211,7 +250,11 @@ def _offering(item: SubmitItem, place: str) -> Offering | None:
     if not item.offering:
         if not item.specification:
             raise BadOrder(
-                [InputFault(f"{place}.specification", "没有说明要办什么业务。", "请给出套餐。")]
+                [
+                    InputFault(
+                        f"{place}.specification", _("没有说明要办什么业务。"), _("请给出套餐。")
+                    )
+                ]
             )
         return None
     try:
@@ -225,7 +268,7 @@ def _offering(item: SubmitItem, place: str) -> Offering | None:
 def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
     where = f"{place}.address"
     if asked is None:
-        raise BadOrder([InputFault(where, "没有装机地址。", "请给出标准地址。")])
+        raise BadOrder([InputFault(where, _("没有装机地址。"), _("请给出标准地址。"))])
     if asked.address_id is not None:
         try:
             return places.address(actor, asked.address_id).id
@@ -236,7 +279,7 @@ def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
         found = inventory.free_address(actor)
         if found is None:
             raise BadOrder(
-                [InputFault(where, "本分公司没有可开通的空闲地址。", "请先扩容或导入地址。")]
+                [InputFault(where, _("本分公司没有可开通的空闲地址。"), _("请先扩容或导入地址。"))]
             )
         return found
     match = places.match(actor, asked.text) if asked.text.strip() else None
@@ -244,7 +287,9 @@ def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
         raise BadOrder(
             [
                 InputFault(
-                    where, f"标准地址库里没有“{asked.text[:60]}”。", "请按标准地址填写到房号。"
+                    where,
+                    _("标准地址库里没有“%s”。") % asked.text[:60],
+                    _("请按标准地址填写到房号。"),
                 )
             ]
         )
@@ -355,8 +400,13 @@ def record_demand(
     )
 
 
-def _begin(actor: Actor, order: Order, item: OrderItem, wanted: _Wanted) -> None:
-    """Make the service of a new line, raise its charges, start its process."""
+def _begin(
+    actor: Actor, order: Order, item: OrderItem, wanted: _Wanted, *, drafted: bool = False
+) -> None:
+    """Make the service of a new line, raise its charges, start its process.
+
+    The port of a draft becomes the service's before the process looks for one.
+    """
     if wanted.asked.action == ItemAction.ADD:
         offered = wanted.offering.characteristics if wanted.offering else {}
         service = inventory_verbs.create_service(
@@ -374,6 +424,8 @@ def _begin(actor: Actor, order: Order, item: OrderItem, wanted: _Wanted) -> None
             state=ServiceState.FEASIBILITY_CHECKED,
         )
         item.service_id = service.id
+        if drafted and item.position == 0:
+            inventory_verbs.hold(actor=actor, order_id=order.id, service_id=service.id)
     item.state = OrderState.IN_PROGRESS
     item.save(update_fields=["service_id", "state"])
     if wanted.offering is not None:

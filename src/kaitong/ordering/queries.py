@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
 from kaitong.inventory import queries as inventory
@@ -37,7 +38,7 @@ def order(actor: Actor, order_id: UUID) -> Order:
         .first()
     )
     if found is None:
-        raise OrderNotFound("没有这个订单。", "请核对订单号和所在分公司。")
+        raise OrderNotFound(_("没有这个订单。"), _("请核对订单号和所在分公司。"))
     return found
 
 
@@ -49,7 +50,7 @@ def order_by_text(actor: Actor, text: str) -> Order:
         pass
     row = visible_to(Order.objects.all(), actor).filter(number=text.strip()).first()
     if row is None:
-        raise OrderNotFound(f"没有订单 {text[:40]}。", "请核对订单号和所在分公司。")
+        raise OrderNotFound(_("没有订单 %s。") % text[:40], _("请核对订单号和所在分公司。"))
     return order(actor, row.pk)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
 from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
@@ -17,7 +19,7 @@ def locked(order_id: UUID) -> Order:
     """The order, locked. The process instance, where there is one, was locked before."""
     order = lock_row(Order.objects.all(), order_id)
     if order is None:
-        raise OrderNotFound("没有这个订单。", "请核对订单号。")
+        raise OrderNotFound(_("没有这个订单。"), _("请核对订单号。"))
     return order
 
 
@@ -27,8 +29,9 @@ def move(order: Order, state: str, *, reason: str = "") -> None:
         return
     if state not in TRANSITIONS.get(order.state, frozenset()):
         raise WrongOrderState(
-            f"订单现在是{order.get_state_display()}，不能改为{OrderState(state).label}。",
-            "请刷新后再试。",
+            _("订单现在是%(now)s，不能改为%(wanted)s。")
+            % {"now": order.get_state_display(), "wanted": OrderState(state).label},
+            _("请刷新后再试。"),
             field="state",
         )
     moment = now()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from kaitong.activation import queries as activation
 from kaitong.charging import queries as charging
@@ -43,21 +45,21 @@ class Entry:
 
 
 _WORK_VERBS = {
-    "claimed": "接单",
-    "released": "退回岗位",
-    "completed": "办结",
-    "dispatched": "派单",
-    "transferred": "转派",
-    "returned": "退回",
-    "suspended": "挂起",
-    "resumed": "解挂",
-    "urged": "催办",
-    "feedback": "阶段反馈",
-    "agreed": "改约",
-    "retried": "异常重试",
-    "done-by-hand": "人工处理",
-    "incident": "卡单",
-    "cancelled": "撤销",
+    "claimed": gettext_noop("接单"),
+    "released": gettext_noop("退回岗位"),
+    "completed": gettext_noop("办结"),
+    "dispatched": gettext_noop("派单"),
+    "transferred": gettext_noop("转派"),
+    "returned": gettext_noop("退回"),
+    "suspended": gettext_noop("挂起"),
+    "resumed": gettext_noop("解挂"),
+    "urged": gettext_noop("催办"),
+    "feedback": gettext_noop("阶段反馈"),
+    "agreed": gettext_noop("改约"),
+    "retried": gettext_noop("异常重试"),
+    "done-by-hand": gettext_noop("人工处理"),
+    "incident": gettext_noop("卡单"),
+    "cancelled": gettext_noop("撤销"),
 }
 
 
@@ -75,10 +77,9 @@ def _event_titles() -> dict[str, str]:
 
 
 def _event_text(data: dict[str, Any]) -> str:
-    for key in ("port", "reason", "account", "start"):
-        if data.get(key):
-            return str(data[key])
-    return ""
+    if data.get("start"):
+        return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
+    return next((str(data[key]) for key in ("port", "reason", "account") if data.get(key)), "")
 
 
 def timeline(actor: Actor, order: Order) -> list[Entry]:

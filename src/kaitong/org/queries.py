@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
 from kaitong.org.actor import Actor, actor_for
@@ -28,10 +29,10 @@ def visible_to(
     return queryset.filter(**{f"{field}__in": actor.branch_ids})
 
 
-def require_visible(row: Any, actor: Actor, what: str = "没有这条记录。") -> Any:
+def require_visible(row: Any, actor: Actor, what: str = "") -> Any:
     """The row, or NotFound when it is absent or another branch's: both sound the same."""
     if row is None or not actor.sees(row.branch_id):
-        raise NotFound(what, "请核对编号和所在分公司。")
+        raise NotFound(what or _("没有这条记录。"), _("请核对编号和所在分公司。"))
     return row
 
 
@@ -51,7 +52,9 @@ def actor_of(username: str) -> Actor:
     """The actor of an active member of staff by user name."""
     user = Staff.objects.filter(username=username, is_active=True).first()
     if user is None:
-        raise NotFound(f"没有名为 {username} 的在用人员。", "用 ./run kaitong staff list 查看。")
+        raise NotFound(
+            _("没有名为 %s 的在用人员。") % username, _("用 ./run kaitong staff list 查看。")
+        )
     return actor_for(user)
 
 
@@ -67,14 +70,14 @@ def holders(branch_id: UUID, post: str) -> list[Staff]:
 def branch(branch_id: UUID) -> Branch:
     found = Branch.objects.filter(pk=branch_id).first()
     if found is None:
-        raise NotFound("没有这个分公司。")
+        raise NotFound(_("没有这个分公司。"))
     return found
 
 
 def branch_by_code(code: str) -> Branch:
     found = Branch.objects.filter(code=code).first()
     if found is None:
-        raise NotFound(f"没有代码为 {code} 的分公司。")
+        raise NotFound(_("没有代码为 %s 的分公司。") % code)
     return found
 
 

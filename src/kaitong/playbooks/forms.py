@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
 from kaitong.core.errors import BadInput, InputFault
@@ -21,6 +22,7 @@ class Form:
 
     file: str
     content: Mapping[str, Any]
+    words: Callable[[str], str] = str  # the playbook's titles in the reader's language
 
     @cached_property
     def schema(self) -> dict[str, Any]:
@@ -78,48 +80,70 @@ class Form:
         if error.validator == "required":
             missing = [n for n in error.validator_value if n not in error.instance]
             name = next((n for n in missing if f"'{n}'" in error.message), missing[0])
-            return [InputFault(name, f"{self._title(name)}没有填。", "请填写后再提交。")]
+            return [
+                InputFault(
+                    name,
+                    _("%(field)s没有填。") % {"field": self._title(name)},
+                    _("请填写后再提交。"),
+                )
+            ]
         if error.validator == "additionalProperties":
             extra = sorted(set(error.instance) - set(self.fields))
-            return [
-                InputFault(n, f"表单“{self.title}”没有 {n} 这一项。", "请删去。") for n in extra
-            ]
+            what = _("表单“%(form)s”没有 %(name)s 这一项。")
+            form = self.words(self.title)
+            return [InputFault(n, what % {"form": form, "name": n}, _("请删去。")) for n in extra]
         name = str(error.path[0]) if error.path else ""
-        title, limit = self._title(name), error.validator_value
-        unit = self.ui.get("units", {}).get(name, "")
-        labels = self.ui.get("labels", {}).get(name, {})
-        match error.validator:
-            case "const" if limit is True:
-                what, remedy = f"{title}没有确认。", "做到以后再勾选；做不到请退回或挂起。"
-            case "enum":
-                listed = "、".join(str(labels.get(str(v), v)) for v in limit)
-                what, remedy = f"{title}不在可选范围内。", f"请选：{listed}。"
-            case "minimum":
-                what, remedy = (
-                    f"{title} {error.instance} 低于 {limit} {unit}".rstrip() + "。",
-                    ("请复测；确实达不到要求时先处理线路。"),
-                )
-            case "maximum":
-                what, remedy = (
-                    f"{title} {error.instance} 高于 {limit} {unit}".rstrip() + "。",
-                    ("请复测；确实超出时先处理线路。"),
-                )
-            case "minLength":
-                what, remedy = f"{title}太短。", f"至少 {limit} 个字符。"
-            case "maxLength":
-                what, remedy = f"{title}太长。", f"最多 {limit} 个字符。"
-            case "format":
-                shapes = {"date": "2026-10-10", "date-time": "2026-10-10T14:00:00+08:00"}
-                what = f"{title}的格式不对。"
-                remedy = f"例如 {shapes[limit]}。" if limit in shapes else "请核对。"
-            case "pattern":
-                what, remedy = f"{title}里有不允许的字符。", "请照标签扫描或输入。"
-            case "type":
-                words = {"number": "数字", "integer": "整数", "boolean": "是或否", "string": "文字"}
-                what, remedy = f"{title}应当是{words.get(limit, limit)}。", "请重新填写。"
-            case _:
-                what, remedy = f"{title}不符合要求。", "请核对。"
+        what, remedy = self._words(error, name)
         return [InputFault(name, what, remedy)]
 
+    def _words(self, error: ValidationError, name: str) -> tuple[str, str]:
+        """What was wrong with one answer, and what to do."""
+        limit = error.validator_value
+        facts = {
+            "field": self._title(name),
+            "value": error.instance,
+            "limit": limit,
+            "unit": self.ui.get("units", {}).get(name, ""),
+        }
+        match error.validator:
+            case "const" if limit is True:
+                return (
+                    _("%(field)s没有确认。") % facts,
+                    _("做到以后再勾选；做不到请退回或挂起。"),
+                )
+            case "enum":
+                labels = self.ui.get("labels", {}).get(name, {})
+                listed = "、".join(self.words(str(labels.get(str(v), v))) for v in limit)
+                return _("%(field)s不在可选范围内。") % facts, _("请选：%s。") % listed
+            case "minimum":
+                return (
+                    _("%(field)s %(value)s 低于 %(limit)s %(unit)s。") % facts,
+                    _("请复测；确实达不到要求时先处理线路。"),
+                )
+            case "maximum":
+                return (
+                    _("%(field)s %(value)s 高于 %(limit)s %(unit)s。") % facts,
+                    _("请复测；确实超出时先处理线路。"),
+                )
+            case "minLength":
+                return _("%(field)s太短。") % facts, _("至少 %s 个字符。") % limit
+            case "maxLength":
+                return _("%(field)s太长。") % facts, _("最多 %s 个字符。") % limit
+            case "format":
+                shapes = {"date": "2026-10-10", "date-time": "2026-10-10T14:00:00+08:00"}
+                return _("%(field)s的格式不对。") % facts, _("例如 %s。") % shapes.get(limit, limit)
+            case "pattern":
+                return _("%(field)s里有不允许的字符。") % facts, _("请照标签扫描或输入。")
+            case "type":
+                kinds = {
+                    "number": _("数字"),
+                    "integer": _("整数"),
+                    "boolean": _("是或否"),
+                    "string": _("文字"),
+                }
+                facts["kind"] = kinds.get(limit, limit)
+                return _("%(field)s应当是%(kind)s。") % facts, _("请重新填写。")
+        return _("%(field)s不符合要求。") % facts, _("请核对。")
+
     def _title(self, name: str) -> str:
-        return str(self.fields.get(name, {}).get("title", name))
+        return self.words(str(self.fields.get(name, {}).get("title", name)))

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
 from kaitong.org import queries as org
@@ -30,7 +31,7 @@ def content(playbook: str, version: str) -> Mapping[str, Any]:
     found = _content(playbook, version)
     if found is None:
         _content.cache_clear()
-        raise NotFound(f"没有部署过业务流程包 {playbook} 的这个版本。", "请重新部署。")
+        raise NotFound(_("没有部署过业务流程包 %s 的这个版本。") % playbook, _("请重新部署。"))
     return found
 
 
@@ -43,8 +44,10 @@ def form(playbook: str, version: str, file: str) -> Form:
     """A form of a deployed version."""
     forms = content(playbook, version)["forms"]
     if file not in forms:
-        raise NotFound(f"业务流程包 {playbook} 没有表单 {file}。")
-    return Form(file, forms[file])
+        raise NotFound(
+            _("业务流程包 %(playbook)s 没有表单 %(file)s。") % {"playbook": playbook, "file": file}
+        )
+    return Form(file, forms[file], words(playbook, version))
 
 
 def example_for(

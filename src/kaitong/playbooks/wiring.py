@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.activation import actions as activation
 from kaitong.core.clock import now
 from kaitong.inventory import samples
@@ -65,6 +67,6 @@ def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:
     if kind == "terminal-in-stock":
         serial = samples.any_terminal_in_stock(branch_id)
         if serial is None:
-            raise PlaybookError("库里没有可用的终端。", "先入库终端。")
+            raise PlaybookError(_("库里没有可用的终端。"), _("先入库终端。"))
         return serial
     raise PlaybookError(f"There is no fresh example of kind {kind!r}.", "See playbooks/wiring.py.")
