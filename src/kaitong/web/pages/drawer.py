@@ -128,12 +128,11 @@ def work_detail(
     )
     can = _can(actor, item, asked, posts, say)
     line = _service(facts)
-    machines = narrate.machine_nodes(model.nodes.values())
     told = narrate.lines(
         process.history(item.instance_id),
         say=say,
         reasons=lambda code: dict(_reasons(item, say)).get(code, code),
-        machines=machines,
+        model=model,
     )
     return WorkDetail(
         id=item.id,

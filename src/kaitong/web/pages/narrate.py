@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.org import queries as org
 from kaitong.process import queries as process
-from kaitong.process.model import NodeKind
+from kaitong.process.model import Model, NodeKind
 from kaitong.web import format as fmt
 from kaitong.web.pages.parts import Line
 
@@ -49,11 +49,18 @@ def lines(
     *,
     say: Say,
     reasons: Callable[[str], str] = str,
-    machines: frozenset[str] = frozenset(),
+    model: Model | None = None,
 ) -> list[Line]:
-    """Newest first. `machines` are nodes of service tasks, whose end is told as well."""
+    """Newest first. With the `model` the end of machines' tasks is told as well, and an error is
+    told once, not again at the boundary event that caught it."""
+    nodes = model.nodes if model is not None else {}
+    machines = {n.id for n in nodes.values() if n.kind is NodeKind.SERVICE}
+    catches = {n.id for n in nodes.values() if n.kind is NodeKind.BOUNDARY_ERROR}
     told = [
-        row for row in rows if row.kind in TOLD or (row.kind == "left" and row.node in machines)
+        row
+        for row in rows
+        if (row.kind in TOLD and not (row.kind == "fired" and row.node in catches))
+        or (row.kind == "left" and row.node in machines)
     ]
     names = org.staff_names(_people(row.data) for row in told)
     return [
@@ -76,10 +83,6 @@ def sentence(
     if reason and row.kind not in ("suspended", "error"):
         text = _("%(text)s：%(reason)s") % {"text": text, "reason": reason}
     return text
-
-
-def machine_nodes(nodes: Iterable[Any]) -> frozenset[str]:
-    return frozenset(node.id for node in nodes if node.kind == NodeKind.SERVICE)
 
 
 def _people(data: Any) -> UUID | None:
@@ -137,7 +140,7 @@ def _verb(
             code = str(row.data.get("message") or row.data.get("code") or "")
             return _("%(title)s 没有通过：%(code)s") % {**words, "code": code}
         case "fired":
-            return _("%(title)s：时间到或消息到，往下走") % words
+            return _("%(title)s，往下走") % words
         case "terminated":
             return _("流程终止")
     return _("流程结束")

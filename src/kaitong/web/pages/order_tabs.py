@@ -22,6 +22,7 @@ from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
+from kaitong.process.definitions import model_of
 from kaitong.web.pages import narrate, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.order import TONES
@@ -47,6 +48,7 @@ class ItemRow:
     resource: str
     hold: str
     mono: bool = False
+    sign: bool = False  # letters and digits of it must not be confused
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +168,13 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
                 hold=held,
             )
         )
-        for name, value in ((_("宽带账号"), service.account), (_("逻辑 SN"), service.logical_id)):
+        for name, value, sign in (
+            (_("宽带账号"), service.account, False),
+            (_("逻辑 SN"), service.logical_id, True),
+        ):
             done = _("已分配") if value else _("未分配")
-            rows.append(
-                ItemRow(name, _("分配"), done, "ok" if value else "wait", value, "", "", mono=True)
-            )
+            tone = "ok" if value else "wait"
+            rows.append(ItemRow(name, _("分配"), done, tone, value, "", "", mono=True, sign=sign))
     return ItemsPane(tuple(rows))
 
 
@@ -261,7 +265,8 @@ def _audit(actor: Actor, order: Any) -> AuditPane:
     for item in order.items.all():
         if item.instance_id is None:
             continue
-        lines = narrate.lines(process.history(item.instance_id), say=facts.say)
+        model = model_of(item.procedure.definition_id) if item.procedure else None
+        lines = narrate.lines(process.history(item.instance_id), say=facts.say, model=model)
         rows += [AuditRow(line.at, line.who or _("系统"), line.text, "") for line in lines]
     return AuditPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:_AUDIT_MOST]))
 
@@ -269,6 +274,7 @@ def _audit(actor: Actor, order: Any) -> AuditPane:
 def _acts() -> dict[str, str]:
     return {
         "party.reveal": _("显示客户全号"),
+        "password-read": _("读取业务密码"),
         "service.reveal": _("显示密码"),
         "attachment.read": _("查看附件"),
         "document.verified": _("核验证件"),

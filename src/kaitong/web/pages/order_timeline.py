@@ -83,11 +83,16 @@ def pane(actor: Actor, order: Any) -> TimelinePane:
 
 def _view(entry: Entry, say: Any) -> EntryView:
     exchanges: tuple[ExchangeView, ...] = ()
+    text = entry.text
+    if entry.kind == "network" and "：" in text:
+        element, _colon, cause = text.partition("：")
+        if cause in _causes():
+            text = _("%(text)s：%(reason)s") % {"text": element, "reason": _causes()[cause]}
     took = fmt.span(entry.took_ms / 1000) if entry.took_ms is not None else ""
     if entry.request or entry.response:
         exchanges = (
             ExchangeView(
-                element=entry.text,
+                element=entry.text.partition("：")[0],
                 verb=say(entry.title),
                 at=entry.at,
                 took=took,
@@ -104,11 +109,23 @@ def _view(entry: Entry, say: Any) -> EntryView:
         icon=_TONE_ICONS.get(tone, icon),
         tone=tone,
         title=say(entry.title),
-        text=say(entry.text),
+        text=say(text),
         who=entry.who,
         result=took or _kinds().get(entry.kind, ""),
         exchanges=exchanges,
     )
+
+
+def _causes() -> dict[str, str]:
+    """Why an exchange failed, as the adapters name it."""
+    return {
+        "network": _("没有应答"),
+        "data": _("资料不对"),
+        "refused": _("账号被拒绝"),
+        "open-door": _("错误密码也被接受"),
+        "not-seen": _("没有看到会话"),
+        "wrong-port": _("会话在别的端口"),
+    }
 
 
 def _kinds() -> dict[str, str]:
