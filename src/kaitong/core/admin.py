@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from kaitong.core.models import AuditEntry
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that only verbs may change are shown, never edited."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

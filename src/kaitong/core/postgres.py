@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import psycopg
@@ -28,6 +29,7 @@ from kaitong.core.privileges import Runner, runner
 
 SUPERUSER = "kaitong_admin"
 _OLDEST = 15
+_CREATE_ROLE: Final = "CREATE ROLE {} LOGIN PASSWORD {}"
 
 
 class PostgresError(KaitongError):
@@ -119,7 +121,7 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        return int(self._read()["port"])
+        return int(str(self._read()["port"]))
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER, password: str = "") -> str:
         """A connection URL; the superuser's password is filled in, others' must be given."""
@@ -133,11 +135,9 @@ class Cluster:
                 known = connection.execute(
                     "SELECT 1 FROM pg_roles WHERE rolname = %s", [owner]
                 ).fetchone()
-                verb = sql.SQL("ALTER ROLE {} " if known else "CREATE ROLE {} ")
+                change = "ALTER ROLE {} LOGIN PASSWORD {}" if known else _CREATE_ROLE
                 connection.execute(
-                    (verb + sql.SQL("LOGIN PASSWORD {}")).format(
-                        sql.Identifier(owner), sql.Literal(password)
-                    )
+                    sql.SQL(change).format(sql.Identifier(owner), sql.Literal(password))
                 )
             known = connection.execute(
                 "SELECT 1 FROM pg_database WHERE datname = %s", [database]

@@ -141,7 +141,7 @@ def lines_of(rows: Sequence[Order]) -> list[OrderLine]:
     offers = catalog.offerings({item.offering for item in items.values() if item})
     ports = inventory.lines_of_orders([row.id for row in rows])
     return [
-        _line(row, items[row.id], people, spots, offers, (ports.get(row.id) or [None])[0])
+        _line(row, items[row.id], people, spots, offers, next(iter(ports.get(row.id, ())), None))
         for row in rows
     ]
 
