@@ -57,6 +57,19 @@ class ItemAction(models.TextChoices):
     NO_CHANGE = "noChange", _("不变")
 
 
+class DraftState(models.TextChoices):
+    """Life of a draft at the counter."""
+
+    # being filled in; its port, if any, is held until the countdown runs out
+    OPEN = "open", _("草稿")
+    # an order was made of it
+    TAKEN = "taken", _("已受理")
+    # the countdown ran out; what was entered is kept for a day
+    EXPIRED = "expired", _("预占已到时")
+    # given up; what was entered is forgotten
+    DROPPED = "dropped", _("已放弃")
+
+
 class DemandReason(models.TextChoices):
     """Why a request could not be served where it was asked for (BB-17, LIM-22)."""
 

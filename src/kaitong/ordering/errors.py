@@ -21,5 +21,9 @@ class WrongOrderState(OrderError, Conflict):
     """The order is no longer in a state that allows this."""
 
 
+class DraftGone(OrderError, Conflict):
+    """The draft has become an order, or was given up."""
+
+
 class BadOrder(OrderError, BadInput):
     """The request has faults; nothing was written."""

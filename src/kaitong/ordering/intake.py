@@ -89,9 +89,14 @@ def _made_before(actor: Actor, key: str) -> Order | None:
 def _submit(actor: Actor, request: SubmitOrder) -> Order:
     if actor.branch_id is None:
         raise OrderRefused(_("受理人没有所属分公司。"), _("请用分公司人员的账号受理。"))
-    if request.draft_id is not None and drafts.take(actor=actor, draft_id=request.draft_id) is None:
-        return Order.objects.get(pk=request.draft_id)
+    draft = None
+    if request.draft_id is not None:
+        draft = drafts.take(actor=actor, draft_id=request.draft_id)
+        if draft is None:
+            return Order.objects.get(pk=request.draft_id)
     wanted = _check(actor, request)
+    if draft is not None and draft.address_id != wanted[0].address_id:
+        raise OrderRefused(_("地址不是草稿选的那个。"), _("请重新选地址。"), field="address")
     moment = now()
     first = wanted[0]
     order = Order(
@@ -126,13 +131,13 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
     if refused is not None:
         _reject(order, refused, items, actor)
-        if request.draft_id is not None:
+        if draft is not None:
             inventory_verbs.release_port(actor=actor, order_id=order.id, reason="不予受理")
     else:
         note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
         move(order, OrderState.IN_PROGRESS)
         for item, want in zip(items, wanted, strict=True):
-            _begin(actor, order, item, want, drafted=request.draft_id is not None)
+            _begin(actor, order, item, want, drafted=draft is not None)
         if request.payment is not None and _collects(wanted):
             charging.pay(
                 actor=actor,
@@ -192,7 +197,9 @@ def _refused(wanted: list[_Wanted], request: SubmitOrder) -> _Wanted | None:
         reasons.add(Verdict.NO_FREE_PORT)
     refused = next((w for w in wanted if w.verdict and w.verdict.verdict in reasons), None)
     if refused is None and request.demand_only:
-        raise OrderRefused("这个地址现在可以开通了。", "请重新选地址，正常受理。", field="address")
+        raise OrderRefused(
+            _("这个地址现在可以开通了。"), _("请重新选这个地址，正常受理。"), field="address"
+        )
     return refused
 
 

@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.audit import tracked
 from kaitong.core.clock import now
+from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import ExtRow, Row
-from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
+from kaitong.ordering.choices import DemandReason, DraftState, ItemAction, OrderState
 
 
 class Procedure(Row):
@@ -31,6 +32,7 @@ class Procedure(Row):
     parameters = models.JSONField(default=dict)  # resolved values, copied into each order
     budget = models.CharField(max_length=60, blank=True)  # the customer's clock: a parameter
     number_rule = models.JSONField(default=dict)  # {pattern, restart}
+    papers = models.JSONField(default=dict)  # by kind: title, template, when, number ...
     retired_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -176,3 +178,43 @@ class Demand(Row):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class Draft(Row):
+    """An unfinished request at the counter, under the identifier its order will have.
+
+    What was typed about people is sealed. `held_until` and `port` repeat what inventory holds for
+    it.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    clerk_id = models.UUIDField()  # staff
+    state = models.CharField(max_length=10, choices=DraftState, default=DraftState.OPEN)
+    sealed = EncryptedTextField(purpose="ordering.draft")
+    address_id = models.UUIDField(null=True)
+    held_until = models.DateTimeField(null=True)
+    port = models.CharField(max_length=200, blank=True)
+    updated_at = models.DateTimeField(default=now)
+
+    class Meta:
+        verbose_name = _("受理草稿")
+        indexes = [
+            models.Index(
+                fields=["branch", "clerk_id", "-updated_at"],
+                condition=models.Q(state__in=["open", "expired"]),
+                name="draft_by_clerk",
+            ),
+            models.Index(
+                fields=["held_until"],
+                condition=models.Q(state="open"),
+                name="draft_by_countdown",
+            ),
+            models.Index(
+                fields=["updated_at"],
+                condition=models.Q(state__in=["open", "expired"]),
+                name="draft_by_age",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

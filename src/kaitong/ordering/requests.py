@@ -69,6 +69,14 @@ class SubmitItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentData:
+    """Money taken at the counter with the order, in the same transaction (TAR-09)."""
+
+    method: str  # cash, card, bill
+    expected_fen: int | None = None  # what the page showed: another sum by now is a conflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitOrder:
     """A whole request."""
 
@@ -82,4 +90,7 @@ class SubmitOrder:
     requested_start: datetime | None = None
     requested_completion: datetime | None = None
     channel: str = "api"
+    draft_id: UUID | None = None  # the counter's draft: its identifier and its port become ours
+    payment: PaymentData | None = None
+    demand_only: bool = False  # the customer is refused: only his demand is recorded (BB-17)
     raw: Mapping[str, Any] = field(default_factory=dict)  # the verbatim document, kept in `ext`

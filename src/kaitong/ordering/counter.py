@@ -1,0 +1,74 @@
+"""What the counter can offer now, and on which terms: plans with the procedure that opens them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from kaitong.catalog import queries as catalog
+from kaitong.catalog.choices import OfferingKind
+from kaitong.catalog.models import Offering
+from kaitong.ordering.models import Procedure
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.party import kinds
+from kaitong.worktime import queries as worktime
+from kaitong.worktime.budgets import parse_budget
+from kaitong.worktime.rules import Deadline
+
+NOW, MONTHLY = "accepted", "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plan of the catalogue that a procedure can open as a new line."""
+
+    offering: Offering
+    procedure: Procedure
+
+    @property
+    def specification(self) -> str:
+        return f"{self.procedure.playbook}.{self.procedure.specification}"
+
+    @property
+    def document_kinds(self) -> tuple[kinds.KindRule, ...]:
+        """The playbook's dated table of identity documents (VER-01, VER-04)."""
+        table = self.procedure.parameters.get("document_kinds")
+        return kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+
+    @property
+    def hold_time(self) -> timedelta:
+        """How long an unpaid draft keeps its port: the playbook's parameter `port_hold`."""
+        return timedelta(seconds=parse_budget(self.procedure.parameters["port_hold"]).seconds)
+
+    @property
+    def due_now_fen(self) -> int:
+        """What is collected at the counter."""
+        return sum(c["amount"] for c in self.offering.charges if c["when"] == NOW)
+
+    @property
+    def monthly_fen(self) -> int:
+        return sum(c["amount"] for c in self.offering.charges if c["when"] == MONTHLY)
+
+    def promise(self, branch_id: UUID, start: datetime) -> Deadline | None:
+        """When the service would be due if the order were taken in at `start`."""
+        budget = self.procedure.parameters.get(self.procedure.budget)
+        if not budget:
+            return None
+        return worktime.deadline(budget, start, calendar_key=org.calendar_key(branch_id))
+
+
+def offers(actor: Actor) -> list[Offer]:
+    """Every plan that can be ordered at the counter, in the catalogue's order; two queries."""
+    opening = {
+        (row.playbook, row.specification): row
+        for row in Procedure.objects.filter(action="add", retired_at=None)
+    }
+    found = []
+    for offering in catalog.current_offerings(actor, kind=OfferingKind.PLAN):
+        service = (offering.services or [""])[0]
+        procedure = opening.get((offering.playbook, service))
+        if procedure is not None and procedure.parameters.get("port_hold"):
+            found.append(Offer(offering, procedure))
+    return found
