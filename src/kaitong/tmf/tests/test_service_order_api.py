@@ -229,7 +229,9 @@ def test_another_branch_finds_no_such_order(as_stranger, order):
     assert response["X-Total-Count"] == "0"
 
 
-@pytest.mark.parametrize("number", ["42", "x%00", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "a" * 300])
+@pytest.mark.parametrize(
+    "number", ["42", "x%00", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "a" * 300]
+)
 def test_what_is_not_there_is_404(call, number):
     told(call.get(f"{ORDERS}/{number}"), 404)
 
