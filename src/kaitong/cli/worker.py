@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
-from kaitong.ordering import sessions
+from kaitong.ordering import drafts, sessions
 from kaitong.process import partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
@@ -26,6 +26,7 @@ SWEEP_SECONDS = 3600.0
 def housekeeping() -> None:
     """What must happen now and then, whatever people do; each part is safe to run twice at once."""
     inventory.expire_reservations()
+    drafts.mark_expired()
     process.forget_messages()
     partitions.ensure()
 
