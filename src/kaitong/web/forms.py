@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -24,14 +25,6 @@ Say = Callable[[str], str]  # a playbook's words in the reader's language
 
 def _as_written(text: str) -> str:
     return text
-
-
-class Posted(Protocol):
-    """What is needed of Django's QueryDict."""
-
-    def get(self, key: str, default: str | None = None) -> str | None: ...
-
-    def getlist(self, key: str) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +66,7 @@ class WorkForm:
     loose: tuple[str, ...] = field(default=())  # faults that belong to no field
 
 
-def read(schema: Mapping[str, Any], posted: Posted) -> dict[str, Any]:
+def read(schema: Mapping[str, Any], posted: QueryDict) -> dict[str, Any]:
     """The answers in the schema's types. What was left empty is left out."""
     answers: dict[str, Any] = {}
     for name, spec in schema.get("properties", {}).items():

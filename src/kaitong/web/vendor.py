@@ -16,7 +16,7 @@ if __package__:
     from kaitong.web.icons import ICONS
 else:  # run as a file, before the package is installed
     sys.path.insert(0, str(Path(__file__).parent))
-    from icons import ICONS
+    from icons import ICONS  # type: ignore[no-redef]
 
 FILES: dict[str, str] = {
     "@tabler/core/dist/css/tabler.min.css": "tabler/tabler.min.css",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -109,7 +110,7 @@ def _silent(step: ExplainedStep) -> bool:
 
 
 def _row(step: ExplainedStep, deadline: Deadline, by_days: bool) -> WhyRow:
-    due_day = fmt.timezone.localtime(deadline.due_at).date()
+    due_day = timezone.localtime(deadline.due_at).date()
     last = step.last or step.first
     ends = last == due_day and step.kind in _COUNTED
     match step.kind:
@@ -131,7 +132,7 @@ def _row(step: ExplainedStep, deadline: Deadline, by_days: bool) -> WhyRow:
         case StepKind.WORKED | StepKind.MAKE_UP:
             what = _("调休上班") if step.kind is StepKind.MAKE_UP else _("工作日")
             if ends:
-                at = f"{fmt.timezone.localtime(deadline.due_at):%H:%M}"
+                at = f"{timezone.localtime(deadline.due_at):%H:%M}"
                 what = _("%(day)s，%(time)s 到期") % {"day": what, "time": at}
             return WhyRow(
                 _dates(step), what, step.name, _counted(step), "is-endrow" if ends else "is-hit"
@@ -201,8 +202,8 @@ def _dates(step: ExplainedStep) -> str:
 
 def _strip(deadline: Deadline, start: datetime) -> tuple[WhyDay, ...]:
     """The days from start to due, coloured by what they count; none when it is one day or many."""
-    first = fmt.timezone.localtime(start).date()
-    last = fmt.timezone.localtime(deadline.due_at).date()
+    first = timezone.localtime(start).date()
+    last = timezone.localtime(deadline.due_at).date()
     length = (last - first).days + 1
     if not 2 <= length <= _STRIP_MOST:
         return ()

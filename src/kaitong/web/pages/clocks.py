@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import KaitongError
@@ -28,7 +29,7 @@ def of_item(actor: Actor, item: process.WorkDetail, *, title: str) -> Why | None
         return None
     name = item.definition.extension.get("budget", "")
     budget = parse_budget(item.parameters.get(name, name))
-    until = item.completed_at or fmt.timezone.now()
+    until = item.completed_at or timezone.now()
     return explain(
         deadline,
         budget,

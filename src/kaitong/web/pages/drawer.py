@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
@@ -258,7 +259,7 @@ def _can(
             dispatch_to=others if boss else (),
             dispatch_verb=_("派单"),
         )
-    until = fmt.timezone.localtime(clock_now() + timedelta(days=1))
+    until = timezone.localtime(clock_now() + timedelta(days=1))
     return Can(
         complete=manager,
         complete_verb=_verbs().get(form.verb, form.verb) or _("办结"),

@@ -15,6 +15,7 @@ from kaitong.core.clock import now as clock_now
 from kaitong.inventory import queries as inventory
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor, actor_for
+from kaitong.org.models import Staff
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 from kaitong.process.choices import Cause, IncidentState
@@ -192,7 +193,7 @@ def _find(actor: Actor, incident_id: UUID) -> process.IncidentRow:
     raise ProcessNotFound(_("没有这张异常单。"), _("请核对编号和所在分公司。"))
 
 
-def _able(row: process.IncidentRow) -> list[org.Staff]:
+def _able(row: process.IncidentRow) -> list[Staff]:
     people = {p.pk: p for p in org.holders(row.branch_id, row.post)}
     people |= {p.pk: p for p in org.holders(row.branch_id, SUPERVISOR)}
     return list(people.values())

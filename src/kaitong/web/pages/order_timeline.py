@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.ordering.timeline import Entry, timeline
@@ -75,7 +76,7 @@ def pane(actor: Actor, order: Any) -> TimelinePane:
     days = tuple(
         DayView(group[0].at, tuple(group))
         for group in (
-            list(g) for _day, g in groupby(entries, lambda e: fmt.timezone.localtime(e.at).date())
+            list(g) for _day, g in groupby(entries, lambda e: timezone.localtime(e.at).date())
         )
     )
     return TimelinePane(days, _sieve(entries))
@@ -104,7 +105,7 @@ def _view(entry: Entry, say: Any) -> EntryView:
     icon = _ICONS.get(entry.kind, "circle-dot")
     return EntryView(
         at=entry.at,
-        clock=f"{fmt.timezone.localtime(entry.at):%H:%M}",
+        clock=f"{timezone.localtime(entry.at):%H:%M}",
         kind=entry.kind,
         icon=_TONE_ICONS.get(tone, icon),
         tone=tone,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import QueryDict
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
@@ -131,7 +132,7 @@ def appointment_text(start: datetime | None, end: datetime | None) -> str:
         return ""
     if end is None:
         return fmt.short(start)
-    return f"{fmt.short(start)}–{fmt.timezone.localtime(end):%H:%M}"
+    return f"{fmt.short(start)}–{timezone.localtime(end):%H:%M}"
 
 
 def work_due(row: process.WorkRow, moment: datetime) -> fmt.Due:

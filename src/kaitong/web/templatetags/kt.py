@@ -83,7 +83,7 @@ def query(context: RequestContext, **changes: Any) -> str:
         values.pop(key, None)
         if value not in (None, ""):
             values[key] = str(value)
-    return "?" + values.urlencode()
+    return f"?{values.urlencode()}"
 
 
 @register.inclusion_tag("web/parts/due.html")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
@@ -16,14 +17,20 @@ from kaitong.core.errors import KaitongError, NotFound
 from kaitong.org.actor import Actor
 from kaitong.web.pages.shell import shell_for
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
+
+
+class SignedIn(HttpRequest):
+    """The request as views behind `page` get it: somebody is signed in, and is its actor."""
+
+    actor: Actor
 
 
 def page(view: View) -> View:
     """Only for signed-in people; what is absent or another branch's becomes a page that says so."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             return view(request, *args, **kwargs)
         except NotFound as absent:
@@ -40,15 +47,14 @@ def is_part(request: HttpRequest, part: str = "") -> bool:
 
 
 def render_page(
-    request: HttpRequest,
+    request: SignedIn,
     template: str,
     context: Mapping[str, Any],
     *,
     place: str,
     status: int = 200,
 ) -> HttpResponse:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    shell = shell_for(actor)
+    shell = shell_for(request.actor)
     return render(request, template, {**context, "shell": shell, "place": place}, status=status)
 
 
@@ -62,7 +68,7 @@ def part(target: str, html: str, swap: str = "outerHTML") -> str:
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
 
 
-def missing(request: HttpRequest, absent: KaitongError) -> HttpResponse:
+def missing(request: SignedIn, absent: KaitongError) -> HttpResponse:
     text = str(absent)
     if is_part(request):
         return HttpResponse(toast(request, text, "late"), status=404)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.process import services as process
 from kaitong.web.pages import incidents as pages
-from kaitong.web.views.common import is_part, page, part, render_page, toast
+from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
 from kaitong.web.views.work import CONFLICT, REFUSED
 
 MOST_AT_ONCE = 200
@@ -22,7 +22,7 @@ MOST_AT_ONCE = 200
 
 @page
 @require_GET
-def incident_list(request: HttpRequest) -> HttpResponse:
+def incident_list(request: SignedIn) -> HttpResponse:
     if is_part(request, "list"):
         return HttpResponse(_list(request))
     try:
@@ -35,7 +35,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_GET
-def incident(request: HttpRequest, incident_id: UUID) -> HttpResponse:
+def incident(request: SignedIn, incident_id: UUID) -> HttpResponse:
     if not is_part(request):
         return redirect(f"{reverse('web:incidents')}?item={incident_id}")
     return HttpResponse(_drawer(request, incident_id))
@@ -43,7 +43,7 @@ def incident(request: HttpRequest, incident_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def retry_one(request: HttpRequest, incident_id: UUID) -> HttpResponse:
+def retry_one(request: SignedIn, incident_id: UUID) -> HttpResponse:
     try:
         process.retry_incident(actor=request.actor, incident_id=incident_id)
     except NotFound:
@@ -59,7 +59,7 @@ def retry_one(request: HttpRequest, incident_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def retry(request: HttpRequest) -> HttpResponse:
+def retry(request: SignedIn) -> HttpResponse:
     """Retry many: each in its own transaction, what could not be retried is counted and said."""
     done, refusals = 0, []
     for text in request.POST.getlist("pick")[:MOST_AT_ONCE]:
@@ -77,7 +77,7 @@ def retry(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_POST
-def by_hand(request: HttpRequest, incident_id: UUID) -> HttpResponse:
+def by_hand(request: SignedIn, incident_id: UUID) -> HttpResponse:
     """已人工处理, with evidence and a second person."""
     values = {
         "evidence": request.POST.get("evidence", ""),
@@ -105,11 +105,11 @@ def by_hand(request: HttpRequest, incident_id: UUID) -> HttpResponse:
     )
 
 
-def _list(request: HttpRequest) -> str:
+def _list(request: SignedIn) -> str:
     context = {"page": pages.incident_page(request.actor, request.GET), "detail": None}
     return render_to_string("web/incident/list.html", context, request)
 
 
-def _drawer(request: HttpRequest, incident_id: UUID, **more: object) -> str:
+def _drawer(request: SignedIn, incident_id: UUID, **more: object) -> str:
     detail = pages.incident_detail(request.actor, incident_id)
     return render_to_string("web/incident/drawer.html", {"detail": detail, **more}, request)

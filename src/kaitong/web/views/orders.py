@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_cache_control
@@ -16,19 +16,19 @@ from kaitong.process import services as process
 from kaitong.web.pages import customers as people
 from kaitong.web.pages import order as pages
 from kaitong.web.pages import order_tabs, orders
-from kaitong.web.views.common import is_part, page, part, render_page, toast
+from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
 
 
 @page
 @require_GET
-def order_list(request: HttpRequest) -> HttpResponse:
+def order_list(request: SignedIn) -> HttpResponse:
     context = {"page": orders.orders_page(request.actor, request.GET)}
     return render_page(request, "web/order/list.html", context, place="orders")
 
 
 @page
 @require_GET
-def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
+def order(request: SignedIn, order_id: UUID) -> HttpResponse:
     actor = request.actor
     found = pages.order_page(actor, order_id)
     tab = order_tabs.known(request.GET.get("tab", ""))
@@ -42,7 +42,7 @@ def order(request: HttpRequest, order_id: UUID) -> HttpResponse:
 
 @page
 @require_GET
-def order_tab(request: HttpRequest, order_id: UUID, tab: str) -> HttpResponse:
+def order_tab(request: SignedIn, order_id: UUID, tab: str) -> HttpResponse:
     if not is_part(request):
         return redirect(f"../?tab={order_tabs.known(tab)}")
     known = order_tabs.known(tab)
@@ -56,7 +56,7 @@ def order_tab(request: HttpRequest, order_id: UUID, tab: str) -> HttpResponse:
 
 @page
 @require_GET
-def live(request: HttpRequest, order_id: UUID) -> HttpResponse:
+def live(request: SignedIn, order_id: UUID) -> HttpResponse:
     """What changes while one looks: head, steps and picture, and the timeline if it is shown.
 
     The page tells the version it shows; the same version is answered with 204 and costs one query.
@@ -73,7 +73,7 @@ def live(request: HttpRequest, order_id: UUID) -> HttpResponse:
 
 @page
 @require_GET
-def positions(request: HttpRequest, order_id: UUID) -> HttpResponse:
+def positions(request: SignedIn, order_id: UUID) -> HttpResponse:
     """The live position for the picture, as JSON."""
     found = pages.order_page(request.actor, order_id)
     return JsonResponse(found.process.positions if found.process else {})
@@ -81,7 +81,7 @@ def positions(request: HttpRequest, order_id: UUID) -> HttpResponse:
 
 @page
 @require_GET
-def bpmn(request: HttpRequest, definition_id: UUID) -> HttpResponseBase:
+def bpmn(request: SignedIn, definition_id: UUID) -> HttpResponseBase:
     """The deployed BPMN. A definition never changes, so browsers keep it; the address the page
     gives names language and playbook version too."""
     data = pages.bpmn_of(definition_id)
@@ -92,7 +92,7 @@ def bpmn(request: HttpRequest, definition_id: UUID) -> HttpResponseBase:
 
 @page
 @require_POST
-def urge(request: HttpRequest, order_id: UUID) -> HttpResponse:
+def urge(request: SignedIn, order_id: UUID) -> HttpResponse:
     """催办 whoever has the order's open work."""
     try:
         count = 0
@@ -109,7 +109,7 @@ def urge(request: HttpRequest, order_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def reveal(request: HttpRequest, party_id: UUID) -> HttpResponse:
+def reveal(request: SignedIn, party_id: UUID) -> HttpResponse:
     """显示全号: a recorded act."""
     person = people.reveal(request.actor, party_id, scope=request.GET.get("scope", "order"))
     return render(request, "web/parts/person.html", {"person": person})

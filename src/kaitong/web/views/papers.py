@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from kaitong.documents import queries as documents
 from kaitong.documents import services as verbs
-from kaitong.web.views.common import page
+from kaitong.web.views.common import SignedIn, page
 
 
 @page
 @require_GET
-def paper(request: HttpRequest, paper_id: UUID) -> HttpResponse:
+def paper(request: SignedIn, paper_id: UUID) -> HttpResponse:
     """The PDF of a paper, to look at."""
     found = documents.paper(request.actor, paper_id)
     return _file(verbs.pdf(request.actor, paper_id), "application/pdf", f"{found.number}.pdf")
@@ -22,7 +22,7 @@ def paper(request: HttpRequest, paper_id: UUID) -> HttpResponse:
 
 @page
 @require_GET
-def attachment(request: HttpRequest, attachment_id: UUID) -> HttpResponse:
+def attachment(request: SignedIn, attachment_id: UUID) -> HttpResponse:
     """An attachment; reading identity evidence is recorded by the verb."""
     opened = verbs.open_attachment(request.actor, attachment_id)
     return _file(opened.data, opened.media_type, str(attachment_id))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET
 
 from kaitong.web.pages import search as pages
-from kaitong.web.views.common import page, render_page
+from kaitong.web.views.common import SignedIn, page, render_page
 
 LONGEST = 100
 
 
 @page
 @require_GET
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: SignedIn) -> HttpResponse:
     """A single certain hit opens at once."""
     text = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST]
     groups = pages.groups(request.actor, text) if text else []

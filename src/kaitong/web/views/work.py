@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -22,6 +22,7 @@ from kaitong.web.forms import read
 from kaitong.web.pages import drawer as drawers
 from kaitong.web.pages import workbench as pages
 from kaitong.web.views.common import (
+    SignedIn,
     is_part,
     page,
     part,
@@ -34,7 +35,7 @@ REFUSED, CONFLICT = 422, 409
 
 @page
 @require_GET
-def workbench(request: HttpRequest) -> HttpResponse:
+def workbench(request: SignedIn) -> HttpResponse:
     """The list; with `item` in the address its drawer stands open."""
     if is_part(request, "list"):
         return HttpResponse("".join(_list(request)))
@@ -45,7 +46,7 @@ def workbench(request: HttpRequest) -> HttpResponse:
 
 @page
 @require_GET
-def work(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def work(request: SignedIn, item_id: UUID) -> HttpResponse:
     if not is_part(request):
         return redirect(
             f"{reverse('web:workbench')}?tab={pages.tab_of(request.actor, item_id)}&item={item_id}"
@@ -55,7 +56,7 @@ def work(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def claim(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def claim(request: SignedIn, item_id: UUID) -> HttpResponse:
     """接单 and open, in one click."""
     return _verb(
         request,
@@ -67,7 +68,7 @@ def claim(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def release(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def release(request: SignedIn, item_id: UUID) -> HttpResponse:
     return _verb(
         request,
         item_id,
@@ -78,7 +79,7 @@ def release(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def urge(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def urge(request: SignedIn, item_id: UUID) -> HttpResponse:
     return _verb(
         request,
         item_id,
@@ -89,7 +90,7 @@ def urge(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def resume(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def resume(request: SignedIn, item_id: UUID) -> HttpResponse:
     return _verb(
         request,
         item_id,
@@ -100,7 +101,7 @@ def resume(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def suspend(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
     def act() -> None:
         process.suspend(
             actor=request.actor,
@@ -115,7 +116,7 @@ def suspend(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def return_to(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def return_to(request: SignedIn, item_id: UUID) -> HttpResponse:
     return _verb(
         request,
         item_id,
@@ -132,7 +133,7 @@ def return_to(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def dispatch(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def dispatch(request: SignedIn, item_id: UUID) -> HttpResponse:
     def act() -> None:
         try:
             to = UUID(request.POST.get("to", ""))
@@ -150,7 +151,7 @@ def dispatch(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def complete(request: HttpRequest, item_id: UUID) -> HttpResponse:
+def complete(request: SignedIn, item_id: UUID) -> HttpResponse:
     """办结 / 回单: faults stand at their fields and what was entered stays."""
     form = drawers.form_of(request.actor, item_id)
     schema = form.schema if form else {}
@@ -174,7 +175,7 @@ def complete(request: HttpRequest, item_id: UUID) -> HttpResponse:
 
 
 def _verb(
-    request: HttpRequest,
+    request: SignedIn,
     item_id: UUID,
     act: Callable[[], Any],
     *,
@@ -197,7 +198,7 @@ def _verb(
     return HttpResponse(html + part("#list", table) + rail + toast(request, said))
 
 
-def _answer(request: HttpRequest, item_id: UUID, status: int, **drawer: Any) -> HttpResponse:
+def _answer(request: SignedIn, item_id: UUID, status: int, **drawer: Any) -> HttpResponse:
     if not is_part(request):
         context = {
             "page": pages.work_page(request.actor, request.GET),
@@ -207,7 +208,7 @@ def _answer(request: HttpRequest, item_id: UUID, status: int, **drawer: Any) -> 
     return HttpResponse(_drawer(request, item_id, **drawer), status=status)
 
 
-def _closed(request: HttpRequest, text: str) -> HttpResponse:
+def _closed(request: SignedIn, text: str) -> HttpResponse:
     """The item left this person's hands: the drawer closes, the list is fresh."""
     if not is_part(request):
         return redirect("web:workbench")
@@ -216,18 +217,16 @@ def _closed(request: HttpRequest, text: str) -> HttpResponse:
     return HttpResponse(closed + part("#list", table) + rail + toast(request, text))
 
 
-def _list(request: HttpRequest, item_id: UUID | None = None) -> tuple[str, str]:
+def _list(request: SignedIn, item_id: UUID | None = None) -> tuple[str, str]:
     """The list, and the part that tells the rail how many wait."""
-    context = {
-        "page": pages.work_page(request.actor, request.GET),
-        "detail": {"id": item_id} if item_id else None,
-    }
+    found = pages.work_page(request.actor, request.GET)
+    context = {"page": found, "detail": {"id": item_id} if item_id else None}
     html = render_to_string("web/work/list.html", context, request)
-    return html, part("#rail-work", str(context["page"].waiting or ""), "innerHTML")
+    return html, part("#rail-work", str(found.waiting or ""), "innerHTML")
 
 
 def _drawer_context(
-    request: HttpRequest,
+    request: SignedIn,
     item_id: UUID,
     *,
     fault: str = "",
@@ -240,12 +239,12 @@ def _drawer_context(
     return {"detail": detail, "fault": fault or loose, "kept": kept}
 
 
-def _drawer(request: HttpRequest, item_id: UUID, **drawer: Any) -> str:
+def _drawer(request: SignedIn, item_id: UUID, **drawer: Any) -> str:
     context = _drawer_context(request, item_id, **drawer)
     return render_to_string("web/work/drawer.html", context, request)
 
 
-def _asked_item(request: HttpRequest) -> drawers.WorkDetail | None:
+def _asked_item(request: SignedIn) -> drawers.WorkDetail | None:
     """The drawer named in the address; a stale or foreign one just stays shut."""
     try:
         item_id = UUID(request.GET.get("item", ""))
@@ -257,7 +256,7 @@ def _asked_item(request: HttpRequest) -> drawers.WorkDetail | None:
         return None
 
 
-def _required(request: HttpRequest, name: str, what: str) -> str:
+def _required(request: SignedIn, name: str, what: str) -> str:
     text = request.POST.get(name, "").strip()
     if not text:
         raise BadInput([InputFault(name, what)], what)
