@@ -21,10 +21,20 @@ WEEKDAYS = (
 DASH = "—"
 
 
+def in_chinese() -> bool:
+    return (get_language() or "zh").startswith("zh")
+
+
+def mark(sign: str) -> str:
+    """A mark between parts: full-width in Chinese, with a space after it in English."""
+    if in_chinese():
+        return sign
+    return {"，": ", ", "；": "; ", "：": ": ", "、": ", ", "": " "}[sign]
+
+
 def _ordered(day: str, weekday: str) -> str:
     """Chinese sets the weekday after the date, English before it."""
-    chinese = (get_language() or "zh").startswith("zh")
-    return f"{day} {weekday}" if chinese else f"{weekday} {day}"
+    return f"{day} {weekday}" if in_chinese() else f"{weekday} {day}"
 
 
 def day(value: date | datetime | None, *, now: datetime | None = None) -> str:

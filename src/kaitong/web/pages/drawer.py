@@ -184,7 +184,7 @@ def done_text(actor: Actor, progress: Progress) -> str:
         for fact in process.waits([progress.instance_id])[progress.instance_id]
         if fact.kind != "join"
     ]
-    now = _("、").join(dict.fromkeys(titles))
+    now = fmt.mark("、").join(dict.fromkeys(titles))
     return _("已办结，现在到：%(steps)s") % {"steps": now} if now else _("已办结")
 
 
@@ -294,8 +294,13 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
     if line is not None and item.state in OPEN_WORK:
         for proof in line.latest.values():
             if not proof.ok:
-                strong = _("线路未验证：") if proof.kind == "line" else _("账号未验证：")
-                yield Note("late", "alert-triangle", strong, proof.summary or line.reason)
+                strong = _("线路未验证") if proof.kind == "line" else _("账号未验证")
+                yield Note(
+                    "late",
+                    "alert-triangle",
+                    strong + fmt.mark("："),
+                    proof.summary or line.reason,
+                )
     open_now = [s for s in item.suspensions if s.ended is None]
     for one in open_now:
         reason = dict(_reasons(item, say)).get(one.reason_code, one.reason_code)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from django.utils.translation import gettext as _
 
 from kaitong.process.model import Model, Node, NodeKind
+from kaitong.web import format as fmt
 
 _TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE)
 _ENDS = (NodeKind.END, NodeKind.TERMINATE_END, NodeKind.ERROR_END)
@@ -19,7 +20,7 @@ def after(
     """The next tasks in words; a choice names its branches."""
     found: list[str] = []
     _walk(model, model.nodes[node_id], "", say, posts, found, {node_id})
-    return _("；").join(dict.fromkeys(found[:_MOST]))
+    return fmt.mark("；").join(dict.fromkeys(found[:_MOST]))
 
 
 def _walk(
@@ -42,7 +43,11 @@ def _walk(
         elif target.kind is NodeKind.PARALLEL and target.incoming > 1 and len(target.outgoing) == 1:
             rest: list[str] = []
             _walk(model, target, named, say, posts, rest, seen)
-            waits = _("等并行环节都完成，再%(next)s") % {"next": _("；").join(rest)} if rest else ""
+            waits = (
+                _("等并行环节都完成，再%(next)s") % {"next": fmt.mark("；").join(rest)}
+                if rest
+                else ""
+            )
             found.extend([waits] if waits else [])
         else:
             _walk(model, target, named, say, posts, found, seen)

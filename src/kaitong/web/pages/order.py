@@ -155,7 +155,7 @@ def order_page(actor: Actor, order_id: UUID) -> OrderPage:
         reason=facts.say(reason),
         reason_tone="late" if held else "soon",
         customer=customers.masked(facts.customer, scope="order") if facts.customer else None,
-        customer_text=_("，").join(
+        customer_text=fmt.mark("，").join(
             part for part in (facts.customer.kind_title, facts.customer.verified) if part
         )
         if facts.customer
@@ -247,7 +247,7 @@ def _waiting(
     post = posts.get(first.post, first.post)
     text = _told(first, facts, moment)
     if rest:
-        text += _("；") + _("；").join(_told(f, facts, moment) for f in rest)
+        text += fmt.mark("；") + fmt.mark("；").join(_told(f, facts, moment) for f in rest)
     if first.kind == "incident":
         url = f"{reverse('web:incidents')}?item={first.row_id}"
         return Waiting(_("异常单"), post, text, url)

@@ -179,7 +179,7 @@ def _session(seen: dict[str, Any]) -> str:
     except ValueError:
         text = ""
     told = [_("%(at)s 上线") % {"at": text} if text else "", str(seen.get("address", ""))]
-    return _("，").join(part for part in told if part)
+    return fmt.mark("，").join(part for part in told if part)
 
 
 def _remedy(service: ServiceView, seen: dict[str, Any]) -> str:

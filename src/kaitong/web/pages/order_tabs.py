@@ -23,6 +23,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
+from kaitong.web import format as fmt
 from kaitong.web.pages import narrate, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.order import TONES
@@ -190,7 +191,7 @@ def _characteristics(values: Any) -> str:
         if isinstance(value, dict | list):
             continue
         told.append(words[key] % {"v": value} if key in words else f"{key} {value}")
-    return _("，").join(told)
+    return fmt.mark("，").join(told)
 
 
 def _papers(actor: Actor, order: Any) -> PapersPane:
@@ -200,7 +201,7 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
     names = org.staff_names([*(p.issued_by for p in papers), *(f.stored_by for f in files)])
     rows = [
         PaperRow(
-            name=p.title + (_("（作废）") if p.state == PaperState.VOID else ""),
+            name=p.title + (fmt.mark("") + _("（作废）") if p.state == PaperState.VOID else ""),
             number=p.number,
             at=p.created_at,
             who=names.get(p.issued_by, "") if p.issued_by else "",
@@ -287,4 +288,4 @@ def _told(data: Any) -> str:
         return ""
     parts = [fields.get(str(data["field"]), str(data["field"]))] if data.get("field") else []
     parts += [str(data["reason"])] if data.get("reason") else []
-    return _("，").join(parts)
+    return fmt.mark("，").join(parts)

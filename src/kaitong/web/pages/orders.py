@@ -120,7 +120,7 @@ def _waiting(work: list[process.WorkRow], facts: OrderFacts, posts: dict[str, st
         f"{row.claimed_name or posts.get(row.post, row.post)} {facts.say(row.title)}"
         for row in work
     ]
-    return _("，").join(told)
+    return fmt.mark("，").join(told)
 
 
 def _empty(tab: str, filtered: bool) -> Empty:

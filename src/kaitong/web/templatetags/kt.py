@@ -31,6 +31,12 @@ def icon(name: str, extra: str = "") -> SafeString:
     )
 
 
+@register.simple_tag
+def mark(sign: str = "") -> str:
+    """A mark between parts as the reader's language sets it; empty is the gap after a sentence."""
+    return fmt.mark(sign)
+
+
 @register.filter
 def when(value: datetime | None) -> str:
     return fmt.when(value)
