@@ -68,6 +68,7 @@ ICONS: tuple[str, ...] = (
     "server-2",
     "settings",
     "sitemap",
+    "square-rounded-plus",
     "sun",
     "terminal-2",
     "tool",

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from kaitong.web.views import incidents, orders, papers, preferences, search, work
+from kaitong.web.views import incidents, intake, orders, papers, preferences, search, work
 
 app_name = "web"
 
@@ -27,6 +27,13 @@ urlpatterns = [
     path("orders/<uuid:order_id>/<slug:tab>/", orders.order_tab, name="order_tab"),
     path("processes/<uuid:definition_id>.bpmn", orders.bpmn, name="bpmn"),
     path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
+    path("intake/", intake.begin, name="intake"),
+    path("intake/<uuid:draft_id>/", intake.resume, name="intake_draft"),
+    path("intake/<uuid:draft_id>/addresses", intake.addresses, name="intake_addresses"),
+    path("intake/<uuid:draft_id>/keep", intake.keep, name="intake_keep"),
+    path("intake/<uuid:draft_id>/choose", intake.choose, name="intake_choose"),
+    path("intake/<uuid:draft_id>/drop", intake.drop, name="intake_drop"),
+    path("intake/<uuid:draft_id>/submit", intake.submit, name="intake_submit"),
     path("incidents/", incidents.incident_list, name="incidents"),
     path("incidents/retry", incidents.retry, name="retry"),
     path("incidents/<uuid:incident_id>/", incidents.incident, name="incident"),

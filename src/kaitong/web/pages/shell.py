@@ -20,6 +20,7 @@ class Shell:
     posts: tuple[str, ...]
     todo: int
     incidents: int
+    counter: bool = False  # may take in orders (受理)
 
 
 def shell_for(actor: Actor) -> Shell:
@@ -38,4 +39,4 @@ def shell_for(actor: Actor) -> Shell:
         branch = own.name_en if english and own.name_en else own.name
     todo = process.counts(actor)["todo"]
     stuck = process.incidents(actor, limit=0).total
-    return Shell(actor.name, branch, tuple(posts), todo, stuck)
+    return Shell(actor.name, branch, tuple(posts), todo, stuck, "clerk" in actor.posts)
