@@ -6,6 +6,7 @@ order show ID [--json]           by id or number
 work list [--order ID] [--post P] [--user U] [--json]
 work complete ID --as USER [--data JSON | --example]
 service show ID [--json] [--reveal]
+paper print ORDER [KIND] -o FILE.pdf [--as USER]
 playbook check|test|deploy|list [PATH]
 incident list [--json] | incident retry ID --as USER
 check                            do rows and counters of the runtime agree
@@ -62,6 +63,13 @@ def parser() -> argparse.ArgumentParser:
         service, "show", "service_show",
         ("id", {}), ("--reveal", {"action": "store_true"}),
         ("--as", {"dest": "user", "default": ""}), as_json,
+    )  # fmt: skip
+    paper = group("paper")
+    leaf(
+        paper, "print", "paper_print",
+        ("order", {}), ("kind", {"nargs": "?", "default": ""}),
+        ("-o --output", {"required": True, "metavar": "FILE.pdf"}),
+        ("--as", {"dest": "user", "default": ""}),
     )  # fmt: skip
     playbook = group("playbook")
     for name in ("check", "test", "deploy"):

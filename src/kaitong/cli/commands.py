@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.documents import services as document_verbs
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
+from kaitong.ordering import papers
 from kaitong.ordering import queries as orders
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -191,6 +193,17 @@ def service_show(asked: argparse.Namespace) -> None:
             print(f"{name}: {value}")
     for proof in facts["proof"]:
         print(f"proof: {'✓' if proof['ok'] else '✗'} {proof['summary']}")
+
+
+def paper_print(asked: argparse.Namespace) -> None:
+    """Counted as a print: the second one carries 副本."""
+    actor = org.actor_of(asked.user) if asked.user else SYSTEM
+    paper = papers.paper_of(actor, orders.order_by_text(actor, asked.order), asked.kind)
+    path = Path(asked.output)
+    if not path.parent.is_dir():
+        raise BadInput([InputFault(str(path), "There is no such folder.", "Make it first.")])
+    path.write_bytes(document_verbs.print_copy(actor=actor, paper_id=paper.id))
+    print(f"{paper.title} {paper.number} {path}")
 
 
 # ---- playbooks -----------------------------------------------------------------------------------

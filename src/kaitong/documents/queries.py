@@ -30,6 +30,17 @@ def own_paper(actor: Actor, paper_id: UUID, *, lock: bool = False) -> Paper:
     return found
 
 
+def paper(actor: Actor, paper_id: UUID) -> Paper:
+    """One paper without its data, for a face that shows or offers it."""
+    return own_paper(actor, paper_id)
+
+
+def issued(order_id: UUID) -> dict[str, Paper]:
+    """An order's papers by the key they were issued under; for verbs that issue the next."""
+    rows = Paper.objects.filter(order_id=order_id).defer("data").order_by("pk")
+    return {row.key: row for row in rows}
+
+
 def attachments(
     actor: Actor, owner_ids: Iterable[UUID], kind: str = ""
 ) -> dict[UUID, list[Attachment]]:

@@ -46,17 +46,19 @@ class Sources:
 def read_sources(template: str, root: Path | None = None) -> Sources:
     """Read a template of the library (``home-broadband/papers/receipt.typ``) and its imports.
 
-    Raises ``PaperError`` naming the file when one is missing or lies outside the library.
+    ``root`` is the folder in which a playbook stands that is not the library's own; what it has
+    not (``common``) the library gives. Raises ``PaperError`` naming the file when one is missing
+    or lies outside.
     """
-    base = (root or library()).resolve()
+    bases = list(dict.fromkeys([(root or library()).resolve(), library()]))
     found: dict[str, str] = {}
     waiting = [PurePosixPath(template)]
     while waiting:
         name = waiting.pop()
         if str(name) in found:
             continue
-        path = (base / name).resolve()
-        if not path.is_relative_to(base) or not path.is_file():
+        path = next((p for b in bases if (p := _inside(b, name)) is not None), None)
+        if path is None:
             raise PaperError(
                 f"There is no template file {name} in the library.", "Correct the path or add it."
             )
@@ -119,6 +121,11 @@ def _fonts() -> typst.Fonts:
 
 def _font_version() -> str:
     return f"pylopdf-fonts-zh-cn {metadata.version('pylopdf-fonts-zh-cn')}"
+
+
+def _inside(base: Path, name: PurePosixPath) -> Path | None:
+    path = (base / name).resolve()
+    return path if path.is_relative_to(base) and path.is_file() else None
 
 
 def _joined(folder: PurePosixPath, target: PurePosixPath) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -154,23 +155,36 @@ def open_attachment(actor: Actor, attachment_id: UUID) -> Opened:
 # ------------------------------------------------------------------ papers
 
 
+def keep_template(template: str, root: Path | None = None) -> str:
+    """Keep a template with all it imports; its hash, by which papers are issued from it ever
+    after, whatever becomes of the file. ``root`` as in ``render.read_sources``."""
+    sources = render.read_sources(template, root)
+    Template.objects.bulk_create(
+        [Template(hash=sources.hash, main=sources.main, files=dict(sources.files))],
+        ignore_conflicts=True,
+    )
+    return sources.hash
+
+
 def issue(
     *,
     actor: Actor,
     order_id: UUID,
     kind: str,
     title: str,
-    template: str,
     data: Mapping[str, Any],
     number: str | NumberRule,
+    template: str = "",
+    template_hash: str = "",
     branch_id: UUID | None = None,
     key: str = "",
     verify_base: str = "",
 ) -> Paper:
     """Issue a paper of an order (出单): number, data and template are fixed from now on.
 
-    The same ``key`` of an order (by default the kind) gives the paper issued before; no number is
-    taken for it. ``data`` is what the template asks for; its ``paper`` part is completed with
+    The template is a file of the library, or by ``template_hash`` one kept before. The same
+    ``key`` of an order (by default the kind) gives the paper issued before; no number is taken
+    for it. ``data`` is what the template asks for; its ``paper`` part is completed with
     number, time, name and verification code (and its QR where ``verify_base``, the address before
     the code, is given). The PDF is made when first wanted.
     """
@@ -178,7 +192,6 @@ def issue(
     if branch_id is None or not actor.sees(branch_id):
         raise DocumentsNotFound(_("没有这个订单。"))
     key = key or kind
-    sources = render.read_sources(template)
     filled = {**data, "paper": {"title": title, **data.get("paper", {})}}
     if verify_base:
         filled["paper"]["verify_url"] = verify_base
@@ -186,14 +199,11 @@ def issue(
         before = _issued(order_id, key)
         if before is not None:
             return before
-        Template.objects.bulk_create(
-            [Template(hash=sources.hash, main=sources.main, files=dict(sources.files))],
-            ignore_conflicts=True,
-        )
+        template_hash = template_hash or keep_template(template)
         try:
             with transaction.atomic():  # a savepoint: somebody may issue the same paper now
                 return _create_paper(
-                    actor, branch_id, order_id, kind, title, key, sources.hash, filled, number
+                    actor, branch_id, order_id, kind, title, key, template_hash, filled, number
                 )
         except IntegrityError:
             before = _issued(order_id, key)
@@ -202,6 +212,23 @@ def issue(
                     _("这个编号已用于另一张单据。"), _("请换一个编号。"), field="number"
                 ) from None
             return before
+
+
+def restate(*, actor: Actor, paper_id: UUID, data: Mapping[str, Any]) -> bool:
+    """Give newer facts to a paper nobody has looked at yet; its number and code stay.
+
+    False, and nothing changed, once its PDF was made or it is void: void it and issue another.
+    """
+    with transaction.atomic():
+        paper = own_paper(actor, paper_id, lock=True)
+        if paper.blob_id is not None or paper.state != PaperState.ISSUED:
+            return False
+        head = {**data.get("paper", {}), **paper_data(paper)["paper"]}
+        head["printed_at"] = _printed_at(clock.now())
+        filled = json.dumps({**data, "paper": head}, ensure_ascii=False, default=str)
+        paper.data = seal(PAPER_PURPOSE, paper.pk, filled.encode())
+        paper.save(update_fields=["data"])
+    return True
 
 
 def pdf(actor: Actor, paper_id: UUID) -> bytes:
@@ -286,7 +313,7 @@ def _create_paper(
     code = _verify_code()
     given = data["paper"]
     head = {
-        "printed_at": now.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S"),
+        "printed_at": _printed_at(now),
         "printed_by": actor.name,
         "print_no": 1,
         "watermark": None,
@@ -316,6 +343,10 @@ def _create_paper(
 def _sources(paper: Paper) -> render.Sources:
     row = paper.template
     return render.Sources(row.main, tuple(sorted(row.files.items())))
+
+
+def _printed_at(moment: datetime) -> str:
+    return moment.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _verify_code() -> str:

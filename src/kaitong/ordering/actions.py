@@ -17,6 +17,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort
+from kaitong.ordering import papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.intake import record_demand
@@ -137,6 +138,8 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
         actor_id=ctx.actor_id,
         data={"account": account, "logical_id": logical_id},
     )
+    if order.number:  # else it is being taken in: its papers come with its number
+        papers.issue(actor=actor, order=order, when=("assigned",))
     return {}
 
 
@@ -158,6 +161,8 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
         record_demand(order, item, item.address_id, str(verdict))
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
+    if order.number:
+        papers.issue(actor=actor, order=order, when=("paid",))
     return {}
 
 

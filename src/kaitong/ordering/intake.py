@@ -22,7 +22,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
-from kaitong.ordering import drafts
+from kaitong.ordering import drafts, papers
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
 from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
@@ -155,6 +155,8 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         at=moment,
     )
     order.save(update_fields=["number"])
+    if refused is None:
+        papers.issue(actor=actor, order=order, when=("accepted", "assigned", "paid"))
     return order
 
 
@@ -344,6 +346,7 @@ def _price(wanted: _Wanted) -> dict[str, Any]:
         "item": wanted.asked.item_id,
         "offering": wanted.offering.key,
         "title": wanted.offering.title,
+        "description": wanted.offering.description,
         "term": wanted.offering.term,
         "charges": wanted.offering.charges,
     }
@@ -446,6 +449,7 @@ def _begin(
                     code=f"{wanted.offering.key}.{number}",
                     title=charge["title"],
                     amount_fen=charge["amount"],
+                    refund_rule=charge.get("refund", ""),
                 )
                 for number, charge in enumerate(wanted.offering.charges)
                 if charge["when"] == "accepted"

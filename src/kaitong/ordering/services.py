@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from django.db import transaction
 from kaitong.core.clock import now
 from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Procedure
+from kaitong.ordering.papers import pay
 from kaitong.org.actor import Actor
 
-__all__ = ["ProcedureEntry", "deploy_procedures", "submit"]
+__all__ = ["ProcedureEntry", "deploy_procedures", "pay", "submit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class ProcedureEntry:
     parameters: Mapping[str, Any]
     budget: str
     number_rule: Mapping[str, str]
+    papers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -54,6 +56,7 @@ def deploy_procedures(
                 "parameters": dict(entry.parameters),
                 "budget": entry.budget,
                 "number_rule": dict(entry.number_rule),
+                "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
                 "retired_at": None,
             },
         )

@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from kaitong.documents.errors import NumberingError, PaperError
+from kaitong.documents.numbering import parse_pattern
+from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import UNIQUE, Form
 from kaitong.playbooks.model import Playbook
@@ -36,27 +39,55 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _KEPT = {".yaml", ".json", ".bpmn", ".dmn", ".typ", ".md", ".svg"}
 
 
-def load(folder: Path, *, actions: frozenset[str], writes: frozenset[str]) -> Playbook:
+# Versions whose papers made their sheets in this process: that takes a second and cannot change.
+_sheets_made: set[str] = set()
+
+
+def load(
+    folder: Path, *, actions: frozenset[str], writes: frozenset[str], sheets: bool = True
+) -> Playbook:
     """The checked playbook of a folder.
 
-    `actions` and `writes` are the names that the building blocks of this Kaitong offer. Raises
-    RefusedPlaybook with all faults at once.
+    `actions` and `writes` are the names that the building blocks of this Kaitong offer. Without
+    `sheets` its papers are not tried: this version's were. Raises RefusedPlaybook with all faults
+    at once.
     """
-    return _Reader(folder, actions, writes).read()
+    return _Reader(folder.resolve(), actions, writes, sheets).read()
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the paths and bytes of every file that belongs to a playbook."""
+    """SHA-256 over the paths and bytes of every file that belongs to a playbook, and of what its
+    papers import from elsewhere in the library."""
+    folder = folder.resolve()
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _KEPT):
         total.update(str(path.relative_to(folder)).encode() + b"\0")
         total.update(path.read_bytes() + b"\0")
+    for file, text in _imported(folder):
+        total.update(f"/{file}".encode() + b"\0")
+        total.update(text.encode() + b"\0")
     return total.hexdigest()
 
 
+def _imported(folder: Path) -> list[tuple[str, str]]:
+    found: dict[str, str] = {}
+    for path in (folder / "papers").glob("*.typ"):
+        try:
+            found |= dict(read_sources(f"{folder.name}/papers/{path.name}", folder.parent).files)
+        except PaperError:
+            continue  # the check names it
+    return sorted((file, text) for file, text in found.items() if not _own(folder, file))
+
+
+def _own(folder: Path, file: str) -> bool:
+    return file.startswith(f"{folder.name}/")
+
+
 class _Reader:
-    def __init__(self, folder: Path, actions: frozenset[str], writes: frozenset[str]) -> None:
-        self.folder, self.actions, self.writes = folder, actions, writes
+    def __init__(
+        self, folder: Path, actions: frozenset[str], writes: frozenset[str], sheets: bool
+    ) -> None:
+        self.folder, self.actions, self.writes, self.sheets = folder, actions, writes, sheets
         self.faults: list[Fault] = []
         self.lines: dict[str, dict[tuple[str, ...], int]] = {}
 
@@ -70,6 +101,7 @@ class _Reader:
         forms = self._forms()
         models, bpmn = self._processes(content, forms)
         self._references(content, models)
+        self._papers(content)
         english = self._english(content, forms, models)
         scenarios = self._scenarios(models)
         if self.faults:
@@ -273,6 +305,20 @@ class _Reader:
         def fault(path: list[Any], what: str, remedy: str) -> None:
             self._fault(file, self._line(file, path), ".".join(map(str, path)), what, remedy)
 
+        for key, rule in content["numbers"].items():
+            try:
+                parse_pattern(rule["pattern"], rule["restart"])
+            except NumberingError as error:
+                fault(["numbers", key, "pattern"], str(error.what), str(error.remedy))
+        for kind, paper in content.get("papers", {}).items():
+            if paper["number"] not in content["numbers"]:
+                fault(["papers", kind, "number"], f"No number rule {paper['number']!r}.", "Add it.")
+            if paper["post"] not in content["posts"]:
+                fault(
+                    ["papers", kind, "post"], f"No post {paper['post']!r}.", "Name it under posts:."
+                )
+            if not (self.folder / paper["file"]).is_file():
+                fault(["papers", kind, "file"], f"No file {paper['file']}.", "Add it, or correct.")
         parameters = content.get("parameters", {})
         for name, entry in parameters.items():
             if entry["kind"] in BUDGET_KINDS:
@@ -299,6 +345,32 @@ class _Reader:
                         fault(
                             ["services", key, "needs", need], f"No parameter {name!r}.", "Add it."
                         )
+
+    def _papers(self, content: Mapping[str, Any]) -> None:
+        """Every template makes a sheet of its samples, also with the texts of this playbook."""
+        version = fingerprint(self.folder)
+        if not self.sheets or version in _sheets_made:
+            return
+        before, name = len(self.faults), self.folder.name
+        for fault in check_papers(name, self.folder.parent):
+            file = fault.field.removeprefix(f"{name}/")
+            self._fault(file, 1, Path(file).stem, str(fault.what), str(fault.remedy))
+        for kind, paper in content.get("papers", {}).items():
+            sample = (self.folder / paper["file"]).with_suffix(".json")
+            if not sample.is_file():
+                continue
+            at = self._line("playbook.yaml", ["papers", kind])
+            try:
+                data = {**json.loads(sample.read_text(encoding="utf-8")), **_own_texts(paper)}
+                render(f"{name}/{paper['file']}", data, self.folder.parent)
+            except ValueError:
+                pass  # named above
+            except PaperError as error:
+                self._fault(
+                    "playbook.yaml", at, f"papers.{kind}", str(error.what), str(error.remedy)
+                )
+        if len(self.faults) == before:
+            _sheets_made.add(version)
 
     def _english(
         self, content: Mapping[str, Any], forms: Mapping[str, Form], models: Mapping[str, Model]
@@ -346,6 +418,16 @@ class _Reader:
                         )
             scenarios[path.stem] = content
         return scenarios
+
+
+def _own_texts(paper: Mapping[str, Any]) -> dict[str, Any]:
+    """Texts of an entry of `papers:` as its sheet gets them."""
+    return {
+        "terms": paper.get("terms", []),
+        "limits": paper.get("limits", ""),
+        "steps": [{"title": title, "done": False} for title in paper.get("steps", [])],
+        "photos": [{"title": title, "taken": False} for title in paper.get("photos", [])],
+    }
 
 
 def _positions(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kaitong.documents.choices import AttachmentKind
+
 KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 REFERENCE = {"type": "string", "minLength": 1}
 TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
+TEXTS = {"type": "array", "items": REFERENCE, "minItems": 1}
 
 
 def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -37,6 +40,8 @@ PARAMETER_KINDS = [
     "table",
 ]
 BUDGET_KINDS = frozenset(PARAMETER_KINDS[:4])
+
+PAPER_MOMENTS = ["accepted", "assigned", "paid"]  # the shape of a sheet's data goes with it
 
 PLAYBOOK: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -162,6 +167,35 @@ PLAYBOOK: dict[str, Any] = {
                     "for",
                     "service",
                     "number",
+                )
+            ),
+            "papers": _by_key(
+                _closed(
+                    {
+                        "file": REFERENCE,
+                        "title": TITLE,
+                        "form": REFERENCE,
+                        "when": {"enum": PAPER_MOMENTS},
+                        "number": REFERENCE,
+                        "post": REFERENCE,
+                        "copies": TEXTS,
+                        "attachments": {
+                            "type": "object",
+                            "propertyNames": {"enum": AttachmentKind.values},
+                            "additionalProperties": TITLE,
+                        },
+                        "terms": TEXTS,
+                        "limits": REFERENCE,
+                        "steps": TEXTS,
+                        "photos": TEXTS,
+                    },
+                    "file",
+                    "title",
+                    "form",
+                    "when",
+                    "number",
+                    "post",
+                    "copies",
                 )
             ),
             "numbers": _by_key(

@@ -13,6 +13,8 @@ from kaitong.catalog import services as catalog
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.home import library
+from kaitong.documents import services as documents
+from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
@@ -35,9 +37,14 @@ def find(place: str | Path) -> Path:
     )
 
 
-def check(folder: Path) -> Playbook:
+def check(folder: Path, *, sheets: bool = True) -> Playbook:
     """The checked playbook; raises RefusedPlaybook with every fault."""
-    return loader.load(folder, actions=frozenset(wiring.ACTIONS), writes=frozenset(wiring.WRITES))
+    return loader.load(
+        folder,
+        actions=frozenset(wiring.ACTIONS),
+        writes=frozenset(wiring.WRITES),
+        sheets=sheets,
+    )
 
 
 @transaction.atomic
@@ -46,7 +53,8 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
 
     Nothing is deleted: the version before retires, and orders that pinned it run on.
     """
-    book = check(folder)
+    known = Deployment.objects.filter(hash=loader.fingerprint(folder)).exists()
+    book = check(folder, sheets=not known)
     with connection.cursor() as cursor:  # two deployments of one playbook take turns
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"playbook:{book.key}"])
     row = Deployment.objects.filter(playbook=book.key, hash=book.hash).first()
@@ -70,7 +78,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
     for key, post in book.content["posts"].items():
         org.ensure_post(key=key, name=post["title"], name_en=book.english.get(post["title"], ""))
     _deploy_catalog(actor, book)
-    _deploy_procedures(actor, book)
+    _deploy_procedures(actor, book, folder.resolve())
     audit.record(
         "playbook-deployed",
         actor_id=actor.id,
@@ -118,7 +126,26 @@ def _deploy_catalog(actor: Actor, book: Playbook) -> None:
     )
 
 
-def _deploy_procedures(actor: Actor, book: Playbook) -> None:
+def _papers(book: Playbook, folder: Path) -> dict[str, dict[str, Any]]:
+    """Papers as procedures carry them: template by hash, number rule and office resolved."""
+    papers = {}
+    for kind, entry in book.content.get("papers", {}).items():
+        post = book.content["posts"][entry["post"]]
+        papers[kind] = {
+            **{k: v for k, v in entry.items() if k not in ("file", "post")},
+            "title_en": book.english.get(entry["title"], ""),
+            "template": documents.keep_template(f"{folder.name}/{entry['file']}", folder.parent),
+            # in their order, which a jsonb object would not keep
+            "attachments": [list(pair) for pair in entry.get("attachments", {}).items()],
+            "office": post.get("department") or post["title"],
+            "number": {"rule": f"{book.key}.{entry['number']}"[:60]}
+            | book.content["numbers"][entry["number"]],
+        }
+    return papers
+
+
+def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
+    papers = _papers(book, folder)
     posts = {
         key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
         for key, entry in book.content["posts"].items()
@@ -138,6 +165,7 @@ def _deploy_procedures(actor: Actor, book: Playbook) -> None:
                 definition_id=definition.id,
                 budget=entry.get("budget", ""),
                 number_rule=book.content["numbers"][entry["number"]],
+                papers=papers,
                 parameters={
                     **book.parameters,
                     "posts": posts,
@@ -167,6 +195,8 @@ def complete_work(*, actor: Actor, item_id: UUID, data: Mapping[str, Any]) -> Pr
         variables, writes = form.split(data)
         for target, value in writes.items():
             wiring.WRITES[target](step, value)
+        if step.business_id is not None and wiring.ON_WORK_ORDERS & set(writes):
+            order_papers.renew(actor=step.actor, order_id=step.business_id)
         return variables
 
     with audit.acting(actor.id, "complete work"):

@@ -46,6 +46,8 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "service.terminal_serial": answers.terminal_serial,
     "service.power_dbm": answers.power_dbm,
 }
+# What work orders print: an answer that changes it brings them up to date.
+ON_WORK_ORDERS = frozenset({"order.appointment_start", "order.appointment_minutes"})
 
 
 def install() -> None:

@@ -90,6 +90,21 @@ def test_hash_follows_every_file(folder):
         ("playbook.yaml", "file: processes/open.bpmn", "file: processes/no.bpmn",
          "processes.open", "No file"),
         ("playbook.yaml", "hold: port_hold", "hold: nothing", "needs", "No parameter"),
+        ("playbook.yaml", "file: papers/receipt.typ", "file: papers/gone.typ",
+         "papers.receipt.file", "No file"),
+        ("playbook.yaml", "number: voucher", "number: none", "papers.voucher.number",
+         "No number rule"),
+        ("playbook.yaml", "post: installer", "post: pilot", "papers.work-order.post", "No post"),
+        ("playbook.yaml", "when: paid", "when: full-moon", "papers.voucher.when", "full-moon"),
+        ("playbook.yaml", "attachments: {identity:", "attachments: {passport:",
+         "papers.receipt.attachments", "passport"),
+        ("playbook.yaml", "title: 收费凭据", "title: 收据", "收据", "No English"),
+        ("playbook.yaml", "-SL-{yyyymmdd}", "-SL-{yy}", "numbers.voucher", "restarts daily"),
+        ("papers/voucher.typ", "d.paid_at", "d.paid_by", "voucher", "does not make a sheet"),
+        ("papers/receipt.json", '"order": ', '"command": ', "receipt", "does not make a sheet"),
+        ("papers/receipt.typ", "/common/papers/common.typ", "/common/papers/gone.typ", "receipt",
+         "gone.typ"),
+        ("papers/work-order.stress.json", "{", "[", "work-order", "no JSON"),
         ("processes/open.bpmn", 'kaitong:action="ordering.make-data"',
          'kaitong:action="ordering.magic"', "MakeData", "No action"),
         ("processes/open.bpmn", 'kaitong:form="forms/install.json"',
@@ -135,6 +150,31 @@ def test_all_faults_at_once_with_lines(folder):
 def test_broken_files_name_the_line(folder, file, text):
     (folder / file).write_text(text)
     assert any(fault.file == file for fault in faults(folder))
+
+
+def test_paper_without_its_samples_is_refused(folder):
+    (folder / "papers/receipt.stress.json").unlink()
+    (folder / "papers/voucher.json").unlink()
+    named = {fault.file for fault in faults(folder)}
+    assert named == {"papers/receipt.stress.json", "papers/voucher.json"}
+
+
+def test_texts_of_a_paper_are_tried_on_its_template(folder):
+    line = "#let r = d.result\n"  # the sample has four photos, this playbook asks for three
+    change(folder, "papers/work-order.typ", line, f"{line}#let fourth = d.photos.at(3)\n")
+    (fault,) = faults(folder)
+    assert (fault.file, fault.element) == ("playbook.yaml", "papers.work-order")
+
+
+def test_common_parts_of_papers_belong_to_the_version(folder):
+    before = loader.fingerprint(folder)
+    assert before == loader.fingerprint(HOME_BROADBAND)
+    common = folder.parent / "common" / "papers"
+    shutil.copytree(library() / "common" / "papers", common)
+    assert loader.fingerprint(folder) == before
+    with (common / "codes.typ").open("a", encoding="utf-8") as file:
+        file.write("// changed\n")
+    assert loader.fingerprint(folder) != before
 
 
 def test_missing_folder_names_the_file(tmp_path):

@@ -1,0 +1,172 @@
+"""Papers of an order (单据): issued where something happened, each once.
+
+A procedure says which papers there are, when each is issued and from which kept template; an order
+uses those of the procedures it pinned. What a sheet says is gathered here and sealed at once; its
+PDF is made when somebody first wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from kaitong.charging import services as charging
+from kaitong.charging.models import Payment
+from kaitong.documents import queries as documents
+from kaitong.documents import services as document_verbs
+from kaitong.documents.choices import PaperState
+from kaitong.documents.models import Paper
+from kaitong.ordering import queries
+from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.sheets import Facts, invoices_by
+from kaitong.ordering.states import locked
+from kaitong.org.actor import Actor
+
+__all__ = ["Moment", "invoices_by", "issue", "paper_of", "pay", "renew"]
+
+Moment = Literal["accepted", "assigned", "paid"]
+MOMENTS = get_args(Moment)
+CHINESE = "zh-hans"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A paper that should exist: its kind, the key it exists once under, what it is about."""
+
+    kind: str
+    entry: dict[str, Any]
+    key: str
+    about: OrderItem | Payment | None
+
+
+def issue(*, actor: Actor, order: Order, when: Sequence[Moment]) -> list[Paper]:
+    """Issue the papers that are due by these moments, within the caller's transaction.
+
+    `accepted`: one for the order; `assigned`: one for each item whose line and data are made;
+    `paid`: one for each time money was taken or given back. What was issued before stays as it is,
+    so every verb may call this again. Numbers are taken here: call it last.
+    """
+    facts = Facts(actor, order)
+    if not any(entry["when"] in when for entry in facts.papers.values()):
+        return []
+    before = documents.issued(order.id)
+    with override(CHINESE):  # a sheet is Chinese whoever issues it
+        return [
+            _issue(actor, facts, wanted, before)
+            for wanted in _wanted(facts, when)
+            if wanted.key not in before
+        ]
+
+
+def renew(*, actor: Actor, order_id: UUID) -> None:
+    """Bring work orders up to date after a new appointment (改约).
+
+    One nobody has looked at yet takes the newer facts; one that was printed is declared void and
+    another is issued, so that no two sheets with different times are valid.
+    """
+    with transaction.atomic(), override(CHINESE):
+        order = locked(order_id)
+        facts = Facts(actor, order)
+        before = documents.issued(order_id)
+        for wanted in _wanted(facts, ("assigned",)):
+            issued = [p for key, p in before.items() if key.partition("#")[0] == wanted.key]
+            standing = [p for p in issued if p.state == PaperState.ISSUED]
+            if not standing:
+                continue
+            data = facts.sheet(wanted.entry, wanted.about)
+            if document_verbs.restate(actor=actor, paper_id=standing[-1].pk, data=data):
+                continue
+            document_verbs.void_paper(
+                actor=actor, paper_id=standing[-1].pk, reason="上门时间已变更，另出新单"
+            )
+            again = _Wanted(
+                wanted.kind, wanted.entry, f"{wanted.key}#{len(issued) + 1}", wanted.about
+            )
+            _issue(actor, facts, again, before)
+
+
+def pay(
+    *,
+    actor: Actor,
+    order_id: UUID,
+    method: str,
+    key: str,
+    reference: str = "",
+    expected_fen: int | None = None,
+) -> Payment:
+    """Collect what is due on an order (收费) and issue its voucher (收费凭据), in one transaction.
+
+    `key` comes from the page: a double click changes nothing, and gives no second voucher.
+    """
+    queries.order(actor, order_id)  # another branch's order is not found
+    with transaction.atomic():
+        order = locked(order_id)
+        payment = charging.pay(
+            actor=actor,
+            order_id=order_id,
+            method=method,
+            key=key,
+            reference=reference,
+            expected_fen=expected_fen,
+        )
+        issue(actor=actor, order=order, when=("paid",))
+    return payment
+
+
+def paper_of(actor: Actor, order: Order, kind: str = "") -> Paper:
+    """The paper of a kind that stands (the newest), or the order's first one without a kind."""
+    papers = documents.papers_of_order(actor, order.id)
+    standing = [p for p in papers if p.state == PaperState.ISSUED]
+    found = [p for p in standing if p.kind == kind][-1:] if kind else standing[:1]
+    if not found:
+        known = "、".join(dict.fromkeys(p.kind for p in standing))
+        raise OrderNotFound(
+            _("这个订单没有这种单据。"), _("可打印：%s。") % known if known else "", field="kind"
+        )
+    return found[0]
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _wanted(facts: Facts, when: Sequence[str]) -> Iterator[_Wanted]:
+    # In the order of the moments: a voucher names the receipt.
+    papers = sorted(facts.papers.items(), key=lambda pair: MOMENTS.index(pair[1]["when"]))
+    for kind, entry in papers:
+        if entry["when"] not in when:
+            continue
+        match entry["when"]:
+            case "accepted":
+                yield _Wanted(kind, entry, kind, None)
+            case "assigned":
+                for item in facts.items:
+                    service = facts.service_of(item)
+                    if service is not None and service.port and service.logical_id:
+                        yield _Wanted(kind, entry, f"{kind}:{item.item_id}", item)
+            case "paid":
+                for payment in facts.payments:
+                    yield _Wanted(kind, entry, f"{kind}:{payment.pk}", payment)
+
+
+def _issue(actor: Actor, facts: Facts, wanted: _Wanted, before: dict[str, Paper]) -> Paper:
+    entry = wanted.entry
+    made = document_verbs.issue(
+        actor=actor,
+        branch_id=facts.order.branch_id,
+        order_id=facts.order.id,
+        kind=wanted.kind,
+        title=entry["title"],
+        template_hash=entry["template"],
+        data=facts.sheet(entry, wanted.about),
+        number=document_verbs.NumberRule(**entry["number"]),
+        key=wanted.key,
+    )
+    before[wanted.key] = made
+    return made
