@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 from uuid import UUID
 
 from django.http import QueryDict
@@ -19,8 +18,7 @@ from kaitong.org.models import Staff
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 from kaitong.process.choices import Cause, IncidentState
-from kaitong.process.errors import ProcessNotFound, ProcessRefused
-from kaitong.process.models import Incident
+from kaitong.process.errors import ProcessRefused
 from kaitong.web.pages import narrate
 from kaitong.web.pages.facts import OrderFacts, facts_of
 from kaitong.web.pages.names import post_names
@@ -116,7 +114,7 @@ def incident_page(actor: Actor, query: QueryDict) -> IncidentPage:
 
 
 def incident_detail(actor: Actor, incident_id: UUID) -> IncidentDetail:
-    row = _find(actor, incident_id)
+    row = process.incident(actor, incident_id)
     facts = facts_of(actor, [row.business_id]).get(row.business_id) if row.business_id else None
     say = facts.say if facts else str
     posts = post_names()
@@ -160,7 +158,7 @@ def incident_detail(actor: Actor, incident_id: UUID) -> IncidentDetail:
 
 def settle_by_hand(actor: Actor, incident_id: UUID, posted: QueryDict) -> None:
     """Record 已人工处理; the second person is chosen among those who may settle it."""
-    row = _find(actor, incident_id)
+    row = process.incident(actor, incident_id)
     allowed = {key for key, _name in _seconds(actor, row)}
     chosen = posted.get("second", "")
     if chosen not in allowed:
@@ -178,19 +176,6 @@ def settle_by_hand(actor: Actor, incident_id: UUID, posted: QueryDict) -> None:
 
 
 # ---- inside --------------------------------------------------------------------------------------
-
-
-def _find(actor: Actor, incident_id: UUID) -> process.IncidentRow:
-    found = org.visible_to(Incident.objects.filter(pk=incident_id), actor).first()
-    rows = (
-        process.incidents(actor, state=None, business_id=found.business_id, limit=PAGE_SIZE).rows
-        if found is not None
-        else ()
-    )
-    for row in rows:
-        if row.id == incident_id:
-            return cast(process.IncidentRow, row)
-    raise ProcessNotFound(_("没有这张异常单。"), _("请核对编号和所在分公司。"))
 
 
 def _able(row: process.IncidentRow) -> list[Staff]:

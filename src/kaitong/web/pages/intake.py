@@ -126,6 +126,10 @@ class IntakePage:
         return sum(not one.done for one in self.todo)
 
     @property
+    def people_done(self) -> bool:
+        return all(one.done for one in self.todo if one.anchor == "s-people")
+
+    @property
     def ready(self) -> int:
         return sum(one.done for one in self.todo)
 
@@ -143,11 +147,12 @@ def spots(actor: Actor, typed: str, draft: Draft | None = None) -> tuple[Spot, .
     found = places.search(actor, typed, limit=MOST)
     verdicts = inventory.coverage_verdicts(hit.id for hit in found)
     chosen = draft.address_id if draft is not None else None
-    return tuple(
+    rows = [
         _spot(hit, verdicts[hit.id], draft if hit.id == chosen else None)
         for hit in found
         if hit.id in verdicts
-    )
+    ]
+    return tuple(sorted(rows, key=lambda row: not row.chosen))
 
 
 def page(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import ChargeState, Method
-from kaitong.core.models import AuditEntry
+from kaitong.core import audit
 from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
@@ -249,10 +249,8 @@ def _audit(actor: Actor, order: Any) -> AuditPane:
     """Recorded acts around the order, and every step of its process."""
     facts = of_orders([order])[order.id]
     subjects = [order.id, order.party_id, *(i.service_id for i in order.items.all())]
-    acts = org.visible_to(
-        AuditEntry.objects.filter(subject_id__in=[s for s in subjects if s]), actor
-    ).order_by("-at")[:_AUDIT_MOST]
-    entries = list(acts)
+    acts = audit.entries([s for s in subjects if s], limit=_AUDIT_MOST)
+    entries = [act for act in acts if actor.sees(act.branch_id)]
     names = org.staff_names(entry.actor_id for entry in entries)
     rows = [
         AuditRow(
