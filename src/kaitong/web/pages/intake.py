@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog.models import Offering
@@ -353,8 +353,7 @@ def _plan(offer: counter.Offer, chosen: bool) -> Plan:
         )
     number, _space, unit = offering.term.partition(" ")
     if number.isdigit() and unit.startswith("month"):
-        months = int(number)
-        lines.append(ngettext("合约 %(n)s 个月", "合约 %(n)s 个月", months) % {"n": months})
+        lines.append(_("合约 %(n)s 个月") % {"n": number})
     lines += [f"{title} {fmt.yuan(fen)}" for title, fen in _fees(offer)]
     return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen)
 

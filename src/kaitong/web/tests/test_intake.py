@@ -1,4 +1,4 @@
-"""The counter's page: refusals told apart, a port held, faults at fields, one order, one payment."""
+"""The counter's page: refusals told apart, a held port, faults at fields, one order paid once."""
 
 from __future__ import annotations
 
