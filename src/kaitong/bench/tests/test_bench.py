@@ -1,0 +1,118 @@
+"""Every benchmark at its smallest size, on the tests' database, so that benchmarks never rot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from kaitong.bench import commits, loader, orders, pages, papers, ports, walking, world
+from kaitong.bench.figures import Figure, percentile, table
+from kaitong.bench.place import Place
+from kaitong.inventory.models import Proof
+from kaitong.lab.errors import LabMissing
+from kaitong.lab.radius import find_programs
+from kaitong.ordering.models import Order
+from kaitong.playbooks import queries as playbooks
+from kaitong.process import definitions
+from kaitong.process import queries as process
+from kaitong.worktime import queries as worktime
+
+
+def by_name(figures):
+    return {figure.name: figure for figure in figures}
+
+
+@pytest.fixture
+def place(transactional_db, monkeypatch):
+    """The tests' database, seeded small; child processes are pointed at it."""
+    for keeper in (playbooks, definitions, worktime):
+        keeper.forget()
+    settings = connection.settings_dict
+    url = (
+        f"postgresql://{settings['USER']}:{settings['PASSWORD']}"
+        f"@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+    )
+    monkeypatch.setenv("KAITONG_DATABASE_URL", url)
+    county = world.people_and_playbooks()
+    world.lay_plant(county, first=0, boxes=16, terminals=128)
+    monkeypatch.setattr(orders, "ROOMS_A_WALKER", 30)
+    yield Place(dsn=lambda _name: url, version=0, borrowed=str(settings["NAME"]))
+    with connection.cursor() as cursor:  # no model of Django's empties it
+        cursor.execute("DELETE FROM process_history")
+    for keeper in (playbooks, definitions, worktime):
+        keeper.forget()
+
+
+def test_orders(place):
+    found = by_name(orders.run(place, replace(orders.SMALL, networks=(False,))))
+    assert found["orders, without network: steps an order"].value == 7
+    assert found["orders, without network: writing commits an order"].value >= 7
+    assert found["orders, without network, 1 worker: commit limit"].value > 0
+    assert found["orders, without network, 1 worker: CPU a step"].value > 0
+    assert Order.objects.filter(state="completed").count() >= 2
+    assert not process.check()
+
+
+@pytest.mark.radius
+def test_orders_on_the_network(place):
+    try:
+        find_programs()
+    except LabMissing as missing:
+        from kaitong.conftest import lacking
+
+        lacking("FreeRADIUS", missing.remedy)
+    found = by_name(orders.run(place, replace(orders.SMALL, most=1, networks=(True,))))
+    # three exchanges with the AAA server are kept besides what a walk without network writes
+    assert found["orders, FreeRADIUS: writing commits an order"].value >= 10
+    proofs = Proof.objects.filter(kind="line", ok=True)
+    assert proofs.count() >= Order.objects.filter(state="completed").count() > 0
+    assert all(proof.data["result"] == "proven" for proof in proofs)
+
+
+def test_ports(place):
+    found = by_name(ports.run(place, ports.SMALL))
+    assert found["ports: taken"].value == ports.SMALL.ports
+    assert all(figure.mark != "miss" for name, figure in found.items() if "share" not in name)
+
+
+def test_pages_over_copied_orders(place, monkeypatch):
+    # months of the past are made for good: not in a database that other tests use too
+    monkeypatch.setattr(loader.partitions, "ensure", lambda **_months: [])
+    size = pages.SMALL
+    found = by_name(pages.run(place, size))
+    assert found["pages: orders in the database"].value == size.orders + len(loader.STAGES)
+    for name in ("workbench", "order list", "TMF641 list"):
+        assert found[f"pages: {name}, more for more rows"].value == 0
+    assert set(Order.objects.values_list("state", flat=True)) == {
+        "completed", "inProgress", "rejected",
+    }  # fmt: skip
+    # a copy goes on as an order that was walked would
+    copied = Order.objects.filter(state="inProgress", number__contains="-B").order_by("id")
+    waiting = process.open_items_of(walking.SYSTEM, [order.pk for order in copied])
+    item = next(i for items in waiting.values() for i in items if i.node == "Accept")
+    walking.Walker(90).complete(item)
+    assert Order.objects.get(pk=item.business_id).state == "completed"
+
+
+def test_papers(place):
+    found = papers.run(place, papers.SMALL)
+    assert all(figure.value > 0 for figure in found)
+
+
+def test_commit_limit_scales_with_the_commits(place):
+    url = place.dsn("")
+    commits.prepare(url)
+    one = commits.limit(url, clients=1, seconds=1, commits=1)
+    ten = commits.limit(url, clients=1, seconds=1, commits=10)
+    assert one > ten * 2
+
+
+def test_figures():
+    figure = Figure("a", 3.0, "ms", "<=", 2.0, "note")
+    assert figure.mark == "miss"
+    assert Figure("a", 3.0, "ms", ">=", 2.0).mark == "pass"
+    assert Figure("a", 3.0, "ms").mark == ""
+    assert "miss" in table([figure])
+    assert percentile(range(1, 101), 0.95) == 95
