@@ -28,7 +28,6 @@ from kaitong.ordering.models import Order
 from kaitong.ordering.sheets import Invoice
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
-from kaitong.party.models import Party
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -321,16 +320,17 @@ def test_template_is_the_one_of_the_version_that_the_order_pinned(office, monkey
     assert document_verbs.pdf(office.people["clerk"], the(office, order, "voucher").id)
 
 
-def test_long_names_stay_whole_on_the_sheet(office, tmp_path):
-    request = office.request(description="请联系后再上门，" * 12)
-    name = "黄山市休宁县齐云山国家级风景名胜区保护与旅游开发投资（集团）有限责任公司"
-    customer = replace(request.customer, name="欧阳买买提艾力江")
-    order = office.submit(customer=customer, description=request.description)
-    Party.objects.filter(pk=order.party_id).update(name=name)
+def test_long_wishes_stay_whole_and_long_names_masked(office, tmp_path):
+    wishes = "请联系后再上门，" * 12
+    name = "欧阳买买提艾力江阿卜杜热合曼"
+    order = office.submit(
+        customer=replace(office.request().customer, name=name), description=wishes
+    )
     paper = the(office, order, "work-order")
     text = words_of(document_verbs.pdf(office.people["clerk"], paper.id), tmp_path)
-    assert "请联系后再上门，" * 12 in text
+    assert wishes in text.replace("客户嘱咐", "")  # the label stands between two lines
     assert name not in text
+    assert "欧阳买买…合曼" in text.replace("⋯", "…")
 
 
 def test_command_prints_a_paper_and_marks_the_next_as_a_copy(office, tmp_path, capsys):
