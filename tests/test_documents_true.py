@@ -197,10 +197,10 @@ def test_pictures_are_small_and_shown():
 
 
 def _in_the_repository() -> list[Path]:
-    """Files git knows or would take."""
+    """Files git knows."""
     try:
         listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            ["git", "ls-files", "-z"],
             cwd=REPOSITORY,
             capture_output=True,
             text=True,
