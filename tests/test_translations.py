@@ -44,9 +44,9 @@ def all_texts() -> dict[str, str]:
     found = {}
     for path in PACKAGE.rglob("*.py"):
         if "tests" not in path.parts and "migrations" not in path.parts:
-            found |= {text: path.name for text in python_texts(path)}
+            found |= dict.fromkeys(python_texts(path), path.name)
     for path in PACKAGE.rglob("*.html"):
-        found |= {text: path.name for text in template_texts(path)}
+        found |= dict.fromkeys(template_texts(path), path.name)
     return {text: where for text, where in found.items() if CHINESE.search(text)}
 
 

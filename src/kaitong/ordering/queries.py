@@ -231,6 +231,7 @@ def described(actor: Actor, row: Order) -> dict[str, Any]:
             }
             for found in waits.values()
             for fact in found
+            if fact.kind != "join"  # its sibling branches are what it waits for
         ],
         "work_items": [
             {"id": str(w.id), "node": w.node, "title": w.title, "post": w.post, "state": w.state}
