@@ -238,13 +238,13 @@ def faults_of(actor: Actor, data: Data, *, refusing: bool) -> Faults:
     found = people.check(data, on, kinds, short=refusing)
     offer = _chosen(offers, data)
     if offer is None:
-        found["offering"] = [_("没有选套餐。") + _("请选一个。")]
+        found["offering"] = [people.sentences(_("没有选套餐。"), _("请选一个。"))]
     if data.get("party"):
         known = people.known(actor, data["party"], on, kinds)
         if known is None or (known.fault and not refusing):
             found["party"] = [known.fault if known else _("没有这位客户。")]
     if not refusing and offer is not None and offer.due_now_fen and not data.get("method"):
-        found["method"] = [_("没有选收费方式。") + _("请选一种。")]
+        found["method"] = [people.sentences(_("没有选收费方式。"), _("请选一种。"))]
     return found
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
@@ -92,7 +93,7 @@ def known(actor: Actor, party_id: str, on: date, kinds: Sequence[KindRule]) -> K
             party_kind=one.kind,
             kinds=kinds,
         )
-        fault = "，".join(f.what for f in found) + "。" if found else ""
+        fault = sentences(*(f.what for f in found))
     until = _("长期") if documents and documents[0].long_term else one.document_valid_until
     return Known(
         id=one.id,
@@ -167,7 +168,7 @@ def check(data: Data, on: date, kinds: Sequence[KindRule], *, short: bool) -> Fa
     if with_agent(data) and not short:
         _check_one(found, data, on, kinds, AGENT, str(PartyKind.INDIVIDUAL), False)
         if is_organization(data) and not data.get("letter"):
-            found["letter"] = [_("没有单位介绍信。") + _("须收存介绍信原件。")]
+            found["letter"] = [sentences(_("没有单位介绍信。"), _("须收存介绍信原件。"))]
     return found
 
 
@@ -213,6 +214,13 @@ def input_of(field: str) -> str:
     return (AGENT if "agent" in words else "") + name
 
 
+def sentences(*parts: str) -> str:
+    """What is wrong and what to do, as whole sentences of the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+    ended = [p if p[-1] in "。.！？!?" else p + ("." if english else "。") for p in parts if p]
+    return (" " if english else "").join(ended)
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
@@ -229,15 +237,15 @@ def _check_one(
         found.setdefault(prefix + name, []).append(text)
 
     if not str(data.get(prefix + "name", "")).strip():
-        wrong("name", _("没有填姓名或名称。") + _("请按证件录入。"))
+        wrong("name", sentences(_("没有填姓名或名称。"), _("请按证件录入。")))
     phone = str(data.get(prefix + "phone", "")).strip()
     if (phone or not prefix) and parse_phone(phone) is None:
-        wrong("phone", _("电话号码不对。") + _("手机 11 位；固定电话带区号。"))
+        wrong("phone", sentences(_("电话号码不对。"), _("手机 11 位；固定电话带区号。")))
     if short:
         return
     until = data.get(prefix + "valid_until", "")
     if until and _date(until) is None:
-        wrong("valid_until", _("日期不对。") + _("请按年-月-日填写。"))
+        wrong("valid_until", sentences(_("日期不对。"), _("请按年-月-日填写。")))
         return
     if not data.get(prefix + "document_kind"):
         wrong("document_kind", _("没有选证件类型。"))
@@ -252,7 +260,7 @@ def _check_one(
         kinds=kinds,
     ):
         name = {"kind": "document_kind"}.get(fault.field, fault.field)
-        wrong(name, f"{fault.what}。{fault.remedy}")
+        wrong(name, sentences(fault.what, fault.remedy))
 
 
 def _document(data: Data, prefix: str) -> DocumentData:

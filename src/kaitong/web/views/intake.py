@@ -150,7 +150,7 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
     except BadInput as bad:
         faults = {}
         for one in bad.faults:
-            text = f"{one.what}{one.remedy}"
+            text = people.sentences(one.what, one.remedy)
             faults.setdefault(people.input_of(one.field) or "form", []).append(text)
         fault = "".join(faults.get("form", ()))
         return _answer(request, draft, data, faults=faults, fault=fault, status=REFUSED)
@@ -160,7 +160,7 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
         return _answer(request, draft, data, fault=str(gone), status=CONFLICT)
     except KaitongError as refused:
         name = people.input_of(refused.field)
-        text = f"{refused.what}{refused.remedy}"
+        text = people.sentences(str(refused.what), str(refused.remedy))
         faults = {name: [text]} if name else {}
         fault = "" if name else text
         return _answer(request, draft, data, faults=faults, fault=fault, status=CONFLICT)
