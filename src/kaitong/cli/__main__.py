@@ -19,9 +19,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kaitong.core.errors import BadInput, KaitongError
+
+
+def whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """An argument that is a whole number between two bounds."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = lowest - 1
+        if not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(f"must be a whole number, {lowest} to {highest}")
+        return number
+
+    return read
 
 
 def parser() -> argparse.ArgumentParser:
@@ -52,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     leaf(
         work, "list", "work_list",
         ("--order", {"default": ""}), ("--post", {"default": ""}), ("--user", {"default": ""}),
-        ("--limit", {"type": int, "default": 200}), as_json,
+        ("--limit", {"type": whole(1, 100_000), "default": 200}), as_json,
     )  # fmt: skip
     leaf(
         work, "complete", "work_complete",
@@ -85,7 +100,8 @@ def parser() -> argparse.ArgumentParser:
     leaf(verbs, "worker", "worker")
     leaf(
         verbs, "serve", "serve",
-        ("--port", {"type": int, "default": 8000}), ("--host", {"default": "127.0.0.1"}),
+        ("--port", {"type": whole(1, 65535), "default": 8000}),
+        ("--host", {"default": "127.0.0.1"}),
     )  # fmt: skip
     return root
 
@@ -93,6 +109,9 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. 0 done, 1 refused, 2 wrong arguments; what was wrong goes to stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if any(map(_torn, given)):
+        print("kaitong: an argument is not UTF-8 text.", file=sys.stderr)
+        return 2
     if given[:1] == ["lab"]:
         return _lab(given[1:])
     asked = parser().parse_args(given)
@@ -117,6 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        print(f"kaitong: {error.filename or 'the machine'}: {error.strerror}.", file=sys.stderr)
+        return 1
     except _database_errors() as error:
         print(
             f"kaitong: the database does not answer ({type(error).__name__}). "
@@ -127,6 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if started is not None:
             database.release(started)
+
+
+def _torn(word: str) -> bool:
+    """Whether a word holds what no text may: NUL, or bytes that are not UTF-8."""
+    return any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in word)
 
 
 def _database_errors() -> tuple[type[Exception], ...]:
@@ -145,7 +172,11 @@ def _lab(arguments: list[str]) -> int:
         os.environ[database.VARIABLE] = cluster.dsn("kaitong")
     from kaitong.lab.commands import main as lab
 
-    return lab(arguments)
+    try:
+        return lab(arguments)
+    except OSError as error:
+        print(f"lab: {error.filename or 'the machine'}: {error.strerror}.", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

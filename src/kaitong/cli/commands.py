@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as document_verbs
 from kaitong.inventory import queries as inventory
@@ -24,6 +26,8 @@ from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 from kaitong.tmf import services as tmf
+from kaitong.tmf.errors import BadBody
+from kaitong.tmf.wire import place_of, read_json
 
 SYSTEM = Actor.system()
 
@@ -41,17 +45,13 @@ def _id(text: str) -> UUID:
         ) from None
 
 
-def _json(text: str, where: str) -> Any:
+def _document(data: bytes, where: str) -> dict[str, Any]:
+    """A JSON object, read as strictly as the API reads a body."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise BadInput(
-            [
-                InputFault(
-                    where, f"Not valid JSON at line {error.lineno}: {error.msg}.", "Correct it."
-                )
-            ]
-        ) from None
+        return read_json(data)
+    except BadBody as error:
+        what = f"{error.field} {error.what}" if error.field else str(error.what)
+        raise BadInput([InputFault(where, what, "Correct it.")]) from None
 
 
 # ---- orders, work, services ----------------------------------------------------------------------
@@ -65,16 +65,24 @@ def order_submit(asked: argparse.Namespace) -> None:
     """Through the same reading of the document as the API."""
     from kaitong.core.audit import acting
     from kaitong.ordering import services as ordering
+    from kaitong.tmf.api.service_order import ServiceOrderCreate
     from kaitong.tmf.mapping.incoming import Reading
 
     path = Path(asked.file)
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise BadInput([InputFault(str(path), f"{error.strerror}.", "Name a file.")]) from None
     user = asked.user or _first_clerk()
     actor = org.actor_of(user)
-    reading = Reading(_json(text, str(path)))
+    document = _document(data, str(path))
+    try:
+        ServiceOrderCreate.model_validate(document)
+    except ValidationError as error:
+        raise BadInput(
+            [InputFault(place_of(fault["loc"]), fault["msg"]) for fault in error.errors()]
+        ) from None
+    reading = Reading(document)
     with acting(actor.id, "order submit"):
         try:
             made = ordering.submit(actor=actor, request=reading.order)
@@ -159,9 +167,7 @@ def work_complete(asked: argparse.Namespace) -> None:
             branch_id=item.branch_id,
         )
     elif asked.data:
-        data = _json(asked.data, "--data")
-    if not isinstance(data, dict):
-        raise BadInput([InputFault("--data", "Answers are a JSON object.", '{"field": value}')])
+        data = _document(asked.data.encode(), "--data")
     progress = playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
     print(f"{item.title} {progress.state}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 
 from kaitong.core import database
 from kaitong.core.errors import KaitongError
+from kaitong.core.home import home
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
@@ -97,6 +99,31 @@ def wait_until_ready(port: int, seconds: float = 60) -> None:
             time.sleep(0.1)
 
 
+@contextlib.contextmanager
+def alone(port: int) -> Iterator[bool]:
+    """One demo a state folder. True when the one before was killed: what it started still runs,
+    and ending it falls to us."""
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "demo.lock").open("a+") as lock:
+        lock.seek(0)
+        before = lock.read().strip()
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KaitongError(
+                f"A demo of {folder} runs already: http://{HOST}:{before}",
+                "Use that one, or name another folder by KAITONG_HOME.",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(port))
+        lock.flush()
+        try:
+            yield bool(before)
+        finally:
+            lock.truncate(0)
+
+
 def start_radius() -> bool:
     """Start FreeRADIUS where it is installed; tell Kaitong where it is or will be."""
     from kaitong.demo import network
@@ -122,6 +149,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1, help="worker processes")
     asked = parser.parse_args()
+    if not 1 <= asked.port <= 65535:
+        parser.error("--port must be 1 to 65535")
+    if not 1 <= asked.workers <= 64:
+        parser.error("--workers must be 1 to 64")
     if not port_is_free(asked.port):
         print(
             f"kaitong: port {asked.port} is taken. Choose another: ./run demo --port N",
@@ -129,15 +160,29 @@ def main() -> int:
         )
         return 1
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
-    started_database = None
-    lab_started = False
+    try:
+        with alone(asked.port) as inherits:
+            run(asked.port, asked.workers, inherits=inherits)
+    except KaitongError as error:
+        print(f"\nkaitong: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"\nkaitong: {error.filename or 'the machine'}: {error.strerror}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(port: int, workers: int, *, inherits: bool) -> None:
+    """All of it, until a signal; then what was started is ended."""
+    cluster = database.embedded()
+    database_started = lab_started = False
     children: Children | None = None
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
         with step("starting the database"):
-            started_database = database.connect()
+            database_started = database.connect() is not None or inherits
         import django
 
         django.setup()
@@ -145,25 +190,21 @@ def main() -> int:
 
         setup.migrate(step)
         county = setup.branch(step)
-        lab_started = start_radius()
+        lab_started = start_radius() or inherits
         module = ["-m", "kaitong.cli"]
         children = Children(
             {
-                "web": [*module, "serve", "--port", str(asked.port)],
-                **{f"worker {n}": [*module, "worker"] for n in range(1, asked.workers + 1)},
+                "web": [*module, "serve", "--port", str(port)],
+                **{f"worker {n}": [*module, "worker"] for n in range(1, workers + 1)},
             }
         )
         children.start()
         setup.orders(step, county)
-        wait_until_ready(asked.port)
-        greet(asked.port)
+        wait_until_ready(port)
+        greet(port)
         while not stopping.wait(1.0):
             children.watch()
         say("stopping")
-        return 0
-    except KaitongError as error:
-        print(f"\nkaitong: {error}", file=sys.stderr)
-        return 1
     finally:
         if children is not None:
             children.stop()
@@ -171,8 +212,8 @@ def main() -> int:
             from kaitong.lab.radius import RadiusLab
 
             RadiusLab().down()
-        if started_database is not None:
-            started_database.stop()
+        if cluster is not None and database_started:
+            cluster.stop()
 
 
 def greet(port: int) -> None:
