@@ -170,9 +170,7 @@ def _taken_apart(order: Order, begun: UUID) -> Prototype:
         text = text.replace("{", "{{").replace("}", "}}")
         for value, name in replaced.items():
             text = text.replace(value, f"{{own[{name}]}}")
-        text = _UUID.sub(
-            lambda m: f"{{id[{place[m[0]]}]}}" if m[0] in place else m[0], text
-        )
+        text = _UUID.sub(lambda m: f"{{id[{place[m[0]]}]}}" if m[0] in place else m[0], text)
         return _DATE.sub(lambda m: f"{{day[{dates.index(m[0])}]}}", text)
 
     document = IdentityDocument.objects.get(party_id=order.party_id)
@@ -303,9 +301,7 @@ def _write(raw: Any, buffers: dict[str, list[str]]) -> None:
                 rows.clear()
 
 
-def _values(
-    prototype: Prototype, number: int, room: str, port: str, days: int
-) -> dict[str, Any]:
+def _values(prototype: Prototype, number: int, room: str, port: str, days: int) -> dict[str, Any]:
     back = days * 86_400_000
     chance = os.urandom(8).hex()
     ids = [_shifted(old, back, chance, n) for n, old in enumerate(prototype.ids)]
