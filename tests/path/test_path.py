@@ -6,18 +6,22 @@ no free port; a document that was not read; places that cannot be served; other 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kaitong.activation.nasport import Line
 from kaitong.activation.queries import line_of_account
-from kaitong.core.errors import BadInput, NotFound
+from kaitong.core.errors import BadInput, Forbidden, NotFound, Refused
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ResourceState
 from kaitong.lab.session import other_port
 from kaitong.ordering import queries as orders
+from kaitong.ordering import services as ordering
 from kaitong.ordering import sessions
 from kaitong.ordering.models import Demand
 from kaitong.process import queries as process
+from kaitong.process import services as process_verbs
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -189,3 +193,23 @@ def test_checklist_must_be_true(office):
     with pytest.raises(BadInput) as refusal:
         office.complete(order, "Install", clearance=False, power_dbm=-31)
     assert {fault.field for fault in refusal.value.faults} == {"clearance", "power_dbm"}
+
+
+def test_only_the_post_of_the_first_lane_or_a_supervisor_takes_orders_in(office):
+    with pytest.raises(Forbidden):
+        ordering.submit(actor=office.people["installer"], request=office.request())
+    assert orders.orders(office.people["clerk"])[1] == 0
+    assert ordering.submit(actor=office.people["supervisor"], request=office.request()).number
+
+
+def test_suspending_for_an_age_is_refused_and_nothing_is_written(office):
+    order = office.submit()
+    item = process.open_items_of(office.people["installer"], [order.id])[order.id][0]
+    with pytest.raises(Refused):
+        process_verbs.suspend(
+            actor=office.people["installer"],
+            item_id=item.id,
+            reason_code="customer-away",
+            until=datetime(9999, 12, 31, tzinfo=UTC),
+        )
+    assert process.counts(office.people["installer"])["suspended"] == 0

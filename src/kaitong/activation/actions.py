@@ -93,6 +93,8 @@ def prove_account(ctx: ActionContext) -> Outcome:
     if not proof.ok:
         _tell(service, sentence)
         raise BusinessError(ACCOUNT_NOT_PROVEN, sentence, {"proof_result": proof.result.value})
+    if service.state == ServiceState.INACTIVE:  # whatever kept it from here is over
+        _tell(service, "账号已验证，等待线路验证。")
     return {"account_proven": True}
 
 

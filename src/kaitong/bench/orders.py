@@ -30,8 +30,8 @@ SEEDED_BY = ("src/kaitong/bench/world.py", "src/kaitong/demo/people.py", "librar
 class Size:
     """How much to do. A round is pgbench and Kaitong in turn, with one and with `most` workers."""
 
-    seconds: float = 8.0
-    rounds: int = 3
+    seconds: float = 5.0
+    rounds: int = 2
     most: int = 4
     calibrate: int = 5
     networks: tuple[bool, ...] = (False, True)  # activation at once, activation on FreeRADIUS

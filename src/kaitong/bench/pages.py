@@ -50,8 +50,8 @@ _LOADED_BY = ("src/kaitong/bench/loader.py", "src/kaitong/bench/walking.py")
 class Size:
     orders: int = 100_000
     clients: int = 4
-    requests: int = 40  # of each page, of each client, in each round
-    rounds: int = 3
+    requests: int = 12  # of each page, of each client, in each round
+    rounds: int = 2
 
 
 SMALL = Size(orders=40, clients=2, requests=2, rounds=1)

@@ -139,6 +139,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"kaitong: {error.filename or 'the machine'}: {error.strerror}.", file=sys.stderr)
         return 1
+    except _schema_errors():
+        print(
+            "kaitong: the database is empty or of another version. "
+            "Start ./run demo, or ./run kaitong migrate.",
+            file=sys.stderr,
+        )
+        return 1
     except _database_errors() as error:
         print(
             f"kaitong: the database does not answer ({type(error).__name__}). "
@@ -156,6 +163,12 @@ def _torn(word: str) -> bool:
     return any(sign == "\x00" or "\ud800" <= sign <= "\udfff" for sign in word)
 
 
+def _schema_errors() -> tuple[type[Exception], ...]:
+    from django.db import ProgrammingError
+
+    return (ProgrammingError,)
+
+
 def _database_errors() -> tuple[type[Exception], ...]:
     import psycopg
     from django.db import InterfaceError, OperationalError
@@ -169,7 +182,7 @@ def _lab(arguments: list[str]) -> int:
 
     cluster = database.embedded()
     if cluster is not None and cluster.running():
-        os.environ[database.VARIABLE] = cluster.dsn("kaitong")
+        os.environ[database.VARIABLE] = cluster.application("kaitong", "kaitong")
     from kaitong.lab.commands import main as lab
 
     try:

@@ -30,8 +30,7 @@ def connect() -> Cluster | None:
         return None
     started = not cluster.running()
     cluster.start()
-    cluster.ensure_database("kaitong")
-    os.environ[VARIABLE] = cluster.dsn("kaitong")
+    os.environ[VARIABLE] = cluster.application("kaitong", "kaitong")
     return cluster if started else None
 
 

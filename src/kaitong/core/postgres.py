@@ -128,6 +128,15 @@ class Cluster:
         secret = password or (str(self._read()["password"]) if user == SUPERUSER else "")
         return f"postgresql://{user}:{quote(secret)}@127.0.0.1:{self.port}/{database}"
 
+    def application(self, database: str, user: str) -> str:
+        """A database of an ordinary role's own, made when it is new; its connection URL.
+
+        The role is no superuser: what the schema forbids stays forbidden to the application.
+        """
+        password = str(self._read()["application_password"])
+        self.ensure_database(database, owner=user, password=password)
+        return self.dsn(database, user, password)
+
     def ensure_database(self, database: str, *, owner: str = SUPERUSER, password: str = "") -> None:
         """Make a role (with this password) and a database it owns, unless they are there."""
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
@@ -204,7 +213,15 @@ class Cluster:
         draft.rename(self.data)
         facts = self.folder / "cluster.json.new"
         facts.touch(mode=0o600)
-        facts.write_text(json.dumps({"port": free_port(), "password": password}))
+        facts.write_text(
+            json.dumps(
+                {
+                    "port": free_port(),
+                    "password": password,
+                    "application_password": secrets.token_urlsafe(24),
+                }
+            )
+        )
         facts.rename(self._facts)
 
     def _launch(self, timeout: float) -> None:

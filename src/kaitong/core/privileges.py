@@ -95,5 +95,16 @@ def runner(users: Sequence[str], paths: Sequence[Path]) -> Runner:
                 f"{entry.pw_name} cannot pass the folders above {paths[0]}.",
                 "Set KAITONG_HOME and the code to a place that others may enter (chmod o+x).",
             )
-        prefix += [f"--inh-caps=+{name}", f"--ambient-caps=+{name}"]
+        if not _holds(8):
+            raise PrivilegeError(
+                f"{entry.pw_name} cannot pass the folders above {paths[0]}, and the capability "
+                "that could help (CAP_SETPCAP) is missing.",
+                "Set KAITONG_HOME and the code to a place that others may enter (chmod o+x).",
+            )
+        # initdb asks access(2), for which the kernel would drop a non-root user's capabilities.
+        prefix += [
+            "--securebits=+no_setuid_fixup",
+            f"--inh-caps=+{name}",
+            f"--ambient-caps=+{name}",
+        ]
     return Runner((*prefix, "--"), entry.pw_uid, entry.pw_gid)

@@ -1,6 +1,6 @@
 """The exception family of ordering."""
 
-from kaitong.core.errors import BadInput, Conflict, KaitongError, NotFound, Refused
+from kaitong.core.errors import BadInput, Conflict, Forbidden, KaitongError, NotFound, Refused
 
 
 class OrderError(KaitongError):
@@ -11,6 +11,10 @@ class OrderError(KaitongError):
 
 class OrderNotFound(OrderError, NotFound):
     """No such order, or it is another branch's."""
+
+
+class OrderForbidden(OrderError, Forbidden):
+    """The actor's posts do not allow this."""
 
 
 class OrderRefused(OrderError, Refused):

@@ -24,7 +24,7 @@ from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
 from kaitong.ordering import drafts, papers
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
-from kaitong.ordering.errors import BadOrder, OrderRefused
+from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
 from kaitong.ordering.requests import AddressRef, CustomerData, SubmitItem, SubmitOrder
 from kaitong.ordering.states import move, note
@@ -35,6 +35,7 @@ from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.places import queries as places
 from kaitong.process import services as process
+from kaitong.process.definitions import model_of
 from kaitong.worktime import queries as worktime
 
 # What an address is refused for at intake. A full box is none of these: such an order is taken in,
@@ -95,6 +96,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         if draft is None:
             return Order.objects.get(pk=request.draft_id)
     wanted = _check(actor, request)
+    _require_post(actor, wanted)
     if draft is not None and draft.address_id != wanted[0].address_id:
         raise OrderRefused(_("地址不是草稿选的那个。"), _("请重新选地址。"), field="address")
     moment = now()
@@ -212,6 +214,18 @@ def _collects(wanted: list[_Wanted]) -> bool:
         if want.offering is not None
         for charge in want.offering.charges
     )
+
+
+def _require_post(actor: Actor, wanted: list[_Wanted]) -> None:
+    """Whoever takes an order in holds the post in whose lane its process starts."""
+    if actor.is_supervisor:
+        return
+    for want in wanted:
+        process_model = model_of(want.procedure.definition_id)
+        if not actor.has_post(process_model.nodes[process_model.start].lane):
+            raise OrderForbidden(
+                _("您的岗位不能受理订单。"), _("请由流程起始环节的岗位或班长受理。")
+            )
 
 
 def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:

@@ -24,4 +24,7 @@ class ActorMiddleware:
             return self.get_response(request)
         request.actor = SimpleLazyObject(lambda: actor_for(user))  # type: ignore[attr-defined]
         with acting(user.pk, f"{request.method} {request.path}"):
-            return self.get_response(request)
+            response = self.get_response(request)
+        # Pages hold people's data, and counters are shared: nothing comes back after sign-out.
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response

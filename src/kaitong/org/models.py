@@ -72,7 +72,7 @@ class Post(Row):
         return self.name
 
 
-@tracked(exclude=["password", "last_login"])
+@tracked(exclude=["password", "last_login", "phone", "email"])
 class Staff(AbstractBaseUser, PermissionsMixin):
     """A member of staff, who signs in. Names of staff are plain; customers' are masked."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +50,13 @@ def suspend(
             )
         if until <= play.now:
             raise ProcessRefused(_("预计解挂时间已过。"), _("请填写将来的时间。"), field="until")
+        longest = timedelta(days=int(play.loaded.parameters.get("suspend_longest_days", 366)))
+        if until > play.now + longest:
+            raise ProcessRefused(
+                _("预计解挂时间太远。"),
+                _("最多挂起 %s 天；更久的请退单。") % longest.days,
+                field="until",
+            )
         line = Suspension(
             workitem_id=item_id,
             reason_code=reason_code,

@@ -266,7 +266,8 @@ def _required(request: SignedIn, name: str, what: str) -> str:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        timezone.localtime(timezone.make_aware(moment) if timezone.is_naive(moment) else moment)
+    except (ValueError, OverflowError):
         what = _("请填写预计解挂的时间。")
         raise BadInput([InputFault("until", what)], what) from None
     return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
