@@ -93,17 +93,20 @@ class _Reader:
 
     def read(self) -> Playbook:
         content = self._yaml("playbook.yaml")
-        if content is None:
-            raise RefusedPlaybook(self.faults)
-        self._schema("playbook.yaml", PLAYBOOK, content)
-        if self.faults:  # references are only followed in a well-formed file
-            raise RefusedPlaybook(self.faults)
+        if content is not None:
+            self._schema("playbook.yaml", PLAYBOOK, content)
+        broken = content is None or bool(self.faults)
         forms = self._forms()
+        if content is None or broken:
+            # References are only followed from a well-formed playbook.yaml; what stands beside it
+            # is read all the same, so that everything wrong is said at once.
+            self._processes_alone()
+            raise RefusedPlaybook(self.faults)
         models, bpmn = self._processes(content, forms)
         self._references(content, models)
         self._papers(content)
         english = self._english(content, forms, models)
-        scenarios = self._scenarios(models)
+        scenarios = self._scenarios(models, set(content["processes"]))
         if self.faults:
             raise RefusedPlaybook(self.faults)
         return Playbook(
@@ -167,10 +170,14 @@ class _Reader:
 
     def _schema(self, file: str, schema: Mapping[str, Any], value: Any) -> None:
         for error in Draft202012Validator(schema).iter_errors(value):
-            where = ".".join(str(part) for part in error.path) or "(file)"
+            path = [*error.path]
+            if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+                known = error.schema.get("properties", {})
+                path += [key for key in error.instance if key not in known][:1]
+            where = ".".join(str(part) for part in path) or "(file)"
             self._fault(
                 file,
-                self._line(file, error.path),
+                self._line(file, path),
                 where,
                 f"{error.message}.",
                 "See library/playbook.schema.json.",
@@ -257,6 +264,14 @@ class _Reader:
                 continue
             self._nodes(file, data, models[key], content, forms)
         return models, sources
+
+    def _processes_alone(self) -> None:
+        """Faults of the process files themselves, whatever playbook.yaml says of them."""
+        for path in sorted((self.folder / "processes").glob("*.bpmn")):
+            try:
+                parse(path.read_bytes(), str(path.relative_to(self.folder)))
+            except RefusedProcess as refused:
+                self.faults += refused.faults
 
     def _nodes(
         self,
@@ -394,7 +409,9 @@ class _Reader:
                 self._fault(file, line, text[:30], "No English.", "Add it to locale/en.yaml.")
         return {str(k): str(v) for k, v in english.items()}
 
-    def _scenarios(self, models: Mapping[str, Model]) -> dict[str, list[dict[str, Any]]]:
+    def _scenarios(
+        self, models: Mapping[str, Model], declared: set[str]
+    ) -> dict[str, list[dict[str, Any]]]:
         scenarios = {}
         for path in sorted((self.folder / "scenarios").glob("*.yaml")):
             file = str(path.relative_to(self.folder))
@@ -402,6 +419,8 @@ class _Reader:
             if content is None:
                 continue
             model = models.get(path.stem)
+            if model is None and path.stem in declared:
+                continue  # its process was refused: that is the fault to mend
             if model is None:
                 self._fault(file, 1, path.stem, "No process of that name.", "Rename the file.")
                 continue

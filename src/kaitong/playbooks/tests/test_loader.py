@@ -179,3 +179,24 @@ def test_common_parts_of_papers_belong_to_the_version(folder):
 
 def test_missing_folder_names_the_file(tmp_path):
     assert faults(tmp_path)[0].file == "playbook.yaml"
+
+
+def test_a_broken_head_hides_nothing_else(folder):
+    """An unknown key, a broken process and a broken form: all are said, each at its line."""
+    path = folder / "playbook.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "colour: red\n", encoding="utf-8")
+    change(folder, "processes/open.bpmn", 'sourceRef="Start"', 'sourceRef="Nowhere"')
+    (folder / "forms" / "rework.json").write_text("[", encoding="utf-8")
+    found = faults(folder)
+    assert {fault.file for fault in found} == {
+        "playbook.yaml",
+        "processes/open.bpmn",
+        "forms/rework.json",
+    }
+    colour = next(fault for fault in found if fault.element == "colour")
+    assert colour.line == len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_a_refused_process_is_not_said_twice(folder):
+    (folder / "processes" / "open.bpmn").write_text("<!DOCTYPE a><a/>")
+    assert {fault.file for fault in faults(folder)} == {"processes/open.bpmn"}
