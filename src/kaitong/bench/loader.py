@@ -26,7 +26,6 @@ from kaitong.core.clock import frozen, now
 from kaitong.core.ids import uuid7
 from kaitong.inventory.models import PoolNumber, Service, Terminal
 from kaitong.ordering.models import Order
-from kaitong.party.models import IdentityDocument, PartyPhone
 from kaitong.process import actions, partitions
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
@@ -144,6 +143,7 @@ def _open_item(order_id: UUID) -> process.WorkRow:
 
 
 def _taken_apart(order: Order, begun: UUID) -> Prototype:
+    assert order.party is not None
     item = order.items.get()
     known = {
         "order": order.pk,
@@ -173,7 +173,7 @@ def _taken_apart(order: Order, begun: UUID) -> Prototype:
         text = _UUID.sub(lambda m: f"{{id[{place[m[0]]}]}}" if m[0] in place else m[0], text)
         return _DATE.sub(lambda m: f"{{day[{dates.index(m[0])}]}}", text)
 
-    document = IdentityDocument.objects.get(party_id=order.party_id)
+    document = order.party.documents.get()
     return Prototype(
         texts={table: filled(text) for table, text in texts.items() if text},
         ids=tuple(UUID(text) for text in ids),
@@ -200,11 +200,12 @@ def _rows(table: str, where: str, known: Mapping[str, Any]) -> str:
 
 def _own_values(order: Order, item: Any) -> dict[str, str]:
     """Values that must differ from order to order: the prototype's -> the name of its place."""
-    document = IdentityDocument.objects.get(party_id=order.party_id)
+    assert order.party is not None
+    document = order.party.documents.get()
     found: dict[str, str] = {
         str(order.number): "number",
         str(order.party.number): "party",
-        PartyPhone.objects.get(party_id=order.party_id).digits: "phone",
+        order.party.phones.get().digits: "phone",
         document.number_masked: "masked",
     }
     with connection.cursor() as cursor:

@@ -42,14 +42,14 @@ def run(place: Place, size: Size) -> list[Figure]:
     }
     speeds: dict[str, list[float]] = {kind: [] for kind in (*KINDS, "empty", "kept")}
     with place.database("bench_papers", world_template(place)), tempfile.TemporaryDirectory() as t:
-        (Path(t) / "empty.typ").write_text("开通\n", encoding="utf-8")
+        (Path(t) / "empty.typ").write_text(
+            "开通 #json(bytes(sys.inputs.json)).number\n", encoding="utf-8"
+        )
         for kind in KINDS:  # fonts and templates are in memory
             _set(kind, samples[kind])
         for number in range(size.rounds):
             say(f"papers, round {number + 1}/{size.rounds}")
-            speeds["empty"].append(
-                _speed(size.sheets, lambda: render.render("empty.typ", {}, Path(t)))
-            )
+            speeds["empty"].append(_speed(size.sheets, lambda: _empty(Path(t))))
             for kind in KINDS:
                 speeds[kind].append(
                     _speed(size.sheets, lambda kind=kind: _set(kind, samples[kind]))
@@ -75,8 +75,15 @@ def _speed(sheets: int, make: Any) -> float:
     return sheets / (time.perf_counter() - begun)
 
 
+def _empty(folder: Path) -> bytes:
+    return render.render("empty.typ", {"number": uuid7().hex}, folder)
+
+
 def _set(kind: str, data: dict[str, Any]) -> bytes:
-    return render.render(f"home-broadband/papers/{kind}.typ", data)
+    """A sheet nobody has seen before: Typst remembers what it has set, down to a line."""
+    code = uuid7().hex[-12:].upper()
+    paper = {**data["paper"], "number": f"B{code}", "verify_code": code}
+    return render.render(f"home-broadband/papers/{kind}.typ", {**data, "paper": paper})
 
 
 def _keep(data: dict[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from django.db import connection
 
 from kaitong.activation.queries import line_of_account
 from kaitong.bench import world
+from kaitong.bench.commits import BenchError
 from kaitong.demo import story
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
@@ -164,9 +165,12 @@ class Walker:
             self._carry_on(self.open.popleft())
         return self.counted
 
-    def finish(self) -> None:
-        """Carry on what is open, without taking in more."""
+    def finish(self, seconds: float = 180.0) -> None:
+        """Carry on what is open, without taking in more; an order that gets stuck is a fault."""
+        end = time.monotonic() + seconds
         while self.open:
+            if time.monotonic() > end:
+                raise BenchError(f"{len(self.open)} orders do not end.", "See their incidents.")
             self.machines()
             self._carry_on(self.open.popleft())
 
@@ -231,7 +235,8 @@ def modem() -> Callable[[str], None]:
 def counting_commits() -> Iterator[list[int]]:
     """Within the block the number of transactions that wrote something and committed, in `[0]`."""
     found = [0]
-    commit = connection._commit
+    wrapper: Any = connection  # `_commit` is where every transaction of Django's ends
+    commit = wrapper._commit
 
     def counted() -> None:
         raw = connection.connection
@@ -246,9 +251,9 @@ def counting_commits() -> Iterator[list[int]]:
             found[0] += word in ("insert", "update", "delete", "merge")
         return execute(sql, params, many, context)
 
-    connection._commit = counted
+    wrapper._commit = counted
     try:
         with connection.execute_wrapper(statement):
             yield found
     finally:
-        del connection._commit
+        del wrapper._commit

@@ -131,7 +131,10 @@ def _lay(actor: Actor, branch_id: UUID, numbers: range) -> None:
                 )
                 for path in olts
             ),
-            *(inventory.ResourceRow(Kind.PON_PORT, *path.rsplit(">", 1)[::-1]) for path in pons),
+            *(
+                inventory.ResourceRow(Kind.PON_PORT, path.rsplit(">", 1)[1], path.rsplit(">", 1)[0])
+                for path in pons
+            ),
             *(inventory.ResourceRow(Kind.SITE, estate) for estate in estates),
             *(
                 inventory.ResourceRow(
