@@ -101,7 +101,8 @@ def render_sources(
                 timestamp=at.replace(microsecond=0),
             )
         except typst.TypstError as error:
-            where = str(error.diagnostic or error.message).replace(folder, "")
+            # Typst names files from where it was started: neither its folder nor ours is of use.
+            where = re.sub(rf"\S*{Path(folder).name}/?", "", str(error.diagnostic or error.message))
             raise PaperError(
                 f"The template {sources.main} does not make a sheet: {error.message}.",
                 where.strip()[:2000],

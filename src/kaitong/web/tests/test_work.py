@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from kaitong.core.clock import now
 from kaitong.process import queries as process
 from kaitong.process import services as verbs
 
@@ -94,7 +96,7 @@ def test_completing_closes_the_drawer_and_says_what_follows(world, signed_in, pa
 def test_suspending_needs_a_reason_in_words(world, signed_in, part):
     item = claimed(world)
     client = signed_in("installer")
-    soon = {"reason_code": "customer-away", "until": "2099-01-01T09:00"}
+    soon = {"reason_code": "customer-away", "until": f"{now() + timedelta(days=7):%Y-%m-%dT%H:%M}"}
     refused = client.post(f"/work/{item.id}/suspend", {**soon, "note": " "}, headers=part)
     assert refused.status_code == 409
     assert process.work_item(world.actor("installer"), item.id).state == "claimed"
