@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,6 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
-from kaitong.catalog import queries as catalog
 from kaitong.inventory import queries as inventory
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote
@@ -68,6 +66,12 @@ def orders(
     return list(page), total
 
 
+def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
+    """The visible orders among these, with their items: two queries, nothing counted."""
+    rows = visible_to(Order.objects.all(), actor).filter(pk__in=list(order_ids))
+    return list(rows.prefetch_related(ITEMS))
+
+
 def _filtered(rows: QuerySet[Order], filters: Iterable[OrderFilter]) -> QuerySet[Order]:
     for condition in filters:
         if condition.op == "contains":
@@ -98,80 +102,6 @@ def search(actor: Actor, text: str, *, limit: int = 20) -> list[Order]:
         more = visible.filter(pk__in=ids) | visible.filter(party_id__in=people)
         found += [row for row in more.order_by("-ordered_at")[:limit] if row not in found]
     return found[:limit]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderLine:
-    """What lists show of an order; the customer is masked."""
-
-    id: UUID
-    number: str
-    state: str
-    reason: str
-    product: str
-    product_en: str
-    action: str
-    customer: str
-    phone: str
-    address: str
-    address_full: str
-    port: str
-    account: str
-    due_at: datetime | None
-    appointment_start: datetime | None
-    appointment_end: datetime | None
-    ordered_at: datetime
-    priority: str
-
-
-def lines(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, OrderLine]:
-    """List lines by order, in a constant number of queries."""
-    wanted = {i for i in order_ids if i is not None}
-    rows = list(
-        visible_to(Order.objects.all(), actor).filter(pk__in=wanted).prefetch_related(ITEMS)
-    )
-    return {line.id: line for line in lines_of(rows)}
-
-
-def lines_of(rows: Sequence[Order]) -> list[OrderLine]:
-    """List lines of orders already read (with items), in a constant number of queries."""
-    items = {row.id: next(iter(row.items.all()), None) for row in rows}
-    people = parties.summaries([row.party_id for row in rows if row.party_id])
-    spots = places.addresses([item.address_id for item in items.values() if item])
-    offers = catalog.offerings({item.offering for item in items.values() if item})
-    ports = inventory.lines_of_orders([row.id for row in rows])
-    return [
-        _line(row, items[row.id], people, spots, offers, next(iter(ports.get(row.id, ())), None))
-        for row in rows
-    ]
-
-
-def _line(
-    row: Order, item: OrderItem | None, people: Any, spots: Any, offers: Any, port: Any
-) -> OrderLine:
-    person = people.get(row.party_id)
-    spot = spots.get(item.address_id) if item else None
-    offer = offers.get(item.offering) if item else None
-    return OrderLine(
-        id=row.id,
-        number=row.number or "",
-        state=row.state,
-        reason=row.reason,
-        product=offer.title if offer else (item.specification if item else ""),
-        product_en=offer.title_en if offer else "",
-        action=item.action if item else "",
-        customer=person.name if person else "",
-        phone=person.phone if person else "",
-        address=spot.short_text if spot else "",
-        address_full=spot.full_text if spot else "",
-        port=port.port_text if port else "",
-        account=port.account if port else "",
-        due_at=row.due_at,
-        appointment_start=row.appointment_start,
-        appointment_end=row.appointment_end,
-        ordered_at=row.ordered_at,
-        priority=row.priority,
-    )
 
 
 def why_due(row: Order) -> rules.Deadline | None:

@@ -18,7 +18,6 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import LineView
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import ItemAction
-from kaitong.ordering.requests import OrderFilter
 from kaitong.org.actor import Actor
 from kaitong.party import queries as party
 from kaitong.places import queries as places
@@ -47,13 +46,8 @@ class OrderFacts:
 
 def facts_of(actor: Actor, order_ids: Iterable[UUID | None]) -> dict[UUID, OrderFacts]:
     """Facts by order id, of the orders the actor may see."""
-    wanted = sorted({i for i in order_ids if i is not None})
-    if not wanted:
-        return {}
-    rows, _total = ordering.orders(
-        actor, [OrderFilter(field="id", op="in", value=wanted)], limit=len(wanted)
-    )
-    return of_orders(rows)
+    wanted = {i for i in order_ids if i is not None}
+    return of_orders(ordering.by_ids(actor, wanted)) if wanted else {}
 
 
 def of_orders(orders: Iterable[Any]) -> dict[UUID, OrderFacts]:
