@@ -10,6 +10,8 @@ What the game does beyond BPMN 2.0.2:
 - A FEEL expression without meaning, a condition that is unknown (null), no flow to take, a loop
   without a wait, a join nobody will complete: the token is parked as an incident (异常单) with
   cause `data`, `loop` or `deadlock`. Nothing in a process's data raises out of `advance`.
+- A token at an event-based gateway (基于事件的网关) rests at the gateway, watched by the timers and
+  subscriptions of the catch events behind it; when one comes, the others go with the token.
 - A business error caught by a boundary event sets the variables `error_code` and `error_message`
   beside the error's own values; uncaught it is an incident with cause `business`.
 - Values go to the variables by name, or through `kaitong:out` where a node has it.
@@ -156,7 +158,7 @@ def _retried(moves: Moves, event: Retried) -> None:
 def _done_by_hand(moves: Moves, event: DoneByHand) -> None:
     token, node = _find(moves, event.token, WaitKind.INCIDENT)
     moves.set_variables(event.values)
-    if node.kind is NodeKind.EXCLUSIVE:
+    if node.kind in (NodeKind.EXCLUSIVE, NodeKind.EVENT_BASED):
         moves.execute(token, node)
     elif node.kind in (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE):
         moves.give_up(token)
@@ -171,6 +173,9 @@ def _timer_fired(moves: Moves, event: TimerFired) -> None:
     if event.node == node.id and token.wait is WaitKind.TIMER:
         moves.leave(token, node)
         return
+    if token.wait is WaitKind.EVENT:
+        moves.leave(*_decided(moves, token, node, event.node))
+        return
     moves.fire(_boundary(moves, node, event.node, NodeKind.BOUNDARY_TIMER), token)
 
 
@@ -178,6 +183,9 @@ def _message_arrived(moves: Moves, event: MessageArrived) -> None:
     token, node = _find(moves, event.token)
     if event.node == node.id and token.wait is WaitKind.MESSAGE:
         _leave_with(moves, token, node, event.values)
+        return
+    if token.wait is WaitKind.EVENT:
+        _leave_with(moves, *_decided(moves, token, node, event.node), event.values)
         return
     boundary = _boundary(moves, node, event.node, NodeKind.BOUNDARY_MESSAGE)
     moves.set_variables(event.values)
@@ -278,6 +286,12 @@ def _leave_with(moves: Moves, token: Token, node: Node, values: Any) -> None:
         return
     moves.set_variables(answers)
     moves.leave(token, node)
+
+
+def _decided(moves: Moves, token: Token, gateway: Node, arm: str) -> tuple[Token, Node]:
+    if not any(flow.target == arm for flow in gateway.outgoing):
+        raise WrongEvent(f"{gateway.name or gateway.id} 没有在等 {arm}。")
+    return moves.decide(token, gateway, arm)
 
 
 def _boundary(moves: Moves, host: Node, node_id: str, kind: NodeKind) -> Node:

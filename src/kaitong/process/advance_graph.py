@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from kaitong.process.model import Flow, Model, Node, NodeKind
+from kaitong.process.model import QUIET_ENDS, Flow, Model, Node, NodeKind
 
 
 def successors(model: Model, node: Node, *, boundaries: bool) -> list[str]:
@@ -37,7 +37,7 @@ def unavoidable_joins(model: Model, node_id: str) -> set[str]:
 
     A join is its own: a token parked there has not passed it yet.
     """
-    ends = {node.id for node in model.nodes.values() if node.kind is NodeKind.END}
+    ends = {node.id for node in model.nodes.values() if node.kind in QUIET_ENDS}
     return {
         join.id
         for join in model.nodes.values()

@@ -34,6 +34,7 @@ from kaitong.process.model import (
     OpenIncident,
     OpenTimer,
     OpenWork,
+    Publish,
     Record,
     RemoveToken,
     SetVariables,
@@ -251,6 +252,45 @@ class Moves:
         self.called = token
         self.call = Call(token.id, node.id, node.action, inputs)
 
+    def _publish(self, token: Token, node: Node) -> None:
+        """Say something to whoever waits for it, and go on (or end)."""
+        if self.looping(token, node):
+            return
+        try:
+            key = self.message_key(node)
+            values = {
+                name: plain(expression.evaluate(self.variables))
+                for name, expression in node.inputs.items()
+            }
+        except (FeelError, ValueError) as error:
+            self.incident(token, node, "data", str(error))
+            return
+        self.effects.append(Publish(token.id, node.id, node.message, key, values))
+        self.leave(token, node)
+
+    def _await_first(self, token: Token, node: Node) -> None:
+        """Wait for everything behind an event-based gateway; the first to come decides."""
+        arms = [self.model.nodes[flow.target] for flow in node.outgoing]
+        try:
+            opened = [self.watcher(token.id, arm) for arm in arms]
+        except (FeelError, ValueError) as error:
+            self.incident(token, node, "data", str(error))
+            return
+        self.rest(token, WaitKind.EVENT)
+        self.effects += opened
+
+    def decide(self, token: Token, gateway: Node, arm_id: str) -> tuple[Token, Node]:
+        """The event `arm_id` came first: the token moves there and the other waits are withdrawn.
+
+        It is not at rest there, but about to leave.
+        """
+        flow = next(flow for flow in gateway.outgoing if flow.target == arm_id)
+        self.note("left", gateway.id, token.id)
+        self.drop(token, "completed")
+        moved = Token(self.new_id(), arm_id, None, token.scope, flow.id)
+        self.note("entered", arm_id, moved.id, {"flow": flow.id})
+        return moved, self.model.nodes[arm_id]
+
     def _catch(self, token: Token, node: Node) -> None:
         try:
             opened = self.watcher(token.id, node)
@@ -343,14 +383,17 @@ class Moves:
     def watcher(self, token: TokenId, node: Node) -> OpenTimer | Subscribe:
         """The timer or subscription of a catch or boundary event; ValueError if it has no value."""
         if node.timer is None:
-            key = plain(node.message_key.evaluate(self.variables))
-            if key is None or isinstance(key, bool | list | dict) or key == "":
-                raise ValueError(f"消息 {node.message} 的关联键没有值。")
-            return Subscribe(token, node.id, node.message, str(key))
+            return Subscribe(token, node.id, node.message, self.message_key(node))
         try:
             return self._timer(token, node.id, node.timer)
         except OverflowError:
             raise ValueError("定时超出了公元 1 年到 9999 年。") from None
+
+    def message_key(self, node: Node) -> str:
+        key = plain(node.message_key.evaluate(self.variables))
+        if key is None or isinstance(key, bool | list | dict) or key == "":
+            raise ValueError(f"消息 {node.message} 的关联键没有值。")
+        return str(key)
 
     def _timer(self, token: TokenId, node_id: str, spec: TimerSpec) -> OpenTimer:
         if spec.date is not None:
@@ -402,6 +445,9 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.END: Moves._pass,
     NodeKind.TERMINATE_END: Moves._terminate,
     NodeKind.ERROR_END: Moves._error_end,
+    NodeKind.MESSAGE_END: Moves._publish,
+    NodeKind.MESSAGE_THROW: Moves._publish,
+    NodeKind.EVENT_BASED: Moves._await_first,
     NodeKind.USER: Moves._work,
     NodeKind.MANUAL: Moves._work,
     NodeKind.SERVICE: Moves._service,

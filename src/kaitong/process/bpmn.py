@@ -20,8 +20,9 @@ from kaitong.process.feel import Expression, FeelError, compile
 from kaitong.process.model import Fault, Flow, Lane, Model, Node, NodeKind, RefusedProcess
 
 _TASKS = {"userTask", "manualTask", "serviceTask", "receiveTask"}
-_GATEWAYS = {"exclusiveGateway", "parallelGateway"}
-_EVENTS = {"startEvent", "endEvent", "intermediateCatchEvent", "boundaryEvent"}
+_GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway"}
+_EVENTS = {"startEvent", "endEvent", "boundaryEvent"}
+_EVENTS |= {"intermediateCatchEvent", "intermediateThrowEvent"}
 _NODES = _TASKS | _GATEWAYS | _EVENTS
 
 

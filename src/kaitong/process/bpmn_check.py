@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from kaitong.process.bpmn_faults import Faults
 from kaitong.process.bpmn_xml import Element
-from kaitong.process.model import Flow, Node, NodeKind
+from kaitong.process.model import ENDS, Flow, Node, NodeKind
 
-_ENDS = frozenset({NodeKind.END, NodeKind.TERMINATE_END, NodeKind.ERROR_END})
 _BOUNDARIES = frozenset(
     {NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_MESSAGE}
 )
@@ -30,6 +29,8 @@ def check_shape(
         _conditions(node, element, flows, faults)
         if node.kind in _BOUNDARIES:
             _boundary(node, element, nodes, elements, faults)
+        if node.kind is NodeKind.EVENT_BASED:
+            _event_gateway(node, element, nodes, elements, faults)
         if len(node.boundaries) > 1:
             _rival_catchers(node, nodes, elements, faults)
     _reachable(nodes, elements, flows, faults)
@@ -47,18 +48,18 @@ def _starts_and_ends(
             "The process has several start events.",
             "Keep one and lead to the others by sequence flows.",
         )
-    if not any(node.kind in _ENDS for node in nodes.values()):
+    if not any(node.kind in ENDS for node in nodes.values()):
         faults.add(process, "The process has no end event.", "Draw one.")
 
 
 def _edges(node: Node, element: Element, faults: Faults) -> None:
-    if node.kind in _ENDS and node.outgoing:
+    if node.kind in ENDS and node.outgoing:
         faults.add(element, "A sequence flow leaves an end event.", "Remove the flow.")
     if node.kind is NodeKind.START and node.incoming:
         faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
     if node.kind in _BOUNDARIES and node.incoming:
         faults.add(element, "A sequence flow leads into a boundary event.", "Remove the flow.")
-    if node.kind not in _ENDS and not node.outgoing:
+    if node.kind not in ENDS and not node.outgoing:
         faults.add(
             element,
             f"Nothing follows {node.id}.",
@@ -146,6 +147,58 @@ def _boundary(
             )
 
 
+_ARMS = frozenset({NodeKind.TIMER_CATCH, NodeKind.MESSAGE_CATCH, NodeKind.RECEIVE})
+
+
+def _event_gateway(
+    gateway: Node,
+    element: Element,
+    nodes: Mapping[str, Node],
+    elements: Mapping[str, Element],
+    faults: Faults,
+) -> None:
+    """BPMN 2.0.2, 10.6.6: what follows waits for events, and nothing else leads there."""
+    if len(gateway.outgoing) < 2:
+        faults.add(
+            element,
+            f"The event-based gateway {gateway.id} has fewer than two ways out.",
+            "Draw a catch event or receive task for each event it waits for.",
+        )
+    kinds = set()
+    for flow in gateway.outgoing:
+        arm = nodes.get(flow.target)
+        if arm is None:
+            continue  # an element that is not executed: a fault already
+        where = elements[arm.id]
+        kinds.add(arm.kind)
+        if arm.kind not in _ARMS:
+            faults.add(
+                where,
+                f"{arm.id}, a {arm.kind} node, follows the event-based gateway {gateway.id}.",
+                "Only timer or message catch events and receive tasks may: draw one between.",
+            )
+            continue
+        if arm.incoming > 1:
+            faults.add(
+                where,
+                f"Several flows lead to {arm.id}, which follows the event-based gateway"
+                f" {gateway.id}.",
+                "Leave only the gateway's: what else should wait there gets an event of its own.",
+            )
+        if arm.boundaries:
+            faults.add(
+                where,
+                f"{arm.id} follows the event-based gateway {gateway.id} and has boundary events.",
+                "Draw what they wait for as further events behind the gateway.",
+            )
+    if {NodeKind.RECEIVE, NodeKind.MESSAGE_CATCH} <= kinds:
+        faults.add(
+            element,
+            f"Behind {gateway.id} stand receive tasks and message catch events.",
+            "Use one of the two kinds (BPMN 2.0.2, 10.6.6).",
+        )
+
+
 def _rival_catchers(
     node: Node, nodes: Mapping[str, Node], elements: Mapping[str, Element], faults: Faults
 ) -> None:
@@ -181,8 +234,8 @@ def _reachable(
     strangers = [id_ for id_ in elements if id_ not in nodes]
     adrift = [n.id for n in nodes.values() if n.kind in _BOUNDARIES and n.attached_to not in nodes]
     reached = _spread(starts + strangers + adrift, forward) if starts else set(nodes)
-    ending = _spread([n.id for n in nodes.values() if n.kind in _ENDS] + strangers, backward)
-    has_ends = any(node.kind in _ENDS for node in nodes.values())
+    ending = _spread([n.id for n in nodes.values() if n.kind in ENDS] + strangers, backward)
+    has_ends = any(node.kind in ENDS for node in nodes.values())
     for node in nodes.values():
         if node.id not in reached:
             faults.add(

@@ -19,8 +19,6 @@ REMEDIES: dict[str, str] = {
     "transaction": "Draw its steps in the process itself.",
     "inclusiveGateway": "Use a parallel gateway whose branches begin with exclusive gateways.",
     "complexGateway": "Use exclusive and parallel gateways.",
-    "eventBasedGateway": "Use a receive task with a boundary timer.",
-    "intermediateThrowEvent": "Use a service task, or kaitong:milestone on a task.",
     "implicitThrowEvent": "Use a service task.",
     "choreographyTask": "Use a process, not a choreography.",
     "event": "Use a start, end, boundary or intermediate catch event.",

@@ -19,6 +19,7 @@ _KINDS = {
     "receiveTask": NodeKind.RECEIVE,
     "exclusiveGateway": NodeKind.EXCLUSIVE,
     "parallelGateway": NodeKind.PARALLEL,
+    "eventBasedGateway": NodeKind.EVENT_BASED,
     "startEvent": NodeKind.START,
     "endEvent": NodeKind.END,
 }
@@ -29,7 +30,9 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "": NodeKind.END,
         "terminateEventDefinition": NodeKind.TERMINATE_END,
         "errorEventDefinition": NodeKind.ERROR_END,
+        "messageEventDefinition": NodeKind.MESSAGE_END,
     },
+    "intermediateThrowEvent": {"messageEventDefinition": NodeKind.MESSAGE_THROW},
     "intermediateCatchEvent": {
         "timerEventDefinition": NodeKind.TIMER_CATCH,
         "messageEventDefinition": NodeKind.MESSAGE_CATCH,
@@ -59,7 +62,18 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.END: {"notice", "milestone", "paper"},
     NodeKind.TERMINATE_END: {"notice", "milestone", "paper"},
     NodeKind.ERROR_END: {"notice", "milestone", "paper"},
+    NodeKind.MESSAGE_END: {"key", "in", "notice", "milestone", "paper"},
+    NodeKind.MESSAGE_THROW: {"key", "in", "notice", "milestone"},
 }
+_MESSAGES = frozenset(
+    {
+        NodeKind.RECEIVE,
+        NodeKind.MESSAGE_CATCH,
+        NodeKind.BOUNDARY_MESSAGE,
+        NodeKind.MESSAGE_THROW,
+        NodeKind.MESSAGE_END,
+    }
+)
 _OWN_FIELDS = {"form", "action", "in", "out", "key", "working"}
 _ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
 
@@ -96,7 +110,7 @@ class NodeReader:
         values: dict[str, Any] = {}
         if kind in (NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER) and definition is not None:
             values["timer"] = self._timer(element, definition, attributes)
-        if kind in (NodeKind.RECEIVE, NodeKind.MESSAGE_CATCH, NodeKind.BOUNDARY_MESSAGE):
+        if kind in _MESSAGES:
             values["message"] = self._message(element, definition or element)
             values["message_key"] = self._key(element, attributes)
         if kind in (NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR) and definition is not None:
@@ -187,12 +201,11 @@ class NodeReader:
             )
             return NodeKind.START
         if not tag:
-            self.faults.add(
-                element,
-                f"The {element.tag} has no event definition.",
-                "Say what it waits for: a timer, a message"
-                + (" or an error." if element.tag == "boundaryEvent" else "."),
-            )
+            remedy = "Say what it waits for: a timer, a message"
+            remedy += " or an error." if element.tag == "boundaryEvent" else "."
+            if element.tag == "intermediateThrowEvent":
+                remedy = "Say which message it sends, or put kaitong:milestone on a task."
+            self.faults.add(element, f"The {element.tag} has no event definition.", remedy)
         elif definition is not None:
             self.faults.unsupported(definition)
         return None
@@ -202,6 +215,7 @@ class NodeReader:
             ("isForCompensation", "true", "Undo the work in a step of its own."),
             ("instantiate", "true", "A process is started by an order: remove instantiate."),
             ("parallelMultiple", "true", "Draw an event for each definition."),
+            ("eventGatewayType", "Parallel", "Draw a parallel gateway before the catch events."),
             ("isInterrupting", "false", "Remove isInterrupting."),
         )
         for name, bad, remedy in flags:

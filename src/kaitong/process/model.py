@@ -26,12 +26,15 @@ class NodeKind(StrEnum):
     END = "end"  # none end event: consumes its token
     TERMINATE_END = "terminate-end"  # ends every token of the instance
     ERROR_END = "error-end"
+    MESSAGE_END = "message-end"  # says something, then consumes its token
     USER = "user"  # a work item for a post
     MANUAL = "manual"  # a work item without a form: done outside, ticked off
     SERVICE = "service"  # an action, transactional or external
     RECEIVE = "receive"  # waits for a message
     EXCLUSIVE = "exclusive"
     PARALLEL = "parallel"
+    EVENT_BASED = "event-based"  # the first of the catch events behind it decides
+    MESSAGE_THROW = "message-throw"
     TIMER_CATCH = "timer-catch"
     MESSAGE_CATCH = "message-catch"
     BOUNDARY_TIMER = "boundary-timer"
@@ -46,6 +49,7 @@ class WaitKind(StrEnum):
     COMMAND = "command"  # an external action under way
     TIMER = "timer"  # an intermediate or boundary timer
     MESSAGE = "message"  # a subscription
+    EVENT = "event"  # the timers and subscriptions behind an event-based gateway, all at once
     JOIN = "join"  # parked at a parallel join; watched by its sibling branches, not counted as open
     INCIDENT = "incident"  # an action failed; a person decides in the fallout desk
 
@@ -111,8 +115,12 @@ _WAITS = frozenset(
         NodeKind.RECEIVE,
         NodeKind.TIMER_CATCH,
         NodeKind.MESSAGE_CATCH,
+        NodeKind.EVENT_BASED,
     }
 )
+# End events that consume their token and nothing else.
+QUIET_ENDS = frozenset({NodeKind.END, NodeKind.MESSAGE_END})
+ENDS = QUIET_ENDS | {NodeKind.TERMINATE_END, NodeKind.ERROR_END}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +276,10 @@ class DoneByHand(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimerFired(Event):
-    """`node` is the timer catch event or the boundary timer; `token` the waiting (host) token."""
+    """`node` is the timer catch event or the boundary timer; `token` the waiting (host) token.
+
+    Behind an event-based gateway `node` is the catch event and `token` waits at the gateway.
+    """
 
     token: UUID | int
     node: str
@@ -371,6 +382,17 @@ class Subscribe(Effect):
     node: str
     message: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish(Effect):
+    """A message said by a throw or end event, to be stored with the step: once for this visit."""
+
+    token: UUID | int
+    node: str
+    message: str
+    key: str
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

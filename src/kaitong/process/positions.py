@@ -114,7 +114,7 @@ class _Standing:
     facts: dict[str, WaitFact] = field(default_factory=dict)  # by node, the gravest
 
 
-_GRAVITY = ("incident", "command", "message", "timer", "join", "work")
+_GRAVITY = ("incident", "command", "event", "message", "timer", "join", "work")
 
 
 def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
@@ -133,7 +133,8 @@ def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
     }
     work = _by_token(WorkItem, of_kind[WaitKind.WORK], state__in=OPEN_WORK)
     commands = _by_token(Command, of_kind[WaitKind.COMMAND], state__in=OPEN_COMMAND)
-    timers = _by_token(Timer, of_kind[WaitKind.TIMER], state="open")
+    timing = [*of_kind[WaitKind.TIMER], *of_kind[WaitKind.EVENT]]
+    timers = _by_token(Timer, timing, state="open")  # of an event gateway the earliest
     heard = _by_token(Subscription, of_kind[WaitKind.MESSAGE], state="open")
     incidents = _by_token(Incident, of_kind[WaitKind.INCIDENT], state="open")
     for token in tokens:
@@ -160,6 +161,9 @@ def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
                 told = {"reason": _("到时继续"), "due_at": timer.due_at, "row_id": timer.pk}
             case WaitKind.MESSAGE if subscription := heard.get(token.id):
                 told = {"reason": _("等待消息"), "row_id": subscription.pk}
+            case WaitKind.EVENT:
+                first = timers.get(token.id)
+                told = {"reason": _("等待最先发生的事"), "due_at": first.due_at if first else None}
             case WaitKind.INCIDENT if incident := incidents.get(token.id):
                 told = {
                     "reason": incident.message,
@@ -277,7 +281,10 @@ def history(instance_id: UUID, *, after: int = 0, limit: int = 1000) -> list[His
 def _by_token(model: Any, token_ids: list[UUID], **filters: Any) -> dict[UUID, Any]:
     if not token_ids:
         return {}
-    return {row.token_id: row for row in model.objects.filter(token_id__in=token_ids, **filters)}
+    rows = model.objects.filter(token_id__in=token_ids, **filters)
+    if model is Timer:
+        rows = rows.order_by("-due_at")
+    return {row.token_id: row for row in rows}
 
 
 def _work_reason(item: WorkItem) -> str:

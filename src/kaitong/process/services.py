@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from kaitong.process.bpmn import parse
 from kaitong.process.choices import IncidentState, InstanceState
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Definition, Inbox, Message
-from kaitong.process.shell import Play
+from kaitong.process.shell import KEEP_MESSAGES, Play
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
     Progress,
@@ -64,8 +64,6 @@ __all__ = [
     "transfer",
     "urge",
 ]
-
-KEEP_MESSAGES = timedelta(days=30)  # an early message waits so long for somebody to subscribe
 
 
 def deploy(*, playbook: str, key: str, data: bytes, file: str) -> Definition:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,7 @@ from kaitong.process.store import Change, Loaded, RowKind
 log = logging.getLogger(__name__)
 
 MESSAGE_LENGTH = 500  # of an incident's message
+KEEP_MESSAGES = timedelta(days=30)  # an early message waits so long for somebody to subscribe
 MAX_CALLS = 200  # transactional actions in one step; more is a loop without a wait
 
 
@@ -227,6 +228,8 @@ class Play:
                     self.note(effect.kind, effect.node, named, effect.data)
                 case model.SetVariables():
                     change.variables = dict(self.state.variables)
+                case model.Publish():
+                    self._publish(effect)
                 case model.Finish():
                     change.state = effect.state
                     change.ended_at = self.now
@@ -270,6 +273,31 @@ class Play:
                 self.close_timer(token.id, token.node, "cancelled")
             case model.WaitKind.MESSAGE:
                 self.close_subscription(token.id, token.node, "cancelled")
+            case model.WaitKind.EVENT:
+                for flow in self.model.nodes[token.node].outgoing:
+                    if self.model.nodes[flow.target].timer is not None:
+                        self.close_timer(token.id, flow.target, "cancelled")
+                    else:
+                        self.close_subscription(token.id, flow.target, "cancelled")
+
+    def _publish(self, effect: model.Publish) -> None:
+        """A message of this step. Its sender's id is the line of history that tells of the visit:
+        the same when the step is done again after it was rolled back, another at another visit."""
+        change, loaded = self.change, self.loaded
+        seq = loaded.seq + len(change.history)
+        change.messages_published.append(
+            {
+                "id": uuid7(),
+                "at": self.now,
+                "branch_id": loaded.branch_id,
+                "name": effect.message,
+                "key": effect.key,
+                "sender_id": f"{loaded.id}:{effect.node}:{seq}"[:200],
+                "values": dict(effect.values),
+                "keep_until": self.now + KEEP_MESSAGES,
+            }
+        )
+        change.notify = True
 
     def _close_boundaries(self, token: model.Token) -> None:
         for boundary_id in self.model.nodes[token.node].boundaries:

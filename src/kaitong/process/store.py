@@ -93,6 +93,7 @@ class Change:
     timers_closed: list[Row] = field(default_factory=list)
     subscriptions_opened: list[Row] = field(default_factory=list)
     subscriptions_closed: list[Row] = field(default_factory=list)
+    messages_published: list[Row] = field(default_factory=list)
     messages_woken: list[Row] = field(default_factory=list)
     inbox_woken: list[Row] = field(default_factory=list)
     commands_opened: list[Row] = field(default_factory=list)
@@ -182,6 +183,11 @@ _ARMS: dict[str, str] = {
         "state text, at timestamptz)", "state text, node text)"
     )
     + " and r.node = u.node",
+    "messages_published": """insert into process_message (id, created_at, branch_id, scope, name,
+ key, sender_id, "values", state, keep_until, next_attempt_at, attempts) select u.id, u.at,
+ u.branch_id, '', u.name, u.key, u.sender_id, u."values", 'kept', u.keep_until, u.at, 0 from p,
+ jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, branch_id uuid, name text, key text,
+ sender_id text, "values" jsonb, keep_until timestamptz) on conflict do nothing""",
     "messages_woken": """update process_message m set next_attempt_at = u.at from p,
  jsonb_to_recordset(%s::jsonb) as u(at timestamptz, name text, key text)
  where m.state = 'kept' and m.name = u.name and m.key = u.key""",

@@ -29,6 +29,9 @@ _CHECKS = {
   and r.node = t.node and r.state = 'open')
  when 'message' then exists (select from process_subscription r where r.token_id = t.id
   and r.node = t.node and r.state = 'open')
+ when 'event' then exists (select from process_timer r where r.token_id = t.id
+  and r.state = 'open') or exists (select from process_subscription r where r.token_id = t.id
+  and r.state = 'open')
  when 'incident' then exists (select from process_incident r where r.token_id = t.id
   and r.state = 'open') end""",
     "watches nobody": """select r.instance_id as id, r.what from (

@@ -74,6 +74,17 @@ class Drawing:
     def error(self, id_: str, code: str) -> Drawing:
         return self.root(f'<bpmn:error id="{id_}" errorCode="{code}"/>')
 
+    def event_gateway(self, id_: str) -> Drawing:
+        return self.node("eventBasedGateway", id_)
+
+    def catch(self, id_: str, definition: str, **attributes: str) -> Drawing:
+        return self.node("intermediateCatchEvent", id_, definition, **attributes)
+
+    def throw(self, id_: str, message: str, key: str, **attributes: str) -> Drawing:
+        return self.node(
+            "intermediateThrowEvent", id_, on_message(message), k_key=key, **attributes
+        )
+
     def receive(self, id_: str, message: str, key: str, **attributes: str) -> Drawing:
         return self.node("receiveTask", id_, messageRef=message, k_key=key, **attributes)
 

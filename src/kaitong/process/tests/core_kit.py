@@ -21,10 +21,12 @@ from kaitong.process.model import (
     Finish,
     MessageArrived,
     Model,
+    NodeKind,
     OpenCommand,
     OpenIncident,
     OpenTimer,
     OpenWork,
+    Publish,
     Record,
     RemoveToken,
     Retried,
@@ -80,6 +82,7 @@ class Game:
         self.incidents: dict[UUID, OpenIncident] = {}
         self.timers: dict[tuple[UUID, str], OpenTimer] = {}
         self.subscriptions: dict[tuple[UUID, str], Subscribe] = {}
+        self.said: list[Publish] = []
         self.state = ""
         self.history: list[Record] = []
         self.places: dict[Any, str] = {}
@@ -228,6 +231,8 @@ class Game:
                 self.add(self.timers, (named(token), node), effect)
             case Subscribe(token, node):
                 self.add(self.subscriptions, (named(token), node), effect)
+            case Publish():
+                self.said.append(effect)
             case SetVariables(values):
                 self.variables.update(values)
             case Finish(state):
@@ -238,6 +243,16 @@ class Game:
                 self.replay(kind, node, named(token) if token is not None else None)
             case _:
                 raise AssertionError(effect)
+
+    def awaits_all(self, token: Token) -> bool:
+        """At an event-based gateway: a row for each event behind it."""
+        node = self.model.nodes[token.node]
+        if node.kind is not NodeKind.EVENT_BASED:
+            return False
+        watched = {**self.timers, **self.subscriptions}
+        there = {(token.id, flow.target) in watched for flow in node.outgoing}
+        assert len(there) == 1, "all waits of a gateway, or none"
+        return there.pop()
 
     @staticmethod
     def add(rows: dict[Any, Any], key: Any, row: Any) -> None:
@@ -271,6 +286,7 @@ class Game:
                 WaitKind.INCIDENT: id_ in self.incidents,
                 WaitKind.TIMER: (id_, token.node) in self.timers,
                 WaitKind.MESSAGE: (id_, token.node) in self.subscriptions,
+                WaitKind.EVENT: self.awaits_all(token),
             }
             open_rows = {kind for kind, there in rows.items() if there}
             assert open_rows == ({token.wait} - {WaitKind.JOIN}), (token, open_rows)

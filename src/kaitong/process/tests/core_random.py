@@ -14,7 +14,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from kaitong.process.tests.core_drawing import Drawing
+from kaitong.process.tests.core_drawing import Drawing, on_message, timer
 
 Block = tuple[Any, ...]
 Path = tuple[int, ...]
@@ -28,8 +28,8 @@ def random_block(random: Random, size: int, *, nest: str = "any") -> Block:
     of nested parallel blocks in the second round of a loop, and merges variables of branches).
     """
     if size <= 1:
-        return (random.choice(("user", "user", "manual", "service", "service")),)
-    kind = random.choice(("sequence", "sequence", "exclusive", "parallel", "loop"))
+        return (random.choice(("user", "user", "manual", "service", "service", "say")),)
+    kind = random.choice(("sequence", "sequence", "exclusive", "parallel", "loop", "race"))
     if kind == "loop" and nest not in ("any", "apart"):
         kind = "sequence"
     if kind == "parallel" and nest == "in a loop":
@@ -49,6 +49,8 @@ def random_block(random: Random, size: int, *, nest: str = "any") -> Block:
             for _ in blocks[1:]
         ]
         return ("exclusive", blocks, tests)
+    if kind == "race":
+        return ("race", blocks, random.randrange(parts))
     return (kind, blocks)
 
 
@@ -61,8 +63,8 @@ def expected(block: Block, values: dict[str, int], path: Path = ()) -> Counter[P
     if kind == "loop":
         once = expected(block[2], values, (*path, 0))
         return Counter({leaf: block[1] * times for leaf, times in once.items()})
-    if kind in ("sequence", "parallel", "exclusive"):
-        chosen = list(range(len(block[1])))
+    if kind in ("sequence", "parallel", "exclusive", "race"):
+        chosen = [block[2]] if kind == "race" else list(range(len(block[1])))
         if kind == "exclusive":
             holds = [_SIGNS[sign](values[f"x{at}"], value) for at, sign, value in block[2]]
             chosen = [holds.index(True) if True in holds else len(block[1]) - 1]
@@ -82,6 +84,7 @@ class Sketch:
     serial: int = 0
     path: Path = ()
     leaves: dict[str, Path] = field(default_factory=dict)  # tasks by name -> their path
+    first: dict[str, str] = field(default_factory=dict)  # event gateways -> what comes first
 
     def name(self, prefix: str) -> str:
         self.serial += 1
@@ -130,6 +133,30 @@ class Sketch:
             inputs = {"k_in": f"n={step}", "k_out": f"{step}=n + 1"} if step else {}
             self.drawing.service(name, "work", **inputs)
         return name, name
+
+    def _say(self) -> tuple[str, str]:
+        name = self.name("t")
+        self.drawing.message(f"m{name}", f"m{name}").throw(name, f"m{name}", '"anybody"')
+        return name, name
+
+    def _race(self, blocks: list[Block], comes: int) -> tuple[str, str]:
+        """Events behind a gateway: before block `comes` a timer due at once, else messages that
+        nobody sends (SpiffWorkflow 3 mixes up several timers behind one gateway)."""
+        gateway, merge = self.name("g"), self.name("y")
+        self.drawing.event_gateway(gateway).exclusive(merge)
+        for at, block in enumerate(blocks):
+            event = self.name("c")
+            if at == comes:
+                self.drawing.catch(event, timer(duration='"PT0S"'))
+                self.first[gateway] = event
+            else:
+                self.drawing.message(f"m{event}", f"m{event}")
+                self.drawing.catch(event, on_message(f"m{event}"), k_key='"nobody"')
+            first, last = self.inside(at, block)
+            self.sequence_flow(gateway, event)
+            self.sequence_flow(event, first)
+            self.sequence_flow(last, merge)
+        return gateway, merge
 
     def _sequence(self, blocks: list[Block]) -> tuple[str, str]:
         drawn = [self.inside(at, block) for at, block in enumerate(blocks)]

@@ -25,6 +25,10 @@ TAGS = {
     "xor": "exclusiveGateway",
     "and": "parallelGateway",
     "timer": "intermediateCatchEvent",
+    "events": "eventBasedGateway",
+    "catch": "intermediateCatchEvent",
+    "throw": "intermediateThrowEvent",
+    "say-end": "endEvent",
     "on-timer": "boundaryEvent",
     "on-error": "boundaryEvent",
 }
@@ -107,7 +111,10 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
     if message:
         declared = f'<message id="message-{message}" name="{message}"/>'
         extra += [] if declared in extra else [declared]
-        plain += f' messageRef="message-{message}"'
+        if kind == "receive":
+            plain += f' messageRef="message-{message}"'
+        else:
+            inner += f'<messageEventDefinition messageRef="message-{message}"/>'
     host = attributes.pop("host", None)
     if host:
         plain += f' attachedToRef="{host}"'

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaitong.process.advance import CannotReturn
-from kaitong.process.model import Cancelled, ReturnedTo, WaitKind
+from kaitong.process.model import Cancelled, NodeKind, ReturnedTo, WaitKind
 from kaitong.process.tests.core_drawing import (
     timer,
 )
 from kaitong.process.tests.core_kit import NOW, Game
 from kaitong.process.tests.core_random import SWITCHES, Sketch, expected, random_block, sketch
 
+PEOPLE = (NodeKind.USER, NodeKind.MANUAL)
 COMMON = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
@@ -41,6 +42,25 @@ class Unlucky:
         return dict(inputs)
 
 
+def first_of(game: Game, gateway: str) -> Game:
+    """What comes first at an event gateway of a random process: the timer that is due at once."""
+    due = [key for key, timer in game.timers.items() if game.tokens[key[0]].node == gateway]
+    return game.fire(gateway, min(due, key=lambda key: (game.timers[key].at, key[1]))[1])
+
+
+def step(game: Game, node: str) -> Game:
+    return first_of(game, node) if node in _gateways(game) else game.complete(node)
+
+
+def _gateways(game: Game) -> set[str]:
+    return {token.node for token in game.tokens.values() if token.wait is WaitKind.EVENT}
+
+
+def open_steps(game: Game) -> list[str]:
+    """Work in hand and event gateways, each of which somebody or something will answer."""
+    return sorted({game.tokens[t].node for t in game.work} | _gateways(game))
+
+
 def finish(game: Game, random: Random) -> Game:
     """Answer whatever waits, in a random order, until nothing is left."""
     for _ in range(3_000):
@@ -49,6 +69,8 @@ def finish(game: Game, random: Random) -> Game:
         token = random.choice([t for t in game.tokens.values() if t.wait is not WaitKind.JOIN])
         if token.wait is WaitKind.WORK:
             game.complete(token.node)
+        elif token.wait is WaitKind.EVENT:
+            first_of(game, token.node)
         elif token.wait is WaitKind.COMMAND:
             random.choice([game.returned, game.failed])(token.node)
         else:
@@ -113,7 +135,7 @@ def test_cancelling_at_any_moment_leaves_nothing_behind(
     game = Game(sketch(random_block(random, size)).drawing.model(), {"work": dict}, **values)
     for _ in range(steps):
         if not game.state:
-            game.complete(random.choice(sorted(game.tokens[t].node for t in game.work)))
+            step(game, random.choice(open_steps(game)))
     if game.state:
         return
     game.play(Cancelled(now=NOW))
@@ -134,8 +156,8 @@ def test_returning_steps_never_doubles_or_loses_work(
     for _ in range(12):
         if game.state:
             break
-        node = random.choice(sorted(game.tokens[t].node for t in game.work))
-        done = [n for n in game.went("left") if game.model.nodes[n].is_wait]
+        node = random.choice(open_steps(game))
+        done = [n for n in game.went("left") if game.model.nodes[n].kind in PEOPLE]
         target = random.choice(done) if done and random.random() < 0.4 else ""
         if target and target != node and _before(game, target, node):
             try:
@@ -145,7 +167,7 @@ def test_returning_steps_never_doubles_or_loses_work(
                 # Only a loop leads from a sibling branch to this one.
                 assert "loop" in str(block)
         else:
-            game.complete(node)
+            step(game, node)
         parked = Counter((t.node, t.arrived_by) for t in game.tokens.values())
         assert max(parked.values(), default=0) <= 1
     assert finish(game, random).state == "completed"
@@ -180,12 +202,13 @@ def test_timers_on_every_work_step_fire_or_close_with_it(
     for _ in range(1_000):
         if game.state:
             break
-        if game.timers and random.random() < 0.5:
-            token, node = random.choice(sorted(game.timers))
+        reminders = sorted(key for key in game.timers if key[1].startswith("b"))
+        if reminders and random.random() < 0.5:
+            token, node = random.choice(reminders)
             game.fire(game.tokens[token].node, node)
             fired += 1
         else:
-            game.complete(random.choice(sorted(game.tokens[t].node for t in game.work)))
+            step(game, random.choice(open_steps(game)))
     assert game.state == "completed"
     assert len(game.went("fired")) == fired
     assert leaves_run(game, drawn) == expected(block, values)

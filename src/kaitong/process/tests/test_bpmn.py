@@ -181,8 +181,6 @@ def test_every_fault_is_listed_at_once_with_its_line() -> None:
         "subProcess",
         "inclusiveGateway",
         "complexGateway",
-        "eventBasedGateway",
-        "intermediateThrowEvent",
         "transaction",
         "adHocSubProcess",
         "somethingNew",

@@ -17,20 +17,28 @@ from SpiffWorkflow.bpmn.parser import BpmnParser
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 from SpiffWorkflow.util.task import TaskState
 
+from kaitong.process.model import WaitKind
 from kaitong.process.tests.core_kit import Game
 from kaitong.process.tests.core_random import SWITCHES, Block, random_block, sketch
 
 RUNS = int(os.environ.get("KAITONG_ORACLE_RUNS", "60"))
 MAX_STEPS = 2_000
+_OURS = (WaitKind.WORK, WaitKind.EVENT)
 Outcome = tuple[Counter[str], str, Any]
 
 
 def play_here(block: Block, values: dict[str, int], order: Random) -> Outcome:
-    game = Game(sketch(block).drawing.model(), {"work": dict}, **values)
+    drawn = sketch(block)
+    game = Game(drawn.drawing.model(), {"work": dict}, **values)
     for _ in range(MAX_STEPS):
         if game.state:
             break
-        game.complete(order.choice(sorted({game.tokens[id_].node for id_ in game.work})))
+        waiting = {token.node for token in game.tokens.values() if token.wait in _OURS}
+        node = order.choice(sorted(waiting))
+        if node in drawn.first:
+            game.fire(node, drawn.first[node])
+        else:
+            game.complete(node)
     return Counter(game.went("left")), game.state, game.variables
 
 
@@ -46,6 +54,8 @@ def play_there(
         task.data.update(values)
     workflow.do_engine_steps()
     for _ in range(MAX_STEPS):
+        workflow.refresh_timers()
+        workflow.do_engine_steps()
         ready = workflow.get_tasks(state=TaskState.READY, manual=True)
         if not ready:
             break

@@ -45,7 +45,7 @@ TONES = {
     OrderState.PARTIAL: "soon",
 }
 # The gravest first: who reads "waiting for" must hear of the incident before the installer.
-_GRAVITY = ("incident", "work", "command", "message", "timer")
+_GRAVITY = ("incident", "work", "command", "event", "message", "timer")
 _STEP_TONES = {
     Position.DONE: "ok",
     Position.ACTIVE: "you",
