@@ -10,7 +10,7 @@ paper print ORDER [KIND] -o FILE.pdf [--as USER]
 playbook check|test|deploy|list [PATH]
 incident list [--json] | incident retry ID --as USER
 check                            do rows and counters of the runtime agree
-migrate | worker | serve [--port N] [--host H]
+migrate | worker | serve [--port N] [--host H] [--processes N]
 lab up|down|status|session       see ./run lab --help
 """
 
@@ -102,6 +102,7 @@ def parser() -> argparse.ArgumentParser:
         verbs, "serve", "serve",
         ("--port", {"type": whole(1, 65535), "default": 8000}),
         ("--host", {"default": "127.0.0.1"}),
+        ("--processes", {"type": whole(1, 64), "help": "default: two a processor, at most 8"}),
     )  # fmt: skip
     return root
 

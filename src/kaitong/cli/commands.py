@@ -340,15 +340,9 @@ def worker(asked: argparse.Namespace) -> None:
 
 
 def serve(asked: argparse.Namespace) -> None:
-    import uvicorn
     from django.conf import settings
 
+    from kaitong.cli import serving
+
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
-    uvicorn.run(
-        "kaitong.asgi:application",
-        host=asked.host,
-        port=asked.port,
-        log_level="warning",
-        lifespan="off",
-        timeout_graceful_shutdown=3,
-    )
+    serving.serve(asked.host, asked.port, asked.processes or serving.default_processes())
