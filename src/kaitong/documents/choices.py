@@ -22,14 +22,24 @@ class AttachmentKind(models.TextChoices):
     """What an attachment shows. Identity evidence is recorded at every reading."""
 
     IDENTITY = "identity", _("证件影像")
+    IDENTITY_FRONT = "identity-front", _("证件正面")
+    IDENTITY_BACK = "identity-back", _("证件背面")
+    LICENCE = "licence", _("单位证照")
     LETTER = "letter", _("单位介绍信")
     PORT_LABEL = "port-label", _("端口标签照片")
     TERMINAL = "terminal", _("终端照片")
     POWER = "power", _("光功率照片")
+    SCENE = "scene", _("现场照片")
     SPEED = "speed", _("测速照片")
     SIGNATURE = "signature", _("签名")
     EVIDENCE = "evidence", _("凭证")
     OTHER = "other", _("其他")
 
 
-SENSITIVE = {AttachmentKind.IDENTITY, AttachmentKind.LETTER}
+SENSITIVE = {
+    AttachmentKind.IDENTITY,
+    AttachmentKind.IDENTITY_FRONT,
+    AttachmentKind.IDENTITY_BACK,
+    AttachmentKind.LICENCE,
+    AttachmentKind.LETTER,
+}

@@ -44,6 +44,8 @@ class Attachment(Row):
     """A file that belongs to something (附件): a picture of a document, a label, a signature.
 
     ``owner_type`` and ``owner_id`` name the row of another package that it proves something for.
+    With ``pending_until`` it is an upload that no form has carried yet, taken for the form's
+    ``slot``: not part of any record, and swept when that time comes.
     """
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
@@ -54,10 +56,17 @@ class Attachment(Row):
     media_type = models.CharField(max_length=40)
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="+")
     stored_by = models.UUIDField(null=True)
+    slot = models.CharField(max_length=60, blank=True)
+    pending_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("附件")
         indexes = [
+            models.Index(
+                fields=["pending_until"],
+                condition=models.Q(pending_until__isnull=False),
+                name="documents_uploads",
+            ),
             models.Index(fields=["owner_id", "kind"], name="documents_by_owner"),
             models.Index(fields=["branch", "created_at"], name="documents_att_by_branch"),
         ]

@@ -44,14 +44,32 @@ def issued(order_id: UUID) -> dict[str, Paper]:
 def attachments(
     actor: Actor, owner_ids: Iterable[UUID], kind: str = ""
 ) -> dict[UUID, list[Attachment]]:
-    """Attachments by owner, oldest first, in one query."""
-    rows = visible_to(Attachment.objects.filter(owner_id__in=list(owner_ids)), actor)
+    """Attachments by owner, oldest first, in one query. Uploads no form carried are none."""
+    rows = visible_to(
+        Attachment.objects.filter(owner_id__in=list(owner_ids), pending_until=None), actor
+    )
     if kind:
         rows = rows.filter(kind=kind)
     found: dict[UUID, list[Attachment]] = {}
     for row in rows.order_by("pk"):
         found.setdefault(row.owner_id, []).append(row)
     return found
+
+
+def attachment(actor: Actor, attachment_id: UUID) -> Attachment:
+    """What an attachment is, without its content; or ``DocumentsNotFound``."""
+    found = visible_to(Attachment.objects.filter(pk=attachment_id), actor).first()
+    if found is None:
+        raise DocumentsNotFound(_("没有这个附件。"), _("请核对编号和所在分公司。"))
+    return found
+
+
+def uploads(actor: Actor, owner_id: UUID) -> dict[str, Attachment]:
+    """The uploads that wait for a form to be sent, by slot; the newest of each."""
+    rows = visible_to(
+        Attachment.objects.filter(owner_id=owner_id, pending_until__isnull=False), actor
+    )
+    return {row.slot: row for row in rows.order_by("pk")}
 
 
 def verify(code: str) -> dict[str, str] | None:

@@ -26,10 +26,40 @@ from kaitong.documents.errors import (
 )
 from kaitong.documents.models import Attachment, Paper, Template
 from kaitong.documents.numbering import ZONE, parse_pattern
+from kaitong.documents.photos import (
+    discard_upload,
+    discard_uploads,
+    hold_uploads,
+    store_photo,
+    sweep_uploads,
+    use_photo,
+)
 from kaitong.documents.queries import own_paper
 from kaitong.org.actor import Actor
 from kaitong.org.queries import branch as branch_of
 from kaitong.org.queries import visible_to
+
+__all__ = [
+    "NumberRule",
+    "Opened",
+    "discard_upload",
+    "discard_uploads",
+    "hold_uploads",
+    "issue",
+    "keep_template",
+    "next_number",
+    "open_attachment",
+    "paper_data",
+    "pdf",
+    "print_copy",
+    "restate",
+    "store",
+    "store_photo",
+    "sweep_files",
+    "sweep_uploads",
+    "use_photo",
+    "void_paper",
+]
 
 LARGEST = 20 * 1024 * 1024
 PAPER_PURPOSE = "documents.paper"
@@ -279,7 +309,8 @@ def paper_data(paper: Paper) -> dict[str, Any]:
 
 
 def sweep_files() -> int:
-    """Remove stored files that nothing refers to; run it now and then."""
+    """Forget uploads nobody used, and remove stored files that nothing refers to any more."""
+    sweep_uploads()
     return blobs.sweep()
 
 
