@@ -25,6 +25,7 @@ from kaitong.ordering.requests import (
     SubmitOrder,
 )
 from kaitong.org.actor import Actor
+from kaitong.playbooks import photos
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import definitions, worker
@@ -87,6 +88,7 @@ class Office:
             version=pinned["hash"],
             file=item.definition.form,
             branch_id=item.branch_id,
+            photo=photos.camera(actor=self.people[item.post], item_id=item.id),
         )
         playbook_verbs.complete_work(
             actor=self.people[item.post], item_id=item.id, data={**data, **answers}

@@ -19,8 +19,8 @@ from kaitong.ordering import queries as orders
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.org.models import Staff
+from kaitong.playbooks import photos, scenarios
 from kaitong.playbooks import queries as playbooks
-from kaitong.playbooks import scenarios
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.process import queries as process
@@ -165,6 +165,7 @@ def work_complete(asked: argparse.Namespace) -> None:
             version=pinned["hash"],
             file=item.definition.form,
             branch_id=item.branch_id,
+            photo=photos.camera(actor=actor, item_id=item.id),
         )
     elif asked.data:
         data = _document(asked.data.encode(), "--data")

@@ -20,6 +20,7 @@ from kaitong.org.models import Branch
 from kaitong.org.queries import actor_of
 from kaitong.places.choices import CoverageStatus
 from kaitong.places.models import Address
+from kaitong.playbooks import photos
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import queries as process
@@ -123,5 +124,6 @@ def carry_on(order: Order, steps: int) -> None:
                 version=pinned["hash"],
                 file=item.definition.form,
                 branch_id=item.branch_id,
+                photo=photos.camera(actor=actor, item_id=item.id),
             ),
         )

@@ -6,6 +6,7 @@ refusal names the form's field and undoes the completion.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,8 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import BadInput, InputFault, KaitongError
+from kaitong.documents import services as documents
+from kaitong.documents.choices import AttachmentKind
 from kaitong.inventory import services as inventory
 from kaitong.ordering.models import Order
 from kaitong.ordering.states import locked, note
@@ -47,6 +50,37 @@ def document_read(step: StepContext, value: bool) -> None:
             party_verbs.record_verification(
                 actor=step.actor, document_id=document.id, reader_used=True
             )
+
+
+def identity_photo(
+    kind: str, target: str, *, agent: bool = False
+) -> Callable[[StepContext, str], None]:
+    """A picture of the customer's or the agent's document, kept with the document (VER-05).
+
+    Refusals name the target; the form's field is found by it.
+    """
+
+    def keep(step: StepContext, value: str) -> None:
+        order = _order(step)
+        party_id = order.agent_id if agent else order.party_id
+        known = parties.documents(step.actor, party_id)[:1] if party_id is not None else []
+        if party_id is None or not known:
+            what = _("这张订单没有代办人证件。") if agent else _("这张订单没有客户证件。")
+            raise BadInput([InputFault(target, what, _("请删去这张照片。"))])
+        documents.use_photo(
+            actor=step.actor,
+            attachment_id=UUID(value),
+            kind=kind,
+            from_id=step.item_id,
+            owner_type="party",
+            owner_id=party_id,
+            field=target,
+        )
+        party_verbs.record_verification(
+            actor=step.actor, document_id=known[0].id, evidence=[UUID(value)]
+        )
+
+    return keep
 
 
 def appointment_start(step: StepContext, value: str) -> None:
@@ -107,3 +141,12 @@ def power_dbm(step: StepContext, value: float) -> None:
         service_id=_service_id(step),
         values={"power_dbm": str(Decimal(str(value)))},
     )
+
+
+FRONT, BACK = AttachmentKind.IDENTITY_FRONT, AttachmentKind.IDENTITY_BACK
+IDENTITY_PHOTOS = {
+    "customer.identity_front": identity_photo(FRONT, "customer.identity_front"),
+    "customer.identity_back": identity_photo(BACK, "customer.identity_back"),
+    "agent.identity_front": identity_photo(FRONT, "agent.identity_front", agent=True),
+    "agent.identity_back": identity_photo(BACK, "agent.identity_back", agent=True),
+}

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 
-from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.playbooks.errors import PlaybookError
 
 UNIQUE = "x-example-unique"
+# A field that is a photo: {"type": "string", "format": "attachment", "x-photo": "port-label"}.
+# Its answer is the identifier of an upload of that kind, taken for this very work item.
+ATTACHMENT, PHOTO = "attachment", "x-photo"
+FORMATS = FormatChecker()
+
+
+@FORMATS.checks(ATTACHMENT)
+def _is_identifier(value: object) -> bool:
+    if not isinstance(value, str):
+        return True  # the type's fault
+    try:
+        return bool(UUID(value))
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -43,9 +58,14 @@ class Form:
         fields: Mapping[str, Mapping[str, Any]] = self.content["properties"]
         return fields
 
+    @property
+    def photos(self) -> Mapping[str, str]:
+        """The fields that are photos, with the kind of attachment each takes."""
+        return {name: spec[PHOTO] for name, spec in self.fields.items() if PHOTO in spec}
+
     def check(self, data: Mapping[str, Any]) -> None:
         """Raise BadInput with every fault of the answers; nothing is written."""
-        validator = Draft202012Validator(self.schema, format_checker=FormatChecker())
+        validator = Draft202012Validator(self.schema, format_checker=FORMATS)
         faults = [
             fault
             for error in sorted(validator.iter_errors(dict(data)), key=lambda e: list(e.path))
@@ -65,13 +85,31 @@ class Form:
                 variables[name] = value
         return variables, writes
 
+    def named(self, refused: KaitongError, target: str) -> KaitongError:
+        """A refusal of the verb behind `writes:` that names its target, at the form's own field."""
+        field = next((n for n, spec in self.fields.items() if spec.get("writes") == target), "")
+        if isinstance(refused, BadInput):
+            if all(fault.field != target for fault in refused.faults):
+                return refused
+            return BadInput(
+                [replace(f, field=field) if f.field == target else f for f in refused.faults]
+            )
+        if refused.field != target:
+            return refused
+        return BadInput([InputFault(field, refused.what, refused.remedy)])
+
     def example(self, fresh: Callable[[str], Any], index: int = 0, **fixed: Any) -> dict[str, Any]:
-        """A valid answer; `fresh(kind)` makes what must be new each time (x-example-unique)."""
+        """A valid answer; `fresh(kind)` makes what must be new each time (x-example-unique).
+
+        For a photo the kind asked is `photo:FIELD`.
+        """
         examples = self.content["examples"]
         if not examples:
             raise PlaybookError(f"{self.file} has no example.", "Add one to `examples`.")
         values = {
-            name: fresh(value[UNIQUE]) if isinstance(value, Mapping) and UNIQUE in value else value
+            name: fresh(f"photo:{name}" if name in self.photos else value[UNIQUE])
+            if isinstance(value, Mapping) and UNIQUE in value
+            else value
             for name, value in examples[index % len(examples)].items()
         }
         return {**values, **fixed}
@@ -80,6 +118,8 @@ class Form:
         if error.validator == "required":
             missing = [n for n in error.validator_value if n not in error.instance]
             name = next((n for n in missing if f"'{n}'" in error.message), missing[0])
+            if name in self.photos:
+                return [self._no_photo(name)]
             return [
                 InputFault(
                     name,
@@ -129,6 +169,9 @@ class Form:
                 return _("%(field)s太短。") % facts, _("至少 %s 个字符。") % limit
             case "maxLength":
                 return _("%(field)s太长。") % facts, _("最多 %s 个字符。") % limit
+            case "format" if limit == ATTACHMENT:
+                missing = self._no_photo(name)
+                return missing.what, missing.remedy
             case "format":
                 shapes = {"date": "2026-10-10", "date-time": "2026-10-10T14:00:00+08:00"}
                 return _("%(field)s的格式不对。") % facts, _("例如 %s。") % shapes.get(limit, limit)
@@ -144,6 +187,10 @@ class Form:
                 facts["kind"] = kinds.get(limit, limit)
                 return _("%(field)s应当是%(kind)s。") % facts, _("请重新填写。")
         return _("%(field)s不符合要求。") % facts, _("请核对。")
+
+    def _no_photo(self, name: str) -> InputFault:
+        what = _("%(field)s没有拍。") % {"field": self._title(name)}
+        return InputFault(name, what, _("请拍照后再提交。"))
 
     def _title(self, name: str) -> str:
         return self.words(str(self.fields.get(name, {}).get("title", name)))

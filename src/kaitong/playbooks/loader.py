@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.playbooks.errors import RefusedPlaybook
-from kaitong.playbooks.forms import UNIQUE, Form
-from kaitong.playbooks.model import Playbook
+from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
+from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
 from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
 from kaitong.process.bpmn import parse
 from kaitong.process.model import Fault, Model, NodeKind, RefusedProcess
@@ -102,6 +103,7 @@ class _Reader:
             # is read all the same, so that everything wrong is said at once.
             self._processes_alone()
             raise RefusedPlaybook(self.faults)
+        self._photos(content, forms)
         models, bpmn = self._processes(content, forms)
         self._references(content, models)
         self._papers(content)
@@ -219,6 +221,14 @@ class _Reader:
             if target and target not in self.writes:
                 known = ", ".join(sorted(self.writes))
                 self._fault(file, 1, name, f"Nothing writes {target!r}.", f"Known: {known}.")
+            if (field.get("format") == ATTACHMENT) != (PHOTO in field):
+                self._fault(
+                    file,
+                    1,
+                    name,
+                    "A photo needs both `format: attachment` and `x-photo`.",
+                    f"Say what it shows: {', '.join(AttachmentKind.values)}.",
+                )
             for value in field.get("enum", []):
                 labels = form.ui.get("labels", {}).get(name, {})
                 if isinstance(value, str) and str(value) not in labels:
@@ -235,6 +245,21 @@ class _Reader:
             for error in Draft202012Validator(schema).iter_errors(made):
                 self._fault(
                     file, 1, f"examples.{number}", f"{error.message}.", "Examples must be valid."
+                )
+
+    def _photos(self, content: Mapping[str, Any], forms: Mapping[str, Form]) -> None:
+        """Who takes photos says what for: the words are written over every picture."""
+        words = content.get("parameters", {}).get(PHOTO_PURPOSE, {}).get("default")
+        if isinstance(words, str) and words.strip():
+            return
+        for file, form in forms.items():
+            for name in form.photos:
+                self._fault(
+                    file,
+                    1,
+                    name,
+                    f"Photos have no words for their watermark ({PHOTO_PURPOSE}).",
+                    f"Add parameters.{PHOTO_PURPOSE}, such as 仅用于办理家庭宽带业务.",
                 )
 
     def _processes(

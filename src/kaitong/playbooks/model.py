@@ -9,6 +9,8 @@ from typing import Any
 from kaitong.playbooks.forms import Form
 from kaitong.process.model import Model
 
+PHOTO_PURPOSE = "photo_purpose"  # the parameter that says what photos may be used for
+
 
 @dataclass(frozen=True)
 class Playbook:

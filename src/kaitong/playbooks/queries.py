@@ -51,13 +51,26 @@ def form(playbook: str, version: str, file: str) -> Form:
 
 
 def example_for(
-    *, playbook: str, version: str, file: str, branch_id: UUID, index: int = 0
+    *,
+    playbook: str,
+    version: str,
+    file: str,
+    branch_id: UUID,
+    index: int = 0,
+    photo: Callable[[str], str] | None = None,
 ) -> dict[str, Any]:
-    """Answers that complete a form, new each time where they must be."""
+    """Answers that complete a form, new each time where they must be.
+
+    `photo` takes the picture of a field and gives its identifier (`photos.camera`).
+    """
     calendar = org.calendar_key(branch_id)
-    return form(playbook, version, file).example(
-        lambda kind: wiring.fresh(kind, branch_id=branch_id, calendar=calendar), index
-    )
+
+    def fresh(kind: str) -> Any:
+        if photo is not None and kind.startswith("photo:"):
+            return photo(kind.removeprefix("photo:"))
+        return wiring.fresh(kind, branch_id=branch_id, calendar=calendar)
+
+    return form(playbook, version, file).example(fresh, index)
 
 
 def words(playbook: str, version: str) -> Callable[[str], str]:

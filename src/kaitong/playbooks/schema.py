@@ -231,7 +231,11 @@ FORM: dict[str, Any] = _closed(
             "additionalProperties": {
                 "type": "object",
                 "required": ["title"],
-                "properties": {"title": TITLE, "writes": REFERENCE},
+                "properties": {
+                    "title": TITLE,
+                    "writes": REFERENCE,
+                    "x-photo": {"enum": AttachmentKind.values},
+                },
             },
         },
         "ui": _closed(

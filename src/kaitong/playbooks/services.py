@@ -12,13 +12,14 @@ from django.db import connection, transaction
 from kaitong.catalog import services as catalog
 from kaitong.core import audit
 from kaitong.core.clock import now
+from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
 from kaitong.documents import services as documents
 from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import loader, queries, wiring
+from kaitong.playbooks import loader, photos, queries, wiring
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.playbooks.model import Playbook
 from kaitong.playbooks.models import Deployment
@@ -192,9 +193,13 @@ def complete_work(*, actor: Actor, item_id: UUID, data: Mapping[str, Any]) -> Pr
         pinned = step.parameters["playbook"]
         form = queries.form(pinned["key"], pinned["hash"], step.node.form)
         form.check(data)
+        photos.use(step, form, data)
         variables, writes = form.split(data)
         for target, value in writes.items():
-            wiring.WRITES[target](step, value)
+            try:
+                wiring.WRITES[target](step, value)
+            except KaitongError as refused:
+                raise form.named(refused, target) from None
         if step.business_id is not None and wiring.ON_WORK_ORDERS & set(writes):
             order_papers.renew(actor=step.actor, order_id=step.business_id)
         return variables

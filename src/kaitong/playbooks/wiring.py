@@ -41,6 +41,7 @@ ACTIONS: dict[str, Action] = {
 # Field of a form -> the verb that takes it, called in the completing transaction.
 WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "customer.document_read": answers.document_read,
+    **answers.IDENTITY_PHOTOS,
     "order.appointment_start": answers.appointment_start,
     "order.appointment_minutes": answers.appointment_minutes,
     "service.terminal_serial": answers.terminal_serial,
@@ -71,4 +72,8 @@ def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:
         if serial is None:
             raise PlaybookError(_("库里没有可用的终端。"), _("先入库终端。"))
         return serial
+    if kind.startswith("photo:"):
+        raise PlaybookError(
+            "A photo is taken for a work item.", "Name the item and who takes it (example_for)."
+        )
     raise PlaybookError(f"There is no fresh example of kind {kind!r}.", "See playbooks/wiring.py.")

@@ -8,7 +8,7 @@ in a number) is handed on as it is, so that the fault names what was typed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import InputFault
+from kaitong.documents.choices import SENSITIVE
+from kaitong.playbooks.forms import PHOTO
 
 _INPUT_TYPES = {"date": "date", "date-time": "datetime-local", "time": "time"}
 _SEGMENTS_MOST = 4
@@ -35,12 +37,25 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoSlot:
+    """How a photo field takes its picture and shows it.
+
+    Pictures of people's documents stand masked: they are read by a click, which is recorded.
+    """
+
+    upload_url: str
+    kind: str
+    sensitive: bool = False
+    stored: str = ""  # when it was taken, once there is one
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One thing the form asks, ready for `web/parts/field.html`."""
 
     name: str
     label: str
-    widget: str  # input, textarea, select, seg, check, checks, heading
+    widget: str  # input, textarea, select, seg, check, checks, photo, heading
     input_type: str = "text"
     input_mode: str = ""
     step: str = ""
@@ -54,6 +69,7 @@ class Field:
     mono: bool = False
     readonly: bool = False
     wide: bool = False
+    photo: PhotoSlot | None = None
     errors: tuple[str, ...] = ()
 
 
@@ -96,8 +112,12 @@ def build(
     values: Mapping[str, Any] | None = None,
     faults: Iterable[InputFault] = (),
     say: Say = _as_written,
+    photo_url: str = "",
 ) -> WorkForm:
-    """The fields in the order of `ui`, with what was entered and what is wrong with it."""
+    """The fields in the order of `ui`, with what was entered and what is wrong with it.
+
+    `photo_url` is where pictures of photo fields are sent, each with its field's name.
+    """
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     required = set(schema.get("required", ()))
     ordered = [n for n in ui.get("order", ()) if n in properties]
@@ -121,7 +141,16 @@ def build(
         spec = properties[name]
         must = name in required or spec.get("const") is True
         errors = tuple(wrong.get(name, ()))
-        fields.append(_field(name, spec, ui, must, values or {}, errors, say))
+        made = _field(name, spec, ui, must, values or {}, errors, say)
+        if PHOTO in spec:
+            made = replace(
+                made,
+                widget="photo",
+                photo=PhotoSlot(
+                    f"{photo_url}?field={name}", str(spec[PHOTO]), spec[PHOTO] in SENSITIVE
+                ),
+            )
+        fields.append(made)
     return WorkForm(tuple(fields), say(str(ui["verb"])) if ui.get("verb") else "", tuple(loose))
 
 
@@ -143,6 +172,8 @@ def shown(
             text = _("是") if value else _("否")
         elif isinstance(value, list):
             text = "、".join(labels.get(str(v), str(v)) for v in value)
+        elif PHOTO in spec:
+            text = _("已拍照")
         else:
             text = labels.get(str(value), str(value))
         lines.append((say(str(spec.get("title", name))), f"{text} {unit}".strip()))

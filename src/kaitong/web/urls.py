@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from kaitong.web.views import incidents, intake, orders, papers, preferences, search, work
+from kaitong.web.views import incidents, intake, orders, papers, photos, preferences, search, work
 
 app_name = "web"
 
@@ -14,6 +14,7 @@ urlpatterns = [
     path("work/<uuid:item_id>/claim", work.claim, name="claim"),
     path("work/<uuid:item_id>/release", work.release, name="release"),
     path("work/<uuid:item_id>/complete", work.complete, name="complete"),
+    path("work/<uuid:item_id>/photo", photos.work_photo, name="work_photo"),
     path("work/<uuid:item_id>/return", work.return_to, name="return"),
     path("work/<uuid:item_id>/dispatch", work.dispatch, name="dispatch"),
     path("work/<uuid:item_id>/suspend", work.suspend, name="suspend"),
@@ -41,6 +42,7 @@ urlpatterns = [
     path("incidents/<uuid:incident_id>/by-hand", incidents.by_hand, name="by_hand"),
     path("papers/<uuid:paper_id>.pdf", papers.paper, name="paper"),
     path("attachments/<uuid:attachment_id>", papers.attachment, name="attachment"),
+    path("attachments/<uuid:attachment_id>/discard", photos.discard, name="photo_discard"),
     path("search/", search.search, name="search"),
     path("preferences/theme", preferences.theme, name="theme"),
 ]

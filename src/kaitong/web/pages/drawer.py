@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -123,7 +124,14 @@ def work_detail(
     form = _form(item)
     ready = item.state in OPEN_WORK and item.may_act
     asked = (
-        forms.build(form.schema, form.ui, values=values, faults=faults, say=say)
+        forms.build(
+            form.schema,
+            form.ui,
+            values=values,
+            faults=faults,
+            say=say,
+            photo_url=reverse("web:work_photo", args=[item.id]),
+        )
         if form
         else (forms.WorkForm())
     )
