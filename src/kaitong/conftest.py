@@ -97,8 +97,9 @@ def django_db_setup(django_test_environment, django_db_blocker, worker_id):
     Migrating takes most of a minute, copying half a second. The template is made once for each set
     of migrations, whoever of several test processes comes first.
     """
-    from django.core.management import call_command
     from django.db import connection, connections
+
+    from kaitong.core.migrating import migrate
 
     name = connection.settings_dict["TEST"]["NAME"] or "test_kaitong"
     if worker_id != "master":
@@ -128,7 +129,7 @@ def django_db_setup(django_test_environment, django_db_blocker, worker_id):
                 draft = f"{template}_draft"
                 admin(f'DROP DATABASE IF EXISTS "{draft}"', f'CREATE DATABASE "{draft}"')
                 use(draft)
-                call_command("migrate", verbosity=0, interactive=False, skip_checks=True)
+                migrate(skip_checks=True)
                 use(original)
                 admin(f'ALTER DATABASE "{draft}" RENAME TO "{template}"')
             admin(

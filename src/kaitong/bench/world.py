@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.core.management import call_command
-
 from kaitong.bench.figures import say
+from kaitong.core import migrating
 from kaitong.core.clock import now
 from kaitong.core.home import library
 from kaitong.demo import people
@@ -29,7 +28,7 @@ _ABOVE = ("安徽省", "黄山市", "休宁县", "海阳镇")
 def migrate() -> None:
     """The normal migration."""
     say("migrating")
-    call_command("migrate", verbosity=0, interactive=False)
+    migrating.migrate()
 
 
 def people_and_playbooks() -> Branch:

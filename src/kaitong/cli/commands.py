@@ -329,9 +329,9 @@ def check(asked: argparse.Namespace) -> int:
 
 
 def migrate(asked: argparse.Namespace) -> None:
-    from django.core.management import call_command
+    from kaitong.core import migrating
 
-    call_command("migrate", verbosity=1, interactive=False)
+    migrating.migrate(verbosity=1)
 
 
 def worker(asked: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The demo's organisation: a county branch with somebody at every post."""
+"""The demo's organisation: a county branch with somebody at every post, its city, a neighbour."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from kaitong.org.models import Branch
 
 # Known to everybody who reads this. The demo listens on the loopback interface only.
 PASSWORD = "kaitong-demo"  # noqa: S105
+COUNTY, CITY, NEIGHBOUR = "XN", "HS", "SX"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +20,58 @@ class Account:
     posts: tuple[str, ...]
     phone: str
     admin: bool = False
+    branch: str = COUNTY
 
 
 DEPARTMENTS = {
     "营业厅": "Counter",
     "网络部": "Network",
     "装维": "Field",
+    "海阳网格": "Haiyang grid",
+    "万安网格": "Wan'an grid",
+    "商山网格": "Shangshan grid",
+    "皖通代维": "Wantong (subcontractor)",
     "客服": "Customer care",
+    "综合部": "Office",
 }
 
 ACCOUNTS = (
     Account("clerk", "胡雅琴", "营业厅", ("clerk",), "13955900101"),
     Account("clerk2", "吴晓蓉", "营业厅", ("clerk",), "13955900102"),
+    Account("clerk3", "江静怡", "营业厅", ("clerk",), "13955900111"),
     Account("resource", "程晓燕", "网络部", ("resource",), "13955900103"),
     Account("network", "汪海洋", "网络部", ("network",), "13955900104"),
     Account("monitor", "朱志远", "网络部", ("monitor",), "13955900105"),
-    Account("installer", "汪志强", "装维", ("installer",), "13955900106"),
-    Account("installer2", "余建华", "装维", ("installer",), "13955900107"),
+    Account("installer", "汪志强", "海阳网格", ("installer",), "13955900106"),
+    Account("installer2", "余建华", "海阳网格", ("installer",), "13955900107"),
+    Account("installer3", "方根水", "万安网格", ("installer",), "13955900112"),
+    Account("installer4", "许卫平", "商山网格", ("installer",), "13955900113"),
+    Account("partner", "戴鹏飞", "皖通代维", ("installer",), "13955900114"),
     Account("service", "刘芸", "客服", ("service",), "13955900108"),
+    Account("service2", "查欣怡", "客服", ("service",), "13955900115"),
     Account("supervisor", "方建国", "装维", ("supervisor",), "13955900109"),
-    Account("admin", "管理员", "网络部", ("supervisor",), "13955900110", admin=True),
+    Account("manager", "洪立新", "综合部", ("supervisor",), "13955900116"),
+    Account("admin", "管理员", "综合部", ("supervisor",), "13955900110", admin=True),
+    # The city sees its counties; a county's staff see nothing of another.
+    Account("city", "曹文静", "", ("supervisor",), "13955900117", branch=CITY),
+    Account("shexian", "洪芳", "", ("clerk",), "13955900118", branch=NEIGHBOUR),
+    Account("shexian2", "鲍学文", "", ("installer",), "13955900119", branch=NEIGHBOUR),
 )
 
 
 def seed() -> Branch:
-    """Province, city, county and their staff; doing it again changes nothing."""
+    """Province, city, two counties and their staff; doing it again changes nothing."""
     province = org.ensure_branch(code="AH", name="安徽省公司", name_en="Anhui", kind="province")
     city = org.ensure_branch(
-        code="HS", name="黄山市分公司", name_en="Huangshan", kind="city", parent=province
+        code=CITY, name="黄山市分公司", name_en="Huangshan", kind="city", parent=province
     )
     county = org.ensure_branch(
-        code="XN", name="休宁分公司", name_en="Xiuning", kind="county", parent=city
+        code=COUNTY, name="休宁分公司", name_en="Xiuning", kind="county", parent=city
     )
+    neighbour = org.ensure_branch(
+        code=NEIGHBOUR, name="歙县分公司", name_en="Shexian", kind="county", parent=city
+    )
+    branches = {branch.code: branch for branch in (city, county, neighbour)}
     departments = {
         name: org.ensure_department(branch=county, key=name, name=name, name_en=english)
         for name, english in DEPARTMENTS.items()
@@ -59,18 +80,11 @@ def seed() -> Branch:
         org.ensure_staff(
             username=account.username,
             name=account.name,
-            branch=county,
-            department=departments[account.department],
+            branch=branches[account.branch],
+            department=departments.get(account.department),
             password=PASSWORD,
             posts=account.posts,
             phone=account.phone,
             admin=account.admin,
         )
-    # A second county, whose staff must see nothing of the first.
-    other = org.ensure_branch(
-        code="SX", name="歙县分公司", name_en="Shexian", kind="county", parent=city
-    )
-    org.ensure_staff(
-        username="shexian", name="洪芳", branch=other, password=PASSWORD, posts=("clerk",)
-    )
     return county

@@ -1,28 +1,31 @@
-"""The demo's network: OLTs, PON ports, splitters and their ports, what they cover, who is on them.
+"""The demo's network: OLTs, PON ports, boxes and their ports, what they cover, who is on them.
 
-Pure and deterministic: a `Scale` and a seed make a `Plan`, and a larger scale only adds to it where
-names are concerned. `demo.seed` brings a plan into the database.
+Pure and deterministic: a `Scale` and a seed make a `Plan`. `demo.seed` brings it into the database.
 """
 
 from __future__ import annotations
 
 import random
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 
 from kaitong.demo import addresses
-from kaitong.demo.addresses import Unit
-from kaitong.inventory.choices import Kind
+from kaitong.demo.addresses import Box, Extent
+from kaitong.inventory.choices import Kind, ResourceState
 from kaitong.inventory.services import ResourceRow, TerminalRow
 from kaitong.places.choices import CoverageStatus
 from kaitong.places.services import AddressRow, RegionRow
 
 AREA_CODE = "0559"
-PORTS_A_BOX = 8
-# A PON port carries at most 64 households over two levels of splitting: eight boxes of eight.
-BOXES_A_PON = 8
+# A PON port carries at most 64 households over two levels of splitting.
+PORTS_A_PON = 64
 TERMINAL_MODELS = ("HG8145X6", "F663NV9", "HG6145D2")
+NOTES = {
+    ResourceState.DAMAGED: ("法兰松动，衰减 −29 dBm", "端口进水", "接头断裂，待更换", "光衰超限"),
+    ResourceState.KEPT: ("资源岗保留，商企专用", "测试用", "割接预留"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,37 +47,43 @@ class Olt:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a county to make. `busy` is the share of covered rooms that have a line already."""
+    """How large a county to make. `busy` is the share of ports that have a line already."""
 
     name: str
     olts: tuple[Olt, ...]
-    urban_units: int
-    rows_a_village: int
-    houses_a_row: int
+    extent: Extent
     busy: float
     full_boxes: int
+    bad_ports: int
     terminals: int
+    accounts: str = f"xn{AREA_CODE}8"  # how those of the lines there are begin
 
 
 def _olts(*boards: tuple[int, ...]) -> tuple[Olt, ...]:
-    sites = ("海阳机房", "万安机房", "商山机房")
+    sites = (("海阳机房", "HY"), ("万安机房", "WA"), ("商山机房", "SS"))
     return tuple(
-        Olt(f"OLT-{n:02d}", site, n, ports)
-        for n, (site, ports) in enumerate(zip(sites, boards, strict=True), start=1)
+        Olt(f"{short}-OLT-{n:02d}", site, n, ports)
+        for n, ((site, short), ports) in enumerate(zip(sites, boards, strict=True), start=1)
     )
 
 
-# A branch that is made in seconds: some 5,000 addresses, 2,500 ports.
-SMALL = Scale("small", _olts((16, 16), (8, 8), (8, 8)), 180, 1, 10, 0.15, 6, 200)
+# A branch for tests, made in a second or two: some 2,500 addresses, 900 ports.
+SMALL = Scale(
+    "small", _olts((16, 16), (8,), (8,)), Extent(7, 2, 1, 2, (1, 2)), 0.25, 4, 8, 120
+)  # fmt: skip
 # The whole county: 3 OLTs, 160 PON ports, some 10,000 ports, 20,000 addresses.
-COUNTY = Scale(
-    "county", _olts((16, 16, 16, 16, 16, 16), (16, 16), (16, 16)), 1010, 3, 17, 0.3, 40, 3000
-)
-SCALES = {scale.name: scale for scale in (SMALL, COUNTY)}
+COUNTY = Scale("county", _olts((16,) * 6, (16, 16), (16, 16)), Extent(), 0.24, 60, 90, 1500)
+# Some houses of 歙县, so that the other branch is no empty one.
+NEIGHBOUR = Scale(
+    "neighbour", (Olt("SX-OLT-11", "徽城机房", 11, (8,)),), Extent(), 0.2, 0, 0, 20,
+    f"sx{AREA_CODE}8",
+)  # fmt: skip
+SCALES = {scale.name: scale for scale in (SMALL, COUNTY, NEIGHBOUR)}
 
-_SITE_OF_TOWN = {
+# Which OLT a town hangs on; the rest of the county on the third.
+_OLT_OF_TOWN = {
     "341022100": 0, "341022101": 0, "341022102": 1, "341022105": 1, "341022203": 1,
-    "341022204": 1, "341022206": 1,
+    "341022204": 1, "341022206": 1, "341022208": 1,
 }  # fmt: skip
 _ELSEWHERE = 2
 
@@ -98,6 +107,8 @@ class Plan:
     resources: tuple[ResourceRow, ...]
     coverage: tuple[tuple[str, str], ...]
     lines: tuple[Line, ...]
+    # port by path, its state, why
+    bad_ports: tuple[tuple[str, str, str], ...]
     terminals: tuple[TerminalRow, ...]
 
     @property
@@ -105,41 +116,66 @@ class Plan:
         return sum(row.ports for row in self.resources)
 
 
-def make(scale: Scale, *, seed: int = 341022) -> Plan:
-    """The plan of a branch. The first `full_boxes` boxes have no free port."""
+@dataclass(slots=True)
+class _Access:
+    """The PON ports of an OLT as they fill up: the emptiest takes the next box."""
+
+    paths: list[str]
+    used: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    turn: int = 0
+
+    def take(self, ports: int) -> str | None:
+        """A PON port with room for a box of so many, in turn over the boards."""
+        for step in range(len(self.paths)):
+            path = self.paths[(self.turn + step) % len(self.paths)]
+            if self.used[path] + ports <= PORTS_A_PON:
+                self.used[path] += ports
+                self.turn = (self.turn + step + 1) % len(self.paths)
+                return path
+        return None
+
+    @property
+    def room(self) -> int:
+        return PORTS_A_PON * len(self.paths) - sum(self.used.values())
+
+
+def make(scale: Scale, *, today: date, seed: int = 341022) -> Plan:
+    """The plan of a branch. Every ninth box has no free port, until there are enough of them."""
     chance = random.Random(seed)  # noqa: S311 (a demo's dice, not a secret)
-    units = [
-        *addresses.urban_units(scale.urban_units),
-        *addresses.village_rows(scale.rows_a_village, scale.houses_a_row),
-    ]
+    if scale is NEIGHBOUR:
+        listed = list(addresses.neighbour(today))
+    else:
+        listed = list(addresses.boxes(scale.extent, today))
     resources: list[ResourceRow] = list(_equipment(scale))
     coverage: list[tuple[str, str]] = []
     lines: list[Line] = []
-    free_pons = [deque(_slots(olt)) for olt in scale.olts]
+    spare: list[str] = []
+    access = [_Access([f"{olt.path}>{pon}" for pon in olt.pon_ports()]) for olt in scale.olts]
     sites: set[str] = set()
-    boxes = 0
-    for unit in units:
-        if unit.coverage != CoverageStatus.COVERED:
+    laid = 0
+    for box in listed:
+        if box.coverage != CoverageStatus.COVERED:
             continue
-        olt = _olt_for(unit, free_pons)
-        if unit.place not in sites:
-            sites.add(unit.place)
-            resources.append(ResourceRow(Kind.SITE, unit.place))
-        pon = free_pons[olt].popleft()
-        box = ResourceRow(Kind.SPLITTER, f"{unit.name} POS-01", unit.place, pon, ports=PORTS_A_BOX)
-        resources.append(box)
-        coverage += [(box.path, room.code) for room in unit.rooms]
-        boxes += 1
-        # Every seventh box is full until there are enough, so that they lie in several estates.
-        full = boxes % 7 == 0 and boxes // 7 <= scale.full_boxes
-        lines += _lines(unit, box.path, scale, full, chance, len(lines))
+        if box.place not in sites:
+            sites.add(box.place)
+            resources.append(ResourceRow(Kind.SITE, box.place))
+        row = ResourceRow(box.kind, box.name, box.place, _pon(box, access), ports=box.ports)
+        resources.append(row)
+        coverage += [(row.path, room.code) for room in box.rooms]
+        laid += 1
+        full = laid % 9 == 0 and laid // 9 <= scale.full_boxes
+        taken = _lines(box, row, scale, full, chance, len(lines))
+        lines += taken
+        if not full and box.ports - len(taken) > 2:
+            spare.append(_port(row, box.ports - 1))
     return Plan(
         regions=tuple(addresses.regions()),
-        addresses=tuple(room for unit in units for room in unit.rooms),
+        addresses=tuple(room for box in listed for room in box.rooms),
         resources=tuple(resources),
         coverage=tuple(coverage),
         lines=tuple(lines),
-        terminals=tuple(_terminals(scale.terminals)),
+        bad_ports=tuple(_bad(spare, scale.bad_ports, chance)),
+        terminals=tuple(_terminals(scale.terminals, 100_000 * scale.olts[0].number)),
     )
 
 
@@ -151,45 +187,55 @@ def _equipment(scale: Scale) -> Iterator[ResourceRow]:
             olt.name,
             olt.site,
             position=olt.number,
-            attributes={"number": olt.number, "area_code": AREA_CODE},
+            attributes={"number": olt.number, "area_code": AREA_CODE, "model": "MA5800-X7"},
         )
         for position, pon in enumerate(olt.pon_ports()):
             yield ResourceRow(Kind.PON_PORT, pon, olt.path, position=position)
 
 
-def _slots(olt: Olt) -> Iterator[str]:
-    """Places for boxes on an OLT's PON ports: first one on each, then the second on each."""
-    paths = [f"{olt.path}>{pon}" for pon in olt.pon_ports()]
-    for _ in range(BOXES_A_PON):
-        yield from paths
+def _pon(box: Box, access: list[_Access]) -> str:
+    """A PON port of the town's OLT, or of the one with most room when that is full."""
+    own = _OLT_OF_TOWN.get(box.town, _ELSEWHERE) if len(access) > 1 else 0
+    others = sorted((n for n in range(len(access)) if n != own), key=lambda n: -access[n].room)
+    for number in (own, *others):
+        if pon := access[number].take(box.ports):
+            return pon
+    raise ValueError(f"The scale's OLTs have no room for {box.place} {box.name}.")
 
 
-def _olt_for(unit: Unit, free: list[deque[str]]) -> int:
-    """The OLT of the unit's town, or the one with most room when that is full."""
-    own = _SITE_OF_TOWN.get(unit.town, _ELSEWHERE)
-    return own if free[own] else max(range(len(free)), key=lambda n: len(free[n]))
+def _port(box: ResourceRow, number: int) -> str:
+    """The path of a box's port; an ONU counts from 0, a splitter from 1 (ONU-03)."""
+    first = 0 if box.specification == Kind.ONU else 1
+    return f"{box.path}>{first + number:02d}"
 
 
 def _lines(
-    unit: Unit, box: str, scale: Scale, full: bool, chance: random.Random, before: int
-) -> Iterator[Line]:
-    rooms = list(unit.rooms)
+    box: Box, row: ResourceRow, scale: Scale, full: bool, chance: random.Random, before: int
+) -> list[Line]:
+    rooms = list(box.rooms)
     chance.shuffle(rooms)
-    wanted = PORTS_A_BOX if full else sum(chance.random() < scale.busy for _ in rooms)
+    share = min(1.0, max(0.0, chance.gauss(scale.busy, 0.18)))
     # Elsewhere a port at least stays free, so that only the boxes meant to be full are.
-    taken = min(wanted, PORTS_A_BOX if full else PORTS_A_BOX - 1, len(rooms))
-    for number in range(taken):
-        serial = before + number + 1
-        yield Line(
-            port=f"{box}>{number + 1:02d}",
+    taken = box.ports if full else min(round(box.ports * share), box.ports - 1)
+    return [
+        Line(
+            port=_port(row, number),
             address_code=rooms[number].code,
-            account=f"xn{AREA_CODE}8{serial:06d}@kd",
-            logical_id=f"O{AREA_CODE}99{serial:09d}",
+            account=f"{scale.accounts}{before + number + 1:06d}@kd",
+            logical_id=f"O{AREA_CODE}{scale.olts[0].number + 88:02d}{before + number + 1:09d}",
         )
+        for number in range(min(taken, len(rooms)))
+    ]
 
 
-def _terminals(count: int) -> Iterator[TerminalRow]:
-    for number in range(1, count + 1):
+def _bad(spare: list[str], wanted: int, chance: random.Random) -> Iterator[tuple[str, str, str]]:
+    for number, port in enumerate(chance.sample(spare, min(wanted, len(spare)))):
+        state = ResourceState.KEPT if number % 3 == 0 else ResourceState.DAMAGED
+        yield port, state, NOTES[state][number // 3 % len(NOTES[state])]
+
+
+def _terminals(count: int, first: int) -> Iterator[TerminalRow]:
+    for number in range(first + 1, first + count + 1):
         model = TERMINAL_MODELS[number % len(TERMINAL_MODELS)]
         maker = "HWTC" if model.startswith("HG8") else "ZTEG"
         yield TerminalRow(

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from kaitong.core import migrating
 from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
-from kaitong.demo import people, story
+from kaitong.demo import people, plant, story
 from kaitong.demo.seed import seed_branch
 from kaitong.ordering import queries as orders_queries
 from kaitong.org.actor import Actor
@@ -42,7 +42,7 @@ def migrate(step: Step) -> None:
         )
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with step("preparing the database"):
-            call_command("migrate", verbosity=0, interactive=False)
+            migrating.migrate()
 
 
 def branch(step: Step) -> Branch:
@@ -60,6 +60,7 @@ def branch(step: Step) -> Branch:
     county = people.seed()
     with step("laying the network of 休宁"):
         seed_branch()
+        seed_branch(plant.NEIGHBOUR.name, branch_code=people.NEIGHBOUR)
     return county
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from kaitong.core.clock import now
+from kaitong.demo.invented import request
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
-from kaitong.ordering.requests import (
-    AddressRef,
-    CustomerData,
-    DocumentData,
-    SubmitItem,
-    SubmitOrder,
-)
+from kaitong.ordering.requests import AddressRef
 from kaitong.org.actor import Actor
 from kaitong.org.models import Branch
 from kaitong.org.queries import actor_of
@@ -26,55 +18,8 @@ from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 
-SURNAMES = "王李张刘陈汪程胡吴朱余方金许曹叶洪江戴黄"
-GIVEN = (
-    "伟", "秀英", "志强", "晓燕", "海涛", "桂兰", "建国", "丽华", "文静", "国庆", "雨桐", "子轩",
-    "立新", "玉梅", "向东", "慧敏", "明远", "春生", "佩珊", "长河",
-)  # fmt: skip
 # How far each order gets before people are asked: steps completed by example.
 STAGES = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2, 0, 1, 0)
-
-
-def resident_number(serial: int) -> str:
-    """A well-formed number of nobody: region 341022, invented birthday, computed check sign."""
-    body = (
-        f"341022{1960 + serial % 45}{1 + serial % 12:02d}{1 + serial % 28:02d}{serial % 1000:03d}"
-    )
-    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    total = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True))
-    return body + "10X98765432"[total % 11]
-
-
-def customer(serial: int, *, read: bool = True) -> CustomerData:
-    """An invented customer with a valid document."""
-    name = SURNAMES[serial % len(SURNAMES)] + GIVEN[(serial * 7) % len(GIVEN)]
-    return CustomerData(
-        name=name,
-        phone=f"139559{serial % 100000:05d}",
-        document=DocumentData(
-            kind="resident-id",
-            number=resident_number(serial),
-            valid_until=(now() + timedelta(days=3650)).date(),
-            reader_used=read,
-        ),
-    )
-
-
-def request(serial: int, *, read: bool = True, address: AddressRef | None = None) -> SubmitOrder:
-    """A request for home broadband at a free covered address."""
-    return SubmitOrder(
-        customer=customer(serial, read=read),
-        channel="counter",
-        items=(
-            SubmitItem(
-                item_id="1",
-                action="add",
-                specification="home-broadband.access",
-                offering="home-1000" if serial % 3 == 0 else "home-300",
-                address=address or AddressRef(any_covered=True),
-            ),
-        ),
-    )
 
 
 def tell(county: Branch) -> None:

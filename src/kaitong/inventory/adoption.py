@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -24,7 +26,8 @@ _SEEN_FAULTS = 200
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """A working line: its port (path), where it is, its account and logical identifier."""
+    """A working line: its port (path), where it is, its account and logical identifier; whose it
+    is, what he has (`down_mbps`) and since when, as far as known."""
 
     port: str
     address_id: UUID
@@ -32,6 +35,9 @@ class LineRow:
     logical_id: str = ""
     specification: str = "access"
     title: str = ""
+    customer_id: UUID | None = None
+    characteristics: Mapping[str, Any] = field(default_factory=dict)
+    since: datetime | None = None
 
 
 @transaction.atomic
@@ -66,7 +72,9 @@ def adopt_lines(*, actor: Actor, branch_id: UUID, rows: Iterable[LineRow]) -> Bu
             address_id=row.address_id,
             account=row.account,
             logical_id=row.logical_id,
-            started_at=moment,
+            customer_id=row.customer_id,
+            characteristics=dict(row.characteristics),
+            started_at=row.since or moment,
             prove_since=moment,
             updated_at=moment,
             ext={"adopted": True},

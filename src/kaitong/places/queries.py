@@ -212,6 +212,11 @@ def regions(*, below: str = "", level: int | None = None) -> QuerySet[Region]:
     return rows
 
 
+def any_address(branch_id: UUID) -> bool:
+    """Whether a branch has an address at all."""
+    return Address.objects.filter(branch_id=branch_id).exists()
+
+
 def coverage_counts(actor: Actor) -> dict[str, int]:
     """How many addresses stand in each coverage status, in one query."""
     rows = visible_to(Address.objects.all(), actor).values_list("coverage").annotate(n=Count("id"))
