@@ -176,14 +176,12 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """One line for lists: where, which port, which account."""
+    """One line for lists: where, which account, how it stands."""
 
-    service_id: UUID
-    order_id: UUID | None
+    order_id: UUID
     address_short: str
     address_full: str
-    port_text: str
-    port_state: str
+    service_id: UUID
     account: str
     state: str
     title: str

@@ -23,6 +23,9 @@ from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
 
 ITEMS = Prefetch("items", queryset=OrderItem.objects.order_by("position", "item_id"))
+# What no list of ours shows, and what no document of an interface tells.
+UNLISTED = ("ext", "parameters", "description")
+UNTOLD = ("parameters", "prices", "due_basis")
 _OPS = {"eq": "exact", "in": "in", "gt": "gt", "gte": "gte", "lt": "lt", "lte": "lte"}
 
 
@@ -53,23 +56,32 @@ def order_by_text(actor: Actor, text: str) -> Order:
 
 
 def orders(
-    actor: Actor, filters: Iterable[OrderFilter] = (), offset: int = 0, limit: int | None = None
+    actor: Actor,
+    filters: Iterable[OrderFilter] = (),
+    offset: int = 0,
+    limit: int | None = None,
+    *,
+    without: Iterable[str] = (),
 ) -> tuple[list[Order], int]:
-    """A page of orders, newest first, and how many there are in all."""
+    """A page of orders, newest first, and how many there are in all.
+
+    `without` names columns the caller will not look at; some hold whole documents.
+    """
     rows = _filtered(visible_to(Order.objects.all(), actor), filters)
     total = rows.count()
     end = None if limit is None else offset + limit
     newest = ("-ordered_at", "-id")
     # Identifiers first, from the index alone: a deep page never reads the rows it skips.
     ids = list(rows.order_by(*newest).values_list("id", flat=True)[offset:end])
-    page = Order.objects.filter(pk__in=ids).order_by(*newest).prefetch_related(ITEMS)
-    return list(page), total
+    page = Order.objects.filter(pk__in=ids).order_by(*newest).defer(*without)
+    return list(page.prefetch_related(ITEMS)), total
 
 
 def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
-    """The visible orders among these, with their items: two queries, nothing counted."""
+    """The visible orders among these, with their items: two queries, nothing counted, and no
+    columns that lists do not show."""
     rows = visible_to(Order.objects.all(), actor).filter(pk__in=list(order_ids))
-    return list(rows.prefetch_related(ITEMS))
+    return list(rows.defer(*UNLISTED).prefetch_related(ITEMS))
 
 
 def _filtered(rows: QuerySet[Order], filters: Iterable[OrderFilter]) -> QuerySet[Order]:

@@ -101,6 +101,15 @@ def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:
     return {one.id: one for one in _summaries(Party.objects.filter(pk__in=wanted))}
 
 
+def names(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Masked names of the customers of orders already found visible, in one query."""
+    wanted = {i for i in ids if i is not None}
+    if not wanted:
+        return {}
+    rows = Party.objects.filter(pk__in=wanted).values_list("pk", "name")
+    return {number: mask_name(name) for number, name in rows}
+
+
 def summary(actor: Actor, party_id: UUID) -> Summary:
     """Masked facts of one customer."""
     own = own_party(actor, party_id)
@@ -158,11 +167,10 @@ def _by_document(actor: Actor, number: str) -> QuerySet[IdentityDocument, Any]:
 
 
 def _summaries(parties: QuerySet[Party]) -> list[Summary]:
-    rows = list(parties)
+    rows = list(parties.only("number", "kind", "name", "name_sort", "grade"))
     ids = [row.pk for row in rows]
-    phones: dict[UUID, str] = {}
-    for phone in PartyPhone.objects.filter(party__in=ids).order_by("primary", F("id").desc()):
-        phones[phone.party_id] = phone.digits
+    told = PartyPhone.objects.filter(party__in=ids).order_by("primary", F("id").desc())
+    phones = dict(told.values_list("party_id", "digits"))
     newest: dict[UUID, IdentityDocument] = {}
     for document in (
         IdentityDocument.objects.filter(party__in=ids).defer("number").order_by("created_at", "id")

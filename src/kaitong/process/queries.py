@@ -62,6 +62,7 @@ __all__ = [
     "open_items_of",
     "positions",
     "steps",
+    "waiting",
     "waits",
     "work_item",
     "work_items",
@@ -162,8 +163,10 @@ def work_items(
     everyone: bool = False,
     offset: int = 0,
     limit: int = 50,
+    counted: int | None = None,
 ) -> Page:
-    """A tab of the workbench, most urgent first.
+    """A tab of the workbench, most urgent first. `counted`: how many there are, where the caller
+    has just counted them.
 
     `tab` is one of TABS, or "open": all open work of the actor's posts. `everyone` shows a
     supervisor the whole team's mine/suspended/done. Done is what was completed today.
@@ -180,11 +183,16 @@ def work_items(
     if overdue:
         rows = rows.filter(due_at__lt=clock_now())
     order = F("completed_at").desc() if tab == "done" else F("due_at").asc(nulls_last=True)
-    total = rows.count()
+    total = rows.count() if counted is None else counted
     # identifiers first, from the index alone; then only this page's rows
     ids = list(rows.order_by(order, "id").values_list("pk", flat=True)[offset : offset + limit])
     found = WorkItem.objects.filter(pk__in=ids).order_by(order, "id")
     return Page(_work_rows(found), total)
+
+
+def waiting(actor: Actor) -> int:
+    """How many items wait for somebody to take them: the workbench's first tab."""
+    return _tab(actor, "todo", False).count()
 
 
 def counts(actor: Actor, *, everyone: bool = False) -> dict[str, int]:

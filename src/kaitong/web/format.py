@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -21,6 +22,11 @@ WEEKDAYS = (
 DASH = "—"
 
 
+def local_time(value: datetime) -> datetime:
+    """The operator's own time. There is one time zone, so nothing is looked up per thread."""
+    return value.astimezone(timezone.get_default_timezone())
+
+
 def in_chinese() -> bool:
     return (get_language() or "zh").startswith("zh")
 
@@ -32,34 +38,41 @@ def mark(sign: str) -> str:
     return {"，": ", ", "；": "; ", "：": ": ", "、": ", ", "": " "}[sign]
 
 
-def _ordered(day: str, weekday: str) -> str:
+def _with_weekday(text: str, weekday: int) -> str:
     """Chinese sets the weekday after the date, English before it."""
-    return f"{day} {weekday}" if in_chinese() else f"{weekday} {day}"
+    return _pattern(get_language() or "zh", weekday) % text
+
+
+@lru_cache(maxsize=32)
+def _pattern(language: str, weekday: int) -> str:
+    """Kept by language: a page of fifty rows sets a hundred and fifty dates."""
+    name = str(WEEKDAYS[weekday])
+    return f"%s {name}" if language.startswith("zh") else f"{name} %s"
 
 
 def day(value: date | datetime | None, *, now: datetime | None = None) -> str:
     """`10-10 周六`; another year is written out."""
     if value is None:
         return DASH
-    local = timezone.localtime(value).date() if isinstance(value, datetime) else value
-    today = timezone.localtime(now).date() if now else timezone.localdate()
+    local = local_time(value).date() if isinstance(value, datetime) else value
+    today = local_time(now or timezone.now()).date()
     text = local.strftime("%m-%d" if local.year == today.year else "%Y-%m-%d")
-    return _ordered(text, str(WEEKDAYS[local.weekday()]))
+    return _with_weekday(text, local.weekday())
 
 
 def when(value: datetime | None, *, now: datetime | None = None) -> str:
     """`10-10 周六 17:30`."""
     if value is None:
         return DASH
-    return f"{day(value, now=now)} {timezone.localtime(value):%H:%M}"
+    return f"{day(value, now=now)} {local_time(value):%H:%M}"
 
 
 def short(value: datetime | None, *, now: datetime | None = None) -> str:
     """`17:30` today, else `10-10 17:30`: for dense columns."""
     if value is None:
         return DASH
-    local = timezone.localtime(value)
-    today = timezone.localtime(now) if now else timezone.localtime()
+    local = local_time(value)
+    today = local_time(now or timezone.now())
     if local.date() == today.date():
         return f"{local:%H:%M}"
     return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
@@ -69,9 +82,8 @@ def full(value: datetime | None) -> str:
     """`2026-10-10 周六 17:30:07`: for titles."""
     if value is None:
         return ""
-    local = timezone.localtime(value)
-    date_text = _ordered(f"{local:%Y-%m-%d}", str(WEEKDAYS[local.weekday()]))
-    return f"{date_text} {local:%H:%M:%S}"
+    local = local_time(value)
+    return f"{_with_weekday(f'{local:%Y-%m-%d}', local.weekday())} {local:%H:%M:%S}"
 
 
 def span(value: timedelta | float | int | None) -> str:
@@ -143,8 +155,9 @@ def due(
     A finished thing (`ended_at`) is judged at its end; a held one shows until when.
     """
     if held:
-        until = _("至 %(day)s") % {"day": f"{timezone.localtime(held_until):%m-%d}"}
-        return Due("wait", _("已挂起"), until if held_until else "", at, provisional)
+        day = f"{local_time(held_until):%m-%d}" if held_until else ""
+        until = _("至 %(day)s") % {"day": day} if day else ""
+        return Due("wait", _("已挂起"), until, at, provisional)
     if at is None:
         return Due("none", DASH, "", None)
     moment = ended_at or now
@@ -156,8 +169,8 @@ def due(
         warn_at = at - (at - start) / 5
     if warn_at is not None and now >= warn_at:
         return Due("soon", _("临期"), span(at - now), at, provisional)
-    local = timezone.localtime(at)
-    if local.date() == timezone.localtime(now).date():
+    local = local_time(at)
+    if local.date() == local_time(now).date():
         return Due(
             "ok", _("按时"), _("今天 %(time)s") % {"time": f"{local:%H:%M}"}, at, provisional
         )

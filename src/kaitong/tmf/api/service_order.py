@@ -123,7 +123,7 @@ def list_service_order(
     page = Page(offset, limit)
     wanted = parse_fields(fields)
     found = conditions(parse_filters(TMF641, request.GET))
-    rows, total = queries.orders(actor, found, page.offset, page.limit)
+    rows, total = queries.orders(actor, found, page.offset, page.limit, without=queries.UNTOLD)
     bodies = [select(body, wanted) for body in _bodies(request, rows)]
     response = answer(bodies, page.status(len(bodies), total))
     put_headers(response, request, page, count=len(bodies), total=total)

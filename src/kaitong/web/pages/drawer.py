@@ -116,7 +116,8 @@ def work_detail(
 ) -> WorkDetail:
     """`values` and `faults` are those of a refused completion."""
     item = process.work_item(actor, item_id)
-    facts = facts_of(actor, [item.business_id]).get(item.business_id) if item.business_id else None
+    order_id = item.business_id
+    facts = facts_of(actor, [order_id], people=True).get(order_id) if order_id else None
     say = facts.say if facts else str
     posts = post_names()
     moment = clock_now()

@@ -31,10 +31,10 @@ class OrderFacts:
     state: str
     product: str
     action: str
-    customer: party.Summary | None
+    customer_name: str
+    customer: party.Summary | None  # only where it was asked for
     address: str
     address_full: str
-    port: str
     say: Callable[[str], str]  # the order's playbook in the reader's language
     due_at: datetime | None
     due_basis: Mapping[str, Any]
@@ -44,24 +44,30 @@ class OrderFacts:
     appointment_end: datetime | None
 
 
-def facts_of(actor: Actor, order_ids: Iterable[UUID | None]) -> dict[UUID, OrderFacts]:
+def facts_of(
+    actor: Actor, order_ids: Iterable[UUID | None], *, people: bool = False
+) -> dict[UUID, OrderFacts]:
     """Facts by order id, of the orders the actor may see."""
     wanted = {i for i in order_ids if i is not None}
-    return of_orders(ordering.by_ids(actor, wanted)) if wanted else {}
+    return of_orders(ordering.by_ids(actor, wanted), people=people) if wanted else {}
 
 
-def of_orders(orders: Iterable[Any]) -> dict[UUID, OrderFacts]:
-    """Facts of orders already read (with their items)."""
+def of_orders(orders: Iterable[Any], *, people: bool = False) -> dict[UUID, OrderFacts]:
+    """Facts of orders already read (with their items). `people`: with phone and documents of the
+    customers, masked."""
     rows = list(orders)
     items = {order.id: list(order.items.all()) for order in rows}
     offered = catalog.offerings(
         {i.offering for found in items.values() for i in found if i.offering}
     )
-    people = party.summaries(order.party_id for order in rows if order.party_id)
+    persons = [order.party_id for order in rows if order.party_id]
+    customers = party.summaries(persons) if people else {}
+    names = {i: one.name for i, one in customers.items()} if people else party.names(persons)
     lines = inventory.lines_of_orders([order.id for order in rows])
     # an order that was refused at once has an address but no line
     bare = {i.address_id for order in rows if not lines.get(order.id) for i in items[order.id]}
     addresses = places.addresses([a for a in bare if a]) if bare - {None} else {}
+    english = (get_language() or "zh").startswith("en")
     facts = {}
     for order in rows:
         line: LineView | None = next(iter(lines.get(order.id, ())), None)
@@ -71,12 +77,12 @@ def of_orders(orders: Iterable[Any]) -> dict[UUID, OrderFacts]:
             id=order.id,
             number=order.number or str(order.id)[:8],
             state=order.state,
-            product=" + ".join(_title(offered, order, i) for i in items[order.id]),
+            product=" + ".join(_title(offered, order, i, english) for i in items[order.id]),
             action=str(ItemAction(first.action).label) if first else "",
-            customer=people.get(order.party_id) if order.party_id else None,
+            customer_name=names.get(order.party_id, ""),
+            customer=customers.get(order.party_id),
             address=line.address_short if line else address.short_text if address else "",
             address_full=line.address_full if line else address.full_text if address else "",
-            port=line.port_text if line else "",
             say=_say(order),
             due_at=order.due_at,
             due_basis=order.due_basis or {},
@@ -88,10 +94,10 @@ def of_orders(orders: Iterable[Any]) -> dict[UUID, OrderFacts]:
     return facts
 
 
-def _title(offered: dict[str, Any], order: Any, item: Any) -> str:
+def _title(offered: dict[str, Any], order: Any, item: Any, english: bool) -> str:
     """The title as it was sold; the catalogue's in English, where it has one."""
     entry = offered.get(item.offering)
-    if (get_language() or "zh").startswith("en") and entry is not None and entry.title_en:
+    if english and entry is not None and entry.title_en:
         return str(entry.title_en)
     for price in order.prices:
         if price.get("item") == item.item_id and price.get("title"):

@@ -130,7 +130,7 @@ class OrderPage:
 def order_page(actor: Actor, order_id: UUID) -> OrderPage:
     """Everything of the page above its tabs, in a constant number of queries."""
     order = ordering.order(actor, order_id)
-    facts = of_orders([order])[order.id]
+    facts = of_orders([order], people=True)[order.id]
     services = inventory.services_of_order(order.id)
     instances = [item.instance_id for item in order.items.all() if item.instance_id]
     waits = [f for found in process.waits(instances).values() for f in found if f.kind != "join"]

@@ -74,7 +74,11 @@ def orders_page(actor: Actor, query: QueryDict) -> OrdersPage:
         conditions = [OrderFilter(field="state", op="eq", value=state)]
     number = page_number(query)
     rows, total = ordering.orders(
-        actor, conditions, offset=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
+        actor,
+        conditions,
+        offset=(number - 1) * PAGE_SIZE,
+        limit=PAGE_SIZE,
+        without=ordering.UNLISTED,
     )
     facts = of_orders(rows)
     work = process.open_items_of(actor, [row.id for row in rows])
@@ -95,7 +99,7 @@ def orders_page(actor: Actor, query: QueryDict) -> OrdersPage:
                 action=facts[row.id].action,
                 state_text=str(OrderState(row.state).label),
                 tone=TONES[OrderState(row.state)],
-                customer=_customer(facts[row.id]),
+                customer=facts[row.id].customer_name,
                 address=facts[row.id].address,
                 address_full=facts[row.id].address_full,
                 waiting=_waiting(work.get(row.id, []), facts[row.id], posts),
@@ -109,10 +113,6 @@ def orders_page(actor: Actor, query: QueryDict) -> OrdersPage:
         empty=_empty(tab, bool(state)),
         at=moment,
     )
-
-
-def _customer(facts: OrderFacts) -> str:
-    return facts.customer.name if facts.customer else ""
 
 
 def _waiting(work: list[process.WorkRow], facts: OrderFacts, posts: dict[str, str]) -> str:

@@ -44,7 +44,7 @@ def groups(actor: Actor, text: str) -> list[Group]:
         return []
     found = []
     rows = ordering.search(actor, text, limit=MOST)
-    facts = of_orders(rows)
+    facts = of_orders(rows, people=True)
     hits = [
         Hit(
             title=f"{one.number}　{one.product}",

@@ -23,7 +23,8 @@ class Shell:
     counter: bool = False  # may take in orders (受理)
 
 
-def shell_for(actor: Actor) -> Shell:
+def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
+    """`todo` where the page has counted it already."""
     english = (get_language() or "zh").startswith("en")
     known = org.posts_by_key()
     posts = [
@@ -37,6 +38,7 @@ def shell_for(actor: Actor) -> Shell:
     if actor.branch_id:
         own = org.branch(actor.branch_id)
         branch = own.name_en if english and own.name_en else own.name
-    todo = process.counts(actor)["todo"]
+    if todo is None:
+        todo = process.waiting(actor)
     stuck = process.incidents(actor, limit=0).total
     return Shell(actor.name, branch, tuple(posts), todo, stuck, "clerk" in actor.posts)

@@ -95,6 +95,7 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
         everyone=team,
         offset=(number - 1) * PAGE_SIZE,
         limit=PAGE_SIZE,
+        counted=counts[tab] if post is None and not late else None,
     )
     facts = facts_of(actor, [row.business_id for row in found.rows])
     moment = clock_now()
@@ -159,7 +160,7 @@ def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: d
         order_number=facts.number if facts else "",
         product=facts.product if facts else "",
         step=facts.say(row.title) if facts else row.title,
-        customer=facts.customer.name if facts and facts.customer else "",
+        customer=facts.customer_name if facts else "",
         address=facts.address if facts else "",
         address_full=facts.address_full if facts else "",
         appointment=appointment_text(facts.appointment_start, facts.appointment_end)

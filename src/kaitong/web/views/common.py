@@ -53,8 +53,9 @@ def render_page(
     *,
     place: str,
     status: int = 200,
+    todo: int | None = None,
 ) -> HttpResponse:
-    shell = shell_for(request.actor)
+    shell = shell_for(request.actor, todo=todo)
     return render(request, template, {**context, "shell": shell, "place": place}, status=status)
 
 

@@ -40,8 +40,9 @@ def workbench(request: SignedIn) -> HttpResponse:
     if is_part(request, "list"):
         return HttpResponse("".join(_list(request)))
     detail = _asked_item(request)
-    context = {"page": pages.work_page(request.actor, request.GET), "detail": detail}
-    return render_page(request, "web/work/page.html", context, place="work")
+    found = pages.work_page(request.actor, request.GET)
+    context = {"page": found, "detail": detail}
+    return render_page(request, "web/work/page.html", context, place="work", todo=found.waiting)
 
 
 @page
