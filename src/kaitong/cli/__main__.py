@@ -8,6 +8,8 @@ work complete ID --as USER [--data JSON | --example]
 service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
 playbook check|test|deploy|list [PATH]
+notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
+notices retry ID --as USER
 incident list [--json] | incident retry ID --as USER
 check                            do rows and counters of the runtime agree
 migrate | worker | serve [--port N] [--host H] [--processes N]
@@ -90,6 +92,14 @@ def parser() -> argparse.ArgumentParser:
     for name in ("check", "test", "deploy"):
         leaf(playbook, name, f"playbook_{name}", ("path", {}))
     leaf(playbook, "list", "playbook_list", ("path", {"nargs": "?"}), as_json)
+    notices = group("notices")
+    states = ["queued", "sending", "sent", "failed", "skipped"]
+    leaf(
+        notices, "list", "notice_list",
+        ("--order", {"default": ""}), ("--state", {"default": "", "choices": states}),
+        ("--limit", {"type": whole(1, 100_000), "default": 200}), as_json,
+    )  # fmt: skip
+    leaf(notices, "retry", "notice_retry", ("id", {}), as_user)
     incident = group("incident")
     leaf(incident, "list", "incident_list", as_json)
     leaf(incident, "retry", "incident_retry", ("id", {}), as_user)

@@ -1,15 +1,17 @@
-"""The worker process: timers, messages, external commands, and the watch over sessions."""
+"""The worker process: timers, messages, external commands, notices, the watch over sessions."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
+from functools import partial
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
+from kaitong.messaging import channels, sending
 from kaitong.ordering import drafts, sessions
 from kaitong.process import partitions, worker
 from kaitong.process import queries as process_queries
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
+NOTICE_SECONDS = 1.0
 SWEEP_SECONDS = 3600.0
 
 
@@ -28,6 +31,7 @@ def housekeeping() -> None:
     inventory.expire_reservations()
     drafts.mark_expired()
     process.forget_messages()
+    channels.drop_old_files()
     partitions.ensure()
 
 
@@ -68,6 +72,9 @@ def run(stop: threading.Event | None = None) -> None:
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
+            # each carrier alone: a slow mail server holds up mail and nothing else
+            (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
+            (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),
             (SWEEP_SECONDS, sweep, "sweep"),
         )
     ]

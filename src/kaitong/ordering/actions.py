@@ -17,7 +17,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import papers
+from kaitong.ordering import notices, papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.intake import record_demand
@@ -161,8 +161,11 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
         record_demand(order, item, item.address_id, str(verdict))
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
-    if order.number:
+    if order.number:  # else it is being taken in: intake tells it with the number
         papers.issue(actor=actor, order=order, when=("paid",))
+        notices.tell(
+            actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
+        )
     return {}
 
 
@@ -181,4 +184,5 @@ def complete(ctx: ActionContext) -> dict[str, Any]:
     service = inventory.service(actor, item.service_id)
     note(order.id, "completed", actor_id=ctx.actor_id, data={"account": service.account})
     finish_item(order, item, OrderState.COMPLETED)
+    notices.tell(actor=actor, order=order, when="completed", once=item.item_id)
     return {}

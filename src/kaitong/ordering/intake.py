@@ -22,7 +22,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
-from kaitong.ordering import drafts, papers
+from kaitong.ordering import drafts, notices, papers
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
 from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
@@ -159,6 +159,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
     order.save(update_fields=["number"])
     if refused is None:
         papers.issue(actor=actor, order=order, when=("accepted", "assigned", "paid"))
+    notices.taken_in(actor=actor, order=order)
     return order
 
 
@@ -348,6 +349,15 @@ def _customer(
         raise BadOrder(
             [InputFault(f"{place}.{f.field}", f.what, f.remedy) for f in error.faults]
         ) from None
+    if data.email:
+        try:
+            party_verbs.keep_mail(
+                actor=actor, party_id=party.id, email=data.email, language=data.language
+            )
+        except BadInput as error:
+            raise BadOrder(
+                [InputFault(f"{place}.{f.field}", f.what, f.remedy) for f in error.faults]
+            ) from None
     return party.id
 
 

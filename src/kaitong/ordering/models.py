@@ -33,6 +33,7 @@ class Procedure(Row):
     budget = models.CharField(max_length=60, blank=True)  # the customer's clock: a parameter
     number_rule = models.JSONField(default=dict)  # {pattern, restart}
     papers = models.JSONField(default=dict)  # by kind: title, template, when, number ...
+    notices = models.JSONField(default=dict)  # by key: title, when, to, by, text, text_en ...
     retired_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -22,7 +22,7 @@ from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import PaperState
 from kaitong.documents.models import Paper
-from kaitong.ordering import queries
+from kaitong.ordering import notices, queries
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.sheets import Facts, invoices_by
@@ -66,7 +66,7 @@ def issue(*, actor: Actor, order: Order, when: Sequence[Moment]) -> list[Paper]:
 
 
 def renew(*, actor: Actor, order_id: UUID) -> None:
-    """Bring work orders up to date after a new appointment (改约).
+    """Bring work orders up to date after a new appointment (改约), and tell the customer of it.
 
     One nobody has looked at yet takes the newer facts; one that was printed is declared void and
     another is issued, so that no two sheets with different times are valid.
@@ -90,6 +90,7 @@ def renew(*, actor: Actor, order_id: UUID) -> None:
                 wanted.kind, wanted.entry, f"{wanted.key}#{len(issued) + 1}", wanted.about
             )
             _issue(actor, facts, again, before)
+        notices.appointment_changed(actor=actor, order=order)
 
 
 def pay(

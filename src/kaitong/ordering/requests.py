@@ -32,6 +32,8 @@ class CustomerData:
     kind: Literal["individual", "organization"] = "individual"
     name: str = ""
     phone: str = ""
+    email: str = ""  # where notices by mail go
+    language: str = ""  # of notices, where known: zh-hans, en
     document: DocumentData | None = None
     agent: CustomerData | None = None  # VER-03: the agent's own document too
     introduction_letter: bool = False  # VER-04

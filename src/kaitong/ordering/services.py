@@ -32,6 +32,7 @@ class ProcedureEntry:
     budget: str
     number_rule: Mapping[str, str]
     papers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -57,6 +58,7 @@ def deploy_procedures(
                 "budget": entry.budget,
                 "number_rule": dict(entry.number_rule),
                 "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
+                "notices": {key: dict(notice) for key, notice in entry.notices.items()},
                 "retired_at": None,
             },
         )

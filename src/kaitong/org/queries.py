@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -42,6 +43,21 @@ def staff_names(ids: Iterable[UUID | None]) -> dict[UUID, str]:
     if not wanted:
         return {}
     return dict(Staff.objects.filter(pk__in=wanted).values_list("id", "name"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a member of staff is told something."""
+
+    name: str
+    phone: str
+    email: str
+
+
+def reach(staff_id: UUID | None) -> Reach | None:
+    """An active member of staff's name, telephone and mail address."""
+    found = Staff.objects.filter(pk=staff_id, is_active=True).first() if staff_id else None
+    return Reach(found.name, found.phone, found.email) if found else None
 
 
 def posts_by_key() -> dict[str, Post]:

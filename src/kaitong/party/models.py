@@ -17,7 +17,7 @@ from kaitong.party.choices import FaceResult, Grade, PartyKind, PhoneKind, Role
 DOCUMENT_PURPOSE = "party.document"
 
 
-@tracked(exclude=["name", "name_sort", "name_initials", "name_grams", "ext"])
+@tracked(exclude=["name", "name_sort", "name_initials", "name_grams", "email", "ext"])
 class Party(ExtRow):
     """A customer (客户), person or organisation, of one branch.
 
@@ -33,6 +33,8 @@ class Party(ExtRow):
     name_initials = models.CharField(max_length=60)
     name_grams = ArrayField(models.CharField(max_length=2), default=list)
     grade = models.CharField(_("客户等级"), max_length=12, choices=Grade, default=Grade.ORDINARY)
+    email = EncryptedTextField(purpose="party.email", null=True)
+    language = models.CharField(_("语言"), max_length=10, blank=True)  # where known: zh-hans, en
 
     class Meta:
         verbose_name = verbose_name_plural = _("客户")

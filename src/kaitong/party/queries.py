@@ -1,7 +1,7 @@
 """Reading customers: found by name, initials, phone or document; shown masked."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -47,6 +47,30 @@ class Summary:
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__ if name != "name_sort"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a customer is told something, in clear: for what sends, never for a page."""
+
+    name: str  # masked: a message may be read by others
+    phone: str = field(repr=False)
+    email: str = field(repr=False)
+    language: str = ""
+
+
+def reach(party_id: UUID | None) -> Reach | None:
+    """A customer's first telephone, mail address and language; None when there is no such one."""
+    party = Party.objects.filter(pk=party_id).first() if party_id else None
+    if party is None:
+        return None
+    phones = PartyPhone.objects.filter(party=party).order_by("-primary", "-id")
+    return Reach(
+        name=mask_name(party.name),
+        phone=phones.values_list("digits", flat=True).first() or "",
+        email=party.email or "",
+        language=party.language,
+    )
 
 
 def own_party(actor: Actor, party_id: UUID | None, *, lock: bool = False) -> Party:

@@ -6,6 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -125,6 +128,24 @@ def add_phone(*, actor: Actor, party_id: UUID, phone: str, primary: bool = False
     with transaction.atomic():
         party = own_party(actor, party_id, lock=True)
         return _keep_phone(party, number, primary=primary)
+
+
+def keep_mail(*, actor: Actor, party_id: UUID, email: str, language: str = "") -> Party:
+    """Keep the customer's mail address (encrypted) and, where known, his language."""
+    address = email.strip()
+    try:
+        validate_email(address)
+    except ValidationError:
+        fault = InputFault("email", _("邮箱地址不对。"), _("例如 name@example.com。"))
+        raise PartyInput([fault]) from None
+    if language and language not in dict(settings.LANGUAGES):
+        known = "、".join(dict(settings.LANGUAGES))
+        raise PartyInput([InputFault("language", _("没有这种语言。"), known)])
+    with transaction.atomic():
+        party = own_party(actor, party_id, lock=True)
+        party.email, party.language = address, language or party.language
+        party.save(update_fields=["email", "language"])
+    return party
 
 
 def add_contact(

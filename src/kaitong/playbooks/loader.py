@@ -19,6 +19,7 @@ from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
+from kaitong.playbooks.notices import notice_faults, notice_texts
 from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
 from kaitong.process.bpmn import parse
 from kaitong.process.model import Fault, Model, NodeKind, RefusedProcess
@@ -108,6 +109,9 @@ class _Reader:
         self._references(content, models)
         self._papers(content)
         english = self._english(content, forms, models)
+        self.faults += notice_faults(
+            content, models, english, lambda path: self._line("playbook.yaml", path)
+        )
         scenarios = self._scenarios(models, set(content["processes"]))
         if self.faults:
             raise RefusedPlaybook(self.faults)
@@ -417,7 +421,7 @@ class _Reader:
     ) -> dict[str, str]:
         english = self._yaml("locale/en.yaml") or {}
         wanted: dict[str, tuple[str, int]] = {}
-        for path, text in _titles(content, ("title",)):
+        for path, text in [*_titles(content, ("title",)), *notice_texts(content)]:
             wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
         for file, form in forms.items():
             for text in _form_texts(form):

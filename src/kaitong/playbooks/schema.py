@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.documents.choices import AttachmentKind
+from kaitong.messaging.choices import Channel, To
+from kaitong.ordering.notices import MOMENTS, STEPS
 
 KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 REFERENCE = {"type": "string", "minLength": 1}
@@ -42,6 +44,9 @@ PARAMETER_KINDS = [
 BUDGET_KINDS = frozenset(PARAMETER_KINDS[:4])
 
 PAPER_MOMENTS = ["accepted", "assigned", "paid"]  # the shape of a sheet's data goes with it
+
+NOTICE_MOMENTS = list(MOMENTS)
+NOTICE_STEPS = list(STEPS)  # of the tasks that name the notice
 
 PLAYBOOK: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -196,6 +201,30 @@ PLAYBOOK: dict[str, Any] = {
                     "number",
                     "post",
                     "copies",
+                )
+            ),
+            "notices": _by_key(
+                _closed(
+                    {
+                        "title": TITLE,
+                        "when": {"enum": [*NOTICE_MOMENTS, *NOTICE_STEPS]},
+                        "to": {"enum": To.values},
+                        "post": REFERENCE,
+                        "by": {
+                            "type": "array",
+                            "items": {"enum": Channel.values},
+                            "minItems": 1,
+                            "uniqueItems": True,
+                        },
+                        "text": {"type": "string", "minLength": 1, "maxLength": 500},
+                        "text_en": {"type": "string", "minLength": 1, "maxLength": 500},
+                        "quiet": REFERENCE,
+                    },
+                    "title",
+                    "when",
+                    "to",
+                    "by",
+                    "text",
                 )
             ),
             "numbers": _by_key(

@@ -145,8 +145,21 @@ def _papers(book: Playbook, folder: Path) -> dict[str, dict[str, Any]]:
     return papers
 
 
+def _notices(book: Playbook) -> dict[str, dict[str, Any]]:
+    """Notices as procedures carry them, in both languages."""
+    english = book.english
+    return {
+        key: {
+            **entry,
+            "title_en": english.get(entry["title"], ""),
+            "text_en": entry.get("text_en") or english.get(entry["text"], ""),
+        }
+        for key, entry in book.content.get("notices", {}).items()
+    }
+
+
 def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
-    papers = _papers(book, folder)
+    papers, notices = _papers(book, folder), _notices(book)
     posts = {
         key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
         for key, entry in book.content["posts"].items()
@@ -167,6 +180,7 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
                 budget=entry.get("budget", ""),
                 number_rule=book.content["numbers"][entry["number"]],
                 papers=papers,
+                notices=notices,
                 parameters={
                     **book.parameters,
                     "posts": posts,

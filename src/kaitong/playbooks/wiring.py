@@ -17,9 +17,10 @@ from kaitong.activation import actions as activation
 from kaitong.core.clock import now
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
-from kaitong.ordering import answers
+from kaitong.ordering import answers, notices
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
+from kaitong.process.listening import listen
 from kaitong.process.services import StepContext
 from kaitong.worktime import queries as worktime
 
@@ -52,8 +53,9 @@ ON_WORK_ORDERS = frozenset({"order.appointment_start", "order.appointment_minute
 
 
 def install() -> None:
-    """Tell the process runtime what actions there are."""
+    """Tell the process runtime what actions there are, and who hears of tasks with a notice."""
     configure(ACTIONS)
+    listen(notices.heard)
 
 
 def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:

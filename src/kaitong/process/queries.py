@@ -21,10 +21,11 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import due, suspension, work
+from kaitong.process import due, listening, suspension, work
 from kaitong.process.choices import OPEN_WORK, IncidentState, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
+from kaitong.process.listening import StepFact
 from kaitong.process.model import Node
 from kaitong.process.models import Definition, Feedback, Incident, Suspension, WorkItem
 from kaitong.process.positions import (
@@ -62,6 +63,7 @@ __all__ = [
     "open_items_of",
     "positions",
     "steps",
+    "steps_with_notice",
     "waiting",
     "waits",
     "work_item",
@@ -249,6 +251,25 @@ def open_items_of(actor: Actor, business_ids: Iterable[UUID]) -> dict[UUID, list
     for row in _work_rows(rows.order_by("id")):
         assert row.business_id is not None
         found.setdefault(row.business_id, []).append(row)
+    return found
+
+
+def steps_with_notice(business_id: UUID) -> list[StepFact]:
+    """Open work of an order whose tasks name notices, as a listener would have heard of it."""
+    found: list[StepFact] = []
+    rows = WorkItem.objects.filter(business_id=business_id, state__in=OPEN_WORK)
+    for item in rows.select_related("instance").order_by("id"):
+        process = model_of(item.instance.definition_id)
+        if listening.named(process.nodes[item.node]):
+            columns = {f.attname: getattr(item, f.attname) for f in item._meta.concrete_fields}
+            found += listening.facts(
+                process,
+                instance_id=item.instance_id,
+                business_id=business_id,
+                now=clock_now(),
+                opened=[columns],
+                changed=[],
+            )
     return found
 
 

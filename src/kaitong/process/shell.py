@@ -21,7 +21,7 @@ from kaitong.core import audit
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
-from kaitong.process import actions, model, store
+from kaitong.process import actions, listening, model, store
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -328,6 +328,20 @@ class Play:
             assert self._kind in rows
             rows[self._kind].append(row)
         store.write(self.loaded, self.change, now=self.now)
+        if self.change.work_opened or self.change.work_changed:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Let who listens know of work whose task names a notice, within this transaction."""
+        for fact in listening.facts(
+            self.model,
+            instance_id=self.loaded.id,
+            business_id=self.loaded.business_id,
+            now=self.now,
+            opened=self.change.work_opened,
+            changed=self.change.work_changed,
+        ):
+            listening.tell(fact)
 
 
 def _close_once(rows: list[dict[str, Any]], token: UUID | int, node: str, state: str) -> None:

@@ -94,6 +94,7 @@ INSTALLED_APPS = [
     "kaitong.activation",
     "kaitong.charging",
     "kaitong.documents",
+    "kaitong.messaging",
     "kaitong.ordering",
     "kaitong.playbooks",
     "kaitong.tmf",

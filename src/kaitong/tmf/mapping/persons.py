@@ -87,6 +87,7 @@ def _read(
         f"{field}.party_id": f"{place}.id",
         f"{field}.name": f"{place}.name",
         f"{field}.phone": phone_place,
+        f"{field}.email": f"{place}.contactMedium",
         f"{field}.kind": f"{place}.@type",
         f"{field}.introduction_letter": f"{place}.introductionLetter",
     }
@@ -95,6 +96,7 @@ def _read(
         kind="organization" if is_organization else "individual",
         name=name,
         phone=phone,
+        email=_mail(party),
         document=_document(party, place, f"{field}.document", places),
         agent=agent,
         introduction_letter=party.get("introductionLetter") is True,
@@ -120,6 +122,17 @@ def _phone(party: Document, place: str) -> tuple[str, str]:
     number, medium = next((entry for entry in media if entry[1].get("preferred")), media[0])
     where = f"{place}.contactMedium[{number}].characteristic.phoneNumber"
     return str(medium["characteristic"]["phoneNumber"]).strip(), where
+
+
+def _mail(party: Document) -> str:
+    """The mail address to use: the preferred contact's, else the first."""
+    media = [
+        medium
+        for medium in party.get("contactMedium") or ()
+        if (medium.get("characteristic") or {}).get("emailAddress")
+    ]
+    media.sort(key=lambda medium: not medium.get("preferred"))
+    return str(media[0]["characteristic"]["emailAddress"]).strip() if media else ""
 
 
 def _document(

@@ -1,0 +1,165 @@
+"""The verbs of messaging: put a notice into the outbox, send one again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.masking import mask_phone
+from kaitong.messaging.choices import UNSENT, Channel, NoticeState, To, Trouble
+from kaitong.messaging.errors import NoticeConflict
+from kaitong.messaging.models import Notice
+from kaitong.messaging.queries import notice as own_notice
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNotice:
+    """What is to be told to one person: text and title are ready and in the person's language."""
+
+    key: str  # says it exists once; the channel is added
+    kind: str
+    title: str
+    title_en: str = ""
+    to: str
+    by: Sequence[str]
+    text: str = field(repr=False)
+    branch_id: UUID
+    order_id: UUID | None = None
+    item_id: UUID | None = None
+    party_id: UUID | None = None
+    staff_id: UUID | None = None
+    language: str = "zh-hans"
+    not_before: datetime | None = None
+
+
+def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
+    """Put notices into the outbox within the caller's transaction; how many are new.
+
+    What is there under its key stays as it is, so every verb may call this again. Who has no
+    number or address gets none, and the row says so.
+    """
+    rows = [
+        row
+        for notice in notices
+        for row in (_row(notice, channel) for channel in dict.fromkeys(notice.by))
+    ]
+    if not rows:
+        return 0
+    known = set(
+        Notice.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True)
+    )
+    fresh = [row for row in rows if row.key not in known]
+    # Whoever tells the same at this instant was first: theirs stands.
+    Notice.objects.bulk_create(fresh, ignore_conflicts=True)
+    return len(fresh)
+
+
+def retry(*, actor: Actor, notice_id: UUID) -> Notice:
+    """Send a notice again that was given up or had nobody to go to; its address is read anew.
+
+    Twice changes nothing. One that was sent is not sent again: who was told once was told.
+    """
+    with transaction.atomic():
+        row = own_notice(actor, notice_id, lock=True)
+        if row.state == NoticeState.QUEUED:
+            row.next_at = now()
+            row.save(update_fields=["next_at"])
+            return row
+        if row.state not in UNSENT:
+            raise NoticeConflict(_("这条通知已经发出，或正在发送。"), _("请刷新页面查看。"))
+        _address(row)
+        if row.address is None:
+            raise NoticeConflict(_("仍然没有可用的号码或邮箱。"), _("请先补录客户的联系方式。"))
+        row.state, row.tries, row.next_at = NoticeState.QUEUED, 0, now()
+        row.trouble, row.last_error = "", ""
+        row.save()
+    return row
+
+
+def retry_all(*, actor: Actor, notice_ids: Sequence[UUID]) -> tuple[int, int]:
+    """Send several again; how many are on their way, and how many cannot be."""
+    done = refused = 0
+    for notice_id in sorted(notice_ids):
+        try:
+            retry(actor=actor, notice_id=notice_id)
+        except NoticeConflict:
+            refused += 1
+        else:
+            done += 1
+    return done, refused
+
+
+def reveal_text(*, actor: Actor, notice_id: UUID, reason: str) -> str:
+    """What a notice said, in clear. Reading it is a recorded act."""
+    with transaction.atomic():
+        row = own_notice(actor, notice_id)
+        audit.record(
+            "notice.read",
+            actor_id=actor.id,
+            subject_type="notice",
+            subject_id=row.order_id or row.pk,
+            branch_id=row.branch_id,
+            data={"reason": reason},
+        )
+    text: str = row.text
+    return text
+
+
+def message_id(key: str) -> str:
+    """The message's own identifier: the same for every try, and nobody can read the key in it."""
+    return f"<{hashlib.sha256(key.encode()).hexdigest()[:40]}@notice.kaitong>"
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _row(notice: NewNotice, channel: str) -> Notice:
+    row = Notice(
+        branch_id=notice.branch_id,
+        order_id=notice.order_id,
+        item_id=notice.item_id,
+        key=f"{notice.key}:{channel}"[:200],
+        kind=notice.kind,
+        title=notice.title,
+        title_en=notice.title_en,
+        to=notice.to,
+        party_id=notice.party_id,
+        staff_id=notice.staff_id,
+        channel=channel,
+        language=notice.language,
+        next_at=notice.not_before or now(),
+    )
+    row.text = notice.text
+    _address(row)
+    return row
+
+
+def _address(row: Notice) -> None:
+    """Where the notice goes: the telephone, or the mail address; the file takes either."""
+    reach: org.Reach | parties.Reach | None
+    reach = org.reach(row.staff_id) if row.to == To.STAFF else parties.reach(row.party_id)
+    phone, mail = (reach.phone, reach.email) if reach else ("", "")
+    address = {Channel.SMS: phone, Channel.MAIL: mail}.get(Channel(row.channel), phone or mail)
+    if not address:
+        row.address, row.address_masked = None, ""
+        row.state, row.trouble = NoticeState.SKIPPED, Trouble.NO_ADDRESS
+        return
+    row.address = address
+    row.address_masked = mask_mail(address) if "@" in address else mask_phone(address)
+
+
+def mask_mail(address: str) -> str:
+    """wangmingyuan@example.com -> wa…@example.com"""
+    name, _at, host = address.partition("@")
+    return f"{name[:2] if len(name) > 3 else name[:1]}…@{host}"[:120]
