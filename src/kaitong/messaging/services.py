@@ -15,7 +15,7 @@ from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.masking import mask_phone
 from kaitong.messaging.choices import UNSENT, Channel, NoticeState, To, Trouble
-from kaitong.messaging.errors import NoticeConflict
+from kaitong.messaging.errors import NoticeConflict, NoticeNotFound
 from kaitong.messaging.models import Notice
 from kaitong.messaging.queries import notice as own_notice
 from kaitong.org import queries as org
@@ -46,14 +46,13 @@ class NewNotice:
 def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
     """Put notices into the outbox within the caller's transaction; how many are new.
 
-    What is there under its key stays as it is, so every verb may call this again. Who has no
-    number or address gets none, and the row says so.
+    What is there under its key stays as it is, so every verb may call this again. A notice goes by
+    every channel that has an address; where none has, one row says that nobody was reached.
     """
-    rows = [
-        row
-        for notice in notices
-        for row in (_row(notice, channel) for channel in dict.fromkeys(notice.by))
-    ]
+    rows: list[Notice] = []
+    for notice in notices:
+        made = [_row(notice, channel) for channel in dict.fromkeys(notice.by)]
+        rows += [row for row in made if row.state != NoticeState.SKIPPED] or made[:1]
     if not rows:
         return 0
     known = set(
@@ -93,7 +92,7 @@ def retry_all(*, actor: Actor, notice_ids: Sequence[UUID]) -> tuple[int, int]:
     for notice_id in sorted(notice_ids):
         try:
             retry(actor=actor, notice_id=notice_id)
-        except NoticeConflict:
+        except (NoticeConflict, NoticeNotFound):
             refused += 1
         else:
             done += 1

@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from kaitong.activation import queries as activation
 from kaitong.charging import queries as charging
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
+from kaitong.messaging import queries as messaging
+from kaitong.messaging.choices import NoticeState
+from kaitong.messaging.models import Notice
 from kaitong.ordering.models import Order
 from kaitong.ordering.queries import events
 from kaitong.org.actor import Actor
@@ -26,7 +29,8 @@ from kaitong.process import queries as process
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """`kind` is order, work, network, resource, money or paper. `tone` is ok, late, you or plain.
+    """`kind` is order, work, network, resource, money, paper or notice; `tone` is ok, late, you or
+    plain.
 
     `request` and `response` hold the exact exchange with a network element, secrets masked.
     """
@@ -125,7 +129,22 @@ def timeline(actor: Actor, order: Order) -> list[Entry]:
         Entry(at=paper.created_at, kind="paper", title=paper.title, text=paper.number)
         for paper in documents.papers_of_order(actor, order.id)
     ]
+    entries += [_notice(row) for row in messaging.of_order(actor, order.id)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _notice(row: Notice) -> Entry:
+    """What somebody was told: to whom, masked, by which way, and what became of it."""
+    english = (get_language() or "zh").startswith("en")
+    state = str(row.get_trouble_display()) if row.trouble else str(row.get_state_display())
+    said = [str(row.get_to_display()), row.address_masked, str(row.get_channel_display()), state]
+    return Entry(
+        at=row.sent_at or row.created_at,
+        kind="notice",
+        title=(row.title_en if english else "") or row.title,
+        text=" ".join(filter(None, said)),
+        tone="late" if row.state == NoticeState.FAILED else "plain",
+    )
 
 
 def _order_entries(order: Order) -> list[Entry]:

@@ -67,6 +67,7 @@ ICONS: tuple[str, ...] = (
     "receipt",
     "refresh",
     "search",
+    "send",
     "server-2",
     "settings",
     "shield-lock",

@@ -3,7 +3,17 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from kaitong.web.views import incidents, intake, orders, papers, photos, preferences, search, work
+from kaitong.web.views import (
+    incidents,
+    intake,
+    notices,
+    orders,
+    papers,
+    photos,
+    preferences,
+    search,
+    work,
+)
 
 app_name = "web"
 
@@ -40,6 +50,9 @@ urlpatterns = [
     path("incidents/<uuid:incident_id>/", incidents.incident, name="incident"),
     path("incidents/<uuid:incident_id>/retry", incidents.retry_one, name="retry_one"),
     path("incidents/<uuid:incident_id>/by-hand", incidents.by_hand, name="by_hand"),
+    path("notices/", notices.notice_list, name="notices"),
+    path("notices/retry", notices.retry, name="notice_retry"),
+    path("notices/<uuid:notice_id>/retry", notices.retry_one, name="notice_retry_one"),
     path("papers/<uuid:paper_id>.pdf", papers.paper, name="paper"),
     path("attachments/<uuid:attachment_id>", papers.attachment, name="attachment"),
     path("attachments/<uuid:attachment_id>/discard", photos.discard, name="photo_discard"),

@@ -72,10 +72,9 @@ def test_who_has_no_address_is_skipped_until_there_is_one(teller, county):
     nobody = parties.register(actor=teller.actor, name="李四")
     teller(party_id=nobody.id, by=["sms", "mail"])
     assert sending.drain_all() == 0
-    assert {(n.channel, n.state, n.trouble) for n in Notice.objects.all()} == {
-        ("sms", "skipped", "no-address"),
-        ("mail", "skipped", "no-address"),
-    }
+    assert [(n.channel, n.state, n.trouble) for n in Notice.objects.all()] == [
+        ("sms", "skipped", "no-address")
+    ]
     row = the(channel="sms")
     with pytest.raises(Conflict):
         services.retry(actor=teller.actor, notice_id=row.pk)
@@ -84,6 +83,14 @@ def test_who_has_no_address_is_skipped_until_there_is_one(teller, county):
     sending.drain_all()
     row.refresh_from_db()
     assert (row.state, row.sent_by, row.address_masked) == ("sent", "file", "137****0000")
+
+
+def test_notice_goes_by_every_channel_that_has_an_address(teller):
+    teller(by=["sms", "mail"])
+    assert {n.channel for n in Notice.objects.all()} == {"sms", "mail"}
+    plain = parties.register(actor=teller.actor, name="李四", phone="13705590000")
+    teller(by=["mail", "sms"], party_id=plain.id, key="plain")
+    assert [n.channel for n in Notice.objects.filter(party_id=plain.id)] == ["sms"]
 
 
 def test_file_channel_writes_whole_lines_only_its_owner_reads(teller, outbox):

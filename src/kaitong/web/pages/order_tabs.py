@@ -24,7 +24,7 @@ from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
-from kaitong.web.pages import narrate, order_proof, order_timeline
+from kaitong.web.pages import narrate, notices, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.parts import Tab
@@ -112,6 +112,7 @@ def labels() -> dict[str, str]:
         "proof": _("网络验证"),
         "papers": _("单据"),
         "money": _("费用"),
+        "notices": _("通知"),
         "audit": _("审计"),
     }
 
@@ -132,6 +133,7 @@ def pane(actor: Actor, order_id: UUID, tab: str) -> Any:
         "proof": order_proof.pane,
         "papers": _papers,
         "money": _money,
+        "notices": notices.pane,
         "audit": _audit,
     }
     return panes[tab](actor, ordering.order(actor, order_id))
@@ -277,6 +279,7 @@ def _acts() -> dict[str, str]:
         "service.reveal": _("显示密码"),
         "attachment.read": _("查看附件"),
         "document.verified": _("核验证件"),
+        "notice.read": _("查看通知内容"),
     }
 
 

@@ -22,6 +22,7 @@ _ICONS = {
     "resource": "plug",
     "money": "coin",
     "paper": "file-text",
+    "notice": "send",
 }
 _TONE_ICONS = {"ok": "circle-check", "late": "circle-x", "soon": "alert-triangle"}
 
@@ -137,6 +138,7 @@ def _kinds() -> dict[str, str]:
         "resource": _("资源"),
         "money": _("费用"),
         "paper": _("单据"),
+        "notice": _("通知"),
     }
 
 
@@ -149,5 +151,6 @@ def _sieve(entries: list[EntryView]) -> tuple[Sieve, ...]:
         Sieve("network", _("网络"), count("network")),
         Sieve("resource", _("资源"), count("resource")),
         Sieve("money paper", _("费用单据"), count("money", "paper")),
+        Sieve("notice", _("通知"), count("notice")),
     )
     return (Sieve("", _("全部"), len(entries)), *(one for one in found if one.count))
