@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from psycopg.types.json import Jsonb
 
 from kaitong.catalog import services as catalog
 from kaitong.catalog.choices import ResourceCategory
 from kaitong.catalog.services import ResourceEntry
 from kaitong.core import audit
 from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, Forbidden, InputFault
+from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
-from kaitong.inventory.choices import BOXES, LINE_PORTS, Kind, ResourceState
-from kaitong.inventory.models import Resource
+from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
+from kaitong.inventory.bulk import ResourceRow, may_build, put_resources, with_ports
+from kaitong.inventory.choices import BOXES, Kind
 from kaitong.org.actor import Actor
+from kaitong.places import queries as address_queries
 from kaitong.places import services as places
 from kaitong.places.choices import CoverageStatus
 
-SEPARATOR = ">"
+__all__ = [
+    "Built",
+    "CoverRow",
+    "ResourceRow",
+    "add_resources",
+    "cover",
+    "ensure_kinds",
+    "put_coverage",
+    "put_resources",
+    "with_ports",
+]
 _ANALYZE_FROM = 500
 _SEEN_FAULTS = 200
-_LONGEST_NAME = 80
 
 _KINDS = (
     ResourceEntry(Kind.SITE, "站点", "Site", ResourceCategory.EQUIPMENT),
@@ -44,30 +53,6 @@ _KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceRow:
-    """One piece of the network to add.
-
-    `parent` and `pon_port` are paths (`海阳机房>OLT-01>0/3/6`). `ports` makes that many user ports
-    under a splitter (numbered from 1) or an ONU (from 0, ONU-03); they hang on the same PON port.
-    """
-
-    specification: str
-    name: str
-    parent: str = ""
-    pon_port: str = ""
-    position: int | None = None
-    state: str = ResourceState.IN_USE
-    code: str = ""
-    note: str = ""
-    ports: int = 0
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def path(self) -> str:
-        return f"{self.parent}{SEPARATOR}{self.name}" if self.parent else self.name
-
-
-@dataclass(frozen=True, slots=True)
 class Built:
     """How many resources were new (ports included), and how many stood there already."""
 
@@ -80,170 +65,14 @@ def ensure_kinds(*, actor: Actor) -> int:
     return catalog.define_resources(actor=actor, entries=_KINDS)
 
 
-def with_ports(rows: Iterable[ResourceRow]) -> Iterator[ResourceRow]:
-    """Each row, and the user ports it asks for behind it."""
-    for row in rows:
-        yield row
-        onu = row.specification == Kind.ONU
-        first = 0 if onu else 1
-        for number in range(first, first + row.ports):
-            yield ResourceRow(
-                specification=Kind.ONU_PORT if onu else Kind.SPLITTER_PORT,
-                name=f"{number:02d}",
-                parent=row.path,
-                pon_port=row.pon_port,
-                position=number,
-                state=ResourceState.FREE,
-            )
-
-
-def check_rows(rows: list[ResourceRow], known: Mapping[str, Any]) -> list[InputFault]:
-    """Every fault of resource rows, named `rows[N].column`; `known` are paths that exist."""
-    paths = {row.path for row in rows} | set(known)
-    seen: set[str] = set()
-    faults: list[InputFault] = []
-
-    def fault(number: int, column: str, what: str, remedy: str = "") -> None:
-        faults.append(InputFault(f"rows[{number}].{column}", what, remedy))
-
-    for number, row in enumerate(rows):
-        if not row.name.strip() or len(row.name) > _LONGEST_NAME or SEPARATOR in row.name:
-            fault(
-                number,
-                "name",
-                _("名称要有 1 至 %(longest)s 字，不能含 %(separator)s。")
-                % {"longest": _LONGEST_NAME, "separator": SEPARATOR},
-            )
-        own = [part.path for part in with_ports([row])]
-        if not seen.isdisjoint(own):
-            fault(
-                number,
-                "name",
-                _("%(path)s 或它的端口重复。") % {"path": row.path},
-                _("同一上级下名称要唯一。"),
-            )
-        seen.update(own)
-        if row.specification not in Kind.values:
-            fault(
-                number,
-                "specification",
-                _("不认识的资源规格 %(specification)s。") % {"specification": row.specification},
-            )
-        if row.parent and row.parent not in paths:
-            fault(
-                number,
-                "parent",
-                _("没有上级资源 %(parent)s。") % {"parent": row.parent},
-                _("先导入上级资源。"),
-            )
-        if row.pon_port and row.pon_port not in paths:
-            fault(
-                number,
-                "pon_port",
-                _("没有 PON 口 %(pon_port)s。") % {"pon_port": row.pon_port},
-                _("先导入 OLT 和 PON 口。"),
-            )
-        if row.state not in ResourceState.values or row.state == ResourceState.PRE_EMPTED:
-            fault(number, "state", _("资源不能以状态 %(state)s 导入。") % {"state": row.state})
-        if row.state == ResourceState.IN_USE and row.specification in LINE_PORTS:
-            fault(
-                number,
-                "state",
-                _("用户端口的占用随服务导入，不随资源导入。"),
-                _("改为空闲或保留。"),
-            )
-        if row.ports and row.specification not in BOXES:
-            fault(number, "ports", _("只有分光器和 ONU 有用户端口。"))
-        if len(faults) >= _SEEN_FAULTS:
-            break
-    return faults
-
-
-_COPIED = (
-    "id",
-    "created_at",
-    "ext",
-    "branch_id",
-    "specification",
-    "name",
-    "code",
-    "parent_id",
-    "path",
-    "state",
-    "position",
-    "pon_port_id",
-    "note",
-    "attributes",
-)
-
-
-@transaction.atomic
 def add_resources(*, actor: Actor, branch_id: UUID, rows: Iterable[ResourceRow]) -> Built:
     """Add equipment and ports; what stands there already is left as it is.
 
     All rows or none: raises BadInput with every fault. Parents may come before or after children.
+    `put_resources` also changes what differs.
     """
-    may_build(actor, branch_id)
-    given = [_tidy(row) for row in rows]
-    listed = list(with_ports(given))
-    wanted = {p for row in listed for p in (row.path, row.parent, row.pon_port) if p}
-    known = dict(
-        Resource.objects.filter(branch_id=branch_id, path__in=wanted).values_list("path", "id")
-    )
-    if faults := check_rows(given, known):
-        raise BadInput(faults)
-    new = [row for row in listed if row.path not in known]
-    ids = known | {row.path: uuid7() for row in new}
-    moment = now()
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY inventory_resource ({', '.join(_COPIED)}) FROM STDIN") as copy:
-            for row in new:
-                copy.write_row(
-                    (
-                        ids[row.path],
-                        moment,
-                        "{}",
-                        branch_id,
-                        row.specification,
-                        row.name,
-                        row.code,
-                        ids.get(row.parent),
-                        row.path,
-                        row.state,
-                        row.position,
-                        ids.get(row.pon_port),
-                        row.note,
-                        Jsonb(dict(row.attributes)),
-                    )
-                )
-        if len(new) >= _ANALYZE_FROM:
-            cursor.execute("ANALYZE inventory_resource")
-    _record(actor, branch_id, "resources-added", len(new))
-    return Built(len(new), len(listed) - len(new))
-
-
-def _tidy(row: ResourceRow) -> ResourceRow:
-    return replace(row, name=row.name.strip(), code=row.code.strip(), note=row.note.strip())
-
-
-def may_build(actor: Actor, branch_id: UUID) -> None:
-    """Imports of one branch take turns, so that two of the same file do not collide."""
-    if not actor.sees(branch_id):
-        raise Forbidden(_("不能为别的分公司导入资源。"), field="branch_id")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"plant:{branch_id}"])
-
-
-def _record(actor: Actor, branch_id: UUID, kind: str, count: int) -> None:
-    if count:
-        audit.record(
-            kind,
-            actor_id=actor.id,
-            subject_type="inventory.resource",
-            subject_id=None,
-            branch_id=branch_id,
-            data={"count": count},
-        )
+    put = put_resources(actor=actor, branch_id=branch_id, rows=rows, update=False)
+    return Built(put.added, put.same)
 
 
 @transaction.atomic
@@ -256,11 +85,7 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
     may_build(actor, branch_id)
     listed = list(rows)
     paths = {path for path, _ in listed}
-    boxes = dict(
-        Resource.objects.filter(
-            branch_id=branch_id, path__in=paths, specification__in=BOXES
-        ).values_list("path", "id")
-    )
+    boxes = _boxes(branch_id, paths)
     if missing := sorted(paths - set(boxes)):
         raise BadInput(
             [
@@ -270,31 +95,135 @@ def cover(*, actor: Actor, branch_id: UUID, rows: Iterable[tuple[str, UUID]], ra
                 for path in missing[:_SEEN_FAULTS]
             ]
         )
+    pairs = [(boxes[path], address_id, rank) for path, address_id in listed]
+    return _lay(actor, branch_id, pairs)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class CoverRow:
+    """A box (by path) serves an address, by the operator's code or its full text.
+
+    Boxes of a lower `rank` are taken first.
+    """
+
+    box: str
+    address: str
+    rank: int = 0
+
+
+@transaction.atomic
+def put_coverage(
+    *,
+    actor: Actor,
+    branch_id: UUID,
+    rows: Sequence[CoverRow],
+    coming: Collection[str] = (),
+    skip_bad: bool = False,
+    write: bool = True,
+    tick: Tick = silent,
+) -> Put:
+    """Say which boxes serve which addresses; a known pair takes the rank the row names.
+
+    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written;
+    without `write` rows are only checked, and boxes that will be there then are named by `coming`.
+    """
+    may_build(actor, branch_id)
+    boxes = _boxes(branch_id, {row.box for row in rows})
+    wanted = [row.address for row in rows]
+    addresses = address_queries.ids_by_text(branch_id, wanted)
+    addresses |= address_queries.ids_by_code(branch_id, wanted)
+    faults: list[RowFault] = []
+    first: dict[tuple[str, UUID], int] = {}
+    for number, row in enumerate(rows):
+        address_id = addresses.get(row.address)
+        if row.box not in boxes and row.box not in coming:
+            what = _("没有分光器或 ONU %(path)s。") % {"path": row.box}
+            faults.append(RowFault(number, "box", what, _("先导入资源。")))
+        elif address_id is None:
+            what = _("没有地址 %(address)s。") % {"address": row.address}
+            remedy = _("用地址编码或完整地址；先导入地址。")
+            faults.append(RowFault(number, "address", what, remedy))
+        elif (twin := first.setdefault((row.box, address_id), number)) != number:
+            faults.append(RowFault(number, "address", _("覆盖关系重复。"), _("只留一行。"), twin))
+    if faults and not skip_bad:
+        raise BadRows(faults)
+    if not write:
+        return Put(faults=tuple(faults))
+    bad = {fault.row for fault in faults}
+    pairs = [
+        (boxes[row.box], addresses[row.address], row.rank)
+        for number, row in enumerate(rows)
+        if number not in bad
+    ]
+    added, changed = _lay(actor, branch_id, pairs, ranked=True, tick=tick)
+    return Put(added, changed, len(pairs) - added - changed, tuple(faults))
+
+
+def _boxes(branch_id: UUID, paths: Collection[str]) -> dict[str, UUID]:
+    """Splitters and ONUs by path."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT path, id FROM inventory_resource"
+            " WHERE branch_id = %s AND path = ANY(%s) AND specification = ANY(%s)",
+            [branch_id, list(paths), [str(kind) for kind in BOXES]],
+        )
+        return dict(cursor.fetchall())
+
+
+def _lay(
+    actor: Actor,
+    branch_id: UUID,
+    pairs: Sequence[tuple[UUID, UUID, int]],
+    *,
+    ranked: bool = False,
+    tick: Tick = silent,
+) -> tuple[int, int]:
+    """Write pairs of box and address; how many were new, and how many took another rank."""
     moment = now()
+    changed = 0
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS inventory_incoming")
         cursor.execute(
             "CREATE TEMPORARY TABLE inventory_incoming ON COMMIT DROP AS "
-            "SELECT id, box_id, address_id FROM inventory_coverage WITH NO DATA"
+            "SELECT id, box_id, address_id, rank FROM inventory_coverage WITH NO DATA"
         )
-        with cursor.copy("COPY inventory_incoming (id, box_id, address_id) FROM STDIN") as copy:
-            for path, address_id in listed:
-                copy.write_row((uuid7(), boxes[path], address_id))
+        with cursor.copy(
+            "COPY inventory_incoming (id, box_id, address_id, rank) FROM STDIN"
+        ) as copy:
+            for done, pair in enumerate(pairs, start=1):
+                copy.write_row((uuid7(), *pair))
+                if done % TICK_EVERY == 0:
+                    tick(done)
+        if ranked:
+            cursor.execute(
+                "UPDATE inventory_coverage c SET rank = i.rank FROM inventory_incoming i"
+                " WHERE c.address_id = i.address_id AND c.box_id = i.box_id AND c.rank <> i.rank"
+            )
+            changed = int(cursor.rowcount)
         cursor.execute(
             "INSERT INTO inventory_coverage (id, created_at, branch_id, box_id, address_id, rank) "
-            "SELECT id, %s, %s, box_id, address_id, %s FROM inventory_incoming ORDER BY id "
+            "SELECT id, %s, %s, box_id, address_id, rank FROM inventory_incoming ORDER BY id "
             "ON CONFLICT DO NOTHING",
-            [moment, branch_id, rank],
+            [moment, branch_id],
         )
         added = int(cursor.rowcount)
         cursor.execute("DROP TABLE inventory_incoming")
         if added >= _ANALYZE_FROM:
             cursor.execute("ANALYZE inventory_coverage")
+    tick(len(pairs))
     places.set_coverage(
         actor=actor,
-        address_ids={address_id for _box, address_id in listed},
+        address_ids={address_id for _box, address_id, _rank in pairs},
         status=CoverageStatus.COVERED,
         only_from=(CoverageStatus.NONE,),
     )
-    _record(actor, branch_id, "coverage-added", added)
-    return added
+    if added or changed:
+        audit.record(
+            "coverage-added",
+            actor_id=actor.id,
+            subject_type="inventory.resource",
+            subject_id=None,
+            branch_id=branch_id,
+            data={"count": added, "changed": changed},
+        )
+    return added, changed

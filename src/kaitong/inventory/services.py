@@ -15,10 +15,13 @@ from kaitong.inventory.operations import (
 )
 from kaitong.inventory.plant import (
     Built,
+    CoverRow,
     ResourceRow,
     add_resources,
     cover,
     ensure_kinds,
+    put_coverage,
+    put_resources,
 )
 from kaitong.inventory.pools import allocate_account, allocate_logical_id, give_back
 from kaitong.inventory.ports import change_port, confirm_use, hold, release_port, take_port
@@ -28,6 +31,7 @@ from kaitong.inventory.terminals import (
     add_terminals,
     install_terminal,
     issue_terminals,
+    put_terminals,
     return_to_stock,
     to_recover,
 )
@@ -41,6 +45,7 @@ from kaitong.inventory.upkeep import (
 
 __all__ = [
     "Built",
+    "CoverRow",
     "LineRow",
     "NoPort",
     "PortTaken",
@@ -67,6 +72,9 @@ __all__ = [
     "keep",
     "mark_damaged",
     "mark_repaired",
+    "put_coverage",
+    "put_resources",
+    "put_terminals",
     "record_proof",
     "release_port",
     "return_to_stock",

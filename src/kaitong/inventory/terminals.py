@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
+from kaitong.core import audit, db
 from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, Forbidden, InputFault
+from kaitong.core.errors import Forbidden
+from kaitong.core.ids import uuid7
+from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
 from kaitong.inventory.choices import TERMINAL_MOVES, TerminalState
 from kaitong.inventory.errors import TerminalRefused
 from kaitong.inventory.locking import locked_service
 from kaitong.inventory.models import Terminal
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
+
+_MAC = re.compile(r"[0-9A-F]{2}([:-][0-9A-F]{2}){5}|[0-9A-F]{12}")
+_LONGEST_SERIAL = Terminal._meta.get_field("serial").max_length or 0
+_LONGEST_MODEL = Terminal._meta.get_field("model").max_length or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +36,123 @@ class TerminalRow:
     mac: str = ""
 
 
-@transaction.atomic
 def add_terminals(*, actor: Actor, branch_id: UUID, rows: Iterable[TerminalRow]) -> int:
     """Count new pieces into stock; a serial that is known stays as it is. How many were new."""
+    return put_terminals(actor=actor, branch_id=branch_id, rows=rows, update=False).added
+
+
+@transaction.atomic
+def put_terminals(
+    *,
+    actor: Actor,
+    branch_id: UUID,
+    rows: Iterable[TerminalRow],
+    skip_bad: bool = False,
+    write: bool = True,
+    update: bool = True,
+    tick: Tick = silent,
+) -> Put:
+    """Count new pieces into stock, and correct model and MAC of those in stock.
+
+    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written;
+    without `write` rows are only checked. Where a piece is by now is not for an import to say.
+    """
     if not actor.sees(branch_id):
         raise Forbidden(_("不能为别的分公司入库。"), field="branch_id")
-    listed = list(rows)
-    faults = [
-        InputFault(f"rows[{number}]", _("每件终端要有串号和型号。"))
-        for number, row in enumerate(listed)
-        if not row.serial.strip() or not row.model.strip()
+    db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ["terminals"])
+    listed = [
+        TerminalRow(row.serial.strip().upper(), row.model.strip(), row.mac.strip().upper())
+        for row in rows
     ]
-    if faults:
-        raise BadInput(faults)
-    before = Terminal.objects.filter(branch_id=branch_id).count()
-    moment = now()
-    Terminal.objects.bulk_create(
-        [
-            Terminal(
+    known = {
+        row.serial: row
+        for row in Terminal.objects.raw(
+            "SELECT * FROM inventory_terminal WHERE serial = ANY(%s)",
+            [[row.serial for row in listed]],
+        )
+    }
+    faults = list(_terminal_faults(listed, known, branch_id)) if update else []
+    faults += _alone(listed)
+    faults.sort(key=lambda fault: fault.row)
+    if faults and not skip_bad:
+        raise BadRows(faults)
+    bad = {fault.row for fault in faults}
+    good = {row.serial: row for number, row in enumerate(listed) if number not in bad}
+    new = [row for serial, row in good.items() if serial not in known]
+    changes = [
+        known[serial]
+        for serial, row in good.items()
+        if update
+        and serial in known
+        and (row.model, row.mac or known[serial].mac) != (known[serial].model, known[serial].mac)
+    ]
+    if write:
+        _count_in(branch_id, new, tick)
+        moment = now()
+        for piece in changes:
+            piece.model = good[piece.serial].model
+            piece.mac = good[piece.serial].mac or piece.mac
+            piece.updated_at = moment
+        Terminal.objects.bulk_update(changes, ["model", "mac", "updated_at"], batch_size=1000)
+        if new or changes:
+            audit.record(
+                "terminals-added",
+                actor_id=actor.id,
+                subject_type="inventory.terminal",
+                subject_id=None,
                 branch_id=branch_id,
-                serial=row.serial.strip().upper(),
-                model=row.model.strip(),
-                mac=row.mac.strip().upper(),
-                updated_at=moment,
+                data={"count": len(new), "changed": len(changes)},
             )
-            for row in listed
-        ],
-        ignore_conflicts=True,
-        batch_size=1000,
-    )
-    return Terminal.objects.filter(branch_id=branch_id).count() - before
+    same = len(good) - len(new) - len(changes)
+    return Put(len(new), len(changes), same, tuple(faults))
+
+
+def _alone(rows: Sequence[TerminalRow]) -> Iterator[RowFault]:
+    """Faults of each row by itself."""
+    for number, row in enumerate(rows):
+        if not row.serial or len(row.serial) > _LONGEST_SERIAL:
+            what = _("串号要有 1 至 %(longest)s 字。") % {"longest": _LONGEST_SERIAL}
+            yield RowFault(number, "serial", what, _("照标签填写。"))
+        if not row.model or len(row.model) > _LONGEST_MODEL:
+            what = _("型号要有 1 至 %(longest)s 字。") % {"longest": _LONGEST_MODEL}
+            yield RowFault(number, "model", what, _("照标签填写。"))
+        if row.mac and not _MAC.fullmatch(row.mac):
+            yield RowFault(
+                number,
+                "mac",
+                _("MAC %(mac)s 写法不对。") % {"mac": row.mac[:40]},
+                _("写成 AA:BB:CC:DD:EE:FF，或留空。"),
+            )
+
+
+def _terminal_faults(
+    rows: Sequence[TerminalRow], known: Mapping[str, Terminal], branch_id: UUID
+) -> Iterator[RowFault]:
+    """Serials that stand twice in the rows, or belong to another branch."""
+    first: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        if row.serial and (twin := first.setdefault(row.serial, number)) != number:
+            what = _("串号 %(serial)s 重复。") % {"serial": row.serial}
+            yield RowFault(number, "serial", what, _("只留一行。"), twin)
+        there = known.get(row.serial)
+        if there is not None and there.branch_id != branch_id:
+            what = _("串号 %(serial)s 已在别处登记。") % {"serial": row.serial}
+            yield RowFault(number, "serial", what, _("核对标签上的串号。"))
+
+
+def _count_in(branch_id: UUID, rows: Sequence[TerminalRow], tick: Tick) -> None:
+    moment = now()
+    columns = "id, created_at, branch_id, serial, mac, model, state, updated_at"
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY inventory_terminal ({columns}) FROM STDIN") as copy,
+    ):
+        for done, row in enumerate(rows, start=1):
+            record = (row.serial, row.mac, row.model, str(TerminalState.IN_STOCK))
+            copy.write_row((uuid7(), moment, branch_id, *record, moment))
+            if done % TICK_EVERY == 0:
+                tick(done)
+    tick(len(rows))
 
 
 def _locked(actor: Actor, serials: Iterable[str]) -> list[Terminal]:

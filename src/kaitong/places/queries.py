@@ -191,14 +191,22 @@ def short_texts(address_ids: Iterable[UUID | None]) -> dict[UUID, str]:
 
 def ids_by_code(branch_id: UUID, codes: Iterable[str]) -> dict[str, UUID]:
     """Address identifiers by the operator's own codes."""
-    rows = Address.objects.filter(branch_id=branch_id, code__in=[c for c in codes if c])
-    return dict(rows.values_list("code", "id"))
+    return _ids(branch_id, "code", [code for code in codes if code])
 
 
 def ids_by_text(branch_id: UUID, full_texts: Iterable[str]) -> dict[str, UUID]:
     """Address identifiers by their full text."""
-    rows = Address.objects.filter(branch_id=branch_id, full_text__in=list(full_texts))
-    return dict(rows.values_list("full_text", "id"))
+    return _ids(branch_id, "full_text", list(full_texts))
+
+
+def _ids(branch_id: UUID, column: str, values: list[str]) -> dict[str, UUID]:
+    """Identifiers by a column; one array is one parameter, however many values."""
+    found = db.rows(
+        f"SELECT {column} AS value, id FROM places_address"
+        f" WHERE branch_id = %s AND {column} = ANY(%s) AND {column} <> ''",
+        [branch_id, values],
+    )
+    return {row["value"]: row["id"] for row in found}
 
 
 def regions(*, below: str = "", level: int | None = None) -> QuerySet[Region]:

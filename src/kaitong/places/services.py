@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit
-from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, Forbidden, InputFault
-from kaitong.core.ids import uuid7
+from kaitong.core.errors import BadInput, InputFault
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
+from kaitong.places.bulk import AddressRow, RegionIndex, put_addresses, region_index
 from kaitong.places.choices import CoverageStatus, Level
-from kaitong.places.models import LEVEL_FIELDS, Address, Region, names_a_place
+from kaitong.places.models import Address, Region
 
-# From this many rows on the planner needs fresh statistics to choose the index.
-_ANALYZE_FROM = 500
-_SEEN_FAULTS = 200
-
-_LONGEST = {name: getattr(Address._meta.get_field(name), "max_length", 0) for name in LEVEL_FIELDS}
-
-RegionIndex = dict[tuple[str, ...], UUID]
+__all__ = [
+    "Added",
+    "AddressRow",
+    "RegionIndex",
+    "RegionRow",
+    "add_addresses",
+    "add_regions",
+    "put_addresses",
+    "region_index",
+    "set_coverage",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +40,6 @@ class RegionRow:
     name: str
     level: int
     parent_code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AddressRow:
-    """One standard address to add, by its nine levels; the first four must name known regions."""
-
-    province: str
-    city: str
-    county: str
-    township: str
-    road: str = ""
-    estate: str = ""
-    building: str = ""
-    unit: str = ""
-    room: str = ""
-    code: str = ""
-    coverage: str = CoverageStatus.NONE
-    planned_date: date | None = None
-    coverage_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,155 +107,14 @@ def _by_level(rows: Sequence[RegionRow]) -> list[tuple[int, RegionRow]]:
     return sorted(enumerate(rows), key=lambda pair: (pair[1].level, pair[0]))
 
 
-_COPIED = (
-    "id",
-    "created_at",
-    "ext",
-    "branch_id",
-    "region_id",
-    "code",
-    *LEVEL_FIELDS,
-    "full_text",
-    "short_text",
-    "initials",
-    "numbers",
-    "sort_key",
-    "grams",
-    "coverage",
-    "planned_date",
-    "coverage_reason",
-)
-
-
-def check_rows(rows: Iterable[AddressRow], regions: RegionIndex) -> list[InputFault]:
-    """Every fault of address rows, named `rows[N].column`; N counts from 0."""
-    faults: list[InputFault] = []
-    for number, row in enumerate(rows):
-        where = f"rows[{number}]"
-        if (row.province, row.city, row.county, row.township) not in regions:
-            named = row.province + row.city + row.county + row.township
-            faults.append(
-                InputFault(
-                    f"{where}.township",
-                    _("没有区划 %(named)s。") % {"named": named},
-                    _("先导入区划，或改正名称。"),
-                )
-            )
-        if not any((row.road, row.estate, row.building, row.unit, row.room)):
-            faults.append(
-                InputFault(f"{where}.road", _("乡镇以下没有内容。"), _("至少填到村或门牌号。"))
-            )
-        if row.coverage not in CoverageStatus.values:
-            faults.append(
-                InputFault(
-                    f"{where}.coverage",
-                    _("不认识的覆盖状态 %(coverage)s。") % {"coverage": row.coverage},
-                    _("可用：%(list)s。") % {"list": "、".join(CoverageStatus.values)},
-                )
-            )
-        if row.coverage == CoverageStatus.PLANNED and row.planned_date is None:
-            faults.append(
-                InputFault(
-                    f"{where}.planned_date", _("规划中的地址要有计划日期。"), _("填计划日期。")
-                )
-            )
-        for field, longest in _LONGEST.items():
-            if len(getattr(row, field)) > longest:
-                faults.append(InputFault(f"{where}.{field}", _("文字过长。"), _("缩短后再导入。")))
-        if len(faults) >= _SEEN_FAULTS:
-            break
-    return faults
-
-
-def region_index() -> RegionIndex:
-    """Township identifiers by the names of their four levels."""
-    names: dict[str, str] = {}
-    found: RegionIndex = {}
-    for region_id, code, name, level, path in Region.objects.filter(
-        level__lte=Level.TOWNSHIP
-    ).values_list("id", "code", "name", "level", "path"):
-        names[code] = name
-        if level == Level.TOWNSHIP:
-            found[tuple(path.split("."))] = region_id
-    return {tuple(names[code] for code in path): i for path, i in found.items()}
-
-
-@transaction.atomic
 def add_addresses(*, actor: Actor, branch_id: UUID, rows: Iterable[AddressRow]) -> Added:
     """Add addresses in bulk; one that stands there already is left as it is.
 
-    All rows or none: raises BadInput with every fault (at most 200) by row and column. Goes through
-    COPY, so that 100,000 rows take seconds.
+    All rows or none: raises BadInput with every fault by row and column. `put_addresses` also
+    changes what differs.
     """
-    if not actor.sees(branch_id):
-        raise Forbidden(_("不能为别的分公司添加地址。"), field="branch_id")
-    listed = [_tidy(row) for row in rows]
-    regions = region_index()
-    faults = check_rows(listed, regions)
-    if faults:
-        raise BadInput(faults)
-    columns = ", ".join(_COPIED)
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS places_incoming")
-        cursor.execute(
-            "CREATE TEMPORARY TABLE places_incoming ON COMMIT DROP AS "
-            f"SELECT {columns} FROM places_address WITH NO DATA"
-        )
-        with cursor.copy(f"COPY places_incoming ({columns}) FROM STDIN") as copy:
-            for row in listed:
-                copy.write_row(_record(row, branch_id, regions))
-        cursor.execute(
-            f"INSERT INTO places_address ({columns}) SELECT {columns} FROM places_incoming "
-            "ORDER BY sort_key ON CONFLICT DO NOTHING"
-        )
-        added = cursor.rowcount
-        cursor.execute("DROP TABLE places_incoming")
-        if added >= _ANALYZE_FROM:
-            cursor.execute("ANALYZE places_address")
-    audit.record(
-        "addresses-added",
-        actor_id=actor.id,
-        subject_type="places.address",
-        subject_id=None,
-        branch_id=branch_id,
-        data={"added": added, "existing": len(listed) - added},
-    )
-    return Added(added, len(listed) - added)
-
-
-def _tidy(row: AddressRow) -> AddressRow:
-    return AddressRow(
-        **{f: str(getattr(row, f)).strip() for f in (*LEVEL_FIELDS, "code", "coverage_reason")},
-        coverage=row.coverage,
-        planned_date=row.planned_date,
-    )
-
-
-def _record(row: AddressRow, branch_id: UUID, regions: RegionIndex) -> list[Any]:
-    levels = [getattr(row, field) for field in LEVEL_FIELDS]
-    house = "".join(levels[6:])
-    place = "".join(levels[3:6])
-    named = row.estate if names_a_place(row.estate) else row.road + row.estate
-    short = f"{named} {house}".strip()
-    return [
-        uuid7(),
-        now(),
-        "{}",
-        branch_id,
-        regions[(row.province, row.city, row.county, row.township)],
-        row.code,
-        *levels,
-        "".join(levels),
-        short,
-        # Cached by piece: thousands of rooms share an estate.
-        "".join(text.initials(level) for level in levels[3:] if level),
-        text.number_path(place + "," + house),
-        " ".join(text.sorting_key(level) for level in levels[3:] if level),
-        text.address_tokens(place, house),
-        row.coverage,
-        row.planned_date,
-        row.coverage_reason,
-    ]
+    put = put_addresses(actor=actor, branch_id=branch_id, rows=rows, update=False)
+    return Added(put.added, put.same)
 
 
 @transaction.atomic

@@ -82,6 +82,7 @@ def test_every_fault_is_named_and_nothing_is_written(plant):
         "rows[3].state",
         "rows[4].state",
         "rows[5].ports",
+        "rows[5].parent",
         "rows[6].name",
     ]
     assert Resource.objects.count() == before

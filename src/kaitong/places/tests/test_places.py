@@ -122,7 +122,7 @@ def test_every_fault_is_named_and_nothing_is_written(county, regions):
         at("齐云大道", township="海洋镇"),
         at(""),
         at("路", coverage="odd"),
-        at("路", coverage="planned"),
+        at("路二", coverage="planned"),
         at("路", "长" * 61),
     ]
 
