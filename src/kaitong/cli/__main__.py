@@ -7,6 +7,8 @@ work list [--order ID] [--post P] [--user U] [--json]
 work complete ID --as USER [--data JSON | --example]
 service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
+import addresses|plant|terminals|regions FILE [--as USER | --branch CODE] [--skip-bad] [--dry-run]
+import ... --template FILE.xlsx  an empty sheet with headings, explanations and examples
 playbook check|test|deploy|list [PATH]
 notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
 notices retry ID --as USER
@@ -22,6 +24,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from kaitong.core.errors import BadInput, KaitongError
 
@@ -88,6 +91,19 @@ def parser() -> argparse.ArgumentParser:
         ("-o --output", {"required": True, "metavar": "FILE.pdf"}),
         ("--as", {"dest": "user", "default": ""}),
     )  # fmt: skip
+    bring = group("import")
+    for name in ("addresses", "plant", "terminals", "regions"):
+        leaf(
+            bring, name, "transfers.bring_in",
+            ("file", {"nargs": "?", "default": ""}),
+            ("--as", {"dest": "user", "default": "", "metavar": "USER"}),
+            ("--branch", {"default": "", "metavar": "CODE"}),
+            ("--sheet", {"default": "", "metavar": "NAME"}),
+            ("--skip-bad", {"action": "store_true"}), ("--dry-run", {"action": "store_true"}),
+            ("--faults", {"default": "", "metavar": "FILE.csv"}),
+            ("--refused", {"default": "", "metavar": "FILE"}),
+            ("--template", {"default": "", "metavar": "FILE.xlsx"}), as_json,
+        )  # fmt: skip
     playbook = group("playbook")
     for name in ("check", "test", "deploy"):
         leaf(playbook, name, f"playbook_{name}", ("path", {}))
@@ -135,9 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import django
 
         django.setup()
-        from kaitong.cli import commands
 
-        return int(getattr(commands, asked.handler)(asked) or 0)
+        module, _, name = asked.handler.rpartition(".")
+        commands = import_module(f"kaitong.cli.{module or 'commands'}")
+        return int(getattr(commands, name)(asked) or 0)
     except BadInput as error:
         for fault in error.faults:
             print(f"kaitong: {fault}", file=sys.stderr)

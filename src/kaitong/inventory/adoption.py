@@ -15,10 +15,11 @@ from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.locks import lock_rows
+from kaitong.inventory.bulk import may_build
 from kaitong.inventory.choices import LINE_PORTS, AssignmentState, ResourceState, ServiceState
 from kaitong.inventory.models import Assignment, Resource, Service
 from kaitong.inventory.numbers import check_logical_id
-from kaitong.inventory.plant import Built, may_build
+from kaitong.inventory.plant import Built
 from kaitong.org.actor import Actor
 
 _SEEN_FAULTS = 200

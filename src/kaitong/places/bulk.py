@@ -7,7 +7,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -101,13 +101,11 @@ def region_index() -> RegionIndex:
 
 def tidy(row: AddressRow) -> AddressRow:
     """The row without blanks around its texts."""
-    return AddressRow(
-        *(str(getattr(row, field)).strip() for field in LEVEL_FIELDS),
-        code=str(row.code).strip(),
-        coverage=row.coverage,
-        planned_date=row.planned_date,
-        coverage_reason=str(row.coverage_reason).strip(),
-    )
+    texts = {
+        field: str(getattr(row, field)).strip()
+        for field in (*LEVEL_FIELDS, "code", "coverage_reason")
+    }
+    return AddressRow(**texts, coverage=row.coverage, planned_date=row.planned_date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,10 +318,7 @@ def _difference(known: _Known, row: AddressRow, full_text: str) -> AddressRow | 
         known.coverage_reason,
     ):
         return None
-    levels = [getattr(row, field) for field in LEVEL_FIELDS]
-    return AddressRow(
-        *levels, code=code, coverage=coverage, planned_date=planned, coverage_reason=reason
-    )
+    return replace(row, code=code, coverage=coverage, planned_date=planned, coverage_reason=reason)
 
 
 def _insert(rows: Sequence[AddressRow], branch_id: UUID, regions: RegionIndex, tick: Tick) -> None:

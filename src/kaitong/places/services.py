@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
+from kaitong.core import audit, db
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.rows import BadRows, Put, RowFault
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
@@ -27,9 +28,12 @@ __all__ = [
     "add_addresses",
     "add_regions",
     "put_addresses",
+    "put_regions",
     "region_index",
     "set_coverage",
 ]
+_LONGEST_CODE = Region._meta.get_field("code").max_length or 0
+_LONGEST_NAME = Region._meta.get_field("name").max_length or 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,53 +54,83 @@ class Added:
     existing: int
 
 
-@transaction.atomic
 def add_regions(*, actor: Actor, rows: Sequence[RegionRow]) -> Added:
     """Add regions, parents before or after children; a known code takes the new name.
 
     Raises BadInput listing every region whose parent is unknown or not above it.
     """
+    put = put_regions(actor=actor, rows=rows)
+    return Added(put.added, put.changed + put.same)
+
+
+@transaction.atomic
+def put_regions(
+    *, actor: Actor, rows: Sequence[RegionRow], skip_bad: bool = False, write: bool = True
+) -> Put:
+    """Add regions, parents before or after children; a known code takes the new name.
+
+    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written,
+    and none below a refused one; without `write` rows are only checked.
+    """
+    db.execute("SELECT pg_advisory_xact_lock(hashtext('regions'))")
     known = {r.code: r for r in Region.objects.filter(code__in=_codes(rows))}
-    faults: list[InputFault] = []
-    added = 0
+    before = {code: (r.name, r.level, r.path) for code, r in known.items()}
+    faults: list[RowFault] = []
+    first: dict[str, int] = {}
     for number, row in _by_level(rows):
         parent = known.get(row.parent_code) if row.parent_code else None
-        if row.level not in Level.values or not row.code or not row.name.strip():
-            faults.append(InputFault(f"rows[{number}]", _("区划要有代码、名称和级别（1 至 9）。")))
+        if (
+            row.level not in Level.values
+            or not 0 < len(row.code) <= _LONGEST_CODE
+            or not 0 < len(row.name.strip()) <= _LONGEST_NAME
+        ):
+            faults.append(RowFault(number, "code", _("区划要有代码、名称和级别（1 至 9）。")))
+            continue
+        if (twin := first.setdefault(row.code, number)) != number:
+            faults.append(RowFault(number, "code", _("代码重复。"), _("只留一行。"), twin))
             continue
         if (parent is None) != (row.level == Level.PROVINCE) or (
             parent is not None and parent.level >= row.level
         ):
             faults.append(
-                InputFault(
-                    f"rows[{number}].parent_code",
+                RowFault(
+                    number,
+                    "parent_code",
                     _("%(name)s 的上级区划 %(parent)s 不存在或级别不对。")
                     % {"name": row.name, "parent": row.parent_code or "-"},
                     _("先导入上级区划。"),
                 )
             )
             continue
-        region = known.get(row.code)
-        if region is None:
-            region = Region(code=row.code)
-            added += 1
+        region = known.get(row.code) or Region(code=row.code)
         region.name, region.level, region.parent = row.name.strip(), row.level, parent
         region.path = f"{parent.path}.{row.code}" if parent else row.code
         region.full_name = (parent.full_name if parent else "") + region.name
         region.sort_key = text.sorting_key(region.name)
         region.initials = text.initials(region.name)
         known[row.code] = region
-    if faults:
-        raise BadInput(faults)
-    changed = [known[row.code] for _number, row in _by_level(rows)]
-    Region.objects.bulk_create(
-        changed,
-        batch_size=1000,
-        update_conflicts=True,
-        unique_fields=["code"],
-        update_fields=["name", "level", "parent", "path", "full_name", "sort_key", "initials"],
-    )
-    return Added(added, len(changed) - added)
+    faults.sort(key=lambda fault: fault.row)
+    if faults and not skip_bad:
+        raise BadRows(faults)
+    bad = {fault.row for fault in faults}
+    good = [known[row.code] for number, row in _by_level(rows) if number not in bad]
+    new = [region for region in good if region.code not in before]
+    changed = [
+        region
+        for region in good
+        if before.get(region.code, (region.name, region.level, region.path))
+        != (region.name, region.level, region.path)
+    ]
+    if write:
+        Region.objects.bulk_create(
+            [*new, *changed],
+            batch_size=1000,
+            update_conflicts=True,
+            unique_fields=["code"],
+            update_fields=["name", "level", "parent", "path", "full_name", "sort_key", "initials"],
+        )
+    same = len(good) - len(new) - len(changed)
+    return Put(len(new), len(changed), same, tuple(faults))
 
 
 def _codes(rows: Sequence[RegionRow]) -> set[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
-from kaitong.bench import commits, loader, orders, pages, papers, ports, walking, world
+from kaitong.bench import commits, imports, loader, orders, pages, papers, ports, walking, world
 from kaitong.bench.figures import Figure, percentile, table
 from kaitong.bench.place import Place
 from kaitong.inventory.models import Proof
@@ -99,6 +99,13 @@ def test_pages_over_copied_orders(place, monkeypatch):
 def test_papers(place):
     found = papers.run(place, papers.SMALL)
     assert all(figure.value > 0 for figure in found)
+
+
+def test_import(place):
+    found = by_name(imports.run(place, imports.SMALL))
+    assert found["import: addresses, XLSX"].value > 0
+    assert found["import: times the peer"].value > 0
+    assert all(figure.mark != "miss" for figure in found.values())
 
 
 def test_commit_limit_scales_with_the_commits(place):
