@@ -14,13 +14,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from psycopg.types.json import Jsonb
 
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
-from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
+from kaitong.core.rows import Mode, Put, RowFault, Tick, copy_in, silent
 from kaitong.inventory.choices import BOXES, LINE_PORTS, Kind, ResourceState
 from kaitong.inventory.models import Resource
 from kaitong.org.actor import Actor
@@ -40,6 +39,9 @@ _PARENTS: Mapping[str, tuple[str, ...]] = {
     Kind.SPLITTER_PORT: (Kind.SPLITTER,),
     Kind.ONU_PORT: (Kind.ONU,),
 }
+
+_KINDS = frozenset(Kind.values)
+_STATES = frozenset(ResourceState.values) - {ResourceState.PRE_EMPTED.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def with_ports(rows: Iterable[ResourceRow]) -> Iterator[ResourceRow]:
     """Each row, and the user ports it asks for behind it."""
     for row in rows:
         yield row
-        yield from _ports(row)
+        if row.ports:
+            yield from _ports(row)
 
 
 def _ports(row: ResourceRow) -> Iterator[ResourceRow]:
@@ -115,23 +118,21 @@ def put_resources(
     actor: Actor,
     branch_id: UUID,
     rows: Iterable[ResourceRow],
-    skip_bad: bool = False,
-    write: bool = True,
+    mode: Mode = Mode.ALL,
     update: bool = True,
     tick: Tick = silent,
 ) -> Put:
     """Add equipment and ports, and change code, position, note and attributes that differ.
 
-    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written
-    (and none whose parent was refused); without `write` rows are only checked. Parents may come
-    before or after children. States of what stands there stay: people have worked since.
+    `mode` says what becomes of rows with faults; nothing that hangs on a refused row is written.
+    Parents may come before or after children. States of what stands there stay: people have worked
+    since.
     """
     may_build(actor, branch_id)
     listed = [_tidy(row) for row in rows]
     known = _known(branch_id, listed)
     faults = _faults(branch_id, listed, known, update)
-    if faults and not skip_bad:
-        raise BadRows(faults)
+    write = mode.writes(faults)
     bad = {fault.row for fault in faults}
     good = [_on_its_pon(row, known) for number, row in enumerate(listed) if number not in bad]
     new: list[ResourceRow] = []
@@ -197,6 +198,24 @@ def _differs(known: _Known, row: ResourceRow) -> bool:
     )
 
 
+_COPIED = (
+    "id",
+    "created_at",
+    "ext",
+    "branch_id",
+    "specification",
+    "name",
+    "code",
+    "parent_id",
+    "path",
+    "state",
+    "position",
+    "pon_port_id",
+    "note",
+    "attributes",
+)
+
+
 def _insert(
     rows: Sequence[ResourceRow], branch_id: UUID, known: Mapping[str, UUID], tick: Tick
 ) -> None:
@@ -204,60 +223,58 @@ def _insert(
         return
     ids = dict(known) | {row.path: uuid7() for row in rows}
     moment = now()
-    columns = (
-        "id, created_at, ext, branch_id, specification, name, code, parent_id, path, state,"
-        " position, pon_port_id, note, attributes"
+    copy_in(
+        "inventory_resource",
+        _COPIED,
+        (
+            (
+                ids[row.path],
+                moment,
+                "{}",
+                branch_id,
+                row.specification,
+                row.name,
+                row.code,
+                ids.get(row.parent),
+                row.path,
+                row.state,
+                row.position,
+                ids.get(row.pon_port),
+                row.note,
+                json.dumps(dict(row.attributes), ensure_ascii=False) if row.attributes else "{}",
+            )
+            for row in rows
+        ),
+        tick,
     )
-    nothing = Jsonb({})
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY inventory_resource ({columns}) FROM STDIN") as copy:
-            for done, row in enumerate(rows, start=1):
-                copy.write_row(
-                    (
-                        ids[row.path],
-                        moment,
-                        "{}",
-                        branch_id,
-                        row.specification,
-                        row.name,
-                        row.code,
-                        ids.get(row.parent),
-                        row.path,
-                        row.state,
-                        row.position,
-                        ids.get(row.pon_port),
-                        row.note,
-                        Jsonb(dict(row.attributes)) if row.attributes else nothing,
-                    )
-                )
-                if done % TICK_EVERY == 0:
-                    tick(done)
-        if len(rows) >= ANALYZE_FROM:
-            cursor.execute("ANALYZE inventory_resource")
-    tick(len(rows))
+    if len(rows) >= ANALYZE_FROM:
+        db.execute("ANALYZE inventory_resource")
 
 
 def _update(changes: Sequence[tuple[UUID, ResourceRow]]) -> None:
     if not changes:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS inventory_incoming")
-        cursor.execute(
-            "CREATE TEMPORARY TABLE inventory_incoming"
-            " (id uuid, code text, position int, note text, attributes jsonb) ON COMMIT DROP"
-        )
-        with cursor.copy("COPY inventory_incoming FROM STDIN") as copy:
-            for resource_id, row in changes:
-                attributes = Jsonb(dict(row.attributes))
-                copy.write_row((resource_id, row.code, row.position, row.note, attributes))
-        cursor.execute(
-            "UPDATE inventory_resource r SET code = coalesce(nullif(i.code, ''), r.code),"
-            " position = coalesce(i.position, r.position),"
-            " note = coalesce(nullif(i.note, ''), r.note),"
-            " attributes = r.attributes || i.attributes"
-            " FROM inventory_incoming i WHERE r.id = i.id"
-        )
-        cursor.execute("DROP TABLE inventory_incoming")
+    db.execute("DROP TABLE IF EXISTS inventory_incoming")
+    db.execute(
+        "CREATE TEMPORARY TABLE inventory_incoming"
+        " (id uuid, code text, position int, note text, attributes jsonb) ON COMMIT DROP"
+    )
+    copy_in(
+        "inventory_incoming",
+        ("id", "code", "position", "note", "attributes"),
+        (
+            (resource_id, row.code, row.position, row.note, json.dumps(dict(row.attributes)))
+            for resource_id, row in changes
+        ),
+    )
+    db.execute(
+        "UPDATE inventory_resource r SET code = coalesce(nullif(i.code, ''), r.code),"
+        " position = coalesce(i.position, r.position),"
+        " note = coalesce(nullif(i.note, ''), r.note),"
+        " attributes = r.attributes || i.attributes"
+        " FROM inventory_incoming i WHERE r.id = i.id"
+    )
+    db.execute("DROP TABLE inventory_incoming")
 
 
 def _record(actor: Actor, branch_id: UUID, kind: str, data: Mapping[str, Any]) -> None:
@@ -345,12 +362,12 @@ def _alone(row: ResourceRow, fault: _Fault) -> None:
             fault(column, _("文字过长，最多 %(longest)s 字。") % {"longest": _LONGEST[column]})
     if len(row.path) > _LONGEST_PATH - 5:
         fault("parent", _("上级与名称合起来过长。"), _("缩短名称。"))
-    if row.specification not in Kind.values:
+    if row.specification not in _KINDS:
         fault(
             "specification",
             _("不认识的资源规格 %(specification)s。") % {"specification": row.specification},
         )
-    if row.state not in ResourceState.values or row.state == ResourceState.PRE_EMPTED:
+    if row.state not in _STATES:
         fault("state", _("资源不能以状态 %(state)s 导入。") % {"state": row.state})
     if row.state == ResourceState.IN_USE and row.specification in LINE_PORTS:
         fault("state", _("用户端口的占用随服务导入，不随资源导入。"), _("改为空闲或保留。"))
@@ -417,6 +434,8 @@ def _cascade(
     rows: Sequence[ResourceRow], known: Mapping[str, _Known], faults: list[RowFault]
 ) -> None:
     """Rows that hang on a refused row cannot be taken either."""
+    if not faults:
+        return
     behind: dict[str, list[int]] = {}
     for number, row in enumerate(rows):
         for path in {row.parent, row.pon_port} - {""}:

@@ -16,7 +16,7 @@ from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
-from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
+from kaitong.core.rows import Mode, Put, RowFault, Tick, copy_in, silent
 from kaitong.inventory.bulk import ResourceRow, may_build, put_resources, with_ports
 from kaitong.inventory.choices import BOXES, Kind
 from kaitong.org.actor import Actor
@@ -118,14 +118,13 @@ def put_coverage(
     branch_id: UUID,
     rows: Sequence[CoverRow],
     coming: Collection[str] = (),
-    skip_bad: bool = False,
-    write: bool = True,
+    mode: Mode = Mode.ALL,
     tick: Tick = silent,
 ) -> Put:
     """Say which boxes serve which addresses; a known pair takes the rank the row names.
 
-    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written;
-    without `write` rows are only checked, and boxes that will be there then are named by `coming`.
+    `mode` says what becomes of rows with faults. Boxes that are not there yet, but will be when
+    the rows are written, are named by `coming`.
     """
     may_build(actor, branch_id)
     boxes = _boxes(branch_id, {row.box for row in rows})
@@ -145,9 +144,7 @@ def put_coverage(
             faults.append(RowFault(number, "address", what, remedy))
         elif (twin := first.setdefault((row.box, address_id), number)) != number:
             faults.append(RowFault(number, "address", _("覆盖关系重复。"), _("只留一行。"), twin))
-    if faults and not skip_bad:
-        raise BadRows(faults)
-    if not write:
+    if not mode.writes(faults):
         return Put(faults=tuple(faults))
     bad = {fault.row for fault in faults}
     pairs = [
@@ -187,13 +184,8 @@ def _lay(
             "CREATE TEMPORARY TABLE inventory_incoming ON COMMIT DROP AS "
             "SELECT id, box_id, address_id, rank FROM inventory_coverage WITH NO DATA"
         )
-        with cursor.copy(
-            "COPY inventory_incoming (id, box_id, address_id, rank) FROM STDIN"
-        ) as copy:
-            for done, pair in enumerate(pairs, start=1):
-                copy.write_row((uuid7(), *pair))
-                if done % TICK_EVERY == 0:
-                    tick(done)
+        columns = ("id", "box_id", "address_id", "rank")
+        copy_in("inventory_incoming", columns, ((uuid7(), *pair) for pair in pairs), tick)
         if ranked:
             cursor.execute(
                 "UPDATE inventory_coverage c SET rank = i.rank FROM inventory_incoming i"
@@ -210,7 +202,6 @@ def _lay(
         cursor.execute("DROP TABLE inventory_incoming")
         if added >= _ANALYZE_FROM:
             cursor.execute("ANALYZE inventory_coverage")
-    tick(len(pairs))
     places.set_coverage(
         actor=actor,
         address_ids={address_id for _box, address_id, _rank in pairs},

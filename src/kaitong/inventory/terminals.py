@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
-from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
+from kaitong.core.rows import Mode, Put, RowFault, Tick, copy_in, silent
 from kaitong.inventory.choices import TERMINAL_MOVES, TerminalState
 from kaitong.inventory.errors import TerminalRefused
 from kaitong.inventory.locking import locked_service
@@ -47,15 +47,14 @@ def put_terminals(
     actor: Actor,
     branch_id: UUID,
     rows: Iterable[TerminalRow],
-    skip_bad: bool = False,
-    write: bool = True,
+    mode: Mode = Mode.ALL,
     update: bool = True,
     tick: Tick = silent,
 ) -> Put:
     """Count new pieces into stock, and correct model and MAC of those in stock.
 
-    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written;
-    without `write` rows are only checked. Where a piece is by now is not for an import to say.
+    `mode` says what becomes of rows with faults. Where a piece is by now is not for an import to
+    say.
     """
     if not actor.sees(branch_id):
         raise Forbidden(_("不能为别的分公司入库。"), field="branch_id")
@@ -74,8 +73,7 @@ def put_terminals(
     faults = list(_terminal_faults(listed, known, branch_id)) if update else []
     faults += _alone(listed)
     faults.sort(key=lambda fault: fault.row)
-    if faults and not skip_bad:
-        raise BadRows(faults)
+    write = mode.writes(faults)
     bad = {fault.row for fault in faults}
     good = {row.serial: row for number, row in enumerate(listed) if number not in bad}
     new = [row for serial, row in good.items() if serial not in known]
@@ -141,18 +139,25 @@ def _terminal_faults(
 
 
 def _count_in(branch_id: UUID, rows: Sequence[TerminalRow], tick: Tick) -> None:
-    moment = now()
-    columns = "id, created_at, branch_id, serial, mac, model, state, updated_at"
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY inventory_terminal ({columns}) FROM STDIN") as copy,
-    ):
-        for done, row in enumerate(rows, start=1):
-            record = (row.serial, row.mac, row.model, str(TerminalState.IN_STOCK))
-            copy.write_row((uuid7(), moment, branch_id, *record, moment))
-            if done % TICK_EVERY == 0:
-                tick(done)
-    tick(len(rows))
+    moment, in_stock = now(), TerminalState.IN_STOCK
+    copy_in(
+        "inventory_terminal",
+        ("id", "created_at", "branch_id", "serial", "mac", "model", "state", "updated_at"),
+        (
+            (
+                uuid7(),
+                moment,
+                branch_id,
+                row.serial,
+                row.mac,
+                row.model,
+                in_stock,
+                moment,
+            )
+            for row in rows
+        ),
+        tick,
+    )
 
 
 def _locked(actor: Actor, serials: Iterable[str]) -> list[Terminal]:

@@ -19,7 +19,7 @@ from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
-from kaitong.core.rows import TICK_EVERY, BadRows, Put, RowFault, Tick, silent
+from kaitong.core.rows import Mode, Put, RowFault, Tick, copy_in, silent
 from kaitong.org.actor import Actor
 from kaitong.places import text
 from kaitong.places.choices import CoverageStatus, Level
@@ -36,6 +36,7 @@ _LONGEST = {
 _LONGEST_KEY = Address._meta.get_field("sort_key").max_length or 0
 _LONGEST_NUMBERS = Address._meta.get_field("numbers").max_length or 0
 
+_STATUSES = frozenset(CoverageStatus.values)
 RegionIndex = dict[tuple[str, ...], UUID]
 
 
@@ -126,16 +127,14 @@ def put_addresses(
     actor: Actor,
     branch_id: UUID,
     rows: Iterable[AddressRow],
-    skip_bad: bool = False,
-    write: bool = True,
+    mode: Mode = Mode.ALL,
     update: bool = True,
     tick: Tick = silent,
 ) -> Put:
     """Add addresses, and change those known by code or text where they differ.
 
-    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written
-    and the faults returned; without `write` rows are only checked. With `update` off an address
-    that stands there stays as it is. Imports of one branch take turns.
+    `mode` says what becomes of rows with faults. With `update` off an address that stands there
+    stays as it is. Imports of one branch take turns.
     """
     if not actor.sees(branch_id):
         raise Forbidden(_("不能为别的分公司添加地址。"), field="branch_id")
@@ -148,8 +147,7 @@ def put_addresses(
     if update:
         faults += _against_known(listed, texts, by_text, by_code)
     faults.sort(key=lambda fault: fault.row)
-    if faults and not skip_bad:
-        raise BadRows(faults)
+    write = mode.writes(faults)
     bad = {fault.row for fault in faults}
     new: list[AddressRow] = []
     changes: list[tuple[UUID, AddressRow]] = []
@@ -192,7 +190,7 @@ def _alone(rows: Sequence[AddressRow], regions: RegionIndex) -> Iterator[RowFaul
             )
         if not any((row.road, row.estate, row.building, row.unit, row.room)):
             yield RowFault(number, "road", _("乡镇以下没有内容。"), _("至少填到村或门牌号。"))
-        if row.coverage and row.coverage not in CoverageStatus.values:
+        if row.coverage and row.coverage not in _STATUSES:
             yield RowFault(
                 number,
                 "coverage",
@@ -325,15 +323,14 @@ def _insert(rows: Sequence[AddressRow], branch_id: UUID, regions: RegionIndex, t
     if not rows:
         return
     moment = now()
-    with connection.cursor() as cursor:
-        with cursor.copy(f"COPY places_address ({', '.join(_COPIED)}) FROM STDIN") as copy:
-            for done, row in enumerate(rows, start=1):
-                copy.write_row((uuid7(), moment, "{}", branch_id, *derived(row, regions)))
-                if done % TICK_EVERY == 0:
-                    tick(done)
-        if len(rows) >= ANALYZE_FROM:
-            cursor.execute("ANALYZE places_address")
-    tick(len(rows))
+    copy_in(
+        "places_address",
+        _COPIED,
+        ((uuid7(), moment, "{}", branch_id, *derived(row, regions)) for row in rows),
+        tick,
+    )
+    if len(rows) >= ANALYZE_FROM:
+        db.execute("ANALYZE places_address")
 
 
 def _update(
@@ -341,22 +338,23 @@ def _update(
 ) -> None:
     if not changes:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS places_incoming")
-        cursor.execute(
-            "CREATE TEMPORARY TABLE places_incoming ON COMMIT DROP AS "
-            f"SELECT id, {', '.join(_CHANGED)} FROM places_address WITH NO DATA"
-        )
-        with cursor.copy(f"COPY places_incoming (id, {', '.join(_CHANGED)}) FROM STDIN") as copy:
-            for address_id, row in changes:
-                copy.write_row((address_id, *derived(row, regions)))
-        assignments = ", ".join(f"{c} = i.{c}" for c in _CHANGED)
-        cursor.execute(
-            f"UPDATE places_address a SET {assignments} FROM places_incoming i"
-            " WHERE a.id = i.id AND a.branch_id = %s",
-            [branch_id],
-        )
-        cursor.execute("DROP TABLE places_incoming")
+    db.execute("DROP TABLE IF EXISTS places_incoming")
+    db.execute(
+        "CREATE TEMPORARY TABLE places_incoming ON COMMIT DROP AS "
+        f"SELECT id, {', '.join(_CHANGED)} FROM places_address WITH NO DATA"
+    )
+    copy_in(
+        "places_incoming",
+        ("id", *_CHANGED),
+        ((address_id, *derived(row, regions)) for address_id, row in changes),
+    )
+    assignments = ", ".join(f"{c} = i.{c}" for c in _CHANGED)
+    db.execute(
+        f"UPDATE places_address a SET {assignments} FROM places_incoming i"
+        " WHERE a.id = i.id AND a.branch_id = %s",
+        [branch_id],
+    )
+    db.execute("DROP TABLE places_incoming")
 
 
 def derived(row: AddressRow, regions: RegionIndex) -> list[Any]:
@@ -375,8 +373,14 @@ def derived(row: AddressRow, regions: RegionIndex) -> list[Any]:
         "".join(text.initials(level) for level in levels[3:] if level),
         text.number_path(place + "," + house),
         " ".join(text.sorting_key(level) for level in levels[3:] if level),
-        text.address_tokens(place, house),
+        _array(text.address_tokens(place, house)),
         row.coverage or CoverageStatus.NONE,
         row.planned_date,
         row.coverage_reason,
     ]
+
+
+def _array(tokens: Iterable[str]) -> str:
+    """An array as PostgreSQL spells it; tokens hold letters, digits and signs that need no escape
+    between quotes (`places.text`)."""
+    return '{"' + '","'.join(tokens) + '"}'

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
 from kaitong.core.errors import BadInput, InputFault
-from kaitong.core.rows import BadRows, Put, RowFault
+from kaitong.core.rows import Mode, Put, RowFault
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
@@ -64,13 +64,10 @@ def add_regions(*, actor: Actor, rows: Sequence[RegionRow]) -> Added:
 
 
 @transaction.atomic
-def put_regions(
-    *, actor: Actor, rows: Sequence[RegionRow], skip_bad: bool = False, write: bool = True
-) -> Put:
+def put_regions(*, actor: Actor, rows: Sequence[RegionRow], mode: Mode = Mode.ALL) -> Put:
     """Add regions, parents before or after children; a known code takes the new name.
 
-    All rows or none: raises BadRows with every fault. With `skip_bad` the good rows are written,
-    and none below a refused one; without `write` rows are only checked.
+    `mode` says what becomes of rows with faults; nothing below a refused region is written.
     """
     db.execute("SELECT pg_advisory_xact_lock(hashtext('regions'))")
     known = {r.code: r for r in Region.objects.filter(code__in=_codes(rows))}
@@ -110,8 +107,7 @@ def put_regions(
         region.initials = text.initials(region.name)
         known[row.code] = region
     faults.sort(key=lambda fault: fault.row)
-    if faults and not skip_bad:
-        raise BadRows(faults)
+    write = mode.writes(faults)
     bad = {fault.row for fault in faults}
     good = [known[row.code] for number, row in _by_level(rows) if number not in bad]
     new = [region for region in good if region.code not in before]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit
 from kaitong.core.audit import acting
 from kaitong.core.errors import Forbidden
-from kaitong.core.rows import TICK_EVERY, RowFault
+from kaitong.core.rows import TICK_EVERY, Mode, RowFault
 from kaitong.org.actor import Actor
 from kaitong.transfer.columns import (
     EXAMPLE,
@@ -85,38 +85,39 @@ def bring_in(
     reading = _Reading(layout, table, positions)
     watch.stage(_("读取"), len(table.lines))
     reading.read(watch)
+    mode = Mode.GOOD_ONES if skip_bad else Mode.CHECK if reading.faults else Mode.IF_CLEAN
+    mode = Mode.CHECK if dry_run else mode
     with transaction.atomic(), acting(actor.id, "import"):
-        given = {"actor": actor, "branch_id": branch_id, "rows": reading.made}
-        watch.stage(_("检查"), len(reading.made))
-        put = layout.put(**given, write=False, skip_bad=True, watch=watch)
+        watch.stage(_("检查") if mode is Mode.CHECK else _("写入"), len(reading.made))
+        put = layout.put(
+            actor=actor, branch_id=branch_id, rows=reading.made, mode=mode, watch=watch
+        )
         reading.take(put.faults)
-        write = not dry_run and (skip_bad or not reading.faults)
-        if write:
-            bad = {fault.row for fault in put.faults}
-            good = [row for number, row in enumerate(reading.made) if number not in bad]
-            watch.stage(_("写入"), len(good))
-            put = layout.put(**(given | {"rows": good}), write=True, skip_bad=False, watch=watch)
-            if put.added or put.changed:
-                audit.record(
-                    "imported",
-                    actor_id=actor.id,
-                    subject_type=f"import.{layout.key}",
-                    subject_id=None,
-                    branch_id=branch_id,
-                    data={
-                        "file": name,
-                        "rows": len(table.lines),
-                        "added": put.added,
-                        "changed": put.changed,
-                        "refused": len(reading.refused),
-                    },
-                )
+        written = mode is not Mode.CHECK and (skip_bad or not reading.faults)
+        if not written:
+            # Parts of a sheet may have been clean and written before faults of others showed.
+            transaction.set_rollback(True)
+        elif put.added or put.changed:
+            audit.record(
+                "imported",
+                actor_id=actor.id,
+                subject_type=f"import.{layout.key}",
+                subject_id=None,
+                branch_id=branch_id,
+                data={
+                    "file": name,
+                    "rows": len(table.lines),
+                    "added": put.added,
+                    "changed": put.changed,
+                    "refused": len(reading.refused),
+                },
+            )
     return Outcome(
         rows=len(table.lines) - reading.examples,
         added=put.added,
         changed=put.changed,
         same=put.same,
-        written=write,
+        written=written,
         faults=tuple(sorted(reading.faults, key=lambda fault: fault.row)),
         refused=reading.refused,
         examples=reading.examples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaitong.core.rows import BadRows
+from kaitong.core.rows import BadRows, Mode
 from kaitong.inventory import queries, services
 from kaitong.inventory.choices import Kind, ResourceState
 from kaitong.inventory.models import Coverage, Resource, Terminal
@@ -70,7 +70,7 @@ def test_skipping_bad_rows_skips_what_hangs_on_them(plant):
         ResourceRow(Kind.OLT, "OLT-09", "没有的机房"),
         ResourceRow(Kind.PON_PORT, "0/1/0", "没有的机房>OLT-09"),
         ResourceRow(Kind.SPLITTER, "POS-9", "万安机房", "没有的机房>OLT-09>0/1/0", ports=8),
-        skip_bad=True,
+        mode=Mode.GOOD_ONES,
     )
 
     assert done.added == 1
@@ -92,7 +92,7 @@ def test_a_code_belongs_to_one_resource(plant):
 
 def test_checking_writes_nothing(plant):
     before = Resource.objects.count()
-    checked = put(plant, ResourceRow(Kind.SITE, "新站"), write=False)
+    checked = put(plant, ResourceRow(Kind.SITE, "新站"), mode=Mode.CHECK)
     assert checked.added == 1
     assert Resource.objects.count() == before
 

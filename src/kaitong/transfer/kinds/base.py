@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
-from kaitong.core.rows import Put
+from kaitong.core.rows import Mode, Put
 from kaitong.org.actor import Actor
 from kaitong.transfer.columns import Column, folded
 from kaitong.transfer.watch import Watch
@@ -52,8 +52,7 @@ class Layout(ABC):
         actor: Actor,
         branch_id: UUID | None,
         rows: Sequence[Any],
-        write: bool,
-        skip_bad: bool,
+        mode: Mode,
         watch: Watch,
     ) -> Put:
         """Check or write rows by the verb of their package."""

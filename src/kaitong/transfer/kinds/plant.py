@@ -15,7 +15,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kaitong.core.rows import Put, RowFault
+from kaitong.core.rows import Mode, Put, RowFault
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import BOXES, LINE_PORTS, Kind, ResourceState
 from kaitong.org.actor import Actor
@@ -148,21 +148,23 @@ class Plant(Layout):
         actor: Actor,
         branch_id: UUID | None,
         rows: Sequence[Any],
-        write: bool,
-        skip_bad: bool,
+        mode: Mode,
         watch: Watch,
     ) -> Put:
         assert branch_id is not None
         cover = [n for n, row in enumerate(rows) if isinstance(row, inventory.CoverRow)]
         build = [n for n, row in enumerate(rows) if not isinstance(row, inventory.CoverRow)]
-        options: dict[str, Any] = {"actor": actor, "branch_id": branch_id, "write": write}
-        options["skip_bad"] = skip_bad
+        options: dict[str, Any] = {"actor": actor, "branch_id": branch_id}
         inventory.ensure_kinds(actor=actor)
-        built = inventory.put_resources(rows=[rows[n] for n in build], tick=watch.tick, **options)
+        built = inventory.put_resources(
+            rows=[rows[n] for n in build], mode=mode, tick=watch.tick, **options
+        )
         bad = {build[fault.row] for fault in built.faults}
         covered = inventory.put_coverage(
             rows=[rows[n] for n in cover],
             coming={rows[n].path for n in build if n not in bad},
+            # Boxes that were not written can be covered by nothing: only look then.
+            mode=mode if mode is Mode.GOOD_ONES or not bad else Mode.CHECK,
             tick=lambda done: watch.tick(len(build) + done),
             **options,
         )

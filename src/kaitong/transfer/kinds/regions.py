@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from kaitong.core.rows import Put
+from kaitong.core.rows import Mode, Put
 from kaitong.org.actor import Actor
 from kaitong.places import services as places
 from kaitong.places.choices import Level
@@ -65,11 +65,10 @@ class Regions(Layout):
         actor: Actor,
         branch_id: UUID | None,
         rows: Sequence[Any],
-        write: bool,
-        skip_bad: bool,
+        mode: Mode,
         watch: Watch,
     ) -> Put:
-        put = places.put_regions(actor=actor, rows=rows, skip_bad=skip_bad, write=write)
+        put = places.put_regions(actor=actor, rows=rows, mode=mode)
         watch.tick(len(rows))
         return put
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from kaitong.core.rows import Put
+from kaitong.core.rows import Mode, Put
 from kaitong.inventory import services as inventory
 from kaitong.org.actor import Actor
 from kaitong.transfer.columns import Column
@@ -48,8 +48,7 @@ class Terminals(Layout):
         actor: Actor,
         branch_id: UUID | None,
         rows: Sequence[Any],
-        write: bool,
-        skip_bad: bool,
+        mode: Mode,
         watch: Watch,
     ) -> Put:
         assert branch_id is not None
@@ -57,8 +56,7 @@ class Terminals(Layout):
             actor=actor,
             branch_id=branch_id,
             rows=rows,
-            write=write,
-            skip_bad=skip_bad,
+            mode=mode,
             tick=watch.tick,
         )
 
