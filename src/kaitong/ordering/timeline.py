@@ -5,6 +5,7 @@ Entries are facts with a title; who reads them in English gets English titles. N
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ from kaitong.activation import queries as activation
 from kaitong.charging import queries as charging
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import NoticeState
 from kaitong.messaging.models import Notice
@@ -86,8 +88,15 @@ def _event_text(data: dict[str, Any]) -> str:
     return next((str(data[key]) for key in ("port", "reason", "account") if data.get(key)), "")
 
 
-def timeline(actor: Actor, order: Order) -> list[Entry]:
-    """Everything that happened to an order the actor sees, newest first, in constant queries."""
+def timeline(
+    actor: Actor, order: Order, *, services: Sequence[ServiceView] | None = None
+) -> list[Entry]:
+    """Everything that happened to an order the actor sees, newest first, in constant queries.
+
+    `services`: the order's, where the caller has read them.
+    """
+    if services is None:
+        services = inventory.services_of_order(order.id)
     entries = [*_order_entries(order), *_work_entries(order)]
     entries += [
         Entry(
@@ -102,7 +111,7 @@ def timeline(actor: Actor, order: Order) -> list[Entry]:
         )
         for exchange in activation.exchanges(actor, order_id=order.id)
     ]
-    for service in inventory.services_of_order(order.id):
+    for service in services:
         entries += [
             Entry(
                 at=proof.at,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from kaitong.org.models import Branch, Staff
+from kaitong.core import db
+from kaitong.org.models import Staff
 
 SUPERVISOR = "supervisor"
 
@@ -39,21 +40,16 @@ class Actor:
         return self.is_system or SUPERVISOR in self.posts
 
 
+_OWN_AND_BELOW = """select b.id from org_branch own
+ join org_branch b on b.id = own.id or starts_with(b.path, own.path || '.')
+ where own.id = %s order by b.path"""
+
+
 def actor_for(user: Staff) -> Actor:
     """The actor of a signed-in person, in two queries."""
     branch_ids: tuple[UUID, ...] = ()
     if user.branch_id is not None:
-        own = Branch.objects.filter(pk=user.branch_id).values_list("path", flat=True)[:1]
-        below = (
-            Branch.objects.filter(path__startswith=own[0])
-            .order_by("path")
-            .values_list("id", "path")
-            if own
-            else []
-        )
-        branch_ids = tuple(
-            row_id for row_id, path in below if path == own[0] or path.startswith(own[0] + ".")
-        )
+        branch_ids = tuple(row["id"] for row in db.rows(_OWN_AND_BELOW, [user.branch_id]))
     posts = frozenset(user.holdings.values_list("post__key", flat=True))
     return Actor(
         id=user.pk,

@@ -6,7 +6,7 @@ Read from tokens, from the rows that watch them, and from the history; never fro
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,6 +92,16 @@ class StepRow:
     command_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is shown of where one instance stands."""
+
+    steps: list[StepRow]
+    nodes: dict[str, str]  # the position of every node
+    flows: set[str]  # sequence flows passed
+    waits: list[WaitFact]
+
+
 @dataclass(slots=True)
 class _Visits:
     """What the history says of one node."""
@@ -107,10 +117,12 @@ class _Visits:
 class _Standing:
     """Everything read about one instance."""
 
-    instance: Instance
+    instance_id: UUID
     model: Model
     tokens: list[Token]
     visits: Mapping[str, _Visits]
+    flows: set[str]
+    waits: list[WaitFact]
     facts: dict[str, WaitFact] = field(default_factory=dict)  # by node, the gravest
 
 
@@ -122,15 +134,24 @@ def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
     ids = list(instance_ids)
     found: dict[UUID, list[WaitFact]] = {instance_id: [] for instance_id in ids}
     tokens = list(Token.objects.filter(instance_id__in=ids).order_by("id"))
-    of_kind = defaultdict(list)
-    for token in tokens:
-        of_kind[token.wait].append(token.id)
     models = {
         row_id: model_of(definition)
         for row_id, definition in Instance.objects.filter(
             id__in={t.instance_id for t in tokens}
         ).values_list("id", "definition_id")
     }
+    for token, fact in _facts(tokens, models):
+        found[token.instance_id].append(fact)
+    return found
+
+
+def _facts(
+    tokens: Sequence[Token], models: Mapping[UUID, Model]
+) -> Iterator[tuple[Token, WaitFact]]:
+    """What each of these tokens waits for."""
+    of_kind = defaultdict(list)
+    for token in tokens:
+        of_kind[token.wait].append(token.id)
     work = _by_token(WorkItem, of_kind[WaitKind.WORK], state__in=OPEN_WORK)
     commands = _by_token(Command, of_kind[WaitKind.COMMAND], state__in=OPEN_COMMAND)
     timing = [*of_kind[WaitKind.TIMER], *of_kind[WaitKind.EVENT]]
@@ -172,36 +193,51 @@ def waits(instance_ids: Iterable[UUID]) -> dict[UUID, list[WaitFact]]:
                 }
             case WaitKind.JOIN:
                 told = {"reason": _("等待其他并行环节")}
-        found[token.instance_id].append(
-            WaitFact(kind=token.wait, node=node.id, title=node.name, since=token.created_at, **told)
+        yield (
+            token,
+            WaitFact(
+                kind=token.wait, node=node.id, title=node.name, since=token.created_at, **told
+            ),
         )
-    return found
+
+
+def picture(instance_id: UUID) -> Picture:
+    """Steps, positions, flows and waits of an instance, all of one reading."""
+    standing = _standing(instance_id)
+    ahead = _ahead(standing)
+    return Picture(
+        steps=_steps(standing, ahead),
+        nodes=_nodes(standing, ahead),
+        flows=standing.flows,
+        waits=standing.waits,
+    )
 
 
 def positions(instance_id: UUID) -> dict[str, str]:
     """The position of every node of an instance's process, for the picture."""
     standing = _standing(instance_id)
-    ahead = _ahead(standing)
-    return {node: _position(standing, node, ahead) for node in standing.model.nodes}
+    return _nodes(standing, _ahead(standing))
 
 
 def flows_taken(instance_id: UUID) -> set[str]:
     """The sequence flows an instance has passed, for the picture."""
-    rows = db.rows(
-        """select distinct data->>'flow' as flow from process_history
- where instance_id = %s and id >= %s and kind = 'entered'""",
-        [instance_id, _earliest(instance_id)],
-    )
-    return {row["flow"] for row in rows if row["flow"]}
+    return _standing(instance_id).flows
 
 
 def steps(instance_id: UUID) -> list[StepRow]:
     """The step table of an instance: what people and machines do, in the model's order."""
     standing = _standing(instance_id)
-    ahead = _ahead(standing)
+    return _steps(standing, _ahead(standing))
+
+
+def _nodes(standing: _Standing, ahead: set[str]) -> dict[str, str]:
+    return {node: _position(standing, node, ahead) for node in standing.model.nodes}
+
+
+def _steps(standing: _Standing, ahead: set[str]) -> list[StepRow]:
     items: dict[str, WorkItem] = {
         item.node: item  # the newest of each node stays
-        for item in WorkItem.objects.filter(instance_id=instance_id).order_by("id")
+        for item in WorkItem.objects.filter(instance_id=standing.instance_id).order_by("id")
     }
     names = org.staff_names(
         i for w in items.values() for i in (w.candidate, w.claimed_by, w.completed_by)
@@ -251,13 +287,14 @@ def steps(instance_id: UUID) -> list[StepRow]:
 def history(instance_id: UUID, *, after: int = 0, limit: int = 1000) -> list[HistoryRow]:
     """The history of an instance in order, from the line after `after`."""
     rows = db.rows(
-        """select seq, kind, node, token, actor_id, at, data::text as data from process_history
- where instance_id = %s and id >= %s and seq > %s order by seq limit %s""",
+        """select seq, kind, node, token, actor_id, at, data::text as data,
+ (select definition_id from process_instance where id = instance_id) as definition_id
+ from process_history where instance_id = %s and id >= %s and seq > %s order by seq limit %s""",
         [instance_id, _earliest(instance_id), after, limit],
     )
     if not rows:
         return []
-    process = model_of(Instance.objects.values_list("definition_id", flat=True).get(pk=instance_id))
+    process = model_of(rows[0]["definition_id"])
     names = org.staff_names(row["actor_id"] for row in rows)
     return [
         HistoryRow(
@@ -311,17 +348,23 @@ def _command_reason(command: Command) -> str:
 
 
 def _standing(instance_id: UUID) -> _Standing:
-    instance = Instance.objects.filter(pk=instance_id).first()
-    if instance is None:
+    definition = (
+        Instance.objects.filter(pk=instance_id).values_list("definition_id", flat=True).first()
+    )
+    if definition is None:
         raise ProcessNotFound(_("没有这个流程实例。"))
-    tokens = list(Token.objects.filter(instance_id=instance_id))
+    model = model_of(definition)
+    tokens = list(Token.objects.filter(instance_id=instance_id).order_by("id"))
     visits: dict[str, _Visits] = defaultdict(_Visits)
+    flows: set[str] = set()
     for row in db.rows(
-        """select node, kind, max(at) as at, max(seq) as seq, count(*) as count
+        """select node, kind, max(at) as at, max(seq) as seq, count(*) as count,
+ array_agg(distinct data->>'flow') filter (where kind = 'entered') as flows
  from process_history where instance_id = %s and id >= %s
  and kind in ('entered', 'left', 'joined', 'interrupted', 'fired') group by node, kind""",
         [instance_id, _earliest(instance_id)],
     ):
+        flows.update(flow for flow in row["flows"] or () if flow)
         visit = visits[row["node"]]
         if row["kind"] in ("entered", "fired"):
             visit.entered = row["at"]
@@ -330,8 +373,9 @@ def _standing(instance_id: UUID) -> _Standing:
             visit.ended = row["at"]
         if row["seq"] > visit.seq:
             visit.seq, visit.last = row["seq"], row["kind"]
-    standing = _Standing(instance, model_of(instance.definition_id), tokens, visits)
-    for fact in waits([instance_id])[instance_id]:
+    waits = [fact for _token, fact in _facts(tokens, {instance_id: model})]
+    standing = _Standing(instance_id, model, tokens, visits, flows, waits)
+    for fact in waits:
         held = standing.facts.get(fact.node)
         if held is None or _GRAVITY.index(fact.kind) < _GRAVITY.index(held.kind):
             standing.facts[fact.node] = fact

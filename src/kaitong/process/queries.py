@@ -30,10 +30,12 @@ from kaitong.process.model import Node
 from kaitong.process.models import Definition, Feedback, Incident, Suspension, WorkItem
 from kaitong.process.positions import (
     HistoryRow,
+    Picture,
     StepRow,
     WaitFact,
     flows_taken,
     history,
+    picture,
     positions,
     steps,
     waits,
@@ -46,6 +48,7 @@ __all__ = [
     "HistoryRow",
     "IncidentRow",
     "Page",
+    "Picture",
     "Problem",
     "StepRow",
     "WaitFact",
@@ -61,6 +64,7 @@ __all__ = [
     "incident",
     "incidents",
     "open_items_of",
+    "picture",
     "positions",
     "steps",
     "steps_with_notice",

@@ -5,7 +5,7 @@ One place, a constant number of queries for any number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from django.utils.translation import get_language
 
 from kaitong.catalog import queries as catalog
 from kaitong.inventory import queries as inventory
-from kaitong.inventory.results import LineView
+from kaitong.inventory.results import LineView, ServiceView
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import ItemAction
 from kaitong.org.actor import Actor
@@ -52,9 +52,14 @@ def facts_of(
     return of_orders(ordering.by_ids(actor, wanted), people=people) if wanted else {}
 
 
-def of_orders(orders: Iterable[Any], *, people: bool = False) -> dict[UUID, OrderFacts]:
+def of_orders(
+    orders: Iterable[Any],
+    *,
+    people: bool = False,
+    lines: Mapping[UUID, Sequence[LineView | ServiceView]] | None = None,
+) -> dict[UUID, OrderFacts]:
     """Facts of orders already read (with their items). `people`: with phone and documents of the
-    customers, masked."""
+    customers, masked. `lines`: their services, where they have been read."""
     rows = list(orders)
     items = {order.id: list(order.items.all()) for order in rows}
     offered = catalog.offerings(
@@ -63,14 +68,15 @@ def of_orders(orders: Iterable[Any], *, people: bool = False) -> dict[UUID, Orde
     persons = [order.party_id for order in rows if order.party_id]
     customers = party.summaries(persons) if people else {}
     names = {i: one.name for i, one in customers.items()} if people else party.names(persons)
-    lines = inventory.lines_of_orders([order.id for order in rows])
+    if lines is None:
+        lines = inventory.lines_of_orders([order.id for order in rows])
     # an order that was refused at once has an address but no line
     bare = {i.address_id for order in rows if not lines.get(order.id) for i in items[order.id]}
     addresses = places.addresses([a for a in bare if a]) if bare - {None} else {}
     english = (get_language() or "zh").startswith("en")
     facts = {}
     for order in rows:
-        line: LineView | None = next(iter(lines.get(order.id, ())), None)
+        line = next(iter(lines.get(order.id, ())), None)
         first = items[order.id][0] if items[order.id] else None
         address = addresses.get(first.address_id) if first and not line else None
         facts[order.id] = OrderFacts(

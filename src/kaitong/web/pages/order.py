@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
-from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import FINAL, OrderState
@@ -26,9 +25,10 @@ from kaitong.process import queries as process
 from kaitong.process.choices import Position
 from kaitong.web import format as fmt
 from kaitong.web.pages import clocks, customers
-from kaitong.web.pages.facts import OrderFacts, of_orders
+from kaitong.web.pages.facts import OrderFacts
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Person
+from kaitong.web.pages.reading import Reading
 from kaitong.web.why import Why
 
 TONES = {
@@ -129,12 +129,14 @@ class OrderPage:
 
 def order_page(actor: Actor, order_id: UUID) -> OrderPage:
     """Everything of the page above its tabs, in a constant number of queries."""
-    order = ordering.order(actor, order_id)
-    facts = of_orders([order], people=True)[order.id]
-    services = inventory.services_of_order(order.id)
-    instances = [item.instance_id for item in order.items.all() if item.instance_id]
-    waits = [f for found in process.waits(instances).values() for f in found if f.kind != "join"]
-    waits.sort(key=lambda f: (_GRAVITY.index(f.kind), f.since))
+    return head(Reading(actor, order_id))
+
+
+def head(reading: Reading) -> OrderPage:
+    """The same, of an order that a request is reading."""
+    actor, order, facts = reading.actor, reading.order, reading.facts
+    services, instances = reading.services, reading.instances
+    waits = sorted(reading.waits, key=lambda f: (_GRAVITY.index(f.kind), f.since))
     posts = post_names()
     people = org.staff_names(f.person for f in waits)
     moment = clock_now()
@@ -168,7 +170,7 @@ def order_page(actor: Actor, order_id: UUID) -> OrderPage:
         address_full=facts.address_full,
         port=service.port_text if service else "",
         proofs=tuple(_marks(service)) if service else (),
-        process=_process(order, facts, waits, people, posts, moment) if instances else None,
+        process=_process(reading, waits, people, posts, moment) if instances else None,
         live=not final,
         version=_version(order, waits),
         urge_url=reverse("web:order_urge", args=[order.id]) if work else "",
@@ -286,21 +288,18 @@ def _marks(service: ServiceView) -> Iterable[ProofMark]:
 
 
 def _process(
-    order: Any,
-    facts: OrderFacts,
+    reading: Reading,
     waits: list[process.WaitFact],
     people: Mapping[UUID, str],
     posts: Mapping[str, str],
     moment: datetime,
 ) -> ProcessView:
+    order, facts, picture = reading.order, reading.facts, reading.picture
+    assert picture is not None
     item = next(i for i in order.items.all() if i.instance_id)
     procedure = item.procedure
-    rows = process.steps(item.instance_id)
-    nodes = {
-        node: position
-        for node, position in process.positions(item.instance_id).items()
-        if position in _STEP_TONES
-    }
+    rows = picture.steps
+    nodes = {node: position for node, position in picture.nodes.items() if position in _STEP_TONES}
     done = sum(row.status == Position.DONE for row in rows)
     now = sum(row.status in (Position.ACTIVE, Position.WAITING, Position.FAILED) for row in rows)
     return ProcessView(
@@ -312,7 +311,7 @@ def _process(
         steps=tuple(_step(row, facts, posts) for row in rows),
         positions={
             "nodes": nodes,
-            "flows": sorted(process.flows_taken(item.instance_id)),
+            "flows": sorted(picture.flows),
             "flags": [_flag(f, people, posts, moment) for f in waits],
         },
     )

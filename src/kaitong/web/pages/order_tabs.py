@@ -17,7 +17,6 @@ from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState
-from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -28,6 +27,7 @@ from kaitong.web.pages import narrate, notices, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.parts import Tab
+from kaitong.web.pages.reading import Reading
 
 _AUDIT_MOST = 500
 _CHARGE_TONES = {
@@ -127,8 +127,14 @@ def tabs(current: str) -> list[Tab]:
 
 def pane(actor: Actor, order_id: UUID, tab: str) -> Any:
     """The pane of a tab; NotFound for another branch's order."""
+    return pane_of(Reading(actor, order_id), tab)
+
+
+def pane_of(reading: Reading, tab: str) -> Any:
+    """The same, of an order that a request is reading."""
+    if tab == "timeline":
+        return order_timeline.pane(reading)
     panes: dict[str, Callable[[Actor, Any], Any]] = {
-        "timeline": order_timeline.pane,
         "items": _items,
         "proof": order_proof.pane,
         "papers": _papers,
@@ -136,7 +142,7 @@ def pane(actor: Actor, order_id: UUID, tab: str) -> Any:
         "notices": notices.pane,
         "audit": _audit,
     }
-    return panes[tab](actor, ordering.order(actor, order_id))
+    return panes[tab](reading.actor, reading.order)
 
 
 def _items(actor: Actor, order: Any) -> ItemsPane:

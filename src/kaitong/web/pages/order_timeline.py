@@ -11,9 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.ordering.timeline import Entry, timeline
-from kaitong.org.actor import Actor
 from kaitong.web import format as fmt
-from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.reading import Reading
 
 _ICONS = {
     "order": "clipboard-list",
@@ -71,9 +70,10 @@ class TimelinePane:
     template: str = "web/order/timeline.html"
 
 
-def pane(actor: Actor, order: Any) -> TimelinePane:
-    say = of_orders([order])[order.id].say
-    entries = [_view(entry, say) for entry in timeline(actor, order)]
+def pane(reading: Reading) -> TimelinePane:
+    say = reading.facts.say
+    told = timeline(reading.actor, reading.order, services=reading.services)
+    entries = [_view(entry, say) for entry in told]
     days = tuple(
         DayView(group[0].at, tuple(group))
         for group in (

@@ -16,6 +16,7 @@ from kaitong.process import services as process
 from kaitong.web.pages import customers as people
 from kaitong.web.pages import order as pages
 from kaitong.web.pages import order_tabs, orders
+from kaitong.web.pages.reading import Reading
 from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
 
 
@@ -29,13 +30,13 @@ def order_list(request: SignedIn) -> HttpResponse:
 @page
 @require_GET
 def order(request: SignedIn, order_id: UUID) -> HttpResponse:
-    actor = request.actor
-    found = pages.order_page(actor, order_id)
+    reading = Reading(request.actor, order_id)
+    found = pages.head(reading)
     tab = order_tabs.known(request.GET.get("tab", ""))
     context = {
         "order": found,
         "tabs": order_tabs.tabs(tab),
-        "pane": order_tabs.pane(actor, order_id, tab),
+        "pane": order_tabs.pane_of(reading, tab),
     }
     return render_page(request, "web/order/page.html", context, place="orders")
 
