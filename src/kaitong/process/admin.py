@@ -34,7 +34,7 @@ class ReadOnly(_Admin):
 class DefinitionAdmin(ReadOnly):
     list_display = ("playbook", "key", "title", "deployed_at", "retired_at")
     list_filter = ("playbook", "key")
-    exclude = ("bpmn",)
+    exclude = ("bpmn", "decisions")
 
 
 @admin.register(models.Instance)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from kaitong.process.dmn.errors import DecisionError
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.feel.temporal import (
     YearMonths,
@@ -252,6 +253,25 @@ class Moves:
         self.called = token
         self.call = Call(token.id, node.id, node.action, inputs)
 
+    def _decide(self, token: Token, node: Node) -> None:
+        """Make a decision; what cannot be decided waits for a person."""
+        if self.looping(token, node):
+            return
+        file, _, name = node.decision.partition("#")
+        try:
+            given = {
+                word: expression.evaluate(self.variables)
+                for word, expression in node.inputs.items()
+            }
+            decision = self.model.decisions[file].find(name)
+            outcome = self.model.decisions[file].decide(name, {**self.variables, **given})
+            answers = self.answers(node, {decision.variable: outcome})
+        except (FeelError, DecisionError) as error:
+            self.incident(token, node, "data", f"决策没有结果：{error}")
+            return
+        self.set_variables(answers)
+        self.leave(token, node)
+
     def _publish(self, token: Token, node: Node) -> None:
         """Say something to whoever waits for it, and go on (or end)."""
         if self.looping(token, node):
@@ -451,6 +471,7 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.USER: Moves._work,
     NodeKind.MANUAL: Moves._work,
     NodeKind.SERVICE: Moves._service,
+    NodeKind.RULE: Moves._decide,
     NodeKind.RECEIVE: Moves._catch,
     NodeKind.MESSAGE_CATCH: Moves._catch,
     NodeKind.TIMER_CATCH: Moves._catch,

@@ -16,23 +16,27 @@ from kaitong.process.bpmn_check import check_shape
 from kaitong.process.bpmn_faults import PICTURES, ROOT_PICTURES, Faults
 from kaitong.process.bpmn_nodes import NodeReader, tidy
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element, MalformedXml, read
+from kaitong.process.dmn import Decisions
 from kaitong.process.feel import Expression, FeelError, compile
 from kaitong.process.model import Fault, Flow, Lane, Model, Node, NodeKind, RefusedProcess
 
-_TASKS = {"userTask", "manualTask", "serviceTask", "receiveTask"}
+_TASKS = {"userTask", "manualTask", "serviceTask", "receiveTask", "businessRuleTask"}
 _GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway"}
 _EVENTS = {"startEvent", "endEvent", "boundaryEvent"}
 _EVENTS |= {"intermediateCatchEvent", "intermediateThrowEvent"}
 _NODES = _TASKS | _GATEWAYS | _EVENTS
 
 
-def parse(data: bytes, file: str) -> Model:
-    """The process of a BPMN file; RefusedProcess lists every fault with line and remedy."""
+def parse(data: bytes, file: str, decisions: Mapping[str, Decisions] | None = None) -> Model:
+    """The process of a BPMN file; RefusedProcess lists every fault with line and remedy.
+
+    `decisions` are the DMN files its business rule tasks may name; unchecked where they are None.
+    """
     try:
         root = read(data)
     except MalformedXml as error:
         raise RefusedProcess([Fault(file, error.line, "xml", error.what, error.remedy)]) from None
-    reader = _Reader(root, Faults(file))
+    reader = _Reader(root, Faults(file), decisions)
     model = reader.model(hashlib.sha256(data).hexdigest())
     if model is None or reader.faults.found:
         raise RefusedProcess(reader.faults.sorted())
@@ -40,9 +44,12 @@ def parse(data: bytes, file: str) -> Model:
 
 
 class _Reader:
-    def __init__(self, root: Element, faults: Faults):
+    def __init__(
+        self, root: Element, faults: Faults, decisions: Mapping[str, Decisions] | None
+    ) -> None:
         self.root = root
         self.faults = faults
+        self.decisions = decisions
         self.elements: dict[str, Element] = {}  # flow nodes by id
         self.flow_elements: dict[str, Element] = {}
 
@@ -64,6 +71,7 @@ class _Reader:
         drafts = {id_: reader.node(element) for id_, element in self.elements.items()}
         reader.check_references(set(self.elements))
         nodes = self._connect(drafts)
+        used = self._decisions(nodes)
         check_shape(nodes, self.elements, self.flow_elements, process, self.faults)
         starts = [node.id for node in nodes.values() if node.kind is NodeKind.START]
         return Model(
@@ -74,7 +82,28 @@ class _Reader:
             nodes=nodes,
             lanes=tuple(lanes),
             documentation=_documentation(process),
+            decisions=used,
         )
+
+    def _decisions(self, nodes: Mapping[str, Node]) -> dict[str, Decisions]:
+        """The DMN files that business rule tasks name."""
+        used: dict[str, Decisions] = {}
+        for node in nodes.values():
+            file, _, name = node.decision.partition("#")
+            if not node.decision or self.decisions is None:
+                continue
+            found = self.decisions.get(file)
+            if found is None:
+                known = ", ".join(sorted(self.decisions)) or "none"
+                what, remedy = f"There is no decision file {file}.", f"Known are: {known}."
+            elif found.find(name) is None:
+                known = ", ".join(sorted(found.decisions))
+                what, remedy = f"{file} holds no decision {name}.", f"Known are: {known}."
+            else:
+                used[file] = found
+                continue
+            self.faults.add(self.elements[node.id], what, remedy)
+        return used
 
     def _unique_ids(self) -> None:
         seen: dict[str, Element] = {}

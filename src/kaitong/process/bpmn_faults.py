@@ -12,7 +12,6 @@ REMEDIES: dict[str, str] = {
     "task": "Say what does it: make it a user task, a manual task or a service task.",
     "sendTask": "Use a service task whose action sends the notice.",
     "scriptTask": "Use a service task with an action, or a mapping in kaitong:out.",
-    "businessRuleTask": "Use an exclusive gateway with FEEL conditions.",
     "callActivity": "Draw the called steps in this process.",
     "subProcess": "Draw its steps in the process itself.",
     "adHocSubProcess": "Draw its steps in the process itself.",

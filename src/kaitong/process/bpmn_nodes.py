@@ -17,6 +17,7 @@ _KINDS = {
     "manualTask": NodeKind.MANUAL,
     "serviceTask": NodeKind.SERVICE,
     "receiveTask": NodeKind.RECEIVE,
+    "businessRuleTask": NodeKind.RULE,
     "exclusiveGateway": NodeKind.EXCLUSIVE,
     "parallelGateway": NodeKind.PARALLEL,
     "eventBasedGateway": NodeKind.EVENT_BASED,
@@ -52,6 +53,7 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.USER: _WORK,
     NodeKind.MANUAL: _WORK - {"form"},
     NodeKind.SERVICE: _SERVICE,
+    NodeKind.RULE: {"decision", "in", "out", "notice", "milestone", "point-of-no-return"},
     NodeKind.RECEIVE: _WAIT,
     NodeKind.MESSAGE_CATCH: _WAIT,
     NodeKind.TIMER_CATCH: {"working", "notice", "milestone"},
@@ -74,7 +76,7 @@ _MESSAGES = frozenset(
         NodeKind.MESSAGE_END,
     }
 )
-_OWN_FIELDS = {"form", "action", "in", "out", "key", "working"}
+_OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working"}
 _ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -129,6 +131,7 @@ class NodeReader:
             default=element.get("default") or None,
             form=attributes.get("form", "").strip(),
             action=attributes.get("action", "").strip(),
+            decision=attributes.get("decision", "").strip(),
             inputs=self._mapping(element, "in", attributes),
             outputs=self._mapping(element, "out", attributes),
             extension={k: v for k, v in attributes.items() if k not in _OWN_FIELDS},
@@ -272,6 +275,12 @@ class NodeReader:
     def _demands(self, element: Element, node: Node) -> None:
         if node.kind is NodeKind.SERVICE and not node.action:
             self.faults.add(element, "The service task names no action.", "Set kaitong:action.")
+        if node.kind is NodeKind.RULE and not re.fullmatch(r"[^#]+#[^#]+", node.decision):
+            self.faults.add(
+                element,
+                f"The business rule task names {node.decision or 'no decision'}.",
+                "Set kaitong:decision to decisions/FILE.dmn#ID.",
+            )
         if node.kind is NodeKind.USER and not node.form:
             self.faults.add(
                 element,

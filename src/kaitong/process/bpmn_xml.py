@@ -138,7 +138,7 @@ class _Reader:
         raise MalformedXml(
             self.parser.CurrentLineNumber,
             "The file declares a document type or entities.",
-            "Remove the DOCTYPE: BPMN needs none, and entities can be an attack.",
+            "Remove the DOCTYPE: the file needs none, and entities can be an attack.",
         )
 
 

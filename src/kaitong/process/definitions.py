@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from threading import Lock
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from kaitong.process.bpmn import parse
+from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.model import Model
 from kaitong.process.models import Definition
@@ -25,9 +28,20 @@ def model_of(definition_id: UUID) -> Model:
     row = Definition.objects.filter(pk=definition_id).first()
     if row is None:
         raise ProcessNotFound(_("没有这个流程定义。"))
-    model = parse(bytes(row.bpmn), row.file or row.key)
+    decisions = {file: parse_decisions(text.encode(), file) for file, text in row.decisions.items()}
+    model = parse(bytes(row.bpmn), row.file or row.key, decisions)
     remember(definition_id, model)
     return model
+
+
+def fingerprint(bpmn_hash: str, decisions: Mapping[str, bytes]) -> str:
+    """What a definition is known by: its file's hash, and of everything that is pinned with it."""
+    if not decisions:
+        return bpmn_hash
+    total = hashlib.sha256(bpmn_hash.encode())
+    for name, text in sorted(decisions.items()):
+        total.update(name.encode() + b"\0" + hashlib.sha256(text).digest())
+    return total.hexdigest()
 
 
 def remember(definition_id: UUID, model: Model) -> None:

@@ -30,6 +30,7 @@ class NodeKind(StrEnum):
     USER = "user"  # a work item for a post
     MANUAL = "manual"  # a work item without a form: done outside, ticked off
     SERVICE = "service"  # an action, transactional or external
+    RULE = "rule"  # a decision (DMN), made within the step
     RECEIVE = "receive"  # waits for a message
     EXCLUSIVE = "exclusive"
     PARALLEL = "parallel"
@@ -91,6 +92,7 @@ class Node:
     default: str | None = None  # id of the default flow
     form: str = ""  # kaitong:form
     action: str = ""  # kaitong:action
+    decision: str = ""  # kaitong:decision, `file#decision`
     inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> Expression  (kaitong:in)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # variable -> Expression (kaitong:out)
     boundaries: tuple[str, ...] = ()  # ids of boundary events attached here
@@ -141,6 +143,7 @@ class Model:
     nodes: Mapping[str, Node]
     lanes: tuple[Lane, ...] = ()
     documentation: str = ""
+    decisions: Mapping[str, Any] = field(default_factory=dict)  # by file: kaitong.process.dmn
 
     def node(self, node_id: str) -> Node:
         return self.nodes[node_id]
@@ -161,7 +164,7 @@ class Fault:
 
 
 class RefusedProcess(ProcessError):
-    """A BPMN file that must not be deployed; `faults` lists every reason."""
+    """A file (BPMN, DMN) that must not be deployed; `faults` lists every reason."""
 
     def __init__(self, faults: list[Fault]):
         self.faults = faults

@@ -41,6 +41,7 @@ class Definition(Row):
     title = models.CharField(_("名称"), max_length=200)
     file = models.CharField(max_length=300, blank=True)
     bpmn = models.BinaryField()
+    decisions = models.JSONField(default=dict)  # texts of the DMN files it uses, by file
     deployed_at = models.DateTimeField(_("部署时间"), default=now)
     retired_at = models.DateTimeField(_("停用时间"), null=True, blank=True)
 

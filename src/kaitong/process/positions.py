@@ -33,7 +33,13 @@ from kaitong.process.models import (
     WorkItem,
 )
 
-STEP_KINDS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE)
+STEP_KINDS = (
+    NodeKind.USER,
+    NodeKind.MANUAL,
+    NodeKind.SERVICE,
+    NodeKind.RULE,
+    NodeKind.RECEIVE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -334,7 +334,7 @@ def _incident_rows(found: Sequence[Incident]) -> list[IncidentRow]:
 
 def definitions(*, playbook: str | None = None, retired: bool = False) -> list[Definition]:
     """Deployed definitions, newest first, without their files."""
-    rows = Definition.objects.defer("bpmn").order_by("playbook", "key", "-deployed_at")
+    rows = Definition.objects.defer("bpmn", "decisions").order_by("playbook", "key", "-deployed_at")
     if playbook is not None:
         rows = rows.filter(playbook=playbook)
     return list(rows if retired else rows.filter(retired_at=None))

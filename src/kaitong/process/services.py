@@ -18,10 +18,11 @@ from django.utils.translation import gettext as _
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.process import access, model, store, wakeup
+from kaitong.process import access, definitions, model, store, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
 from kaitong.process.choices import IncidentState, InstanceState
+from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Definition, Inbox, Message
 from kaitong.process.shell import KEEP_MESSAGES, Play
@@ -66,18 +67,33 @@ __all__ = [
 ]
 
 
-def deploy(*, playbook: str, key: str, data: bytes, file: str) -> Definition:
+def deploy(
+    *,
+    playbook: str,
+    key: str,
+    data: bytes,
+    file: str,
+    decisions: Mapping[str, bytes] | None = None,
+) -> Definition:
     """Deploy a process; the same bytes again give the same definition.
 
-    Raises `model.RefusedProcess` with every fault of the file.
+    `decisions` are DMN files by the names that business rule tasks use; those a process names are
+    kept with it. Raises `model.RefusedProcess` with every fault of the files.
     """
-    process = parse(data, file)
+    tables = {name: parse_decisions(text, name) for name, text in (decisions or {}).items()}
+    process = parse(data, file, tables)
+    used = {name: (decisions or {})[name] for name in sorted(process.decisions)}
     with transaction.atomic():
         row, _made = Definition.objects.get_or_create(
             playbook=playbook,
             key=key,
-            hash=process.hash,
-            defaults={"title": process.name or key, "bpmn": data, "file": file},
+            hash=definitions.fingerprint(process.hash, used),
+            defaults={
+                "title": process.name or key,
+                "bpmn": data,
+                "file": file,
+                "decisions": {name: text.decode("utf-8") for name, text in used.items()},
+            },
         )
         if row.retired_at is not None:
             row.retired_at = None

@@ -88,19 +88,27 @@ class UnaryTests(_Compiled):
         return answer
 
 
-def compile(text: str, *, where: str = "") -> Expression:
-    """The expression of a text; FeelError names `where` and the place inside the text."""
+Functions = frozenset[tuple[str, int]]  # what may be called besides the built-in: name, arguments
+
+
+def compile(text: str, *, where: str = "", functions: Functions = frozenset()) -> Expression:
+    """The expression of a text; FeelError names `where` and the place inside the text.
+
+    `functions` are variables that hold a callable (business knowledge models of a decision).
+    """
     try:
-        run, names = _expression(text)
+        run, names = _expression(text, functions)
     except FeelError as error:
         raise _moved(error, where) from None
     return Expression(text, run, names, where)
 
 
-def compile_unary_tests(text: str, *, where: str = "") -> UnaryTests:
+def compile_unary_tests(
+    text: str, *, where: str = "", functions: Functions = frozenset()
+) -> UnaryTests:
     """The unary tests of a decision table's input entry (DMN 1.3, 7.3.3)."""
     try:
-        run, names = _unary_tests(text)
+        run, names = _unary_tests(text, functions)
     except FeelError as error:
         raise _moved(error, where) from None
     return UnaryTests(text, run, names, where)
@@ -111,17 +119,19 @@ def _moved(error: FeelError, where: str) -> FeelError:
 
 
 @lru_cache(maxsize=8192)
-def _expression(text: str) -> tuple[Run, frozenset[str]]:
-    compiler = Compiler(text)
+def _expression(text: str, functions: Functions) -> tuple[Run, frozenset[str]]:
+    compiler = Compiler(text, functions)
     run = compiler.make(parse(text))
     return run, frozenset(compiler.names)
 
 
 @lru_cache(maxsize=8192)
-def _unary_tests(text: str) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
+def _unary_tests(
+    text: str, functions: Functions
+) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
     if text.strip() == "-":
         return (lambda env, value: True), frozenset()
-    compiler = Compiler(text)
+    compiler = Compiler(text, functions)
     parts = parse(text, unary=True).children
     negated = len(parts) == 1 and getattr(parts[0], "data", "") == "call"
     negated = negated and str(parts[0].children[0]) == "not"  # type: ignore[union-attr]
@@ -137,7 +147,7 @@ def _unary_tests(text: str) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
 def _test(compiler: Compiler, part: Any) -> Callable[[Env, Any], Any]:
     """A test that reads `?` is a condition; any other is compared with the value."""
     if "?" in compiler.text and part.data not in ("operator_test", "outer_range"):
-        probe = Compiler(compiler.text)
+        probe = Compiler(compiler.text, compiler.functions)
         condition = probe.make(part)
         if "?" in probe.names:
             compiler.names |= probe.names

@@ -31,8 +31,9 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "/": "/"}
 class Compiler:
     """Compiles one expression; `names` collects the variables it reads."""
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, functions: frozenset[tuple[str, int]] = frozenset()):
         self.text = text
+        self.functions = functions  # callable variables: name and number of arguments
         self.names: set[str] = set()
         self.inner = 0  # inside a filter, loop or context: names may be those of the inner scope
         self.local: list[str] = []  # loop variables, which are no variables of the process
@@ -378,7 +379,7 @@ class Compiler:
         name = " ".join(str(token).split())
         builtin = BUILTINS.get(name)
         if builtin is None:
-            raise self.fault(f"there is no function {name}()", tree)
+            return self._call_variable(tree, name, arguments)
         count = len(arguments)
         if count < builtin.least or (builtin.most is not None and count > builtin.most):
             most = "more" if builtin.most is None else builtin.most
@@ -400,6 +401,27 @@ class Compiler:
                 raise
             except ArithmeticError:
                 raise _placed(Problem("the number is too large or has no value"), place) from None
+
+        return run
+
+    def _call_variable(self, tree: Tree[Token], name: str, arguments: tuple[Any, ...]) -> Run:
+        wanted = dict(self.functions).get(name)
+        if wanted is None:
+            raise self.fault(f"there is no function {name}()", tree)
+        if len(arguments) != wanted:
+            raise self.fault(f"{name}() takes {wanted} arguments, not {len(arguments)}", tree)
+        self.names.add(name)
+        runs = [self.make(argument) for argument in arguments]
+        place = _place(tree)
+
+        def run(env: Env) -> Any:
+            env.walk(1)
+            values = [part(env) for part in runs]
+            try:
+                return env.variables[name](*values)
+            except Problem as problem:
+                problem.place = problem.place or place
+                raise
 
         return run
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 from django.utils.translation import gettext as _
 
-from kaitong.process.model import Model, Node, NodeKind
+from kaitong.process.model import ENDS, Model, Node, NodeKind
 from kaitong.web import format as fmt
 
-_TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE)
-_ENDS = (NodeKind.END, NodeKind.TERMINATE_END, NodeKind.ERROR_END)
+_MACHINES = (NodeKind.SERVICE, NodeKind.RULE)
+_TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.RECEIVE, *_MACHINES)
 _MOST = 4
 
 
@@ -38,7 +38,7 @@ def _walk(
         if target.id in seen and target.kind not in _TASKS:
             continue
         seen.add(target.id)
-        if target.kind in _TASKS or target.kind in _ENDS:
+        if target.kind in _TASKS or target.kind in ENDS:
             found.append(_phrase(target, named, say, posts))
         elif target.kind is NodeKind.PARALLEL and target.incoming > 1 and len(target.outgoing) == 1:
             rest: list[str] = []
@@ -54,9 +54,9 @@ def _walk(
 
 
 def _phrase(target: Node, branch: str, say: Callable[[str], str], posts: Mapping[str, str]) -> str:
-    if target.kind in _ENDS:
+    if target.kind in ENDS:
         text = say(target.name) if target.name else _("流程结束")
-    elif target.kind is NodeKind.SERVICE:
+    elif target.kind in _MACHINES:
         text = _("%(title)s（自动）") % {"title": say(target.name)}
     else:
         post = posts.get(target.lane, target.lane)

@@ -54,7 +54,7 @@ def lines(
     """Newest first. With the `model` the end of machines' tasks is told as well, and an error is
     told once, not again at the boundary event that caught it."""
     nodes = model.nodes if model is not None else {}
-    machines = {n.id for n in nodes.values() if n.kind is NodeKind.SERVICE}
+    machines = {n.id for n in nodes.values() if n.kind in (NodeKind.SERVICE, NodeKind.RULE)}
     catches = {n.id for n in nodes.values() if n.kind is NodeKind.BOUNDARY_ERROR}
     told = [
         row
