@@ -20,6 +20,7 @@ from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering import sessions
 from kaitong.ordering.models import Demand
+from kaitong.places.models import Address
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 
@@ -105,6 +106,21 @@ def test_no_free_port_waits_for_the_resource_post(office):
     assert shown["state"] == "failed"
     assert "无扩容计划" in shown["reason"]
     assert Demand.objects.get().reason == "no-free-port"
+
+
+def test_what_cannot_be_mended_is_refused_at_once_with_its_reason(office):
+    """While the resource post waits for expansion the property management shuts its door: the
+    next assignment decides by itself, and nobody is asked."""
+    for port in range(1, 9):
+        inventory.keep(actor=office.plant.actor, resource_id=office.plant.port(port), reason="test")
+    order = office.submit()
+    assert office.nodes(order) == {"PortException"}
+    Address.objects.filter(pk=office.plant.rooms[0]).update(coverage="no-entry")
+    office.complete(order, "PortException", decision="retry")
+    shown = office.show(order)
+    assert shown["state"] == "failed"
+    assert "物业不允许进入" in shown["reason"]
+    assert Demand.objects.get().reason == "no-entry"
 
 
 def test_refused_order_gives_everything_back(office, monkeypatch):

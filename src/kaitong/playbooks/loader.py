@@ -22,6 +22,8 @@ from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
 from kaitong.playbooks.notices import notice_faults, notice_texts
 from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
 from kaitong.process.bpmn import parse
+from kaitong.process.dmn import Decisions
+from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.model import Fault, Model, NodeKind, RefusedProcess
 from kaitong.worktime.errors import BudgetError
 from kaitong.worktime.rules import parse_budget
@@ -92,6 +94,7 @@ class _Reader:
         self.folder, self.actions, self.writes, self.sheets = folder, actions, writes, sheets
         self.faults: list[Fault] = []
         self.lines: dict[str, dict[tuple[str, ...], int]] = {}
+        self.tables: dict[str, Decisions] | None = None
 
     def read(self) -> Playbook:
         content = self._yaml("playbook.yaml")
@@ -99,6 +102,7 @@ class _Reader:
             self._schema("playbook.yaml", PLAYBOOK, content)
         broken = content is None or bool(self.faults)
         forms = self._forms()
+        self.tables, dmn = self._decisions()
         if content is None or broken:
             # References are only followed from a well-formed playbook.yaml; what stands beside it
             # is read all the same, so that everything wrong is said at once.
@@ -123,6 +127,7 @@ class _Reader:
             forms=forms,
             processes=models,
             bpmn=bpmn,
+            decisions=dmn,
             english=english,
             scenarios=scenarios,
         )
@@ -266,6 +271,21 @@ class _Reader:
                     f"Add parameters.{PHOTO_PURPOSE}, such as 仅用于办理家庭宽带业务.",
                 )
 
+    def _decisions(self) -> tuple[dict[str, Decisions] | None, dict[str, bytes]]:
+        """The DMN files by path; no tables where one was refused, so that nobody misses it."""
+        tables: dict[str, Decisions] = {}
+        sources: dict[str, bytes] = {}
+        refused = False
+        for path in sorted((self.folder / "decisions").glob("*.dmn")):
+            file = path.relative_to(self.folder).as_posix()
+            sources[file] = path.read_bytes()
+            try:
+                tables[file] = parse_decisions(sources[file], file)
+            except RefusedProcess as error:
+                refused = True
+                self.faults += error.faults
+        return None if refused else tables, sources
+
     def _processes(
         self, content: Mapping[str, Any], forms: Mapping[str, Form]
     ) -> tuple[dict[str, Model], dict[str, bytes]]:
@@ -286,7 +306,7 @@ class _Reader:
                 continue
             data = path.read_bytes()
             try:
-                models[key] = parse(data, file)
+                models[key] = parse(data, file, self.tables)
                 sources[key] = data
             except RefusedProcess as refused:
                 self.faults += refused.faults
@@ -298,7 +318,7 @@ class _Reader:
         """Faults of the process files themselves, whatever playbook.yaml says of them."""
         for path in sorted((self.folder / "processes").glob("*.bpmn")):
             try:
-                parse(path.read_bytes(), str(path.relative_to(self.folder)))
+                parse(path.read_bytes(), str(path.relative_to(self.folder)), self.tables)
             except RefusedProcess as refused:
                 self.faults += refused.faults
 
@@ -433,6 +453,9 @@ class _Reader:
                 texts += [flow.name for flow in node.outgoing]
             for text in texts:
                 wanted.setdefault(text, ("processes", 1))
+        for file, table in (self.tables or {}).items():
+            for text in table.outcomes():
+                wanted.setdefault(text, (file, 1))
         for text, (file, line) in wanted.items():
             if text and _CHINESE.search(text) and not english.get(text):
                 self._fault(file, line, text[:30], "No English.", "Add it to locale/en.yaml.")

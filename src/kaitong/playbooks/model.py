@@ -23,6 +23,7 @@ class Playbook:
     forms: Mapping[str, Form]  # by path in the folder
     processes: Mapping[str, Model]  # by key of `processes:`
     bpmn: Mapping[str, bytes]
+    decisions: Mapping[str, bytes]  # DMN files by path in the folder
     english: Mapping[str, str]
     scenarios: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
 

@@ -18,16 +18,37 @@ from kaitong.playbooks.wiring import ACTIONS
 from kaitong.process import model as m
 from kaitong.process.advance import advance
 
+
+@dataclass(frozen=True)
+class Failure:
+    """A business error with the values that come with it."""
+
+    code: str
+    values: Mapping[str, Any]
+
+
 # Action -> the `given` it listens to, and what each word means: values, or a business error.
-ANSWERS: dict[str, tuple[str, dict[str, str]]] = {
+ANSWERS: dict[str, tuple[str, dict[str, str | Failure]]] = {
     "ordering.check-documents": ("document", {"valid": "", "invalid": "document-invalid"}),
-    "ordering.assign-port": ("port", {"free": "", "none": "no-port"}),
+    "ordering.assign-port": (
+        "port",
+        {
+            "free": "",
+            "none": Failure("no-port", {"verdict": "no-free-port"}),
+            "planned": Failure("no-port", {"verdict": "planned"}),
+            "not-covered": Failure("no-port", {"verdict": "not-covered"}),
+            "no-entry": Failure("no-port", {"verdict": "no-entry"}),
+        },
+    ),
     "activation.prove-account": ("account", {"accepted": "", "refused": "account-not-proven"}),
     "activation.prove-line": (
         "line",
         {"right-port": "", "wrong-port": "line-not-proven", "not-seen": "line-not-proven"},
     ),
 }
+
+
+_NO_ANSWER: tuple[str, dict[str, str | Failure]] = ("", {"": ""})
 
 
 class ScenarioFailed(AssertionError):
@@ -74,13 +95,22 @@ class Run:
                 self.finished = effect.state
 
     def _answer(self, action: str, token: UUID | int) -> m.Event:
-        word, meanings = ANSWERS.get(action, ("", {"": ""}))
+        word, meanings = ANSWERS.get(action, _NO_ANSWER)
         answers = self.given.get(word) or [next(iter(meanings))]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer not in meanings:
             raise ScenarioFailed(f"given.{word}: {answer!r} is none of {', '.join(meanings)}.")
-        if meanings[answer]:
-            return m.BpmnError(now=self.clock, token=token, code=meanings[answer], message=answer)
+        meaning = meanings[answer]
+        if isinstance(meaning, Failure):
+            return m.BpmnError(
+                now=self.clock,
+                token=token,
+                code=meaning.code,
+                message=answer,
+                values=meaning.values,
+            )
+        if meaning:
+            return m.BpmnError(now=self.clock, token=token, code=meaning, message=answer)
         return m.Returned(now=self.clock, token=token, values={})
 
     def _name(self, token: UUID | int) -> UUID:

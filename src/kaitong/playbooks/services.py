@@ -167,7 +167,11 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     procedures = []
     for key, entry in book.content["processes"].items():
         definition = process.deploy(
-            playbook=book.key, key=key, data=book.bpmn[key], file=entry["file"]
+            playbook=book.key,
+            key=key,
+            data=book.bpmn[key],
+            file=entry["file"],
+            decisions=book.decisions,
         )
         procedures.append(
             ordering.ProcedureEntry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,18 @@ class Decisions:
     decisions: Mapping[str, Decision]  # by id
     knowledge: Mapping[str, Knowledge]
     names: Names
+
+    def outcomes(self) -> Iterator[str]:
+        """The constant texts its tables and expressions give: a person may read them."""
+        for logic in (decision.logic for decision in self.decisions.values()):
+            if isinstance(logic, Expression):
+                expressions = [logic]
+            else:
+                expressions = [entry for rule in logic.rules for entry in rule.outcomes]
+                expressions += [o.default for o in logic.outputs if o.default is not None]
+            for expression in expressions:
+                if not expression.names and isinstance(text := expression.evaluate({}), str):
+                    yield text
 
     def find(self, reference: str) -> Decision | None:
         """A decision by its id, else by its name."""
