@@ -10,13 +10,13 @@ import pytest
 
 from kaitong.activation import services as activation
 from kaitong.conftest import lacking
-from kaitong.lab.tests.conftest import lab, modem, running_lab
+from kaitong.lab.tests.conftest import lab, modem, running_lab, silent
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
 from kaitong.web.tests import world as making
 from kaitong.worktime import queries as worktime
 
-__all__ = ["lab", "modem", "running_lab"]
+__all__ = ["lab", "modem", "running_lab", "silent"]
 
 VENDOR = Path(making.__file__).resolve().parents[1] / "static" / "vendor"
 DESK = {"width": 1440, "height": 900}
@@ -60,7 +60,7 @@ def county(transactional_db):
 
 
 @pytest.fixture
-def radius(county, lab):
+def radius(county, lab, silent):
     """The AAA server of the lab, registered for the county."""
     settings = lab.settings()
     return activation.register_element(

@@ -2,9 +2,9 @@
 
 The order comes in, its document was not read; the clerk mends that. The AAA server is down when
 data is produced: the supervisor sees the incident, the network post retries it. The installer makes
-an appointment and completes the installation. The customer's first session comes up on a wrong
-port: the order visibly waits at 开通验证异常. The right session proves the line by itself; the
-call-back completes the order.
+an appointment; the customer's modem first comes up on a wrong port and the light is too weak: the
+live check refuses the completion and says so. Moved to the right port it goes through, the line is
+proven by itself, and the call-back completes the order.
 """
 
 from __future__ import annotations
@@ -97,23 +97,22 @@ def test_whole_path(county, radius, lab, modem, sit):
     for box in installer.locator("#drawer .kt-form input[type=checkbox]").all():
         box.check()
     installer.locator("#f-terminal_serial").fill("HWTC00000001")
-    installer.locator("#f-power_dbm").fill("-29")
-    installer.locator("#drawer [data-main]").click()
-    expect(installer.locator("#e-power_dbm")).to_contain_text("低于 -27")
-    installer.locator("#f-power_dbm").fill("-19.2")
-    complete(installer)
-
     account = inventory.services_of_order(order.id)[0].account
     right = line_of_account(account)
-    assert modem.start(account, line_text(lab, other_port(right))).ok
-    work_until(network, "线路未验证", seconds=60)
-    network.goto(f"/orders/{order.id}/?tab=proof")
-    expect(network.get_by_role("tabpanel")).to_contain_text("不一致")
-    expect(network.locator("#order-steps tr[aria-current] td").first).to_have_text("开通验证异常")
-
+    wrong = other_port(right)
+    assert modem.start(account, line_text(lab, wrong)).ok
+    installer.locator("#f-power_dbm").fill("-29")
+    installer.locator("#drawer [data-main]").click()
+    expect(installer.locator("#e-power_dbm")).to_contain_text("低于 −27")
+    expect(installer.locator("#drawer .kt-note.is-late")).to_contain_text(wrong.pon_port)
+    installer.locator("#f-power_dbm").fill("-19.2")
     assert modem.start(account, line_text(lab, right)).ok
+    complete(installer)
+
     network.goto(f"/orders/{order.id}/")
     work_until(network, "线路已验证", seconds=60)
+    network.goto(f"/orders/{order.id}/?tab=proof")
+    expect(network.get_by_role("tabpanel")).to_contain_text(right.pon_port)
 
     service = sit("service")
     claim(service, order.number)

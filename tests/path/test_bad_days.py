@@ -155,7 +155,7 @@ def test_a_year_without_calendar_is_marked_and_stops_nothing(office):
     with clock.frozen(datetime(2026, 12, 30, 1, 0, tzinfo=UTC)):
         order = office.submit()
         office.complete(order, "Appoint")
-        office.complete(order, "Install")
+        office.complete(order, "Install", by="supervisor")
     assert ("cn", 2027) in worktime.missing_years(months_ahead=3)
     deadline = orders.why_due(orders.order(SYSTEM, order.id))
     assert deadline.due_at is not None

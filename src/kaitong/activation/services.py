@@ -32,6 +32,8 @@ from kaitong.activation.models import NetworkElement, SessionCursor
 from kaitong.activation.nasport import Line
 from kaitong.activation.records import For, exchange
 from kaitong.core.clock import now
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
 
 _WINDOW = 256  # accounting numbers below the highest that may still appear
 
@@ -163,6 +165,19 @@ def prove_line(
         proof = adapter(element).prove(Subject(account=account, line=line), ProofKind.LINE, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value
     return proof
+
+
+def see_line(service: ServiceView, order_id: UUID | None, key: str) -> Proof:
+    """What the network shows of a service's line at this moment, for somebody who stands there.
+
+    Asks the accounting once and keeps the exchange; proves nothing by itself. Raises
+    ActivationError when the network cannot be asked, NoSuchResource without a port.
+    """
+    element = queries.element_for(ElementKind.AAA, service.branch_id)
+    expected = inventory.expected_line(service.id)
+    line = Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)
+    what = For(service.branch_id, service.id, order_id or service.order_id, key)
+    return prove_line(element, service.account, line, what)
 
 
 # ---- watching sessions -----------------------------------------------------------------------

@@ -26,7 +26,7 @@ from kaitong.core.clock import frozen, now
 from kaitong.core.ids import uuid7
 from kaitong.inventory.models import PoolNumber, Service, Terminal
 from kaitong.ordering.models import Order
-from kaitong.process import actions, partitions
+from kaitong.process import partitions
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 
@@ -57,6 +57,7 @@ _TABLES: Mapping[str, str] = {
     "inventory_poolnumber": "service_id = %(service)s",
     "inventory_terminal": "service_id = %(service)s",
     "charging_charge": "order_id = %(order)s",
+    "fieldwork_check": "order_id = %(order)s",
     "core_auditentry": "subject_id in (%(order)s, %(service)s, %(party)s)",
     "process_instance": "business_id = %(order)s",
     "process_token": "instance_id = %(instance)s",
@@ -112,7 +113,7 @@ def _prototype(name: str, room: int) -> Prototype:
     """Walk one order to its stage and take it to pieces."""
     begun = uuid7()
     line, element = name != "unproven", name != "incident"
-    with actions.installed(*walking.without_network(line=line, element=element)):
+    with walking.offline(line=line, element=element):
         walker = walking.Walker(room)
         if name == "rejected":
             with connection.cursor() as cursor:  # nobody can be served at this room

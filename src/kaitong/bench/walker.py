@@ -25,11 +25,10 @@ def main() -> int:
 
     django.setup()
     from kaitong.bench import walking
-    from kaitong.process import actions
 
     with ExitStack() as stack:
         if not asked.network:
-            stack.enter_context(actions.installed(*walking.without_network()))
+            stack.enter_context(walking.offline())
         dial = walking.modem() if asked.network else None
         walker = walking.Walker(asked.first, dial)
         _tell({"ready": os.getpid()})

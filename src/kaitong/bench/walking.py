@@ -16,12 +16,14 @@ from uuid import UUID
 
 from django.db import connection
 
+from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
 from kaitong.activation.queries import line_of_account
 from kaitong.bench import world
 from kaitong.bench.commits import BenchError
 from kaitong.demo import story
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.results import ServiceView
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef
@@ -30,7 +32,7 @@ from kaitong.org.queries import actor_of
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.playbooks import wiring
-from kaitong.process import commands
+from kaitong.process import actions, commands
 from kaitong.process import queries as process
 from kaitong.process.actions import Action, ActionContext, BusinessError, Outcome
 from kaitong.process.definitions import model_of
@@ -87,6 +89,28 @@ def without_network(*, line: bool = True, element: bool = True) -> list[Action]:
         Action(action.name, action.kind, instead.get(action.name, action.run))
         for action in wiring.ACTIONS.values()
     ]
+
+
+def _seen(service: ServiceView, order_id: UUID | None, key: str) -> Proof:
+    """What the installer's live check is shown: the session on the registered line."""
+    assert service.port is not None
+    line = {
+        "access_node": service.port.access_node,
+        "pon_port": service.port.pon_port,
+        "logical_id": service.logical_id,
+    }
+    facts = {"account": service.account, "expected": line, "seen": line, "differences": []}
+    return Proof(ProofKind.LINE, ProofResult.PROVEN, facts)
+
+
+@contextmanager
+def offline(*, line: bool = True, element: bool = True) -> Iterator[None]:
+    """Within the block nobody asks the network: neither commands nor the installer's check."""
+    with (
+        actions.installed(*without_network(line=line, element=element)),
+        wiring.looking(_seen),
+    ):
+        yield
 
 
 # ---- the walk ------------------------------------------------------------------------------------

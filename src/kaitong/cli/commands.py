@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as document_verbs
+from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.messaging import queries as notices
@@ -168,11 +169,25 @@ def work_complete(asked: argparse.Namespace) -> None:
             file=item.definition.form,
             branch_id=item.branch_id,
             photo=photos.camera(actor=actor, item_id=item.id),
+            override=actor.is_supervisor,  # who may let a failed check pass, with evidence
         )
     elif asked.data:
         data = _document(asked.data.encode(), "--data")
-    progress = playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
+    try:
+        progress = playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
+    except CheckFailed as failed:
+        raise BadInput([*failed.faults, *_lab_remedy(failed)]) from None
     print(f"{item.title} {progress.state}")
+
+
+def _lab_remedy(failed: CheckFailed) -> list[InputFault]:
+    """What brings the line up where a lab stands for the network."""
+    if "session" in failed.findings:
+        how = f"Bring the customer's session up: ./run lab session {failed.account}"
+        return [InputFault("session", how)]
+    if "away" in failed.findings:
+        return [InputFault("away", "Start the AAA server: ./run lab up radius")]
+    return []
 
 
 def service_show(asked: argparse.Namespace) -> None:

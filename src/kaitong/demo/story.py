@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kaitong.demo.invented import request
+from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
@@ -60,15 +61,23 @@ def carry_on(order: Order, steps: int) -> None:
         item = process.work_item(Actor.system(), open_items[0].id)
         actor = everybody[item.post]
         process_verbs.claim(actor=actor, item_id=item.id)
-        pinned = item.parameters["playbook"]
-        playbook_verbs.complete_work(
-            actor=actor,
-            item_id=item.id,
-            data=playbooks.example_for(
-                playbook=pinned["key"],
-                version=pinned["hash"],
-                file=item.definition.form,
-                branch_id=item.branch_id,
-                photo=photos.camera(actor=actor, item_id=item.id),
-            ),
-        )
+        try:
+            _complete(actor, item)
+        except CheckFailed:  # no modem is on yet: the shift leader lets it pass, with a photo
+            _complete(actor_of("supervisor"), item, override=True)
+
+
+def _complete(actor: Actor, item: process.WorkDetail, *, override: bool = False) -> None:
+    pinned = item.parameters["playbook"]
+    playbook_verbs.complete_work(
+        actor=actor,
+        item_id=item.id,
+        data=playbooks.example_for(
+            playbook=pinned["key"],
+            version=pinned["hash"],
+            file=item.definition.form,
+            branch_id=item.branch_id,
+            photo=photos.camera(actor=actor, item_id=item.id),
+            override=override,
+        ),
+    )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Func, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
 from kaitong.core import db
@@ -178,6 +178,19 @@ def history_of_port(resource_id: UUID) -> list[Assignment]:
 
 def terminal(actor: Actor, serial: str) -> Terminal | None:
     return visible_to(Terminal.objects.filter(serial=serial.strip().upper()), actor).first()
+
+
+def terminal_mistaken(actor: Actor, serial: str) -> str:
+    """The serial in stock that was probably meant: figures and letters that look alike are one
+    (0 and O, 1 and I). Empty when there is none, or more than one."""
+
+    def alike(value: Any) -> Any:
+        return Func(value, Value("OI"), Value("01"), function="translate")
+
+    rows = visible_to(Terminal.objects.all(), actor).annotate(alike=alike(F("serial")))
+    wanted = alike(Value(serial.strip().upper()))
+    found = rows.filter(alike=wanted).values_list("serial", flat=True)[:2]
+    return found[0] if len(found) == 1 else ""
 
 
 def terminals_of(service_ids: Iterable[UUID]) -> dict[UUID, list[Terminal]]:

@@ -15,11 +15,12 @@ from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory import pools, ports, queries
-from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState
+from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState, TerminalState
 from kaitong.inventory.errors import NotProven, WrongState
-from kaitong.inventory.locking import locked_service
-from kaitong.inventory.models import Proof, Service
+from kaitong.inventory.locking import living_assignment, locked_service
+from kaitong.inventory.models import Proof, Service, Terminal
 from kaitong.inventory.numbers import make_password
+from kaitong.inventory.results import LineNow
 from kaitong.org.actor import Actor
 
 _SHORTEST_PASSWORD = 6
@@ -116,6 +117,22 @@ def _require_proofs(service: Service) -> None:
             _("完成验证后服务才能在用。"),
             field="proof",
         )
+
+
+@transaction.atomic
+def hold_line(*, actor: Actor, service_id: UUID) -> LineNow:
+    """Lock a service, so that neither its port nor its terminal changes until this has ended.
+
+    What it answers is read behind the lock; call it inside the transaction that relies on it.
+    """
+    service = locked_service(actor, service_id)
+    held = living_assignment(service_id=service_id, order_id=None, role=ports.PORT)
+    installed = Terminal.objects.filter(service=service, state=TerminalState.INSTALLED)
+    return LineNow(
+        port=str(held.resource_id) if held else "",
+        logical_id=service.logical_id,
+        serial=installed.values_list("serial", flat=True).first() or "",
+    )
 
 
 @transaction.atomic

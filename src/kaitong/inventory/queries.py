@@ -29,6 +29,7 @@ from kaitong.inventory.network import (
     resource,
     stock,
     terminal,
+    terminal_mistaken,
     terminals_of,
     with_line,
 )
@@ -74,6 +75,7 @@ __all__ = [
     "services_of_orders",
     "stock",
     "terminal",
+    "terminal_mistaken",
     "terminals_of",
     "with_line",
 ]

@@ -188,6 +188,15 @@ class LineView:
 
 
 @dataclass(frozen=True, slots=True)
+class LineNow:
+    """A service's line as it stands under the lock: port, logical identifier, terminal."""
+
+    port: str
+    logical_id: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedLine:
     """Where the network must see a service: access node, PON port, logical identifier.
 

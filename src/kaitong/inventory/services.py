@@ -4,6 +4,7 @@ from kaitong.inventory.adoption import LineRow, adopt_lines
 from kaitong.inventory.operations import (
     attach_order,
     create_service,
+    hold_line,
     issue_password,
     record_proof,
     reveal_password,
@@ -25,7 +26,7 @@ from kaitong.inventory.plant import (
 )
 from kaitong.inventory.pools import allocate_account, allocate_logical_id, give_back
 from kaitong.inventory.ports import change_port, confirm_use, hold, release_port, take_port
-from kaitong.inventory.results import NoPort, PortTaken, Released
+from kaitong.inventory.results import LineNow, NoPort, PortTaken, Released
 from kaitong.inventory.terminals import (
     TerminalRow,
     add_terminals,
@@ -46,6 +47,7 @@ from kaitong.inventory.upkeep import (
 __all__ = [
     "Built",
     "CoverRow",
+    "LineNow",
     "LineRow",
     "NoPort",
     "PortTaken",
@@ -66,6 +68,7 @@ __all__ = [
     "expire_reservations",
     "give_back",
     "hold",
+    "hold_line",
     "install_terminal",
     "issue_password",
     "issue_terminals",

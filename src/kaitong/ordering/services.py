@@ -13,9 +13,10 @@ from kaitong.core.clock import now
 from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Procedure
 from kaitong.ordering.papers import pay
+from kaitong.ordering.states import note
 from kaitong.org.actor import Actor
 
-__all__ = ["ProcedureEntry", "deploy_procedures", "pay", "submit"]
+__all__ = ["ProcedureEntry", "deploy_procedures", "note", "pay", "submit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,6 +78,7 @@ def _event_titles() -> dict[str, str]:
         "data-made": _("自动数据制作"),
         "appointment": _("预约上门"),
         "refused": _("退单"),
+        "check-overridden": _("现网核验未通过，班长放行"),
         "completed": _("竣工归档"),
     }
 

@@ -114,6 +114,18 @@ class Form:
         }
         return {**values, **fixed}
 
+    def targets(self) -> dict[str, str]:
+        """The field for each target of `writes:`, so that faults of a verb stand there."""
+        return {str(f["writes"]): name for name, f in self.fields.items() if f.get("writes")}
+
+    def override_example(self, otherwise: int) -> int:
+        """Which example lets a failed check pass; `otherwise` where none does."""
+        fields = {name for target, name in self.targets().items() if target.startswith("check.")}
+        for number, example in enumerate(self.content["examples"]):
+            if fields and fields <= set(example):
+                return number
+        return otherwise
+
     def _faults(self, error: ValidationError) -> list[InputFault]:
         if error.validator == "required":
             missing = [n for n in error.validator_value if n not in error.instance]

@@ -48,15 +48,20 @@ _sheets_made: set[str] = set()
 
 
 def load(
-    folder: Path, *, actions: frozenset[str], writes: frozenset[str], sheets: bool = True
+    folder: Path,
+    *,
+    actions: frozenset[str],
+    writes: frozenset[str],
+    checks: frozenset[str] | None = None,
+    sheets: bool = True,
 ) -> Playbook:
     """The checked playbook of a folder.
 
-    `actions` and `writes` are the names that the building blocks of this Kaitong offer. Without
-    `sheets` its papers are not tried: this version's were. Raises RefusedPlaybook with all faults
-    at once.
+    `actions`, `writes` and `checks` are the names that the building blocks of this Kaitong offer
+    (checks: None leaves them unjudged). Without `sheets` its papers are not tried: this version's
+    were. Raises RefusedPlaybook with all faults at once.
     """
-    return _Reader(folder.resolve(), actions, writes, sheets).read()
+    return _Reader(folder.resolve(), actions, writes, checks, sheets).read()
 
 
 def fingerprint(folder: Path) -> str:
@@ -89,9 +94,15 @@ def _own(folder: Path, file: str) -> bool:
 
 class _Reader:
     def __init__(
-        self, folder: Path, actions: frozenset[str], writes: frozenset[str], sheets: bool
+        self,
+        folder: Path,
+        actions: frozenset[str],
+        writes: frozenset[str],
+        checks: frozenset[str] | None,
+        sheets: bool,
     ) -> None:
-        self.folder, self.actions, self.writes, self.sheets = folder, actions, writes, sheets
+        self.folder, self.sheets = folder, sheets
+        self.actions, self.writes, self.checks = actions, writes, checks
         self.faults: list[Fault] = []
         self.lines: dict[str, dict[tuple[str, ...], int]] = {}
         self.tables: dict[str, Decisions] | None = None
@@ -219,7 +230,7 @@ class _Reader:
                     self._fault(
                         file, 1, name, "Required, but not a property.", "Correct `required`."
                     )
-        for part in ("order", "labels", "widgets", "groups", "units", "help"):
+        for part in ("order", "labels", "widgets", "groups", "units", "help", "only"):
             for name in form.ui.get(part, ()):
                 if name not in form.fields:
                     self._fault(
@@ -348,6 +359,10 @@ class _Reader:
                 self._fault(file, where, node.id, f"No action {node.action!r}.", f"Known: {known}.")
             if node.kind is NodeKind.USER and node.form not in forms:
                 self._fault(file, where, node.id, f"No form {node.form!r}.", "Add it to forms/.")
+            check = node.extension.get("check", "")
+            if check and self.checks is not None and check not in self.checks:
+                known = ", ".join(sorted(self.checks))
+                self._fault(file, where, node.id, f"No check {check!r}.", f"Known: {known}.")
             budget = node.extension.get("budget", "")
             if budget and parameters.get(budget, {}).get("kind") not in BUDGET_KINDS:
                 self._fault(

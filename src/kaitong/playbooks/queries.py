@@ -58,10 +58,12 @@ def example_for(
     branch_id: UUID,
     index: int = 0,
     photo: Callable[[str], str] | None = None,
+    override: bool = False,
 ) -> dict[str, Any]:
     """Answers that complete a form, new each time where they must be.
 
     `photo` takes the picture of a field and gives its identifier (`photos.camera`).
+    With `override` it is the example that lets a failed check pass, where the form has one.
     """
     calendar = org.calendar_key(branch_id)
 
@@ -70,7 +72,8 @@ def example_for(
             return photo(kind.removeprefix("photo:"))
         return wiring.fresh(kind, branch_id=branch_id, calendar=calendar)
 
-    return form(playbook, version, file).example(fresh, index)
+    found = form(playbook, version, file)
+    return found.example(fresh, found.override_example(index) if override else index)
 
 
 def words(playbook: str, version: str) -> Callable[[str], str]:

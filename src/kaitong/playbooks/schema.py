@@ -278,6 +278,8 @@ FORM: dict[str, Any] = _closed(
                 "groups": {"type": "object", "additionalProperties": TITLE},
                 "units": {"type": "object", "additionalProperties": {"type": "string"}},
                 "help": {"type": "object", "additionalProperties": {"type": "string"}},
+                # fields only some see: a post's key
+                "only": {"type": "object", "additionalProperties": KEY},
                 "verb": {"enum": ["办结", "回单", "派单", "同意"]},
             }
         ),

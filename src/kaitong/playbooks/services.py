@@ -12,9 +12,11 @@ from django.db import connection, transaction
 from kaitong.catalog import services as catalog
 from kaitong.core import audit
 from kaitong.core.clock import now
-from kaitong.core.errors import KaitongError
+from kaitong.core.errors import BadInput, Conflict, KaitongError
 from kaitong.core.home import library
 from kaitong.documents import services as documents
+from kaitong.fieldwork import services as fieldwork
+from kaitong.fieldwork.models import Check
 from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
@@ -44,6 +46,7 @@ def check(folder: Path, *, sheets: bool = True) -> Playbook:
         folder,
         actions=frozenset(wiring.ACTIONS),
         writes=frozenset(wiring.WRITES),
+        checks=frozenset(wiring.CHECKS),
         sheets=sheets,
     )
 
@@ -197,22 +200,74 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     )
 
 
-def complete_work(*, actor: Actor, item_id: UUID, data: Mapping[str, Any]) -> Progress:
-    """Complete a work item with the answers of its form (回单, 办结).
+class _LookFirst(Exception):
+    """Everything is right but that the check of the step has not looked yet."""
+
+    def __init__(self, kind: str, asked: fieldwork.Asked, fields: Mapping[str, str]) -> None:
+        self.kind, self.asked, self.fields = kind, asked, fields
+
+
+def complete_work(
+    *, actor: Actor, item_id: UUID, data: Mapping[str, Any], key: str = ""
+) -> Progress:
+    """Complete a work item with the answers of its form (回单, 办结): the one door of every face.
 
     Answers are checked against the form's schema; those with `writes:` go to their verbs, the
     others steer the process as variables. All in one transaction: bad input changes nothing.
     Raises BadInput with every fault, or whatever the verbs refuse.
-    """
 
+    A step with `kaitong:check` first goes through all of that up to its verbs and is rolled back;
+    then the check looks at the network outside of any transaction; a failed one raises
+    CheckFailed and leaves only its own row, a good one is held to in the second, completing
+    transaction. With a `key` of the sender's, a completion sent again answers as the first did.
+    """
+    with audit.acting(actor.id, "complete work"):
+        try:
+            return _answered(actor, key, item_id) or _complete(actor, item_id, data, key)
+        except Conflict:
+            before = _answered(actor, key, item_id)  # the same request, a moment earlier
+            if before is None:
+                raise
+            return before
+
+
+def _answered(actor: Actor, key: str, item_id: UUID) -> Progress | None:
+    given = fieldwork.answered(actor, key, item_id)
+    if given is None:
+        return None
+    return process.progress_of(
+        instance_id=given.instance_id, business_id=given.business_id, node=given.node
+    )
+
+
+def _complete(actor: Actor, item_id: UUID, data: Mapping[str, Any], key: str) -> Progress:
+    try:
+        return _attempt(actor, item_id, data, key, None)
+    except _LookFirst as first:
+        asked, fields, kind = first.asked, first.fields, first.kind
+    check = wiring.CHECKS[kind](asked)
+    fieldwork.require(check, fields)
+    return _attempt(actor, item_id, data, key, check)
+
+
+def _attempt(
+    actor: Actor, item_id: UUID, data: Mapping[str, Any], key: str, check: Check | None
+) -> Progress:
     def within(step: StepContext) -> dict[str, Any]:
         if step.node.kind is NodeKind.MANUAL or not step.node.form:
-            return {}
+            return _kept(step, {})
         pinned = step.parameters["playbook"]
         form = queries.form(pinned["key"], pinned["hash"], step.node.form)
         form.check(data)
         photos.use(step, form, data)
         variables, writes = form.split(data)
+        if kind := step.node.extension.get("check", ""):
+            if check is None:
+                asked = fieldwork.Asked.of(step, writes)
+                if faults := fieldwork.override_faults(asked, form.targets()):
+                    raise BadInput(faults)
+                raise _LookFirst(kind, asked, form.targets())
+            fieldwork.hold(check, step)
         for target, value in writes.items():
             try:
                 wiring.WRITES[target](step, value)
@@ -220,7 +275,19 @@ def complete_work(*, actor: Actor, item_id: UUID, data: Mapping[str, Any]) -> Pr
                 raise form.named(refused, target) from None
         if step.business_id is not None and wiring.ON_WORK_ORDERS & set(writes):
             order_papers.renew(actor=step.actor, order_id=step.business_id)
+        return _kept(step, variables)
+
+    def _kept(step: StepContext, variables: dict[str, Any]) -> dict[str, Any]:
+        fieldwork.keep(
+            actor,
+            key,
+            item_id,
+            {
+                "instance_id": str(step.instance_id),
+                "business_id": str(step.business_id) if step.business_id else None,
+                "node": step.node.id,
+            },
+        )
         return variables
 
-    with audit.acting(actor.id, "complete work"):
-        return process.complete(actor=actor, item_id=item_id, values={}, within=within)
+    return process.complete(actor=actor, item_id=item_id, values={}, within=within)

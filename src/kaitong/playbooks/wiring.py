@@ -6,8 +6,10 @@ then name it here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +17,9 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import actions as activation
 from kaitong.core.clock import now
+from kaitong.fieldwork import services as fieldwork
+from kaitong.fieldwork.check import Look
+from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
 from kaitong.ordering import answers, notices
@@ -39,6 +44,11 @@ ACTIONS: dict[str, Action] = {
     )
 }
 
+
+def _for_the_check(step: StepContext, value: Any) -> None:
+    """An answer the step's check is told before; nothing is left to be written."""
+
+
 # Field of a form -> the verb that takes it, called in the completing transaction.
 WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "customer.document_read": answers.document_read,
@@ -47,7 +57,10 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "order.appointment_minutes": answers.appointment_minutes,
     "service.terminal_serial": answers.terminal_serial,
     "service.power_dbm": answers.power_dbm,
+    **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }
+# `kaitong:check` of a task -> what looks before it may be completed, outside any transaction.
+CHECKS: dict[str, Callable[[fieldwork.Asked], Check]] = {"line": fieldwork.check_line}
 # What work orders print: an answer that changes it brings them up to date.
 ON_WORK_ORDERS = frozenset({"order.appointment_start", "order.appointment_minutes"})
 
@@ -56,6 +69,17 @@ def install() -> None:
     """Tell the process runtime what actions there are, and who hears of tasks with a notice."""
     configure(ACTIONS)
     listen(notices.heard)
+
+
+@contextmanager
+def looking(look: Look) -> Iterator[None]:
+    """Within the block the line check sees what `look` says: for benchmarks without a network."""
+    before = CHECKS["line"]
+    CHECKS["line"] = partial(fieldwork.check_line, look=look)
+    try:
+        yield
+    finally:
+        CHECKS["line"] = before
 
 
 def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:

@@ -18,7 +18,7 @@ from kaitong.process import access, model, suspension
 from kaitong.process.advance_graph import is_upstream
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
-from kaitong.process.models import History, WorkItem
+from kaitong.process.models import History, Instance, WorkItem
 from kaitong.process.shell import Play
 
 
@@ -260,6 +260,12 @@ def feedback(*, actor: Actor, item_id: UUID, text: str) -> UUID:
         play.note_item("feedback", feedback=row_id)
         play.save()
     return row_id
+
+
+def progress_of(*, instance_id: UUID, business_id: UUID | None, node: str) -> Progress:
+    """Where an instance stands now, for a verb that was answered before."""
+    state = Instance.objects.values_list("state", flat=True).get(pk=instance_id)
+    return Progress(instance_id=instance_id, business_id=business_id, state=state, node=node)
 
 
 def progress(play: Play, node: str) -> Progress:

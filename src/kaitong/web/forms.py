@@ -122,6 +122,8 @@ def build(
     required = set(schema.get("required", ()))
     ordered = [n for n in ui.get("order", ()) if n in properties]
     ordered += [n for n in properties if n not in ordered]
+    # Fields of one post alone (`only`) are asked on pages made for them, not in the drawer.
+    ordered = [n for n in ordered if n not in ui.get("only", {})]
     wrong: dict[str, list[str]] = {}
     loose: list[str] = []
     for fault in faults:

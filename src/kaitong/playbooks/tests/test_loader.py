@@ -11,13 +11,18 @@ from kaitong.core.home import library
 from kaitong.playbooks import loader, scenarios
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.schema import PLAYBOOK
-from kaitong.playbooks.wiring import ACTIONS, WRITES
+from kaitong.playbooks.wiring import ACTIONS, CHECKS, WRITES
 
 HOME_BROADBAND = library() / "home-broadband"
 
 
 def load(folder):
-    return loader.load(folder, actions=frozenset(ACTIONS), writes=frozenset(WRITES))
+    return loader.load(
+        folder,
+        actions=frozenset(ACTIONS),
+        writes=frozenset(WRITES),
+        checks=frozenset(CHECKS),
+    )
 
 
 def faults(folder) -> list:
@@ -129,7 +134,11 @@ def test_hash_follows_every_file(folder):
          "customer_front", "x-photo"),
         ("playbook.yaml", "photo_purpose: {", "photo_words: {", "customer_front",
          "watermark"),
-        ("forms/install.json", '"power_dbm": -19.2', '"power_dbm": -40', "examples", "minimum"),
+        ("forms/install.json", '"power_dbm": -19.2', '"power_dbm": -400', "examples", "minimum"),
+        ("processes/open.bpmn", 'kaitong:check="line"', 'kaitong:check="luck"', "Install",
+         "No check"),
+        ("forms/install.json", '"only": {"override_reason"', '"only": {"overrule_reason"',
+         "ui.only.overrule_reason", "No such property"),
         ("forms/acceptance.json", '"title": "满意度"', '"title": "心情"', "心情", "No English"),
         ("scenarios/open.yaml", "does: Appoint", "does: Dance", "Dance", "No such step"),
     ],
