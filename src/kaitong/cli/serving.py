@@ -1,24 +1,30 @@
-"""The web server: one listening socket, several processes that accept from it.
+"""The web server: one process that accepts, several that answer.
 
 Nothing of a request lives on in a process but what never changes under its key, so any process may
 answer any request. The processes are forks of one that has everything loaded: they share its memory
 and are there at once. One that dies is replaced; when the first process goes, the others go.
+
+A connection is handed to the process that has fewest open. Left to themselves, the process that is
+awake first takes all that are waiting, and their requests then queue in it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import gc
 import os
+import selectors
 import signal
 import socket
 import sys
-import threading
 import time
 from types import FrameType
+from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kaitong.core.errors import KaitongError
 
@@ -28,11 +34,8 @@ _PR_SET_PDEATHSIG = 1
 
 
 def default_processes() -> int:
-    """Two for each processor that may be used, within reason.
-
-    Connections live long and fall on processes by chance; with more processes than processors the
-    system shares the processors out evenly where chance did not.
-    """
+    """Two for each processor that may be used, within reason: one waits for the database while the
+    other works, and the system shares the processors out where connections are not alike."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(2 * (usable or 1), 8)
 
@@ -42,7 +45,8 @@ def serve(host: str, port: int, processes: int) -> None:
     listening = _listening(host, port)
     _load()
     if processes == 1:
-        _answer(listening)
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(_config()).run(sockets=[listening])
     else:
         _Team(listening, processes).run()
 
@@ -70,36 +74,77 @@ def _load() -> None:
 
 
 class _Server(uvicorn.Server):
-    """Takes one connection at a time from the queue, so that idle processes get theirs."""
+    """Answers on connections that come through a channel, and tells the channel of each that ended.
+
+    The channel's end is the end of the process that accepts.
+    """
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket) -> None:
+        super().__init__(config)
+        self.channel = channel
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        for listening in sockets or ():
-            listening.listen(_QUEUE)  # `backlog` below is also the queue's length
+        await super().startup(sockets=[])
+        asyncio.get_running_loop().add_reader(self.channel, self._take)
+
+    def _take(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            data, numbers, _flags, _address = socket.recv_fds(self.channel, 1, 1)
+        except BlockingIOError:
+            return
+        if not data:
+            loop.remove_reader(self.channel)
+            self.should_exit = True
+        for number in numbers:
+            self._begin(loop, socket.socket(fileno=number))
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        task = loop.create_task(loop.connect_accepted_socket(self._protocol, accepted))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Told(self, self.config, self.server_state, {})
 
 
-def _answer(listening: socket.socket) -> None:
+class _Told(H11Protocol):
+    """HTTP on one connection; its end is told."""
+
+    def __init__(self, server: _Server, *uvicorns: Any) -> None:
+        super().__init__(*uvicorns)
+        self._channel = server.channel
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        with contextlib.suppress(OSError):  # who accepts is gone
+            self._channel.send(b"x")
+
+
+def _config() -> uvicorn.Config:
     from kaitong.asgi import application
 
-    config = uvicorn.Config(
+    return uvicorn.Config(
         application,
         log_level="warning",
         lifespan="off",
         ws="none",
         interface="asgi3",
-        backlog=1,  # asyncio accepts so many in one go
         timeout_graceful_shutdown=_PATIENCE,
     )
-    with contextlib.suppress(KeyboardInterrupt):
-        _Server(config).run(sockets=[listening])
 
 
 class _Team:
+    """The processes that answer, and how many connections each has open."""
+
     def __init__(self, listening: socket.socket, processes: int) -> None:
         self.listening = listening
         self.processes = processes
-        self.running: set[int] = set()
-        self.stopping = threading.Event()
+        self.running: dict[int, socket.socket] = {}  # by process: the channel to it
+        self.open: dict[socket.socket, int] = {}
+        self.looking = selectors.DefaultSelector()
+        self.stopping = False
 
     def run(self) -> None:
         from django.db import connections
@@ -110,10 +155,16 @@ class _Team:
         before = {
             number: signal.signal(number, self._told) for number in (signal.SIGTERM, signal.SIGINT)
         }
+        self.looking.register(self.listening, selectors.EVENT_READ)
         try:
             for _number in range(self.processes):
                 self._start()
-            while not self.stopping.wait(0.5):
+            while not self.stopping:
+                for key, _events in self.looking.select(timeout=0.5):
+                    if key.fileobj is self.listening:
+                        self._hand_over()
+                    else:
+                        self._count(key.fileobj)
                 self._replace()
         finally:
             self._end()
@@ -121,13 +172,44 @@ class _Team:
                 signal.signal(number, handler)
 
     def _told(self, number: int, frame: FrameType | None) -> None:
-        self.stopping.set()
+        self.stopping = True
+
+    def _hand_over(self) -> None:
+        """One waiting connection, to whoever has fewest."""
+        try:
+            accepted, _address = self.listening.accept()
+        except OSError:  # it went away again
+            return
+        with accepted:
+            for channel in sorted(self.open, key=self.open.__getitem__):
+                try:
+                    socket.send_fds(channel, [b"c"], [accepted.fileno()])
+                except OSError:  # dead, or so busy that its channel is full
+                    continue
+                self.open[channel] += 1
+                return
+
+    def _count(self, channel: socket.socket) -> None:
+        try:
+            ended = len(channel.recv(4096))
+        except OSError:
+            ended = 0
+        if ended:
+            self.open[channel] -= ended
+        else:  # it died; `_replace` sees to it
+            self.looking.unregister(channel)
+            self.open.pop(channel, None)
 
     def _start(self) -> None:
+        ours, theirs = socket.socketpair()
         parent = os.getpid()
         child = os.fork()
         if child:
-            self.running.add(child)
+            theirs.close()
+            ours.setblocking(False)
+            self.running[child] = ours
+            self.open[ours] = 0
+            self.looking.register(ours, selectors.EVENT_READ)
             return
         status = 1
         try:
@@ -135,8 +217,13 @@ class _Team:
                 signal.signal(number, signal.SIG_DFL)
             if sys.platform == "linux":
                 ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            self.looking.close()
+            self.listening.close()
+            for channel in (ours, *self.running.values()):
+                channel.close()  # or it would outlive who accepts
+            theirs.setblocking(False)
             if os.getppid() == parent:  # it may have died before it was watched
-                _answer(self.listening)
+                _Server(_config(), theirs).run()
             status = 0
         finally:
             sys.stderr.flush()
@@ -151,15 +238,19 @@ class _Team:
 
     def _ended(self) -> list[int]:
         found = []
-        for child in list(self.running):
+        for child, channel in list(self.running.items()):
             with contextlib.suppress(ChildProcessError):
                 if os.waitpid(child, os.WNOHANG)[0] == 0:
                     continue
-            self.running.discard(child)
+            del self.running[child]
+            if self.open.pop(channel, None) is not None:
+                self.looking.unregister(channel)
+            channel.close()
             found.append(child)
         return found
 
     def _end(self) -> None:
+        self.listening.close()
         for child in self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
