@@ -72,6 +72,12 @@ def uploads(actor: Actor, owner_id: UUID) -> dict[str, Attachment]:
     return {row.slot: row for row in rows.order_by("pk")}
 
 
+def kinds_of(ids: Iterable[UUID]) -> set[str]:
+    """What these attachments show; for verbs that hold their identifiers."""
+    rows = Attachment.objects.filter(pk__in=list(ids), pending_until=None)
+    return set(rows.values_list("kind", flat=True))
+
+
 def verify(code: str) -> dict[str, str] | None:
     """What anybody holding a sheet may be told by its verification code (核验真伪): that it was
     issued, as what, when, whether it still stands. Nothing of what it says."""

@@ -6,6 +6,7 @@ uses domain verbs only. A business error is caught by the process's boundary eve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import notices, papers
+from kaitong.ordering import evidence, notices, papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.intake import record_demand
@@ -26,7 +27,7 @@ from kaitong.ordering.states import finish_item, locked, note
 from kaitong.org.actor import Actor
 from kaitong.party import kinds, rules
 from kaitong.party import queries as parties
-from kaitong.party.choices import Bearer, PartyKind
+from kaitong.party.choices import Bearer, FaceResult, PartyKind
 from kaitong.process.actions import ActionContext, BusinessError
 
 
@@ -46,16 +47,15 @@ def check_documents(ctx: ActionContext) -> dict[str, Any]:
     order, _item, actor = _subject(ctx)
     if order.party_id is None:
         return {}
-    table = order.parameters.get("document_kinds")
-    known = kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+    known = evidence.document_rules(order.parameters)
     party = parties.own_party(actor, order.party_id)
     organization = party.kind == PartyKind.ORGANIZATION
     presented = _presented(
-        actor, party.id, Bearer.ORGANIZATION if organization else Bearer.CUSTOMER
+        actor, party.id, Bearer.ORGANIZATION if organization else Bearer.CUSTOMER, known
     )
     if order.agent_id is not None:
         presented += _presented(
-            actor, order.agent_id, Bearer.HANDLER if organization else Bearer.AGENT
+            actor, order.agent_id, Bearer.HANDLER if organization else Bearer.AGENT, known
         )
     if organization and order.introduction_letter:
         presented.append(rules.Presented(Bearer.LETTER, evidence=1))
@@ -73,7 +73,9 @@ def check_documents(ctx: ActionContext) -> dict[str, Any]:
     return {}
 
 
-def _presented(actor: Actor, party_id: UUID, bearer: Bearer) -> list[rules.Presented]:
+def _presented(
+    actor: Actor, party_id: UUID, bearer: Bearer, known: Sequence[kinds.KindRule]
+) -> list[rules.Presented]:
     return [
         rules.Presented(
             bearer,
@@ -82,9 +84,9 @@ def _presented(actor: Actor, party_id: UUID, bearer: Bearer) -> list[rules.Prese
             valid_from=document.valid_from,
             valid_until=document.valid_until,
             long_term=document.long_term,
-            evidence=len(document.evidence),
+            evidence=evidence.count(document, known),
             reader_used=document.reader_used,
-            face=document.face,
+            face=FaceResult(document.face),
         )
         for document in parties.documents(actor, party_id)[:1]
     ]

@@ -9,6 +9,7 @@ from uuid import UUID
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering
+from kaitong.ordering import evidence
 from kaitong.ordering.models import Procedure
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -34,8 +35,17 @@ class Offer:
     @property
     def document_kinds(self) -> tuple[kinds.KindRule, ...]:
         """The playbook's dated table of identity documents (VER-01, VER-04)."""
-        table = self.procedure.parameters.get("document_kinds")
-        return kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+        return evidence.document_rules(self.procedure.parameters)
+
+    @property
+    def photo_purpose(self) -> str:
+        """What photos taken for this plan may be used for: their watermark."""
+        return str(self.procedure.parameters.get("photo_purpose", ""))
+
+    @property
+    def face_pass(self) -> int:
+        """The likeness from which a face comparison passes; 0 where the playbook names none."""
+        return int(self.procedure.parameters.get("face_pass", 0))
 
     @property
     def hold_time(self) -> timedelta:

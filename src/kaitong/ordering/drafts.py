@@ -17,8 +17,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
+from kaitong.documents import services as documents
+from kaitong.documents.models import Attachment
 from kaitong.inventory import services as inventory
 from kaitong.inventory.services import NoPort, PortTaken
+from kaitong.ordering import evidence
 from kaitong.ordering.choices import DraftState
 from kaitong.ordering.errors import DraftGone, OrderNotFound, OrderRefused
 from kaitong.ordering.models import Draft, Order
@@ -42,6 +45,9 @@ def open_draft(*, actor: Actor, draft_id: UUID, data: Mapping[str, Any]) -> Draf
         draft, _made = Draft.objects.get_or_create(
             pk=draft_id,
             defaults={"branch_id": branch_id, "clerk_id": clerk_id, "sealed": _NO_DATA},
+        )
+        documents.hold_uploads(
+            actor=actor, owner_id=draft.pk, until=now() + FORGOTTEN_AFTER + timedelta(hours=1)
         )
         return _keep(_living(actor, draft.pk), data)
 
@@ -90,7 +96,35 @@ def drop(*, actor: Actor, draft_id: UUID) -> None:
         if draft.state not in LIVING:
             return
         inventory.release_port(actor=actor, order_id=draft.pk, reason="放弃草稿")
+        documents.discard_uploads(owner_ids=[draft.pk])
         _end(draft, DraftState.DROPPED)
+
+
+def store_photo(
+    *, actor: Actor, draft_id: UUID, slot: str, data: bytes, watermark: str
+) -> Attachment:
+    """Keep a photo of a document for a draft (VER-05). Retaking replaces it.
+
+    The countdown of the port does not matter: a draft whose port went keeps its photos.
+    """
+    kind = evidence.kind_of(slot)
+    if not kind:
+        raise OrderRefused(_("没有这张照片的位置。"), _("请刷新页面。"), field=slot)
+    draft = draft_of(actor, draft_id) or open_draft(actor=actor, draft_id=draft_id, data={})
+    if draft.state == DraftState.TAKEN:
+        _refuse_taken(draft_id)
+    if draft.state not in LIVING:
+        raise _gone()
+    return documents.store_photo(
+        actor=actor,
+        data=data,
+        kind=kind,
+        owner_type="draft",
+        owner_id=draft.pk,
+        branch_id=draft.branch_id,
+        watermark=watermark,
+        slot=slot,
+    )
 
 
 def take(*, actor: Actor, draft_id: UUID) -> Draft | None:
@@ -122,8 +156,10 @@ def mark_expired() -> int:
         old = Draft.objects.filter(
             state__in=LIVING, updated_at__lte=moment - FORGOTTEN_AFTER
         ).order_by("pk")
-        for draft in old.select_for_update(skip_locked=True, no_key=True)[:200]:
+        forgotten = list(old.select_for_update(skip_locked=True, no_key=True)[:200])
+        for draft in forgotten:
             _end(draft, DraftState.DROPPED)
+        documents.discard_uploads(owner_ids=[draft.pk for draft in forgotten])
     return marked
 
 

@@ -22,7 +22,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
-from kaitong.ordering import drafts, notices, papers
+from kaitong.ordering import drafts, evidence, notices, papers
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
 from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
@@ -121,8 +121,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         ext=dict(request.raw),
     )
     if request.customer is not None:
-        table = first.procedure.parameters.get("document_kinds")
-        kind_rules = kinds.kinds_from(table) if table else kinds.DEFAULT_KINDS
+        kind_rules = evidence.document_rules(first.procedure.parameters)
         order.party_id = _customer(actor, request.customer, kind_rules, "customer")
         if request.customer.agent is not None:
             order.agent_id = _customer(actor, request.customer.agent, kind_rules, "customer.agent")
@@ -130,6 +129,8 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
     _set_due(order, first.procedure, moment)
     order.save(force_insert=True)
     refused = _refused(wanted, request)
+    if refused is None:
+        evidence.take(actor=actor, order=order, request=request)
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
     if refused is not None:
         _reject(order, refused, items, actor)

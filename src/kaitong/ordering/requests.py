@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
@@ -25,6 +26,16 @@ class DocumentData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FaceData:
+    """A face comparison (人像比对): by a reader or a platform, or by hand with its reason."""
+
+    result: str  # passed, failed, unavailable
+    source: str = "by-hand"
+    score: Decimal | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerData:
     """Who asks. Either `party_id` of a known customer, or what registers a new one."""
 
@@ -35,6 +46,7 @@ class CustomerData:
     email: str = ""  # where notices by mail go
     language: str = ""  # of notices, where known: zh-hans, en
     document: DocumentData | None = None
+    face: FaceData | None = None
     agent: CustomerData | None = None  # VER-03: the agent's own document too
     introduction_letter: bool = False  # VER-04
 

@@ -51,6 +51,14 @@ class FaceResult(models.TextChoices):
     UNAVAILABLE = "unavailable", _("人像比对不可用")
 
 
+class FaceSource(models.TextChoices):
+    """Who compared the face: a machine, or somebody who looked and says why."""
+
+    READER = "reader", _("读卡终端")
+    PLATFORM = "platform", _("比对平台")
+    BY_HAND = "by-hand", _("人工比对")
+
+
 class FaultCode(models.TextChoices):
     """What can be wrong with a document, or with what was brought to the counter."""
 

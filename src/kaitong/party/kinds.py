@@ -25,7 +25,8 @@ class KindRule:
     """One kind: which numbers it has, who may use it and from when to when it is accepted.
 
     Kinds of one ``family`` carry the same number (a resident's card and his temporary card), so a
-    customer is found again whichever he brings. ``format`` names a rule of ``numbers.FORMATS``.
+    customer is found again whichever he brings. ``format`` names a rule of ``numbers.FORMATS``,
+    ``photos`` kinds of attachments.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class KindRule:
     accepted_from: date | None = None
     accepted_until: date | None = None
     expires: bool = True
+    photos: tuple[str, ...] = ("identity-front",)  # what is kept of it where no reader was used
 
     def accepted(self, on: date) -> bool:
         return (self.accepted_from is None or self.accepted_from <= on) and (
@@ -44,11 +46,33 @@ class KindRule:
         )
 
 
+BOTH_SIDES, LICENCE = ("identity-front", "identity-back"), ("licence",)
+PHOTOS = {*BOTH_SIDES, *LICENCE}
 DEFAULT_KINDS: tuple[KindRule, ...] = (
-    KindRule("resident-id", "居民身份证", "Resident identity card", "resident", "resident"),
-    KindRule("temporary-id", "临时居民身份证", "Temporary identity card", "resident", "resident"),
     KindRule(
-        "household-register", "户口簿", "Household register", "resident", "resident", expires=False
+        "resident-id",
+        "居民身份证",
+        "Resident identity card",
+        "resident",
+        "resident",
+        photos=BOTH_SIDES,
+    ),
+    KindRule(
+        "temporary-id",
+        "临时居民身份证",
+        "Temporary identity card",
+        "resident",
+        "resident",
+        photos=BOTH_SIDES,
+    ),
+    KindRule(
+        "household-register",
+        "户口簿",
+        "Household register",
+        "resident",
+        "resident",
+        expires=False,
+        photos=BOTH_SIDES,
     ),
     KindRule("officer-card", "军官证", "Officer card", "service", "service"),
     KindRule("police-card", "武警警官证", "Armed police card", "service", "police"),
@@ -60,6 +84,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "Mainland travel permit for Hong Kong and Macau residents",
         "hk-macau",
         "hk-macau",
+        photos=BOTH_SIDES,
     ),
     KindRule(
         "taiwan-permit",
@@ -67,6 +92,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "Mainland travel permit for Taiwan residents",
         "taiwan",
         "taiwan",
+        photos=BOTH_SIDES,
     ),
     KindRule(
         "hkmt-residence-permit",
@@ -75,6 +101,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "resident",
         "resident",
         accepted_from=date(2018, 9, 1),
+        photos=BOTH_SIDES,
     ),
     KindRule(
         "foreigner-residence",
@@ -82,6 +109,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "Foreign permanent resident card",
         "foreign-resident",
         "foreign-resident",
+        photos=BOTH_SIDES,
     ),
     KindRule(
         "driving-licence",
@@ -100,6 +128,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         ORGANIZATION,
         accepted_from=date(2015, 10, 1),
         expires=False,
+        photos=LICENCE,
     ),
     KindRule(
         "institution-certificate",
@@ -108,6 +137,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "social-credit",
         "social-credit",
         ORGANIZATION,
+        photos=LICENCE,
     ),
     KindRule(
         "society-certificate",
@@ -116,6 +146,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "social-credit",
         "social-credit",
         ORGANIZATION,
+        photos=LICENCE,
     ),
     KindRule(
         "credit-code-certificate",
@@ -125,6 +156,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "social-credit",
         ORGANIZATION,
         expires=False,
+        photos=LICENCE,
     ),
     KindRule(
         "organization-code",
@@ -134,6 +166,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         "organization-code",
         ORGANIZATION,
         accepted_until=date(2017, 12, 31),
+        photos=LICENCE,
     ),
     KindRule(
         "tax-registration",
@@ -144,6 +177,7 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         ORGANIZATION,
         accepted_until=date(2017, 12, 31),
         expires=False,
+        photos=LICENCE,
     ),
 )
 BY_KEY = {rule.kind: rule for rule in DEFAULT_KINDS}
@@ -157,6 +191,7 @@ FIELDS = {
     "accepted_from",
     "accepted_until",
     "expires",
+    "photos",
 }
 
 
@@ -208,6 +243,16 @@ def kinds_from(rows: Iterable[Mapping[str, Any]]) -> tuple[KindRule, ...]:
                     f"{where}.party_kind",
                     f"{values['party_kind']!r} is no kind of customer.",
                     f"Use one of: {', '.join(PartyKind.values)}.",
+                )
+            )
+        asked = values.get("photos", KindRule.__dataclass_fields__["photos"].default)
+        values["photos"] = tuple(asked) if isinstance(asked, list | tuple) else (str(asked),)
+        if not set(values["photos"]) <= PHOTOS:
+            faults.append(
+                InputFault(
+                    f"{where}.photos",
+                    f"{'、'.join(map(str, values['photos']))} are no pictures of a document.",
+                    f"Use: {', '.join(sorted(PHOTOS))}.",
                 )
             )
         if not faults:

@@ -12,7 +12,7 @@ from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.masking import mask_name, mask_phone
 from kaitong.core.models import ExtRow, Row
 from kaitong.org.models import Branch
-from kaitong.party.choices import FaceResult, Grade, PartyKind, PhoneKind, Role
+from kaitong.party.choices import FaceResult, FaceSource, Grade, PartyKind, PhoneKind, Role
 
 DOCUMENT_PURPOSE = "party.document"
 
@@ -106,6 +106,8 @@ class IdentityDocument(Row):
     )
     face_score = models.DecimalField(max_digits=5, decimal_places=2, null=True)
     face_at = models.DateTimeField(null=True)
+    face_source = models.CharField(max_length=8, choices=FaceSource, blank=True)
+    face_reason = models.CharField(max_length=200, blank=True)
     verified_at = models.DateTimeField(_("核验时间"), null=True)
     verified_by = models.UUIDField(null=True)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import phonenumbers
+from django.utils.translation import gettext as _
 from pypinyin import Style, lazy_pinyin
 
 from kaitong.party.choices import PartyKind, PhoneKind
@@ -79,6 +80,9 @@ SURNAMES = {
     "牟": "mu",
     "戚": "qi",
 }
+SHORTEST_NAME, MOST_ALIKE = 2, 3
+_IN_NAMES = " ·.'’-,"
+_IN_COMPANIES = " ·.'’-,&()/、:+#\"“”《》"
 MOBILE = re.compile(r"1[3-9]\d{9}")
 
 
@@ -104,6 +108,46 @@ def clean_name(name: str) -> str:
     """Half-width, single spaces; the dot of names of minorities (·) in one form."""
     text = unicodedata.normalize("NFKC", name).replace("•", "·").replace("・", "·")
     return re.sub(r"\s+", " ", text).strip()
+
+
+def name_shape(name: str, kind: str = PartyKind.INDIVIDUAL) -> str:
+    """What is wrong with the shape of a cleaned name, as a sentence; "" when it may be one.
+
+    A person's name is letters of one script with the dots, blanks and marks that names have; an
+    organisation's may hold figures and brackets too. What a document says is kept as it says it, so
+    nothing beyond its shape is judged.
+
+    >>> name_shape("阿卜杜拉·买买提"), name_shape("John O'Neil-Smith")
+    ('', '')
+    """
+    if not name:
+        return _("没有填写客户名称，或名称过长。")
+    letters = [sign for sign in name if sign.isalpha()]
+    if len(letters) < SHORTEST_NAME:
+        return _("客户名称太短，不像证件上的名称。")
+    if kind == PartyKind.ORGANIZATION:
+        wrong = [s for s in name if not (s.isalnum() or s in _IN_COMPANIES)]
+    else:
+        wrong = [s for s in name if not (s.isalpha() or s in _IN_NAMES or _mark(s))]
+        if not wrong and len({_script(sign) for sign in letters}) > 1:
+            return _("姓名里混有汉字和字母。")
+    if wrong:
+        found = "".join(dict.fromkeys(wrong))
+        return _("名称里不能有“%(signs)s”。") % {"signs": found[:12]}
+    if len(letters) >= MOST_ALIKE and len(set(letters)) == 1:
+        return _("客户名称都是同一个字。")
+    if not (name[0].isalnum() or name[0] in "(") or name[-1] in "·-'":
+        return _("名称的开头或结尾多了符号。")
+    return ""
+
+
+def _mark(sign: str) -> bool:
+    """Accents that are signs of their own."""
+    return unicodedata.category(sign).startswith("M")
+
+
+def _script(sign: str) -> str:
+    return "han" if "\u2e80" <= sign <= "\u9fff" or sign >= "\uf900" else "letters"
 
 
 def name_keys(name: str, kind: str = PartyKind.INDIVIDUAL) -> NameKeys:

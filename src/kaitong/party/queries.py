@@ -1,6 +1,6 @@
 """Reading customers: found by name, initials, phone or document; shown masked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -143,6 +143,21 @@ def summary(actor: Actor, party_id: UUID) -> Summary:
 def documents(actor: Actor, party_id: UUID) -> list[IdentityDocument]:
     """A customer's documents, newest first; their numbers are masked unless revealed."""
     return list(own_party(actor, party_id).documents.order_by("-created_at"))
+
+
+def party_by_document(
+    actor: Actor, kind: str, number: str, kinds: Sequence[tables.KindRule] = tables.DEFAULT_KINDS
+) -> UUID | None:
+    """Whose document this is among the customers of the actor's own branch, if anybody's."""
+    rule = tables.find(kind, kinds)
+    if rule is None or not number.strip() or actor.branch_id is None:
+        return None
+    index = blind_index(DOCUMENT_PURPOSE, f"{rule.family}:{normalize(number)}")
+    return (
+        IdentityDocument.objects.filter(branch_id=actor.branch_id, number_index=index)
+        .values_list("party_id", flat=True)
+        .first()
+    )
 
 
 def document_kinds(

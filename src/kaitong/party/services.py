@@ -22,7 +22,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import branch as branch_of
 from kaitong.party import kinds as tables
 from kaitong.party import rules
-from kaitong.party.choices import FaceResult, Grade, PartyKind, Role
+from kaitong.party.choices import FaceResult, FaceSource, Grade, PartyKind, Role
 from kaitong.party.errors import PartyConflict, PartyInput, PartyRefused
 from kaitong.party.models import (
     DOCUMENT_PURPOSE,
@@ -32,11 +32,12 @@ from kaitong.party.models import (
     PartyPhone,
     Representation,
 )
-from kaitong.party.names import PhoneNumber, clean_name, name_keys, parse_phone
+from kaitong.party.names import PhoneNumber, clean_name, name_keys, name_shape, parse_phone
 from kaitong.party.numbers import normalize
 from kaitong.party.queries import own_party
 
 LONGEST_NAME = 120
+HIGHEST_SCORE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,75 @@ def record_verification(
         document.verified_at, document.verified_by = now, actor.id
         document.save()
     return document
+
+
+def record_face(
+    *,
+    actor: Actor,
+    document_id: UUID,
+    result: str,
+    source: str,
+    score: Decimal | None = None,
+    reason: str = "",
+) -> IdentityDocument:
+    """Keep the outcome of a face comparison (人像比对): result, score, by what, when.
+
+    A reader or a platform gives its own; by hand it needs a reason. The newest counts.
+    """
+    faults = []
+    if result not in FaceResult.values or result == FaceResult.NOT_DONE:
+        faults.append(InputFault("face", _("没有选人像比对结果。"), _("请选一项。")))
+    if source not in FaceSource.values:
+        known = "、".join(FaceSource.values)
+        faults.append(InputFault("face_source", _("不认识这种比对来源。"), known))
+    if score is not None and not 0 <= score <= HIGHEST_SCORE:
+        faults.append(InputFault("face_score", _("相似度不对。"), _("请填 0 到 100。")))
+    if source == FaceSource.BY_HAND and not reason.strip():
+        faults.append(
+            InputFault("face_reason", _("没有写人工比对的依据。"), _("请写明怎样比对的。"))
+        )
+    if faults:
+        raise PartyInput(faults)
+    with transaction.atomic():
+        found = IdentityDocument.objects.filter(pk=document_id).values_list("party_id", flat=True)
+        party = own_party(actor, found[0] if found else None)
+        document = lock_row(IdentityDocument.objects.filter(party=party), document_id)
+        if document is None:
+            raise PartyConflict(_("证件已被删除。"), _("请重新登记证件。"))
+        document.face, document.face_score, document.face_at = result, score, clock.now()
+        document.face_source, document.face_reason = source, reason.strip()[:200]
+        document.save(update_fields=["face", "face_score", "face_at", "face_source", "face_reason"])
+    return document
+
+
+def correct_name(*, actor: Actor, party_id: UUID, name: str, reason: str) -> Party:
+    """Correct a customer's name by his document (姓名更正): a slip of the first registration would
+    keep his number shut. Recorded with the reason, without either name.
+    """
+    plain = clean_name(name)
+    if not reason.strip():
+        raise PartyInput([InputFault("reason", _("没有写更正原因。"), _("请写明依据。"))])
+    with transaction.atomic():
+        party = own_party(actor, party_id, lock=True)
+        shape = name_shape(plain, party.kind)
+        if shape or len(plain) > LONGEST_NAME:
+            raise PartyInput([_name_fault(shape)])
+        if party.name == plain:
+            return party
+        keys = name_keys(plain, party.kind)
+        party.name, party.name_sort, party.name_initials = plain, keys.sort, keys.initials
+        party.name_grams = list(keys.grams)
+        party.save(update_fields=["name", "name_sort", "name_initials", "name_grams"])
+        party.documents.update(holder_name=plain)
+        audit.record(
+            "party.name-corrected",
+            actor_id=actor.id,
+            subject_type="party",
+            subject_id=party.pk,
+            branch_id=party.branch_id,
+            data={"reason": reason.strip()[:200]},
+        )
+    return party
 
 
 def add_phone(*, actor: Actor, party_id: UUID, phone: str, primary: bool = False) -> PartyPhone:
@@ -268,8 +338,9 @@ def _check(
 ) -> PhoneNumber | None:
     """All faults of a registration at once; the parsed phone when there is none."""
     faults = []
-    if not clean_name(name) or len(clean_name(name)) > LONGEST_NAME:
-        faults.append(_name_fault())
+    shape = name_shape(clean_name(name), kind)
+    if shape or len(clean_name(name)) > LONGEST_NAME:
+        faults.append(_name_fault(shape))
     if kind not in PartyKind.values:
         faults.append(InputFault("kind", _("没有这种客户类别。"), "、".join(PartyKind.values)))
     number = parse_phone(phone) if phone.strip() else None
@@ -292,8 +363,9 @@ def _check(
     return number
 
 
-def _name_fault() -> InputFault:
-    return InputFault("name", _("没有填写客户名称，或名称过长。"), _("请按证件录入。"))
+def _name_fault(shape: str = "") -> InputFault:
+    what = shape or _("没有填写客户名称，或名称过长。")
+    return InputFault("name", what, _("请按证件录入。"))
 
 
 def _phone_fault(field: str) -> InputFault:
@@ -346,8 +418,9 @@ def _by_document(
     if clean_name(party.name) != name:
         raise PartyConflict(
             _("该证件号码已登记在另一姓名下。"),
-            _("请核对姓名；确已更名的先办理客户资料变更。"),
+            _("请核对姓名；原来登记错了的，按证件更正。"),
             field="name",
+            code="name-differs",
         )
     _refresh_document(document, rule, data)
     return party
