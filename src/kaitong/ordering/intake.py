@@ -33,6 +33,7 @@ from kaitong.org.actor import Actor
 from kaitong.party import kinds
 from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
+from kaitong.party.errors import PartyConflict
 from kaitong.places import queries as places
 from kaitong.process import services as process
 from kaitong.process.definitions import model_of
@@ -350,6 +351,9 @@ def _customer(
         raise BadOrder(
             [InputFault(f"{place}.{f.field}", f.what, f.remedy) for f in error.faults]
         ) from None
+    except PartyConflict as error:
+        error.field = f"{place}.{error.field}"
+        raise
     if data.email:
         try:
             party_verbs.keep_mail(

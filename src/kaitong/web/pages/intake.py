@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,9 @@ from django.utils.translation import gettext as _
 from kaitong.catalog.models import Offering
 from kaitong.charging.choices import Method
 from kaitong.core.clock import now
+from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import counter, drafts
+from kaitong.ordering import counter, drafts, evidence
 from kaitong.ordering.models import Draft
 from kaitong.ordering.requests import AddressRef, PaymentData, SubmitItem, SubmitOrder
 from kaitong.org import queries as org
@@ -27,6 +29,7 @@ from kaitong.places import queries as places
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 from kaitong.web.forms import Field
+from kaitong.web.pages import intake_evidence as proof
 from kaitong.web.pages import intake_people as people
 from kaitong.web.pages.intake_people import Data, Faults, Known
 
@@ -104,6 +107,10 @@ class IntakePage:
     agent_fields: tuple[Field, ...]
     organization: bool
     letter: Field
+    evidence: proof.Evidence
+    agent_evidence: proof.Evidence
+    letter_photo: Field | None
+    differs: str  # the input whose name is another than the one registered
     faults: Faults
     fees: tuple[tuple[str, int], ...]
     total: int
@@ -163,6 +170,7 @@ def page(
     *,
     faults: Faults | None = None,
     fault: str = "",
+    differs: str = "",
 ) -> IntakePage:
     """The page as it stands. Without `faults` only what was typed is judged."""
     moment = now()
@@ -172,9 +180,30 @@ def page(
     kinds = _kinds(offers, data)
     address = _address(actor, draft)
     refusing = address is not None and address.refused
-    wrong = people.check(data, on, kinds, short=refusing)
+    uploads = documents.uploads(actor, draft_id) if draft is not None else {}
+    terms = offer or next(iter(offers), None)
+    face_pass = terms.face_pass if terms is not None else 0
+    wrong = people.check(
+        data,
+        on,
+        kinds,
+        short=refusing,
+        face_pass=face_pass,
+        letter_kept=evidence.LETTER in uploads,
+    )
     shown = people.typed_only(wrong, data) if faults is None else faults
     known = people.known(actor, data["party"], on, kinds) if data.get("party") else None
+    organization = people.is_organization(data)
+    of_person = partial(
+        proof.of_person, data, draft_id, uploads, kinds, shown, wrong, face_pass=face_pass
+    )
+    nothing = proof.Evidence()
+    own = agents = nothing
+    if not refusing:
+        record = proof.kept(actor, known.id, kinds) if known is not None else None
+        own = of_person(prefix="", organization=organization, known=record)
+        if people.with_agent(data):
+            agents = of_person(prefix=people.AGENT, organization=False)
     hold = _hold(draft, offers, moment)
     fees = _fees(offer)
     total = sum(fen for _title, fen in fees)
@@ -200,13 +229,17 @@ def page(
             if people.with_agent(data)
             else ()
         ),
-        organization=people.is_organization(data),
+        organization=organization,
+        evidence=own,
+        agent_evidence=agents,
+        letter_photo=proof.letter(draft_id, uploads) if organization and not refusing else None,
+        differs=differs,
         letter=Field(
             "letter",
             _("已收存单位介绍信原件"),
             "check",
             value=bool(data.get("letter")),
-            required=True,
+            required=evidence.LETTER not in uploads,
             errors=tuple(shown.get("letter", ())),
         ),
         faults=shown,
@@ -224,19 +257,27 @@ def page(
         todo=tuple(_todo(data, wrong, known, hold, offer, total, refusing=refusing)),
         due=promise.due_at if promise is not None else None,
         hold_minutes=round(offers[0].hold_time.total_seconds() / 60) if offers else 0,
-        unread=not refusing and people.unread(data),
+        unread=not refusing
+        and not (own.complete and (agents.complete or not people.with_agent(data))),
         fault=fault,
         waiting=() if draft is not None else _waiting(actor, moment),
     )
 
 
-def faults_of(actor: Actor, data: Data, *, refusing: bool) -> Faults:
+def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faults:
     """All that keeps the request from being submitted, by input."""
     offers = counter.offers(actor)
     on = timezone.localdate(now())
     kinds = _kinds(offers, data)
-    found = people.check(data, on, kinds, short=refusing)
     offer = _chosen(offers, data)
+    found = people.check(
+        data,
+        on,
+        kinds,
+        short=refusing,
+        face_pass=offer.face_pass if offer is not None else 0,
+        letter_kept=evidence.LETTER in documents.uploads(actor, draft.pk),
+    )
     if offer is None:
         found["offering"] = [people.sentences(_("没有选套餐。"), _("请选一个。"))]
     if data.get("party"):
@@ -255,7 +296,11 @@ def request(actor: Actor, draft: Draft, data: Data, *, refusing: bool, shown: in
     return SubmitOrder(
         draft_id=draft.pk,
         channel="counter",
-        customer=people.customer(data, short=refusing),
+        customer=people.customer(
+            data,
+            short=refusing,
+            letter_kept=evidence.LETTER in documents.uploads(actor, draft.pk),
+        ),
         demand_only=refusing,
         payment=None
         if refusing or not offer.due_now_fen
@@ -277,6 +322,18 @@ def hold_time(actor: Actor, data: Data) -> timedelta:
     offers = counter.offers(actor)
     offer = _chosen(offers, data) or next(iter(offers), None)
     return offer.hold_time if offer is not None else timedelta(0)
+
+
+def kinds_of(actor: Actor, data: Data) -> tuple[tables.KindRule, ...]:
+    """The documents that the chosen plan's playbook takes."""
+    return _kinds(counter.offers(actor), data)
+
+
+def photo_purpose(actor: Actor, data: Data) -> str:
+    """What the watermark says: as the chosen plan's playbook has it, or the first one's."""
+    offers = counter.offers(actor)
+    offer = _chosen(offers, data) or next(iter(offers), None)
+    return offer.photo_purpose if offer is not None else ""
 
 
 # ---- inside --------------------------------------------------------------------------------------

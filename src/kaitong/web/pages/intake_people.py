@@ -16,10 +16,12 @@ from kaitong.ordering.requests import CustomerData, DocumentData
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.party import rules
+from kaitong.party import services as party_verbs
 from kaitong.party.choices import PartyKind
 from kaitong.party.kinds import KindRule, find
-from kaitong.party.names import parse_phone
+from kaitong.party.names import clean_name, name_shape, parse_phone
 from kaitong.web.forms import Field, Option
+from kaitong.web.pages import intake_evidence as proof
 
 Data = Mapping[str, Any]
 Faults = dict[str, list[str]]
@@ -27,6 +29,7 @@ Faults = dict[str, list[str]]
 AGENT = "agent_"
 TEXTS = ("name", "phone", "document_kind", "number", "valid_until")
 TICKS = ("long_term", "reader")
+BY_HAND = proof.INPUTS
 SHORTEST_PHONE, SHORTEST_NAME = 4, 2
 
 
@@ -46,7 +49,7 @@ class Known:
 
 def names() -> tuple[str, ...]:
     """Every input that asks about people."""
-    own = (*TEXTS, *TICKS)
+    own = (*TEXTS, *TICKS, *BY_HAND)
     return ("kind", *own, *(AGENT + name for name in own), "agent", "letter")
 
 
@@ -159,15 +162,26 @@ def fields(
     ]
 
 
-def check(data: Data, on: date, kinds: Sequence[KindRule], *, short: bool) -> Faults:
+def check(
+    data: Data,
+    on: date,
+    kinds: Sequence[KindRule],
+    *,
+    short: bool,
+    face_pass: int = 0,
+    letter_kept: bool = False,
+) -> Faults:
     """Everything wrong with the people entered, by input (VER-01..05)."""
     found: Faults = {}
+    if not short:
+        proof.check_face(found, {} if is_organization(data) else data, "", face_pass)
+        proof.check_face(found, data if with_agent(data) else {}, AGENT, face_pass)
     if not data.get("party"):
         own = PartyKind.ORGANIZATION if is_organization(data) else PartyKind.INDIVIDUAL
         _check_one(found, data, on, kinds, "", str(own), short)
     if with_agent(data) and not short:
         _check_one(found, data, on, kinds, AGENT, str(PartyKind.INDIVIDUAL), False)
-        if is_organization(data) and not data.get("letter"):
+        if is_organization(data) and not data.get("letter") and not letter_kept:
             found["letter"] = [sentences(_("没有单位介绍信。"), _("须收存介绍信原件。"))]
     return found
 
@@ -177,13 +191,7 @@ def typed_only(faults: Faults, data: Data) -> Faults:
     return {name: texts for name, texts in faults.items() if data.get(name)}
 
 
-def unread(data: Data) -> bool:
-    """Whether a document was not read: the process will ask for its picture (VER-05)."""
-    prefixes = ([] if data.get("party") else [""]) + ([AGENT] if with_agent(data) else [])
-    return any(not data.get(prefix + "reader") for prefix in prefixes)
-
-
-def customer(data: Data, *, short: bool) -> CustomerData:
+def customer(data: Data, *, short: bool, letter_kept: bool = False) -> CustomerData:
     """The customer as `submit` takes him. The data has been checked."""
     agent = None
     if with_agent(data) and not short:
@@ -191,17 +199,33 @@ def customer(data: Data, *, short: bool) -> CustomerData:
             name=data.get(AGENT + "name", ""),
             phone=data.get(AGENT + "phone", ""),
             document=_document(data, AGENT),
+            face=proof.face_data(data, AGENT),
         )
-    letter = is_organization(data) and bool(data.get("letter"))
+    letter = is_organization(data) and (letter_kept or bool(data.get("letter")))
+    face = None if short or is_organization(data) else proof.face_data(data, "")
     if data.get("party"):
-        return CustomerData(party_id=UUID(data["party"]), agent=agent, introduction_letter=letter)
+        return CustomerData(
+            party_id=UUID(data["party"]), agent=agent, introduction_letter=letter, face=face
+        )
     return CustomerData(
         kind="organization" if is_organization(data) else "individual",
         name=data.get("name", ""),
         phone=data.get("phone", ""),
         document=None if short else _document(data, ""),
+        face=face,
         agent=agent,
         introduction_letter=letter,
+    )
+
+
+def rename(actor: Actor, data: Data, reason: str, kinds: Sequence[KindRule], prefix: str) -> None:
+    """Correct the name registered for the document on the counter to the one just typed."""
+    kind, number = data.get(prefix + "document_kind", ""), data.get(prefix + "number", "")
+    found = parties.party_by_document(actor, str(kind), str(number), tuple(kinds))
+    if found is None:
+        raise NotFound(_("没有用这个证件登记的客户。"), _("请核对证件号码。"))
+    party_verbs.correct_name(
+        actor=actor, party_id=found, name=str(data.get(prefix + "name", "")), reason=reason
     )
 
 
@@ -236,8 +260,11 @@ def _check_one(
     def wrong(name: str, text: str) -> None:
         found.setdefault(prefix + name, []).append(text)
 
-    if not str(data.get(prefix + "name", "")).strip():
+    name = clean_name(str(data.get(prefix + "name", "")))
+    if not name:
         wrong("name", sentences(_("没有填姓名或名称。"), _("请按证件录入。")))
+    elif shape := name_shape(name, party_kind):
+        wrong("name", sentences(shape, _("请按证件录入。")))
     phone = str(data.get(prefix + "phone", "")).strip()
     if (phone or not prefix) and parse_phone(phone) is None:
         wrong("phone", sentences(_("电话号码不对。"), _("手机 11 位；固定电话带区号。")))

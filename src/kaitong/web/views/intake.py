@@ -26,6 +26,7 @@ from kaitong.ordering.models import Draft
 from kaitong.web.pages import intake as pages
 from kaitong.web.pages import intake_people as people
 from kaitong.web.views.common import SignedIn, View, is_part, page, render_page
+from kaitong.web.views.photos import taken
 
 REFUSED, CONFLICT = 422, 409
 
@@ -115,6 +116,45 @@ def choose(request: SignedIn, draft_id: UUID) -> HttpResponse:
 
 @counter
 @require_POST
+def photo(request: SignedIn, draft_id: UUID) -> HttpResponse:
+    """A photo of a document, kept with the draft (VER-05)."""
+    slot = request.GET.get("slot", "")[:60]
+    draft = drafts.draft_of(request.actor, draft_id)
+    words = pages.photo_purpose(request.actor, drafts.entered(draft) if draft is not None else {})
+    return taken(
+        request,
+        lambda data: drafts.store_photo(
+            actor=request.actor, draft_id=draft_id, slot=slot, data=data, watermark=words
+        ),
+    )
+
+
+@counter
+@require_POST
+def rename(request: SignedIn, draft_id: UUID) -> HttpResponse:
+    """更正姓名: what was registered for this document was a slip; the document lies here."""
+    draft, data = _kept(request, draft_id)
+    prefix = people.AGENT if request.GET.get("who") == "agent" else ""
+    kinds = pages.kinds_of(request.actor, data)
+    reason = request.POST.get("rename_reason", "")
+    try:
+        people.rename(request.actor, data, reason, kinds, prefix)
+    except BadInput as bad:
+        faults = {
+            "rename_reason" if one.field == "reason" else prefix + "name": [
+                people.sentences(one.what, one.remedy)
+            ]
+            for one in bad.faults
+        }
+        more = {"faults": faults, "differs": prefix + "name"}
+        return _answer(request, draft, data, status=REFUSED, **more)
+    except KaitongError as refused:
+        return _answer(request, draft, data, fault=str(refused), status=CONFLICT)
+    return _answer(request, draft, data)
+
+
+@counter
+@require_POST
 def drop(request: SignedIn, draft_id: UUID) -> HttpResponse:
     try:
         drafts.drop(actor=request.actor, draft_id=draft_id)
@@ -137,7 +177,7 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
         return _answer(request, draft, data, fault=text, status=CONFLICT)
     if refusing != bool(request.POST.get("demand")):
         return _answer(request, draft, data, fault=_("页面已变动，请核对后再办。"), status=CONFLICT)
-    faults = pages.faults_of(request.actor, data, refusing=refusing)
+    faults = pages.faults_of(request.actor, draft, data, refusing=refusing)
     if faults:
         return _answer(request, draft, data, faults=faults, status=REFUSED)
     total = request.POST.get("total", "")
@@ -163,7 +203,10 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
         text = people.sentences(str(refused.what), str(refused.remedy))
         faults = {name: [text]} if name else {}
         fault = "" if name else text
-        return _answer(request, draft, data, faults=faults, fault=fault, status=CONFLICT)
+        differs = name if refused.code == "name-differs" else ""
+        return _answer(
+            request, draft, data, faults=faults, fault=fault, differs=differs, status=CONFLICT
+        )
     return redirect("web:order", order.id)
 
 
