@@ -16,10 +16,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kaitong.core import database
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import home
+
+if TYPE_CHECKING:
+    from kaitong.lab.session import AccessServer
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
@@ -124,24 +128,29 @@ def alone(port: int) -> Iterator[bool]:
             lock.truncate(0)
 
 
-def start_radius() -> bool:
-    """Start FreeRADIUS where it is installed; tell Kaitong where it is or will be."""
+def start_radius() -> tuple[bool, AccessServer | None]:
+    """Start FreeRADIUS where it is installed; tell Kaitong where it is or will be.
+
+    Whether it was started here, and the customers' modems, None without a network.
+    """
     from kaitong.demo import network
     from kaitong.lab.errors import LabError
     from kaitong.lab.radius import RadiusLab
+    from kaitong.lab.session import AccessServer
 
     lab = RadiusLab()
-    started = False
     try:
         before = lab.status()
         with step("starting FreeRADIUS"):
             lab.up()
         started = before is None or not before.running
+        modems = AccessServer(lab)
     except LabError as error:
         print()
         say(f"no FreeRADIUS: {error} Orders wait at 网络激活 until ./run lab up radius.")
+        started, modems = False, None
     network.register(lab)
-    return started
+    return started, modems
 
 
 def main() -> int:
@@ -189,8 +198,10 @@ def run(port: int, workers: int, *, inherits: bool) -> None:
         from kaitong.demo import setup
 
         setup.migrate(step)
-        county = setup.branch(step)
-        lab_started = start_radius() or inherits
+        setup.branch(step)
+        lab_started, modems = start_radius()
+        lab_started = lab_started or inherits
+        setup.orders(step, modems)
         module = ["-m", "kaitong.cli"]
         children = Children(
             {
@@ -199,7 +210,6 @@ def run(port: int, workers: int, *, inherits: bool) -> None:
             }
         )
         children.start()
-        setup.orders(step, county)
         wait_until_ready(port)
         greet(port)
         while not stopping.wait(1.0):

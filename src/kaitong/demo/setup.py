@@ -17,7 +17,7 @@ from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
 from kaitong.demo import people, plant, story
 from kaitong.demo.seed import seed_branch
-from kaitong.ordering import queries as orders_queries
+from kaitong.lab.session import AccessServer
 from kaitong.org.actor import Actor
 from kaitong.org.models import Branch
 from kaitong.playbooks import services as playbooks
@@ -45,7 +45,7 @@ def migrate(step: Step) -> None:
             migrating.migrate()
 
 
-def branch(step: Step) -> Branch:
+def branch(step: Step, scale: str = plant.COUNTY.name) -> Branch:
     """Calendar, staff, playbooks, addresses and plant of the demo branch."""
     year = now().year
     if (
@@ -59,7 +59,7 @@ def branch(step: Step) -> Branch:
             playbooks.deploy(actor=Actor.system(), folder=folder.parent)
     county = people.seed()
     with step("laying the network of 休宁"):
-        seed_branch()
+        seed_branch(scale)
         seed_branch(plant.NEIGHBOUR.name, branch_code=people.NEIGHBOUR)
     return county
 
@@ -72,10 +72,9 @@ def _calendar_there() -> bool:
     return True
 
 
-def orders(step: Step, county: Branch) -> None:
-    """A few orders in every stage, once."""
-    _rows, total = orders_queries.orders(Actor.system(), limit=1)
-    if total:
+def orders(step: Step, modems: AccessServer | None) -> None:
+    """A few days of orders, once; without a network only a few, for their data wait."""
+    if story.told():
         return
-    with step("taking in some orders"):
-        story.tell(county)
+    with step("telling some days of orders"):
+        story.tell(modems, few=modems is None)

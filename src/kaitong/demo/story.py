@@ -1,83 +1,188 @@
-"""A day at the counter: orders of invented people, some carried on, some in trouble."""
+"""A few days of the county: orders in every stage, and every kind of trouble.
+
+All tales are told together, oldest act first, so that numbers, ports and people's loads are those
+of such days. A telling that was killed goes on: an act that was done is passed over.
+"""
 
 from __future__ import annotations
 
+import heapq
+import random
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from kaitong.core.clock import frozen, now
+from kaitong.core.ids import uuid7
+from kaitong.demo import invented, people, plant, tales
+from kaitong.demo.acts import SYSTEM, Case, Stage
 from kaitong.demo.invented import request
-from kaitong.fieldwork.errors import CheckFailed
-from kaitong.inventory import queries as inventory
-from kaitong.ordering import services as ordering
-from kaitong.ordering.models import Order
-from kaitong.ordering.requests import AddressRef
-from kaitong.org.actor import Actor
-from kaitong.org.models import Branch
-from kaitong.org.queries import actor_of
+from kaitong.demo.past import Past
+from kaitong.demo.spots import Spots
+from kaitong.demo.tales import Tale
+from kaitong.lab.session import AccessServer
+from kaitong.ordering import drafts
+from kaitong.ordering import queries as orders
+from kaitong.ordering.requests import OrderFilter
 from kaitong.places.choices import CoverageStatus
-from kaitong.places.models import Address
-from kaitong.playbooks import photos
-from kaitong.playbooks import queries as playbooks
-from kaitong.playbooks import services as playbook_verbs
-from kaitong.process import queries as process
-from kaitong.process import services as process_verbs
+from kaitong.process import partitions
+from kaitong.worktime import queries as worktime
 
-# How far each order gets before people are asked: steps completed by example.
-STAGES = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 0, 1, 2, 0, 1, 0)
+__all__ = ["request", "tell", "told"]
 
+LAST = 1999  # serial of the order whose taking in ends the story
+_AT_THE_COUNTER = 6  # minutes a draft is old
 
-def tell(county: Branch) -> None:
-    """Take in orders, carry some on, and let some meet trouble."""
-    clerk = actor_of("clerk")
-    for serial, stage in enumerate(STAGES, start=101):
-        order = ordering.submit(actor=clerk, request=request(serial))
-        carry_on(order, stage)
-    # Somebody's document was not read: a clerk must look at it.
-    ordering.submit(actor=clerk, request=request(201, read=False))
-    # Addresses that cannot be served, each for its own reason (BB-17).
-    for serial, status in enumerate(
-        (CoverageStatus.PLANNED, CoverageStatus.NO_ENTRY, CoverageStatus.NONE), start=211
-    ):
-        spot = Address.objects.filter(branch=county, coverage=status).first()
-        if spot is not None:
-            where = AddressRef(address_id=spot.id)
-            ordering.submit(actor=clerk, request=request(serial, address=where))
-    # A box without a free port: the resource post must find one.
-    full = inventory.full_box_address(county.id)
-    if full is not None:
-        ordering.submit(actor=clerk, request=request(221, address=AddressRef(address_id=full)))
+Times = Callable[[int], Mapping[str, object]]
+
+# ---- the cast ------------------------------------------------------------------------------------
 
 
-def carry_on(order: Order, steps: int) -> None:
-    """Complete the first open work of an order, so many times, as somebody who holds its post."""
-    everybody = {
-        post: actor_of(username)
-        for post, username in (
-            ("clerk", "clerk"), ("resource", "resource"), ("network", "network"),
-            ("monitor", "monitor"), ("installer", "installer"), ("service", "service"),
-        )
-    }  # fmt: skip
-    for _number in range(steps):
-        open_items = process.open_items_of(Actor.system(), [order.id]).get(order.id, [])
-        if not open_items:
-            return
-        item = process.work_item(Actor.system(), open_items[0].id)
-        actor = everybody[item.post]
-        process_verbs.claim(actor=actor, item_id=item.id)
-        try:
-            _complete(actor, item)
-        except CheckFailed:  # no modem is on yet: the shift leader lets it pass, with a photo
-            _complete(actor_of("supervisor"), item, override=True)
+def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
+    """Who is in the story. `few`: one of each kind, for tests and where there is no network."""
+    dice = random.Random(341022)  # noqa: S311 (a demo's dice)
+    listed: list[Tale] = []
+
+    def add(count: int, kind: str, tale: Callable[..., Tale], times: Times) -> None:
+        for number in range(min(count, 1) if few else count):
+            serial = 1001 + len(listed)
+            case = Case(stage, serial, spots.take(kind))
+            listed.append(tale(case, **times(number)))
+
+    def whole(number: int) -> Mapping[str, object]:
+        ago = 2050 - number * 24 - dice.randint(0, 20)
+        visit = max(ago - dice.randint(150, 640), 160)
+        return {"ago": ago, "visit": visit, "called": visit - dice.randint(75, 150)}
+
+    def within(since: tuple[int, int], visit: tuple[int, int]) -> Times:
+        return lambda _n: {"ago": dice.randint(*since), "visit": dice.randint(*visit)}
+
+    def since(least: int, most: int, **more: object) -> Times:
+        return lambda _n: {"ago": dice.randint(least, most), **more}
+
+    add(44, "free", tales.completed, whole)
+    add(8, "onu", tales.completed, whole)
+    add(3, "firm", tales.completed, whole)
+    add(2, "free", tales.came_back, within((1500, 1900), (1000, 1200)))
+    add(9, "free", tales.installed, within((420, 900), (90, 330)))
+    add(7, "free", tales.visiting, within((300, 700), (8, 75)))
+    add(9, "free", tales.appointed, within((70, 500), (-700, -20)))
+    add(3, "free", tales.dispatched, lambda n: {
+        "ago": dice.randint(150, 400), "visit": -dice.randint(20, 200),
+        "to": ("partner", "installer3", "partner")[n],
+    })  # fmt: skip
+    add(4, "free", tales.missed, within((1350, 1700), (400, 700)))
+    add(2, "free", tales.put_off, lambda n: {
+        "ago": dice.randint(400, 600), "visit": -30 - n, "later": -dice.randint(600, 1100),
+    })  # fmt: skip
+    add(1, "free", tales.sent_back, within((500, 600), (100, 130)))
+    add(2, "free", tales.away, lambda n: {
+        "ago": dice.randint(800, 1200), "visit": dice.randint(300, 420), "reason": "customer-away",
+        "note": ("客户出差，下周回来", "老人住院，家中无人")[n], "back": -dice.randint(1200, 2500),
+    })  # fmt: skip
+    add(1, "free", tales.away, since(
+        900, 1000, visit=350, reason="resource", note="皮线管道不通，等建设疏通", back=-1600
+    ))  # fmt: skip
+    add(1, "free", tales.away, since(
+        700, 800, visit=250, reason="property", note="物业要求周末施工", back=-900
+    ))  # fmt: skip
+    add(10, "free", tales.new, lambda n: {"ago": 4 + n * 9 + dice.randint(0, 6)})
+    add(2, "free", tales.slow_contact, since(210, 380))
+    add(2, "free", tales.no_answer, since(60, 110))
+    add(2, "free", tales.wrong_port, within((500, 800), (120, 260)))
+    add(1, "onu", tales.wrong_port, within((500, 800), (120, 260)))
+    add(2, "free", tales.not_seen, within((500, 800), (100, 240)))
+    add(1, "free", tales.came_by_itself, within((900, 1000), (420, 500)))
+    add(1, "free", tales.reworked, lambda _n: {"ago": 800, "visit": 380, "done": None})
+    add(1, "free", tales.reworked, lambda _n: {"ago": 1500, "visit": 1100, "done": 700})
+    add(1, "free", tales.given_up, within((1200, 1300), (700, 800)))
+    add(3, "free", tales.unread, since(30, 200))
+    add(2, "free", tales.unread, since(600, 900, decision="corrected"))
+    add(1, "free", tales.unread, since(900, 1100, decision="refuse"))
+    add(2, "full", tales.full_box, since(40, 160))
+    add(1, "full", tales.full_box, since(180, 260, decision="claim"))
+    add(1, "full", tales.full_box, since(700, 900, decision="refuse"))
+    add(2, "free", tales.network_down, lambda n: {"ago": 131 - n * 3, "again": None})
+    add(1, "free", tales.network_down, lambda _n: {"ago": 137, "again": 96})
+    add(2, CoverageStatus.PLANNED, tales.new, since(200, 1600))
+    add(2, CoverageStatus.NO_ENTRY, tales.new, since(200, 1600))
+    add(2, CoverageStatus.NONE, tales.new, since(200, 1600))
+    listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
+    return listed
 
 
-def _complete(actor: Actor, item: process.WorkDetail, *, override: bool = False) -> None:
-    pinned = item.parameters["playbook"]
-    playbook_verbs.complete_work(
-        actor=actor,
-        item_id=item.id,
-        data=playbooks.example_for(
-            playbook=pinned["key"],
-            version=pinned["hash"],
-            file=item.definition.form,
-            branch_id=item.branch_id,
-            photo=photos.camera(actor=actor, item_id=item.id),
-            override=override,
-        ),
-    )
+def neighbours(stage: Stage, spots: Spots) -> list[Tale]:
+    """Orders of the other county, which nobody of this one sees."""
+    cases = [Case(stage, 1801 + n, spots.take("free"), people.NEIGHBOUR) for n in range(3)]
+    return [
+        tales.new(cases[0], 45),
+        tales.new(cases[1], 130),
+        tales.appointed(cases[2], 300, -60),
+    ]
+
+
+# ---- the telling ---------------------------------------------------------------------------------
+
+
+def told() -> bool:
+    """Whether the story's last order is there: then all of it is."""
+    key = OrderFilter(field="idempotency_key", op="eq", value=f"demo-{LAST}")
+    return bool(orders.orders(SYSTEM, (key,), limit=1)[1])
+
+
+def tell(
+    modems: AccessServer | None,
+    *,
+    scale: str = plant.COUNTY.name,
+    few: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> int:
+    """Tell it; how many orders it is about. No worker may run meanwhile: it would hurry ahead."""
+    stage = Stage(Past(worktime.calendar("cn"), now()), modems)
+    with frozen(stage.past.at(2200)):
+        partitions.ensure()
+    listed = cast(stage, Spots.of(scale, people.COUNTY), few=few)
+    if not few:
+        listed += neighbours(stage, Spots.of(plant.NEIGHBOUR.name, people.NEIGHBOUR))
+    due = [(-next(tale), number, tale) for number, tale in enumerate(listed)]
+    heapq.heapify(due)
+    ended = 0
+    while due:
+        ago, number, tale = heapq.heappop(due)
+        # Not everybody acts on the minute.
+        moment = stage.past.at(-ago) - timedelta(seconds=number * 7 % 53)
+        with frozen(moment):
+            following = next(tale, None)
+            stage.machines()
+        if following is None:
+            ended += 1
+            progress(ended, len(listed))
+        else:
+            heapq.heappush(due, (max(-following, ago), number, tale))
+    _at_the_counter(stage, Spots.of(scale, people.COUNTY))
+    return len(listed)
+
+
+def _at_the_counter(stage: Stage, spots: Spots) -> None:
+    """Two drafts: one whose port is held while the customer looks for his card, one that lapsed."""
+    clerk = stage.hands[f"{people.COUNTY}.clerk"][0]
+    if drafts.drafts_of(clerk):
+        return
+    for serial, minutes in ((1990, 95), (1991, _AT_THE_COUNTER)):
+        # From the other end of the list: those of the story are at this one.
+        spots.codes["free"].reverse()
+        with frozen(now() - timedelta(minutes=minutes)):
+            draft = uuid7()
+            entered = {
+                "kind": "individual",
+                "offering": "home-1000",
+                "name": invented.person(serial),
+                "phone": invented.phone(serial),
+                "method": "card",
+            }
+            drafts.open_draft(actor=clerk, draft_id=draft, data=entered)
+            drafts.choose(
+                actor=clerk,
+                draft_id=draft,
+                address_id=spots.take("free"),
+                hold_for=timedelta(minutes=30),
+            )

@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,12 +68,18 @@ class AccessServer:
     # ---- what the modem does --------------------------------------------------------------------
 
     def start(
-        self, account: str, nas_port_id: str, *, password: str | None = None, chap: bool = False
+        self,
+        account: str,
+        nas_port_id: str,
+        *,
+        password: str | None = None,
+        chap: bool = False,
+        since: datetime | None = None,
     ) -> SessionResult:
         """Log in and, when accepted, report the session's start.
 
         Without a password it is the one the AAA server holds: what the customer typed into the
-        modem.
+        modem. A session that has lasted `since` then is reported as one in progress.
         """
         begun = time.perf_counter()
         secret = password if password is not None else self._password(account)
@@ -97,10 +104,12 @@ class AccessServer:
             )  # fmt: skip
         address = reply.get("Framed-IP-Address") or _address(account)
         session_id = secrets.token_hex(8)
+        lasted = int(time.time() - since.timestamp()) if since is not None else 0
         accounting, _ = self._send(
             "acct",
             {
-                "Acct-Status-Type": "Start",
+                "Acct-Status-Type": "Interim-Update" if lasted > 0 else "Start",
+                "Acct-Session-Time": str(lasted) if lasted > 0 else "",
                 "Acct-Authentic": "RADIUS",
                 "Event-Timestamp": str(int(time.time())),
                 "Service-Type": "Framed-User",

@@ -1,0 +1,101 @@
+"""The demo's days: every stage, every trouble, nothing ahead of its time, told once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from kaitong.core import db
+from kaitong.core.clock import now
+from kaitong.demo import network, story
+from kaitong.demo.acts import SYSTEM
+from kaitong.lab.session import AccessServer
+from kaitong.ordering import queries as orders
+from kaitong.ordering.choices import OrderState
+from kaitong.org.queries import actor_of
+from kaitong.process import queries as process
+
+
+def all_orders():
+    return orders.orders(SYSTEM, limit=None)[0]
+
+
+def open_work() -> Counter[str]:
+    found = process.open_items_of(SYSTEM, [order.id for order in all_orders()])
+    return Counter(f"{row.node} {row.state}" for rows in found.values() for row in rows)
+
+
+def times() -> list[str]:
+    """Every instant that lies ahead, but for those that are meant to."""
+    columns = db.rows(
+        "SELECT table_name AS t, column_name AS c FROM information_schema.columns"
+        " WHERE table_schema = 'public' AND data_type = 'timestamp with time zone'"
+        " AND column_name !~ 'due_at|expire|_until|until_|appointment|next_a|lease|keep_'"
+        " AND table_name ~ '^(process|ordering|inventory|activation|charging|documents|party)_'",
+        [],
+    )
+    return [
+        f"{row['t']}.{row['c']}"
+        for row in columns
+        if db.one(f'SELECT 1 FROM "{row["t"]}" WHERE "{row["c"]}" > %s LIMIT 1', [now()])
+    ]
+
+
+@pytest.fixture
+def told(branch, lab):
+    """One order of each kind, on the lab's AAA server."""
+    network.register(lab)
+    story.tell(AccessServer(lab), scale="small", few=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
+    states = Counter(order.state for order in all_orders())
+    work = open_work()
+
+    assert story.told()
+    assert states[OrderState.COMPLETED] >= 4
+    assert states[OrderState.REJECTED] == 3
+    assert states[OrderState.FAILED] == 3
+    assert {
+        "Appoint todo", "Appoint claimed", "Install todo", "Install claimed", "Install suspended",
+        "Accept todo", "ProofException todo", "Rework todo", "DocumentReview todo",
+        "PortException todo", "PortException claimed",
+    } <= set(work)  # fmt: skip
+    open_incidents = process.incidents(SYSTEM).rows
+    assert [(row.node, row.cause) for row in open_incidents] == [("Activate", "network")]
+    assert times() == []
+    assert process.check() == []
+    backwards = db.one(
+        "SELECT count(*) AS n FROM (SELECT at, lag(at) OVER (PARTITION BY instance_id ORDER BY seq)"
+        " AS before FROM process_history) h WHERE at < before",
+        [],
+    )
+    assert backwards == {"n": 0}
+    late = process.work_items(actor_of("supervisor"), tab="open", overdue=True)
+    assert late.total > 0
+    assert len(story.drafts.drafts_of(actor_of("clerk"))) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_telling_that_was_killed_goes_on_and_repeats_nothing(branch):
+    class Killed(BaseException):
+        pass
+
+    def kill(done: int, _all: int) -> None:
+        if done == 8:
+            raise Killed
+
+    with pytest.raises(Killed):
+        story.tell(None, scale="small", few=True, progress=kill)
+    assert not story.told()
+    before = {order.number for order in all_orders()}
+
+    wanted = story.tell(None, scale="small", few=True)
+
+    assert story.told()
+    after = all_orders()
+    assert len(after) == wanted == len({order.idempotency_key for order in after})
+    assert before < {order.number for order in after}
+    assert process.check() == []
