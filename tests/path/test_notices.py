@@ -236,7 +236,10 @@ def test_playbook_with_bad_notices_is_refused_with_every_fault(tmp_path):
     process_file = folder / "processes/open.bpmn"
     process_file.write_text(
         process_file.read_text(encoding="utf-8").replace(
-            'kaitong:notice="dispatched overdue"', 'kaitong:notice="accepted nobody"', 1
+            'kaitong:warn="PT4H" kaitong:escalate-to="supervisor"'
+            ' kaitong:notice="dispatched overdue"',
+            'kaitong:warn="bald" kaitong:escalate-to="boss" kaitong:notice="accepted nobody"',
+            1,
         ),
         encoding="utf-8",
     )
@@ -253,5 +256,7 @@ def test_playbook_with_bad_notices_is_refused_with_every_fault(tmp_path):
         "Nobody says which staff",
         "'accepted' is sent when accepted, not by a step",
         "No notice 'nobody'",
+        "'bald' is no time before the due time",
+        "No post 'boss'",
     ):
         assert part in found, (part, found)

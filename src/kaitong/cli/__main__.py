@@ -5,6 +5,12 @@ order submit FILE.json           a TMF641 serviceOrder; prints the id
 order show ID [--json]           by id or number
 work list [--order ID] [--post P] [--user U] [--json]
 work complete ID --as USER [--data JSON | --example]
+work claim|release|urge|resume ID --as USER [--reason TEXT]
+work dispatch|help ID --to USER --as USER [--reason TEXT]
+work transfer ID --post POST --as USER [--reason TEXT]
+work return ID --step NODE --reason TEXT --as USER
+work feedback ID --text TEXT --as USER
+work suspend ID --reason-code CODE --until TIME --as USER [--reason TEXT]
 service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
 import addresses|plant|terminals|regions FILE [--as USER | --branch CODE] [--skip-bad] [--dry-run]
@@ -78,6 +84,29 @@ def parser() -> argparse.ArgumentParser:
         work, "complete", "work_complete",
         ("id", {}), as_user, ("--data", {"default": ""}), ("--example", {"action": "store_true"}),
     )  # fmt: skip
+    reason = ("--reason", {"default": "", "metavar": "TEXT"})
+    to = ("--to", {"required": True, "metavar": "USER"})
+    own: dict[str, tuple[tuple[str, dict[str, object]], ...]] = {
+        "claim": (),
+        "release": (reason,),
+        "urge": (reason,),
+        "resume": (),
+        "dispatch": (to, reason),
+        "help": (to, reason),
+        "transfer": (("--post", {"required": True, "metavar": "POST"}), reason),
+        "return": (
+            ("--step", {"required": True, "metavar": "NODE"}),
+            ("--reason", {"required": True, "metavar": "TEXT"}),
+        ),
+        "feedback": (("--text", {"required": True}),),
+        "suspend": (
+            ("--reason-code", {"required": True, "metavar": "CODE"}),
+            ("--until", {"required": True, "metavar": "TIME"}),
+            reason,
+        ),
+    }
+    for verb, options in own.items():
+        leaf(work, verb, "work_verb", ("id", {}), as_user, *options)
     service = group("service")
     leaf(
         service, "show", "service_show",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from pydantic import ValidationError
 
 from kaitong.core.errors import BadInput, InputFault
@@ -188,6 +190,50 @@ def _lab_remedy(failed: CheckFailed) -> list[InputFault]:
     if "away" in failed.findings:
         return [InputFault("away", "Start the AAA server: ./run lab up radius")]
     return []
+
+
+def work_verb(asked: argparse.Namespace) -> None:
+    """The trade's verbs; prints how the item stands then."""
+    item_id, actor = _id(asked.id), org.actor_of(asked.user)
+    given: dict[str, Any] = {"actor": actor, "item_id": item_id}
+    match asked.what:
+        case "claim" | "resume":
+            pass
+        case "release":
+            given["reason"] = asked.reason
+        case "urge":
+            given["note"] = asked.reason
+        case "dispatch" | "help":
+            given |= {"to": org.actor_of(asked.to).id, "reason": asked.reason}
+        case "transfer":
+            given |= {"post": asked.post, "reason": asked.reason}
+        case "return":
+            given |= {"node": asked.step, "reason": asked.reason}
+        case "feedback":
+            given["text"] = asked.text
+        case "suspend":
+            given |= {
+                "reason_code": asked.reason_code,
+                "until": _moment(asked.until, "--until"),
+                "note": asked.reason,
+            }
+    verbs = {"return": process_verbs.return_to, "help": process_verbs.ask_help}
+    verb = verbs.get(asked.what) or getattr(process_verbs, asked.what)
+    verb(**given)
+    item = process.work_item(SYSTEM, item_id)
+    print(f"{item.title} {item.state} {item.claimed_name or item.candidate_name or '-'}")
+
+
+def _moment(text: str, field: str) -> datetime:
+    """A time such as 2026-12-01T09:00, in the operator's zone unless it names another."""
+    try:
+        moment = datetime.fromisoformat(text)
+        local = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
+        local.astimezone(UTC)
+    except (ValueError, OverflowError):
+        fault = InputFault(field, f"{text!r} is no time.", "Write it as 2026-12-01T09:00.")
+        raise BadInput([fault]) from None
+    return local
 
 
 def service_show(asked: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
 from kaitong.ordering import drafts, sessions
-from kaitong.process import partitions, worker
+from kaitong.process import overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
 from kaitong.worktime import queries as worktime
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
 NOTICE_SECONDS = 1.0
+OVERDUE_SECONDS = 15.0
 SWEEP_SECONDS = 3600.0
 
 
@@ -72,6 +73,7 @@ def run(stop: threading.Event | None = None) -> None:
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
+            (OVERDUE_SECONDS, overdue.watch, "watch over due times"),
             # each carrier alone: a slow mail server holds up mail and nothing else
             (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
             (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),

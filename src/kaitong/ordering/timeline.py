@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
@@ -24,9 +24,11 @@ from kaitong.messaging.choices import NoticeState
 from kaitong.messaging.models import Notice
 from kaitong.ordering.models import Order
 from kaitong.ordering.queries import events
+from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names
 from kaitong.process import queries as process
+from kaitong.process import telling
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,23 +52,10 @@ class Entry:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-_WORK_VERBS = {
-    "claimed": gettext_noop("接单"),
-    "released": gettext_noop("退回岗位"),
-    "completed": gettext_noop("办结"),
-    "dispatched": gettext_noop("派单"),
-    "transferred": gettext_noop("转派"),
-    "returned": gettext_noop("退回"),
-    "suspended": gettext_noop("挂起"),
-    "resumed": gettext_noop("解挂"),
-    "urged": gettext_noop("催办"),
-    "feedback": gettext_noop("阶段反馈"),
-    "agreed": gettext_noop("改约"),
-    "retried": gettext_noop("异常重试"),
-    "done-by-hand": gettext_noop("人工处理"),
-    "incident": gettext_noop("卡单"),
-    "cancelled": gettext_noop("撤销"),
-}
+# What people did to work, and what machines could not do; steps of machines stand as exchanges.
+_WORK = frozenset(telling.TOLD | {"incident"}) - {
+    "started", "left", "error", "fired", "ended", "terminated",
+}  # fmt: skip
 
 
 def _event_titles() -> dict[str, str]:
@@ -176,23 +165,33 @@ def _order_entries(order: Order) -> list[Entry]:
 
 
 def _work_entries(order: Order) -> list[Entry]:
-    entries = []
-    for item in order.items.all():
-        if item.instance_id is None:
-            continue
-        for row in process.history(item.instance_id):
-            verb = _WORK_VERBS.get(row.kind)
-            if verb is None:
-                continue
-            entries.append(
-                Entry(
-                    at=row.at,
-                    kind="work",
-                    title=row.title or _("流程"),
-                    text=_(verb) + (f"：{row.data['reason']}" if row.data.get("reason") else ""),
-                    who=row.actor_name,
-                    tone="late" if row.kind == "incident" else "plain",
-                    node=row.node,
-                )
-            )
-    return entries
+    rows = [
+        row
+        for item in order.items.all()
+        if item.instance_id is not None
+        for row in process.history(item.instance_id)
+        if row.kind in _WORK
+    ]
+    names, posts = telling.people(rows), _posts()
+    return [
+        Entry(
+            at=row.at,
+            kind="work",
+            title=row.title or _("流程"),
+            text=telling.sentence(
+                row, names=names, posts=lambda key: posts.get(key, key), titled=False
+            ),
+            who=row.actor_name,
+            tone="late" if row.kind in ("incident", "escalated") else "plain",
+            node=row.node,
+        )
+        for row in rows
+    ]
+
+
+def _posts() -> dict[str, str]:
+    english = (get_language() or "zh").startswith("en")
+    return {
+        key: (post.name_en if english else "") or post.name
+        for key, post in org.posts_by_key().items()
+    }

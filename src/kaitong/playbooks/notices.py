@@ -8,6 +8,7 @@ from typing import Any
 from kaitong.messaging import quiet
 from kaitong.messaging.choices import To
 from kaitong.ordering.notices import PLACES, STEPS, places_in
+from kaitong.process.due import is_warning
 from kaitong.process.listening import named
 from kaitong.process.model import Fault, Model, NodeKind
 
@@ -110,6 +111,12 @@ def _named_by_tasks(
                 faults.append(
                     Fault(file, 1, node.id, f"No post {escalate!r}.", "Correct escalate-to.")
                 )
+            warn = node.extension.get("warn", "")
+            known = content.get("parameters", {}).get(warn, {}).get("kind")
+            if warn and known != "elapsed" and not is_warning(warn):
+                what = f"{warn!r} is no time before the due time."
+                remedy = "Write it as PT2H, or name a parameter of kind elapsed."
+                faults.append(Fault(file, 1, node.id, what, remedy))
             for key in named(node):
                 entry = notices.get(key)
                 if entry is None:

@@ -20,6 +20,7 @@ class WorkState(TextChoices):
     CANCELLED = "cancelled", _("已取消")  # the process moved on without it
 
 
+GOING_WORK = (WorkState.TODO.value, WorkState.CLAIMED.value)  # open, its clock runs
 OPEN_WORK = (WorkState.TODO.value, WorkState.CLAIMED.value, WorkState.SUSPENDED.value)
 
 

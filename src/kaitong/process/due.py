@@ -15,9 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.org import queries as org
+from kaitong.process.model import Node
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
-from kaitong.worktime.errors import WorktimeError
+from kaitong.worktime.budgets import parse_budget
+from kaitong.worktime.errors import BudgetError, WorktimeError
 
 _KEPT_SECONDS = 60
 _calendars: dict[tuple[UUID, str], tuple[float, str]] = {}
@@ -96,6 +98,39 @@ def explain(
         suspensions=suspensions,
         agreed=datetime.fromisoformat(agreed) if agreed else None,
     )
+
+
+def warn_at(node: Node, due_at: datetime | None, parameters: Mapping[str, Any]) -> datetime | None:
+    """When a step's time runs short (预警): `warn` before it is due. None without either.
+
+    `warn` is an ISO 8601 duration, or the name of a parameter that holds an elapsed budget.
+    """
+    before = node.extension.get("warn", "")
+    if not before or due_at is None:
+        return None
+    given = parameters.get(before)
+    amount = given.get("amount") if isinstance(given, Mapping) else None
+    if amount is not None:
+        try:
+            budget = parse_budget({"kind": "elapsed", "amount": amount})
+        except BudgetError:
+            return None
+        return due_at - timedelta(**{str(budget.unit): budget.amount})
+    found = _ISO.fullmatch(before)
+    if not found:
+        return None
+    part = {name: int(value or 0) for name, value in found.groupdict().items()}
+    return due_at - timedelta(
+        days=part["years"] * 365 + part["months"] * 30 + part["weeks"] * 7 + part["days"],
+        hours=part["hours"],
+        minutes=part["minutes"],
+        seconds=part["seconds"],
+    )
+
+
+def is_warning(text: str) -> bool:
+    """Whether a `warn` that names no parameter can be read."""
+    return _ISO.fullmatch(text) is not None
 
 
 def working_duration(duration: str, start: datetime, calendar: str) -> datetime:

@@ -45,25 +45,26 @@ Row = dict[str, Any]
 
 def fire_timers(limit: int = BATCH) -> int:
     """Fire due timers; how many."""
-    return _batch(_TIMERS, limit, _fire, "process_timer")
+    return batch(_TIMERS, limit, _fire, "process_timer")
 
 
 def wake_suspended(limit: int = BATCH) -> int:
     """Resume work whose wake-up date (预计解挂) has come; how many."""
-    return _batch(_WAKES, limit, _wake, None)
+    return batch(_WAKES, limit, _wake, None)
 
 
 def read_inboxes(limit: int = BATCH) -> int:
     """Handle events that other instances left; how many."""
-    return _batch(_INBOX, limit, _read, "process_inbox")
+    return batch(_INBOX, limit, _read, "process_inbox")
 
 
 def deliver_messages(limit: int = BATCH) -> int:
     """Deliver kept messages somebody waits for; how many."""
-    return _batch(_MESSAGES, limit, _deliver, "process_message")
+    return batch(_MESSAGES, limit, _deliver, "process_message")
 
 
-def _batch(sql: str, limit: int, handle: Callable[[Row, datetime], bool], table: str | None) -> int:
+def batch(sql: str, limit: int, handle: Callable[[Row, datetime], bool], table: str | None) -> int:
+    """Handle rows that are due, each in a savepoint; what fails is put off in its `table`."""
     done = 0
     with transaction.atomic():
         now = clock_now()

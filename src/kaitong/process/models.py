@@ -18,6 +18,7 @@ from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
 from kaitong.core.models import Row
 from kaitong.process.choices import (
+    GOING_WORK,
     OPEN_COMMAND,
     OPEN_WORK,
     Cause,
@@ -144,6 +145,10 @@ class WorkItem(Row):
     due_at = models.DateTimeField(_("时限"), null=True)
     due_basis = models.JSONField(null=True)
     provisional = models.BooleanField(default=False)
+    warn_at = models.DateTimeField(_("预警时间"), null=True)
+    warned_at = models.DateTimeField(null=True)
+    escalate_to = models.CharField(_("超时报"), max_length=60, default="", blank=True)  # a post
+    escalated_at = models.DateTimeField(null=True)
     urged = models.IntegerField(_("催办次数"), default=0)
     urged_at = models.DateTimeField(_("催办时间"), null=True)
     returned_from = models.CharField(_("退回自"), max_length=200, default="", blank=True)
@@ -200,6 +205,16 @@ class WorkItem(Row):
                 condition=Q(state=WorkState.SUSPENDED),
             ),
             models.Index(fields=["business_id"], name="process_workitem_business"),
+            models.Index(
+                fields=["warn_at"],
+                name="process_workitem_to_warn",
+                condition=Q(state__in=GOING_WORK, warn_at__isnull=False, warned_at=None),
+            ),
+            models.Index(
+                fields=["due_at"],
+                name="process_workitem_to_escalate",
+                condition=Q(state__in=GOING_WORK, escalated_at=None) & ~Q(escalate_to=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -235,6 +250,26 @@ class Suspension(Row):
 
     def __str__(self) -> str:
         return self.reason_code
+
+
+class Helper(Row):
+    """Somebody who helps with a piece of work (协办): sees it, may give feedback."""
+
+    workitem = models.ForeignKey(WorkItem, models.CASCADE, related_name="helpers")
+    staff_id = models.UUIDField(_("协办人"))
+    asked_by = models.UUIDField(null=True)
+    reason = models.CharField(_("原因"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("协办")
+        verbose_name_plural = _("协办")
+        constraints = [
+            models.UniqueConstraint(fields=["workitem", "staff_id"], name="process_helper_once")
+        ]
+        indexes = [models.Index(fields=["staff_id"], name="process_helper_by_staff")]
+
+    def __str__(self) -> str:
+        return str(self.workitem_id)
 
 
 class Feedback(Row):

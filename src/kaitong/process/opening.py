@@ -78,6 +78,8 @@ class Opening:
                 "due_at": found.at,
                 "due_basis": found.basis,
                 "provisional": found.provisional,
+                "warn_at": due.warn_at(node, found.at, loaded.parameters),
+                "escalate_to": node.extension.get("escalate-to", ""),
                 "returned_from": "",
             }
         )

@@ -27,7 +27,7 @@ from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.listening import StepFact
 from kaitong.process.model import Node
-from kaitong.process.models import Definition, Feedback, Incident, Suspension, WorkItem
+from kaitong.process.models import Definition, Feedback, Helper, Incident, Suspension, WorkItem
 from kaitong.process.positions import (
     HistoryRow,
     Picture,
@@ -74,7 +74,7 @@ __all__ = [
     "work_items",
 ]
 
-TABS = ("todo", "mine", "suspended", "done")  # 待接单, 处理中, 已挂起, 今日已办
+TABS = ("todo", "mine", "helping", "suspended", "done")  # 待接单, 处理中, 协办, 已挂起, 今日已办
 OPEN_TABS = (*TABS, "open")
 
 
@@ -100,6 +100,8 @@ class WorkRow:
     due_at: datetime | None
     provisional: bool
     overdue: bool
+    warn_at: datetime | None
+    escalated_at: datetime | None
     urged: int
     returned_from: str
     suspended_until: datetime | None
@@ -123,7 +125,9 @@ class WorkDetail(WorkRow):
     suspend_reasons: tuple[str, ...]
     suspensions: tuple[Suspension, ...] = ()
     feedback: tuple[Feedback, ...] = ()
+    helpers: tuple[tuple[UUID, str], ...] = ()  # who helps (协办)
     may_act: bool = False
+    may_feedback: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +237,11 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         else set()
     )
     row = _work_rows(WorkItem.objects.filter(pk=item_id))[0]
+    helping = list(
+        Helper.objects.filter(workitem_id=item_id).order_by("id").values_list("staff_id", flat=True)
+    )
+    names = org.staff_names(helping)
+    may_act = actor.is_supervisor or actor.has_post(item.post)
     return WorkDetail(
         **{name: getattr(row, name) for name in WorkRow.__dataclass_fields__},
         definition=node,
@@ -244,7 +253,9 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         suspend_reasons=tuple(codes),
         suspensions=tuple(Suspension.objects.filter(workitem_id=item_id).order_by("since")),
         feedback=tuple(Feedback.objects.filter(workitem_id=item_id).order_by("created_at")),
-        may_act=actor.is_supervisor or actor.has_post(item.post),
+        helpers=tuple((person, names.get(person, "")) for person in helping),
+        may_act=may_act,
+        may_feedback=item.state in OPEN_WORK and (may_act or actor.id in helping),
     )
 
 
@@ -393,6 +404,9 @@ def _tab(actor: Actor, tab: str, everyone: bool) -> QuerySet[WorkItem]:
             return rows.filter(_posts(actor), _unbound(actor), state=WorkState.TODO)
         case "mine":
             return rows.filter(_mine(actor, everyone), state=WorkState.CLAIMED)
+        case "helping":
+            helped = Helper.objects.filter(staff_id=actor.id).values("workitem_id")
+            return rows.filter(pk__in=helped, state__in=OPEN_WORK)
         case "suspended":
             return rows.filter(_suspended(actor, everyone), state=WorkState.SUSPENDED)
         case "done":
@@ -433,6 +447,8 @@ def _work_rows(rows: QuerySet[WorkItem]) -> list[WorkRow]:
             due_at=w.due_at,
             provisional=w.provisional,
             overdue=w.due_at is not None and (w.completed_at or moment) > w.due_at,
+            warn_at=w.warn_at,
+            escalated_at=w.escalated_at,
             urged=w.urged,
             returned_from=w.returned_from,
             suspended_until=w.suspended_until,

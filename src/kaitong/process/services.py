@@ -30,6 +30,7 @@ from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
     Progress,
     StepContext,
+    ask_help,
     claim,
     complete,
     dispatch,
@@ -46,6 +47,7 @@ __all__ = [
     "Progress",
     "StepContext",
     "agree",
+    "ask_help",
     "cancel",
     "claim",
     "complete",

@@ -148,4 +148,12 @@ def _recount(play: Play, lines: list[Suspension]) -> None:
     basis = play.row["due_basis"]
     if basis:
         found = due.recount(basis, ledger(lines))
-        play.patch(due_at=found.at, due_basis=found.basis, provisional=found.provisional)
+        node = play.model.nodes[play.row["node"]]
+        play.patch(
+            due_at=found.at,
+            due_basis=found.basis,
+            provisional=found.provisional,
+            warn_at=due.warn_at(node, found.at, play.loaded.parameters),
+        )
+        if found.at is not None and found.at > play.now:
+            play.patch(warned_at=None, escalated_at=None)  # it has time again

@@ -1,4 +1,4 @@
-"""The trade's verbs on work items: 接单, 回单, 派单, 改派, 转派, 退回, 催办, 阶段反馈."""
+"""The trade's verbs on work items: 接单, 回单, 派单, 改派, 转派, 退回, 协办, 催办, 阶段反馈."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kaitong.process import access, model, suspension
 from kaitong.process.advance_graph import is_upstream
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
-from kaitong.process.models import History, Instance, WorkItem
+from kaitong.process.models import Helper, History, Instance, WorkItem
 from kaitong.process.shell import Play
 
 
@@ -240,13 +240,14 @@ def urge(*, actor: Actor, item_id: UUID, note: str = "") -> int:
 
 
 def feedback(*, actor: Actor, item_id: UUID, text: str) -> UUID:
-    """阶段反馈 from the one at work; its text is kept outside the history."""
+    """阶段反馈 from the post at work or a helper; its text is kept outside the history."""
     if not text.strip():
         raise ProcessRefused(_("反馈不能为空。"), _("请填写进展。"), field="text")
     with transaction.atomic():
         play = access.work(actor, item_id)
         access.require_open(play.row)
-        access.require_post(actor, play.row)
+        if not Helper.objects.filter(workitem_id=item_id, staff_id=actor.id).exists():
+            access.require_post(actor, play.row)
         row_id = uuid7()
         play.change.feedback_added.append(
             {
@@ -266,6 +267,35 @@ def progress_of(*, instance_id: UUID, business_id: UUID | None, node: str) -> Pr
     """Where an instance stands now, for a verb that was answered before."""
     state = Instance.objects.values_list("state", flat=True).get(pk=instance_id)
     return Progress(instance_id=instance_id, business_id=business_id, state=state, node=node)
+
+
+def ask_help(*, actor: Actor, item_id: UUID, to: UUID, reason: str = "") -> None:
+    """协办: somebody joins a piece of work; its owner stays. The same person twice is once.
+
+    Who has it in hand, or a supervisor, asks anybody of the item's branch; the helper sees the
+    item among those he helps with, and may give feedback.
+    """
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        item = play.row
+        access.require_open(item)
+        access.require_manager(actor, item)
+        able = {staff.pk for staff in org.colleagues(UUID(item["branch_id"]))}
+        if to not in able:
+            raise ProcessRefused(
+                _("此人不在这张工单的分公司。"), _("请选择本分公司的人员。"), field="to"
+            )
+        if item["claimed_by"] == str(to):
+            raise ProcessRefused(_("此人就是接单人。"), _("请选择另一位。"), field="to")
+        _row, new = Helper.objects.get_or_create(
+            workitem_id=item_id,
+            staff_id=to,
+            defaults={"asked_by": actor.id, "reason": reason.strip()[:200]},
+        )
+        if not new:
+            return
+        play.note_item("helped", reason=reason, to=to)
+        play.save()
 
 
 def progress(play: Play, node: str) -> Progress:

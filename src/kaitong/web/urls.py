@@ -13,6 +13,8 @@ from kaitong.web.views import (
     preferences,
     search,
     work,
+    work_bulk,
+    work_team,
 )
 
 app_name = "web"
@@ -20,7 +22,11 @@ app_name = "web"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="web:workbench"), name="home"),
     path("work/", work.workbench, name="workbench"),
+    path("work/bulk/<slug:verb>", work_bulk.bulk, name="bulk"),
     path("work/<uuid:item_id>/", work.work, name="work"),
+    path("work/<uuid:item_id>/transfer", work_team.transfer, name="transfer"),
+    path("work/<uuid:item_id>/help", work_team.ask_help, name="help"),
+    path("work/<uuid:item_id>/feedback", work_team.feedback, name="feedback"),
     path("work/<uuid:item_id>/claim", work.claim, name="claim"),
     path("work/<uuid:item_id>/release", work.release, name="release"),
     path("work/<uuid:item_id>/complete", work.complete, name="complete"),

@@ -55,6 +55,9 @@ class Can:
     return_to: tuple[tuple[str, str], ...] = ()
     dispatch_to: tuple[tuple[str, str], ...] = ()
     dispatch_verb: str = ""
+    transfer_to: tuple[tuple[str, str], ...] = ()
+    help_by: tuple[tuple[str, str], ...] = ()
+    feedback: bool = False
     suspend: tuple[tuple[str, str], ...] = ()
     suspend_until: str = ""
 
@@ -68,6 +71,9 @@ class Can:
             or self.urge
             or self.return_to
             or self.dispatch_to
+            or self.transfer_to
+            or self.help_by
+            or self.feedback
             or self.suspend
         )
 
@@ -250,7 +256,7 @@ def _can(
     )
     if item.state == WorkState.SUSPENDED:
         free = item.claimed_by is None and item.may_act and not bound
-        return Can(resume=mine or boss or free, urge=not mine)
+        return Can(resume=mine or boss or free, urge=not mine, feedback=item.may_feedback)
     manager = boss or mine
     others = (
         tuple(
@@ -261,12 +267,18 @@ def _can(
         if manager
         else ()
     )
+    teams = tuple(
+        sorted(((k, v) for k, v in posts.items() if k != item.post), key=lambda pair: pair[1])
+    )
     if item.state == WorkState.TODO:
         return Can(
             claim=item.may_act and (boss or not bound),
             urge=True,
             dispatch_to=others if boss else (),
             dispatch_verb=_("派单"),
+            transfer_to=teams if boss else (),
+            help_by=_helpers(item) if boss else (),
+            feedback=item.may_feedback,
         )
     until = timezone.localtime(clock_now() + timedelta(days=1))
     return Can(
@@ -279,8 +291,21 @@ def _can(
         else (),
         dispatch_to=others,
         dispatch_verb=_("改派"),
+        transfer_to=teams if manager else (),
+        help_by=_helpers(item) if manager else (),
+        feedback=item.may_feedback,
         suspend=tuple(_reasons(item, say)) if manager else (),
         suspend_until=until.replace(hour=9, minute=0).strftime("%Y-%m-%dT%H:%M"),
+    )
+
+
+def _helpers(item: process.WorkDetail) -> tuple[tuple[str, str], ...]:
+    """Who may be asked to help: anybody of the branch who has nothing to do with it yet."""
+    in_it = {item.claimed_by, *(person for person, _name in item.helpers)}
+    return tuple(
+        (str(person.pk), person.name)
+        for person in org.colleagues(item.branch_id)
+        if person.pk not in in_it
     )
 
 
@@ -298,6 +323,11 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
             _("退回的工单。"),
             _("由 %(step)s 退回，原因见经过。") % {"step": say(was)},
         )
+    if item.escalated_at is not None and item.completed_at is None:
+        yield Note("late", "bell-ringing", _("已超时，已报督办。"), "")
+    if item.helpers:
+        people = fmt.mark("、").join(name for _person, name in item.helpers if name)
+        yield Note("wait", "users", _("协办") + fmt.mark("："), people)
     if item.urged:
         yield Note("soon", "bell-ringing", _("已催办 %(n)s 次。") % {"n": item.urged}, "")
     if line is not None and item.state in OPEN_WORK:
@@ -319,8 +349,10 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
             "until": fmt.when(one.until_expected),
         }
         yield Note("wait", "player-pause", _("已挂起。"), text)
+    names = org.staff_names(word.by for word in item.feedback)
     for word in item.feedback:
-        yield Note("wait", "message-2", "", word.text)
+        by = names.get(word.by, "") if word.by else ""
+        yield Note("wait", "message-2", by + fmt.mark("：") if by else "", word.text)
 
 
 def _after(

@@ -48,6 +48,7 @@ class WorkRow:
     mine: bool
     since: datetime | None
     urged: int
+    escalated: bool  # 督办: late, and who is told of that has been told
     claimable: bool
 
 
@@ -61,6 +62,8 @@ class WorkPage:
     pager: Pager
     empty: Empty
     claimable: bool
+    bulk: bool  # rows can be picked
+    teams: tuple[tuple[str, str], ...]  # to whom picked items may be transferred
     since_label: str
     at: datetime
     waiting: int  # how many wait to be claimed, for the rail
@@ -70,6 +73,7 @@ def tab_labels() -> dict[str, str]:
     return {
         "todo": _("待接单"),
         "mine": _("处理中"),
+        "helping": _("协办"),
         "suspended": _("已挂起"),
         "done": _("今日已办"),
     }
@@ -101,7 +105,11 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
     moment = clock_now()
     stat = Stat("" if late else "late", _("超时"), counts["overdue"], "is-late", late)
     return WorkPage(
-        tabs=tuple(Tab(key, label, counts[key], key == tab) for key, label in labels.items()),
+        tabs=tuple(
+            Tab(key, label, counts[key], key == tab)
+            for key, label in labels.items()
+            if key != "helping" or counts[key] or key == tab  # most people help nobody today
+        ),
         stats=(stat,),
         filters=_filters(actor, query, tab),
         rows=tuple(
@@ -112,6 +120,10 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
         pager=Pager(number, PAGE_SIZE, found.total),
         empty=_empty(tab, counts, filtered=late or post is not None),
         claimable=tab == "todo",
+        bulk=tab in ("todo", "mine"),
+        teams=tuple(sorted(post_names().items(), key=lambda pair: pair[1]))
+        if actor.is_supervisor or tab == "mine"
+        else (),
         since_label=_("办结时间") if tab == "done" else _("到岗时间"),
         at=moment,
         waiting=counts["todo"],
@@ -142,6 +154,7 @@ def work_due(row: process.WorkRow, moment: datetime) -> fmt.Due:
         row.due_at,
         now=moment,
         start=row.created_at,
+        warn_at=row.warn_at,
         held=row.state == WorkState.SUSPENDED,
         held_until=row.suspended_until,
         ended_at=row.completed_at,
@@ -172,6 +185,7 @@ def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: d
         mine=owner is not None and owner == actor.id,
         since=row.completed_at or row.created_at,
         urged=row.urged,
+        escalated=row.escalated_at is not None and row.completed_at is None,
         claimable=row.state == WorkState.TODO and (not bound or actor.is_supervisor),
     )
 
@@ -206,6 +220,7 @@ def _empty(tab: str, counts: dict[str, int], *, filtered: bool) -> Empty:
         return Empty("inbox", _("没有待接单"), text)
     titles = {
         "mine": (_("没有处理中的工单"), _("接了单就在这里办。")),
+        "helping": (_("没有协办的工单"), _("同事请你协办的工单会列在这里。")),
         "suspended": (_("没有挂起的工单"), _("等客户或等资源的工单挂起后在这里，到时会提醒。")),
         "done": (_("今天还没有办结"), _("今天办结的工单会列在这里。")),
     }

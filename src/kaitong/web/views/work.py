@@ -38,7 +38,7 @@ REFUSED, CONFLICT = 422, 409
 def workbench(request: SignedIn) -> HttpResponse:
     """The list; with `item` in the address its drawer stands open."""
     if is_part(request, "list"):
-        return HttpResponse("".join(_list(request)))
+        return HttpResponse("".join(list_parts(request)))
     detail = _asked_item(request)
     found = pages.work_page(request.actor, request.GET)
     context = {"page": found, "detail": detail}
@@ -59,7 +59,7 @@ def work(request: SignedIn, item_id: UUID) -> HttpResponse:
 @require_POST
 def claim(request: SignedIn, item_id: UUID) -> HttpResponse:
     """接单 and open, in one click."""
-    return _verb(
+    return run_verb(
         request,
         item_id,
         lambda: process.claim(actor=request.actor, item_id=item_id),
@@ -70,7 +70,7 @@ def claim(request: SignedIn, item_id: UUID) -> HttpResponse:
 @page
 @require_POST
 def release(request: SignedIn, item_id: UUID) -> HttpResponse:
-    return _verb(
+    return run_verb(
         request,
         item_id,
         lambda: process.release(actor=request.actor, item_id=item_id),
@@ -81,7 +81,7 @@ def release(request: SignedIn, item_id: UUID) -> HttpResponse:
 @page
 @require_POST
 def urge(request: SignedIn, item_id: UUID) -> HttpResponse:
-    return _verb(
+    return run_verb(
         request,
         item_id,
         lambda: process.urge(actor=request.actor, item_id=item_id),
@@ -92,7 +92,7 @@ def urge(request: SignedIn, item_id: UUID) -> HttpResponse:
 @page
 @require_POST
 def resume(request: SignedIn, item_id: UUID) -> HttpResponse:
-    return _verb(
+    return run_verb(
         request,
         item_id,
         lambda: process.resume(actor=request.actor, item_id=item_id),
@@ -108,17 +108,17 @@ def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
             actor=request.actor,
             item_id=item_id,
             reason_code=request.POST.get("reason_code", ""),
-            note=_required(request, "note", _("请写明挂起的说明和凭据。")),
+            note=required(request, "note", _("请写明挂起的说明和凭据。")),
             until=_moment(request.POST.get("until", "")),
         )
 
-    return _verb(request, item_id, act, said=_("已挂起"))
+    return run_verb(request, item_id, act, said=_("已挂起"))
 
 
 @page
 @require_POST
 def return_to(request: SignedIn, item_id: UUID) -> HttpResponse:
-    return _verb(
+    return run_verb(
         request,
         item_id,
         lambda: process.return_to(
@@ -144,10 +144,10 @@ def dispatch(request: SignedIn, item_id: UUID) -> HttpResponse:
             actor=request.actor,
             item_id=item_id,
             to=to,
-            reason=_required(request, "reason", _("请写明原因。")),
+            reason=required(request, "reason", _("请写明原因。")),
         )
 
-    return _verb(request, item_id, act, said=_("已改派"))
+    return run_verb(request, item_id, act, said=_("已改派"))
 
 
 @page
@@ -175,7 +175,7 @@ def complete(request: SignedIn, item_id: UUID) -> HttpResponse:
 # ---- answers -------------------------------------------------------------------------------------
 
 
-def _verb(
+def run_verb(
     request: SignedIn,
     item_id: UUID,
     act: Callable[[], Any],
@@ -194,7 +194,7 @@ def _verb(
         return redirect(f"{reverse('web:workbench')}?item={item_id}")
     if close:
         return _closed(request, said)
-    table, rail = _list(request, item_id)
+    table, rail = list_parts(request, item_id)
     html = _drawer(request, item_id)
     return HttpResponse(html + part("#list", table) + rail + toast(request, said))
 
@@ -213,12 +213,12 @@ def _closed(request: SignedIn, text: str) -> HttpResponse:
     """The item left this person's hands: the drawer closes, the list is fresh."""
     if not is_part(request):
         return redirect("web:workbench")
-    table, rail = _list(request)
+    table, rail = list_parts(request)
     closed = part("#drawer", "", "innerHTML")
     return HttpResponse(closed + part("#list", table) + rail + toast(request, text))
 
 
-def _list(request: SignedIn, item_id: UUID | None = None) -> tuple[str, str]:
+def list_parts(request: SignedIn, item_id: UUID | None = None) -> tuple[str, str]:
     """The list, and the part that tells the rail how many wait."""
     found = pages.work_page(request.actor, request.GET)
     context = {"page": found, "detail": {"id": item_id} if item_id else None}
@@ -257,7 +257,7 @@ def _asked_item(request: SignedIn) -> drawers.WorkDetail | None:
         return None
 
 
-def _required(request: SignedIn, name: str, what: str) -> str:
+def required(request: SignedIn, name: str, what: str) -> str:
     text = request.POST.get(name, "").strip()
     if not text:
         raise BadInput([InputFault(name, what)], what)

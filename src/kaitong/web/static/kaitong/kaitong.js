@@ -176,6 +176,7 @@
       if (e.key === 'j') move(1);
       else if (e.key === 'k') move(-1);
       else if (e.key === 'Enter' && !e.target.closest('a, button, summary')) select(chosen() || rows()[0], true);
+      else if (e.key === 'x') $('input[name=pick]', chosen() || rows()[0])?.click();
       else if (e.key === 'c') (chosen() && $('[data-claim]', chosen()) || $('#drawer [data-claim]'))?.click();
     });
 

@@ -1,0 +1,67 @@
+"""预警 and 督办: work whose time runs short is marked, work that is late goes to who is told of it.
+
+Each mark is made once for a due time, under the instance's lock, and recorded in the history. A
+suspended item is left alone: its clock stands.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from kaitong.process import inbound, listening
+from kaitong.process.choices import GOING_WORK
+from kaitong.process.shell import Play
+
+_SOON = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
+ and warn_at is not null and warned_at is null and warn_at <= %s order by warn_at limit %s"""
+_LATE = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
+ and escalated_at is null and escalate_to <> '' and due_at <= %s order by due_at limit %s"""
+
+
+def watch(limit: int = inbound.BATCH) -> int:
+    """Mark what is short of time and report what is late; how many items."""
+    return inbound.batch(_SOON, limit, _warn, None) + inbound.batch(_LATE, limit, _escalate, None)
+
+
+def _warn(row: inbound.Row, now: datetime) -> bool:
+    play = Play.if_free(row["instance_id"], "workitem", row["id"])
+    if play is None or play.row["state"] not in GOING_WORK or play.row["warned_at"] is not None:
+        return False
+    play.patch(warned_at=play.now)
+    play.note_item("warned", due_at=play.row["due_at"])
+    play.save()
+    _tell(play, "soon")
+    return True
+
+
+def _escalate(row: inbound.Row, now: datetime) -> bool:
+    play = Play.if_free(row["instance_id"], "workitem", row["id"])
+    if play is None or play.row["state"] not in GOING_WORK or play.row["escalated_at"] is not None:
+        return False
+    play.patch(escalated_at=play.now)
+    play.note_item("escalated", post=play.row["escalate_to"], due_at=play.row["due_at"])
+    play.save()
+    _tell(play, "overdue")
+    return True
+
+
+def _tell(play: Play, event: listening.Event) -> None:
+    item, node = play.row, play.model.nodes[play.row["node"]]
+    if not listening.named(node):
+        return
+    person = item["claimed_by"] or item["candidate"]
+    listening.tell(
+        listening.StepFact(
+            event=event,
+            instance_id=play.loaded.id,
+            business_id=play.loaded.business_id,
+            branch_id=UUID(item["branch_id"]),
+            item_id=UUID(item["id"]),
+            node=node,
+            post=item["post"],
+            person=UUID(person) if person else None,
+            due_at=datetime.fromisoformat(item["due_at"]) if item["due_at"] else None,
+            now=play.now,
+        )
+    )

@@ -1,0 +1,159 @@
+"""The history of a process in words: one wording for drawers, timelines and the audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.org import queries as org
+from kaitong.process.positions import HistoryRow
+
+Say = Callable[[str], str]  # a playbook's words in the reader's language
+
+# What a reader of a drawer wants to know; tokens moving from node to node are the picture's.
+TOLD = frozenset(
+    {
+        "started",
+        "claimed",
+        "released",
+        "dispatched",
+        "redispatched",
+        "transferred",
+        "returned",
+        "suspended",
+        "resumed",
+        "helped",
+        "warned",
+        "escalated",
+        "agreed",
+        "urged",
+        "feedback",
+        "completed",
+        "retried",
+        "done-by-hand",
+        "cancelled",
+        "error",
+        "fired",
+        "ended",
+        "terminated",
+    }
+)
+
+
+def people(rows: Iterable[HistoryRow]) -> dict[UUID, str]:
+    """Names of those whom rows name besides who acted, in one query."""
+    return org.staff_names(_person(row.data) for row in rows)
+
+
+def sentence(
+    row: HistoryRow,
+    *,
+    say: Say = str,
+    reasons: Say = str,
+    posts: Say = str,
+    names: dict[UUID, str],
+    when: Callable[[datetime | None], str] | None = None,
+    titled: bool = True,
+) -> str:
+    """A line of the history. Without `titled` the step's name is left out: it stands beside it."""
+    title = say(row.title) if titled else ""
+    text = _verb(row, title, reasons, posts, names, when or _plain).strip(" :：，,")
+    if not titled:
+        text = text[:1].upper() + text[1:]
+    reason = str(row.data.get("reason", ""))
+    if reason and row.kind not in ("suspended", "error"):
+        text = _("%(text)s：%(reason)s") % {"text": text, "reason": reason}
+    return text
+
+
+def _person(data: Any) -> UUID | None:
+    for key in ("to", "second"):
+        try:
+            return UUID(str(data[key]))
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _verb(
+    row: HistoryRow,
+    title: str,
+    reasons: Say,
+    posts: Say,
+    names: dict[UUID, str],
+    when: Callable[[datetime | None], str],
+) -> str:
+    other = _person(row.data)
+    words = {"title": title, "who": names.get(other, "") if other else ""}
+    match row.kind:
+        case "started":
+            return _("流程开始")
+        case "claimed":
+            return _("%(title)s 接单") % words
+        case "released":
+            return _("%(title)s 放回待接单") % words
+        case "dispatched":
+            return _("%(title)s 派给 %(who)s") % words
+        case "redispatched":
+            return _("%(title)s 改派给 %(who)s") % words
+        case "transferred":
+            words["post"] = posts(str(row.data.get("post", "")))
+            return _("%(title)s 转派给 %(post)s") % words
+        case "returned":
+            return _("%(title)s 退回") % words
+        case "helped":
+            return _("%(title)s 请 %(who)s 协办") % words
+        case "warned":
+            return _("%(title)s 临期预警") % words
+        case "escalated":
+            words["post"] = posts(str(row.data.get("post", "")))
+            return _("%(title)s 超时，报 %(post)s 督办") % words
+        case "suspended":
+            words["reason"] = reasons(str(row.data.get("reason", "")))
+            words["until"] = _moment(str(row.data.get("until", "")), when)
+            return _("%(title)s 挂起至 %(until)s：%(reason)s") % words
+        case "resumed":
+            return _("%(title)s 解挂") % words
+        case "agreed":
+            return _("%(title)s 改约") % words
+        case "urged":
+            return _("%(title)s 催办") % words
+        case "feedback":
+            return _("%(title)s 阶段反馈") % words
+        case "completed":
+            return _("%(title)s 办结") % words
+        case "left":
+            return _("%(title)s 完成") % words
+        case "retried":
+            return _("%(title)s 重试") % words
+        case "done-by-hand":
+            return _("%(title)s 已人工处理，%(who)s 核对") % words
+        case "incident":
+            return _("%(title)s 卡单") % words
+        case "cancelled":
+            return _("流程撤销")
+        case "error":
+            code = str(row.data.get("message") or row.data.get("code") or "")
+            return _("%(title)s 没有通过：%(code)s") % {**words, "code": code}
+        case "fired":
+            return _("%(title)s，往下走") % words
+        case "terminated":
+            return _("流程终止")
+    return _("流程结束")
+
+
+def _moment(text: str, when: Callable[[datetime | None], str]) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return when(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _plain(moment: datetime | None) -> str:
+    return f"{timezone.localtime(moment):%m-%d %H:%M}" if moment else ""
