@@ -405,6 +405,8 @@ def _tab(actor: Actor, tab: str, everyone: bool) -> QuerySet[WorkItem]:
         case "mine":
             return rows.filter(_mine(actor, everyone), state=WorkState.CLAIMED)
         case "helping":
+            if actor.id is None:
+                return rows.none()
             helped = Helper.objects.filter(staff_id=actor.id).values("workitem_id")
             return rows.filter(pk__in=helped, state__in=OPEN_WORK)
         case "suspended":
