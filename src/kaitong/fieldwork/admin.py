@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from kaitong.core.admin import ReadOnlyAdmin
-from kaitong.fieldwork.models import Check, Receipt
+from kaitong.fieldwork.models import Change, Check, Receipt
 
 
 @admin.register(Check)
@@ -13,3 +13,9 @@ class CheckAdmin(ReadOnlyAdmin):
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "item_id", "key")
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "kind", "was", "now", "reason", "order_id")
+    list_filter = ("kind", "reason")

@@ -13,6 +13,15 @@ class Tone(TextChoices):
     WAIT = "wait", _("等待")  # not known yet, and not what the completion hangs on
 
 
+class ChangeKind(TextChoices):
+    """What was changed on the spot."""
+
+    PORT = "port", _("换端口")  # the line was moved to another port
+    CORRECT = "correct", _("更正登记")  # the line was there all along, the record was not
+    TERMINAL = "terminal", _("换终端")
+    RESEND = "resend", _("重发数据")
+
+
 class Finding(TextChoices):
     """What the check looks at. Sentences for each: `words.py`."""
 

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.models import Row
+from kaitong.fieldwork.choices import ChangeKind
 
 
 class Check(Row):
@@ -43,6 +44,45 @@ class Check(Row):
 
     def __str__(self) -> str:
         return f"{self.kind} {'ok' if self.ok else 'failed'}"
+
+
+class Change(Row):
+    """What an installer changed at the customer's (换端口, 更正登记, 换终端, 重发数据).
+
+    `resend_id` is the process that sends the data again, `resource_check_id` the one that lets the
+    resource post look at the port that was left. One correction a check, however often confirmed.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=ChangeKind)
+    item_id = models.UUIDField()
+    order_id = models.UUIDField(null=True)
+    service_id = models.UUIDField()
+    actor_id = models.UUIDField(null=True)
+    reason = models.CharField(max_length=40, blank=True)  # its key in the playbook
+    was = models.CharField(max_length=200, blank=True)
+    now = models.CharField(max_length=200, blank=True)
+    check_id = models.UUIDField(null=True)
+    resend_id = models.UUIDField(null=True)  # process instances
+    resource_check_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name = _("现场变更")
+        verbose_name_plural = _("现场变更")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["check_id"],
+                condition=models.Q(kind="correct"),
+                name="fieldwork_correct_once",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["item_id", "id"], name="fieldwork_change_item"),
+            models.Index(fields=["order_id", "id"], name="fieldwork_change_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.now}"
 
 
 class Receipt(Row):

@@ -10,9 +10,11 @@ from uuid import UUID
 
 from kaitong.fieldwork import words
 from kaitong.fieldwork.choices import Finding, Tone
-from kaitong.fieldwork.models import Check
+from kaitong.fieldwork.models import Change, Check
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+from kaitong.process import queries as process
+from kaitong.process.choices import InstanceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,30 @@ def checks_of_order(actor: Actor, order_id: UUID, *, limit: int = 50) -> list[Ch
     """The checks made for an order, youngest first."""
     rows = org.visible_to(Check.objects.filter(order_id=order_id), actor)
     return _views(rows.order_by("-id")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Resending:
+    """How data sent again stand: running, done or stuck, with why."""
+
+    state: str
+    reason: str = ""
+
+
+def resending(instance_id: UUID) -> Resending:
+    """Where the process that sends data again stands."""
+    if process.state_of(instance_id) != InstanceState.RUNNING:
+        return Resending("done")
+    waits = process.waits([instance_id]).get(instance_id, [])
+    stuck = next((wait for wait in waits if wait.kind == "incident"), None)
+    if stuck is not None:
+        return Resending("stuck", stuck.reason)
+    return Resending("running", next((wait.reason for wait in waits), ""))
+
+
+def changes(item_id: UUID) -> list[Change]:
+    """What was changed on the spot under a work item the actor sees, youngest first."""
+    return list(Change.objects.filter(item_id=item_id).order_by("-id")[:20])
 
 
 def _views(rows: Iterable[Check]) -> list[CheckView]:

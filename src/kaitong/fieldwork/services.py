@@ -1,5 +1,12 @@
 """The public verbs of fieldwork."""
 
+from kaitong.fieldwork.changes import (
+    change_port,
+    change_terminal,
+    correct_port,
+    give_up,
+    resend_data,
+)
 from kaitong.fieldwork.check import (
     FOR_CHECK,
     Asked,
@@ -15,9 +22,14 @@ __all__ = [
     "Answered",
     "Asked",
     "answered",
+    "change_port",
+    "change_terminal",
     "check_line",
+    "correct_port",
+    "give_up",
     "hold",
     "keep",
     "override_faults",
     "require",
+    "resend_data",
 ]

@@ -170,6 +170,21 @@ def full_box_address(branch_id: UUID) -> UUID | None:
     return UUID(str(found["address_id"])) if found else None
 
 
+def free_ports_on(
+    actor: Actor, access_node: str, pon_port: str, *, limit: int = 20
+) -> list[PortView]:
+    """Free user ports behind a PON port as the network names it, whatever address they cover."""
+    rows = with_line(
+        visible_to(Resource.objects.all(), actor).filter(
+            state=ResourceState.FREE,
+            specification__in=LINE_PORTS,
+            pon_port__name=pon_port,
+        )
+    ).order_by("path")[: limit * 8]  # of all OLTs: their names in the network are attributes
+    views = [port_view(row) for row in rows]
+    return [view for view in views if view.access_node == access_node][:limit]
+
+
 def free_ports(actor: Actor, address_id: UUID, *, limit: int = 100) -> list[PortView]:
     """Ports that could be taken for an address by hand, best first."""
     boxes = coverage_verdict(places.address(actor, address_id).pk).boxes_usable

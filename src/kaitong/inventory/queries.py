@@ -11,6 +11,7 @@ from kaitong.inventory.coverage import (
     coverage_verdicts,
     free_address,
     free_ports,
+    free_ports_on,
     full_box_address,
 )
 from kaitong.inventory.network import (
@@ -55,6 +56,7 @@ __all__ = [
     "find_port",
     "free_address",
     "free_ports",
+    "free_ports_on",
     "full_box_address",
     "history_of_port",
     "ids_by_path",

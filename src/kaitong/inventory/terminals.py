@@ -205,11 +205,14 @@ def issue_terminals(*, actor: Actor, serials: Sequence[str], holder_id: UUID) ->
 
 
 @transaction.atomic
-def install_terminal(*, actor: Actor, service_id: UUID, serial: str) -> Terminal:
+def install_terminal(
+    *, actor: Actor, service_id: UUID, serial: str, old_becomes: str = TerminalState.ISSUED
+) -> Terminal:
     """Bind a piece to a service (已装); scanning the same one again changes nothing.
 
-    Another piece the service had goes back to the installer's hands. Raises TerminalRefused for an
-    unknown serial and for one installed at another customer's.
+    Another piece the service had goes back to the installer's hands, or where `old_becomes` says:
+    onto the shelf (在库), to be fetched later (待回收), written off (报废). Raises TerminalRefused
+    for an unknown serial and for one installed at another customer's.
     """
     service = locked_service(actor, service_id)
     row = _locked(actor, [serial])[0]
@@ -223,8 +226,11 @@ def install_terminal(*, actor: Actor, service_id: UUID, serial: str) -> Terminal
         )
     replaced = Terminal.objects.filter(service=service, state=TerminalState.INSTALLED)
     for old in replaced.order_by("pk").select_for_update(no_key=True):
-        _move(old, TerminalState.ISSUED)
-        old.service, old.holder_id, old.updated_at = None, actor.id, now()
+        _move(old, old_becomes)
+        if old_becomes != TerminalState.TO_RECOVER:  # that one still stands at the customer's
+            old.service = None
+        old.holder_id = actor.id if old_becomes == TerminalState.ISSUED else None
+        old.updated_at = now()
         old.save()
     _move(row, TerminalState.INSTALLED)
     row.service, row.holder_id, row.updated_at = service, None, now()

@@ -67,6 +67,12 @@ def _event_titles() -> dict[str, str]:
         "data-made": _("自动数据制作"),
         "appointment": _("预约上门"),
         "refused": _("退单"),
+        "port-changed": _("现场换端口"),
+        "port-corrected": _("更正端口登记"),
+        "terminal-changed": _("现场换终端"),
+        "data-resent": _("现场重发数据"),
+        "resource-check": _("资源核查"),
+        "given-up": _("现场申请退单"),
         "check-overridden": _("现网核验未通过，班长放行"),
         "completed": _("竣工归档"),
     }

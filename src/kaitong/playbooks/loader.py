@@ -16,6 +16,7 @@ from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
+from kaitong.fieldwork import schema as onsite
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
@@ -113,6 +114,7 @@ class _Reader:
             self._schema("playbook.yaml", PLAYBOOK, content)
         broken = content is None or bool(self.faults)
         forms = self._forms()
+        self.fields = {name for form in forms.values() for name in form.fields}
         self.tables, dmn = self._decisions()
         if content is None or broken:
             # References are only followed from a well-formed playbook.yaml; what stands beside it
@@ -127,7 +129,7 @@ class _Reader:
         self.faults += notice_faults(
             content, models, english, lambda path: self._line("playbook.yaml", path)
         )
-        scenarios = self._scenarios(models, set(content["processes"]))
+        scenarios = self._scenarios(models, set(_process_files(content)))
         if self.faults:
             raise RefusedPlaybook(self.faults)
         return Playbook(
@@ -302,15 +304,14 @@ class _Reader:
     ) -> tuple[dict[str, Model], dict[str, bytes]]:
         models: dict[str, Model] = {}
         sources: dict[str, bytes] = {}
-        for key, entry in content["processes"].items():
-            file = entry["file"]
+        for key, (file, place) in _process_files(content).items():
             path = self.folder / file
-            at = self._line("playbook.yaml", ["processes", key, "file"])
+            at = self._line("playbook.yaml", place)
             if not path.is_file():
                 self._fault(
                     "playbook.yaml",
                     at,
-                    f"processes.{key}",
+                    ".".join(place[:2]),
                     f"No file {file}.",
                     "Add it, or correct.",
                 )
@@ -398,6 +399,8 @@ class _Reader:
                 )
             if not (self.folder / paper["file"]).is_file():
                 fault(["papers", kind, "file"], f"No file {paper['file']}.", "Add it, or correct.")
+        for path, what, remedy in onsite.faults(content, self.fields):
+            fault(path, what, remedy)
         parameters = content.get("parameters", {})
         for name, entry in parameters.items():
             if entry["kind"] in BUDGET_KINDS:
@@ -504,6 +507,17 @@ class _Reader:
                         )
             scenarios[path.stem] = content
         return scenarios
+
+
+def _process_files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
+    """Every process by key: its file, and where playbook.yaml names it."""
+    found = {
+        key: (entry["file"], ["processes", key, "file"])
+        for key, entry in content["processes"].items()
+    }
+    for key, (file, place) in onsite.process_files(content).items():
+        found.setdefault(key, (file, place))
+    return found
 
 
 def _own_texts(paper: Mapping[str, Any]) -> dict[str, Any]:

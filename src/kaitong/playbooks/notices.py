@@ -104,7 +104,7 @@ def _named_by_tasks(
     notices: Mapping[str, Any] = content.get("notices", {})
     told = set()
     for process, model in models.items():
-        file = content["processes"][process]["file"]
+        file = _file(content, process)
         for node in model.nodes.values():
             escalate = node.extension.get("escalate-to", "")
             if escalate and escalate not in content["posts"]:
@@ -132,3 +132,9 @@ def _named_by_tasks(
                 else:
                     told.add(key)
     return told
+
+
+def _file(content: Mapping[str, Any], process: str) -> str:
+    """The file of a process: one of `processes:`, or one that another part of it names."""
+    entry = content["processes"].get(process)
+    return str(entry["file"]) if entry else f"processes/{process}.bpmn"

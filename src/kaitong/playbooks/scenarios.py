@@ -154,6 +154,13 @@ def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
             )
         if node.lane != step["who"]:
             raise ScenarioFailed(f"step {number}: {node.id} is the work of {node.lane}.")
+        if "gives-up" in step:  # 退单: the step ends by saying so, its form is not answered
+            variable = node.extension.get("returns", "")
+            if not variable:
+                raise ScenarioFailed(f"step {number}: {node.id} has no kaitong:returns.")
+            given_up = {variable: "return", "decision_reason": str(step["gives-up"])}
+            at.tell(m.Completed(now=at.clock, token=token.id, values=given_up))
+            continue
         example = book.forms[node.form].example(lambda kind: f"<{kind}>", **step.get("with", {}))
         values, _writes = book.forms[node.form].split(example)
         at.tell(m.Completed(now=at.clock, token=token.id, values=values))

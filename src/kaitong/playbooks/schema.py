@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.documents.choices import AttachmentKind
+from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.messaging.choices import Channel, To
 from kaitong.ordering.notices import MOMENTS, STEPS
 
@@ -174,6 +175,7 @@ PLAYBOOK: dict[str, Any] = {
                     "number",
                 )
             ),
+            "fieldwork": ONSITE,
             "papers": _by_key(
                 _closed(
                     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Conflict, KaitongError
 from kaitong.core.home import library
 from kaitong.documents import services as documents
+from kaitong.fieldwork import schema as onsite_schema
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.models import Check
 from kaitong.ordering import papers as order_papers
@@ -75,6 +76,8 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
                 "forms": {file: dict(form.content) for file, form in book.forms.items()},
                 "english": dict(book.english),
                 "posts": book.content["posts"],
+                "fieldwork": book.content.get("fieldwork", {}),
+                "definitions": _deploy_onsite(book),
             },
         )
     row.retired_at = None
@@ -91,6 +94,18 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
         data={"playbook": book.key, "hash": book.hash},
     )
     return row
+
+
+def _deploy_onsite(book: Playbook) -> dict[str, str]:
+    """The processes that work on the spot starts, as deployed definitions."""
+    made = {}
+    for name, (file, _place) in onsite_schema.named_files(book.content).items():
+        key = PurePosixPath(file).stem
+        definition = process.deploy(
+            playbook=book.key, key=key, data=book.bpmn[key], file=file, decisions=book.decisions
+        )
+        made[name] = str(definition.id)
+    return made
 
 
 def _deploy_catalog(actor: Actor, book: Playbook) -> None:

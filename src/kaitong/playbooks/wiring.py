@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import actions as activation
 from kaitong.core.clock import now
+from kaitong.fieldwork import answers as onsite_answers
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
@@ -57,6 +58,7 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "order.appointment_minutes": answers.appointment_minutes,
     "service.terminal_serial": answers.terminal_serial,
     "service.power_dbm": answers.power_dbm,
+    "port.found": onsite_answers.port_found,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }
 # `kaitong:check` of a task -> what looks before it may be completed, outside any transaction.

@@ -45,13 +45,13 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
     },
 }
 _WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
-_WORK |= {"point-of-no-return", "pick", "suspend-reasons", "in", "out", "check"}
+_WORK |= {"point-of-no-return", "pick", "suspend-reasons", "in", "out", "check", "returns"}
 _SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
 _SERVICE |= {"paper", "notice", "milestone", "point-of-no-return"}
 _WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
 _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.USER: _WORK,
-    NodeKind.MANUAL: _WORK - {"form", "check"},
+    NodeKind.MANUAL: _WORK - {"form", "check", "returns"},
     NodeKind.SERVICE: _SERVICE,
     NodeKind.RULE: {"decision", "in", "out", "notice", "milestone", "point-of-no-return"},
     NodeKind.RECEIVE: _WAIT,

@@ -27,7 +27,15 @@ from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.listening import StepFact
 from kaitong.process.model import Node
-from kaitong.process.models import Definition, Feedback, Helper, Incident, Suspension, WorkItem
+from kaitong.process.models import (
+    Definition,
+    Feedback,
+    Helper,
+    Incident,
+    Instance,
+    Suspension,
+    WorkItem,
+)
 from kaitong.process.positions import (
     HistoryRow,
     Picture,
@@ -66,6 +74,7 @@ __all__ = [
     "open_items_of",
     "picture",
     "positions",
+    "state_of",
     "steps",
     "steps_with_notice",
     "waiting",
@@ -357,6 +366,14 @@ def definition(definition_id: UUID) -> Definition:
     if row is None:
         raise ProcessNotFound(_("没有这个流程定义。"))
     return row
+
+
+def state_of(instance_id: UUID) -> str:
+    """The state of an instance (InstanceState)."""
+    found = Instance.objects.filter(pk=instance_id).values_list("state", flat=True).first()
+    if found is None:
+        raise ProcessNotFound(_("没有这个流程实例。"))
+    return found
 
 
 def midnight() -> datetime:

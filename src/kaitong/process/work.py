@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -105,21 +106,7 @@ def complete(
         _four_eyes(play, node, actor)
         answers = dict(values)
         if within is not None:
-            context = StepContext(
-                instance_id=play.loaded.id,
-                definition_id=play.loaded.definition_id,
-                business_id=play.loaded.business_id,
-                branch_id=play.loaded.branch_id,
-                item_id=item_id,
-                node=node,
-                token_id=token_id,
-                actor=actor,
-                now=play.now,
-                values=values,
-                variables=play.loaded.variables,
-                parameters=play.loaded.parameters,
-            )
-            answers.update(within(context) or {})
+            answers.update(within(_context(play, actor, values)) or {})
         if item["claimed_by"] is None:
             play.patch(claimed_by=actor.id, claimed_at=play.now)
             play.note("claimed", node.id, token_id, {"item": item_id})
@@ -128,6 +115,37 @@ def complete(
         play.advance(model.Completed(now=play.now, token=token_id, values=answers))
         play.save()
     return progress(play, node.id)
+
+
+@contextmanager
+def held(*, actor: Actor, item_id: UUID) -> Iterator[StepContext]:
+    """The item's instance locked, while the one at work changes what the item is about.
+
+    One transaction around the block; nothing of the process moves. Refuses whom and what
+    `complete` would refuse.
+    """
+    with transaction.atomic():
+        play = access.work(actor, item_id)
+        access.require_going(play.row)
+        access.require_hand(actor, play.row)
+        yield _context(play, actor, {})
+
+
+def _context(play: Play, actor: Actor, values: Mapping[str, Any]) -> StepContext:
+    return StepContext(
+        instance_id=play.loaded.id,
+        definition_id=play.loaded.definition_id,
+        business_id=play.loaded.business_id,
+        branch_id=play.loaded.branch_id,
+        item_id=UUID(play.row["id"]),
+        node=play.model.nodes[play.row["node"]],
+        token_id=UUID(play.row["token_id"]),
+        actor=actor,
+        now=play.now,
+        values=values,
+        variables=play.loaded.variables,
+        parameters=play.loaded.parameters,
+    )
 
 
 def dispatch(*, actor: Actor, item_id: UUID, to: UUID, reason: str = "") -> None:

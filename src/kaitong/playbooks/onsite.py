@@ -1,0 +1,99 @@
+"""`fieldwork:` of a playbook: what an installer may change on the spot, why, and what follows.
+
+The verbs here read the rules of the version an order was accepted under and hand them to
+fieldwork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from kaitong.core import audit
+from kaitong.fieldwork import services as fieldwork
+from kaitong.fieldwork.models import Change, Check
+from kaitong.fieldwork.rules import Rules
+from kaitong.org.actor import Actor
+from kaitong.playbooks import queries, wiring
+from kaitong.playbooks.forms import Form
+from kaitong.process import queries as process
+from kaitong.process import services as process_verbs
+from kaitong.process.services import Progress
+
+
+def rules_of(item: process.WorkDetail) -> Rules:
+    """The rules of the version the item's order was accepted under; empty where it has none."""
+    pinned = item.parameters.get("playbook") or {}
+    if not pinned:
+        return Rules()
+    content = queries.content(pinned["key"], pinned["hash"])
+    return Rules.read(content.get("fieldwork", {}), content.get("definitions", {}))
+
+
+def check_now(*, actor: Actor, item_id: UUID, answers: Mapping[str, Any]) -> Check:
+    """再核验: look at the line now, with what the form says so far; completes nothing.
+
+    Runs outside any transaction. `answers` are the form's by field; faults in them are the
+    completion's to tell.
+    """
+    item = process.work_item(actor, item_id)
+    with process_verbs.held(actor=actor, item_id=item_id) as step:
+        targets = _form(item).targets()
+        written = {t: answers[name] for t, name in targets.items() if name in answers}
+        asked = fieldwork.Asked.of(
+            step, {t: v for t, v in written.items() if t not in fieldwork.FOR_CHECK}
+        )
+        kind = step.node.extension.get("check", "line")
+    return wiring.CHECKS[kind](asked)
+
+
+def correct_port(
+    *, actor: Actor, item_id: UUID, check_id: UUID, to_port_id: UUID | None = None
+) -> Change:
+    rules = rules_of(process.work_item(actor, item_id))
+    with audit.acting(actor.id, "correct port"):
+        return fieldwork.correct_port(
+            actor=actor, item_id=item_id, check_id=check_id, to_port_id=to_port_id, rules=rules
+        )
+
+
+def change_port(
+    *, actor: Actor, item_id: UUID, reason: str, to_port_id: UUID | None = None
+) -> Change:
+    rules = rules_of(process.work_item(actor, item_id))
+    with audit.acting(actor.id, "change port"):
+        return fieldwork.change_port(
+            actor=actor, item_id=item_id, to_port_id=to_port_id, reason=reason, rules=rules
+        )
+
+
+def change_terminal(*, actor: Actor, item_id: UUID, serial: str, reason: str) -> Change:
+    rules = rules_of(process.work_item(actor, item_id))
+    with audit.acting(actor.id, "change terminal"):
+        return fieldwork.change_terminal(
+            actor=actor, item_id=item_id, serial=serial, reason=reason, rules=rules
+        )
+
+
+def resend_data(*, actor: Actor, item_id: UUID) -> Change:
+    rules = rules_of(process.work_item(actor, item_id))
+    with audit.acting(actor.id, "resend data"):
+        return fieldwork.resend_data(actor=actor, item_id=item_id, rules=rules)
+
+
+def give_up(*, actor: Actor, item_id: UUID, group: str, reason: str, photo: str) -> Progress:
+    """退单: the installer cannot deliver; a person decides, with the reason and the photo."""
+    item = process.work_item(actor, item_id)
+    with audit.acting(actor.id, "give up"):
+        return fieldwork.give_up(
+            actor=actor,
+            item_id=item_id,
+            title=rules_of(item).return_title(group, reason),
+            photo=photo,
+        )
+
+
+def _form(item: process.WorkDetail) -> Form:
+    pinned = item.parameters["playbook"]
+    return queries.form(pinned["key"], pinned["hash"], item.definition.form)
