@@ -15,6 +15,8 @@ service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
 import addresses|plant|terminals|regions FILE [--as USER | --branch CODE] [--skip-bad] [--dry-run]
 import ... --template FILE.xlsx  an empty sheet with headings, explanations and examples
+export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--reveal WHY]
+export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY]
 playbook check|test|deploy|list [PATH]
 notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
 notices retry ID --as USER
@@ -133,6 +135,22 @@ def parser() -> argparse.ArgumentParser:
             ("--refused", {"default": "", "metavar": "FILE"}),
             ("--template", {"default": "", "metavar": "FILE.xlsx"}), as_json,
         )  # fmt: skip
+    out = group("export")
+    by = ("--as", {"dest": "user", "default": "", "metavar": "USER"})
+    clear = ("--reveal", {"default": "", "metavar": "WHY"})
+    leaf(
+        out, "orders", "transfers.export_orders",
+        ("file", {"metavar": "FILE.xlsx"}), by, ("--branch", {"default": "", "metavar": "CODE"}),
+        ("--state", {"default": ""}), ("--from", {"dest": "since", "default": ""}),
+        ("--to", {"dest": "until", "default": ""}), clear,
+    )  # fmt: skip
+    leaf(
+        out, "work", "transfers.export_work",
+        ("file", {"metavar": "FILE.xlsx"}), by,
+        ("--tab", {"default": "open", "choices": ["open", "todo", "mine", "suspended", "done"]}),
+        ("--post", {"default": ""}), ("--overdue", {"action": "store_true"}),
+        ("--team", {"action": "store_true"}), clear,
+    )  # fmt: skip
     playbook = group("playbook")
     for name in ("check", "test", "deploy"):
         leaf(playbook, name, f"playbook_{name}", ("path", {}))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.requests import OrderFilter
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.transfer import leftovers, tables
@@ -18,6 +26,7 @@ from kaitong.transfer.importing import bring_in as run
 from kaitong.transfer.kinds import layout as layout_of
 from kaitong.transfer.templates import template
 from kaitong.transfer.watch import on_screen
+from kaitong.web import exports
 
 SHOWN = 20
 
@@ -129,3 +138,74 @@ def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
     if dry_run:
         return str(_("试导入：将新增 %(added)s，修改 %(changed)s，不变 %(same)s。") % counts)
     return str(_("已导入：新增 %(added)s，修改 %(changed)s，不变 %(same)s。") % counts)
+
+
+# ---- export --------------------------------------------------------------------------------------
+
+
+def export_orders(asked: argparse.Namespace) -> None:
+    """Orders as a workbook, by the conditions given."""
+    actor = org.actor_of(asked.user) if asked.user else Actor.system()
+    filters: list[OrderFilter] = []
+    if asked.branch:
+        branch = org.branch_by_code(asked.branch)
+        org.require_visible(_Located(branch.pk), actor)
+        filters.append(OrderFilter(field="branch_id", op="eq", value=branch.pk))
+    if asked.state:
+        if asked.state not in OrderState.values:
+            known = ", ".join(OrderState.values)
+            raise BadInput([InputFault("--state", _("没有这个状态。"), known)])
+        filters.append(OrderFilter(field="state", op="eq", value=asked.state))
+    if asked.since:
+        since = _midnight("--from", asked.since)
+        filters.append(OrderFilter(field="ordered_at", op="gte", value=since))
+    if asked.until:  # the day named is the last one
+        until = _midnight("--to", asked.until) + timedelta(days=1)
+        filters.append(OrderFilter(field="ordered_at", op="lt", value=until))
+    path = writable(asked.file)
+    with on_screen() as watch, replaced(path) as draft:
+        count = exports.orders_book(actor, filters, draft, reveal=asked.reveal, watch=watch)
+    print(_("已导出 %(count)s 行：%(path)s") % {"count": f"{count:,}", "path": path})
+
+
+def export_work(asked: argparse.Namespace) -> None:
+    """Work items as a workbook: a tab of the workbench of --as USER, or all open work."""
+    actor = org.actor_of(asked.user) if asked.user else Actor.system()
+    path = writable(asked.file)
+    with on_screen() as watch, replaced(path) as draft:
+        count = exports.work_book(
+            actor,
+            draft,
+            tab=asked.tab,
+            post=asked.post or None,
+            overdue=asked.overdue,
+            everyone=asked.team,
+            reveal=asked.reveal,
+            watch=watch,
+        )
+    print(_("已导出 %(count)s 行：%(path)s") % {"count": f"{count:,}", "path": path})
+
+
+@dataclass(frozen=True, slots=True)
+class _Located:
+    branch_id: UUID
+
+
+def _midnight(where: str, text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        fault = InputFault(where, _("%(text)s 不是日期。") % {"text": text}, "2027-03-31")
+        raise BadInput([fault]) from None
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[str]:
+    """A file to write that takes the path's place when all is well, and vanishes otherwise."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        yield str(draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,6 +89,22 @@ def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
     columns that lists do not show."""
     rows = visible_to(Order.objects.all(), actor).filter(pk__in=list(order_ids))
     return list(rows.defer(*UNLISTED).prefetch_related(ITEMS))
+
+
+def batches(
+    actor: Actor, filters: Iterable[OrderFilter] = (), *, size: int = 500
+) -> tuple[int, Iterator[list[Order]]]:
+    """All visible orders that match, newest first, so many at a time; and how many there are."""
+    newest = ("-ordered_at", "-id")
+    rows = _filtered(visible_to(Order.objects.all(), actor), filters)
+    ids = list(rows.order_by(*newest).values_list("id", flat=True))
+
+    def read() -> Iterator[list[Order]]:
+        for start in range(0, len(ids), size):
+            page = Order.objects.filter(pk__in=ids[start : start + size]).order_by(*newest)
+            yield list(page.defer(*UNLISTED).prefetch_related(ITEMS))
+
+    return len(ids), read()
 
 
 def _filtered(rows: QuerySet[Order], filters: Iterable[OrderFilter]) -> QuerySet[Order]:

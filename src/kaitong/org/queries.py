@@ -113,3 +113,8 @@ def calendar_key(branch_id: UUID, department: str = "") -> str:
         if own:
             return own
     return Branch.objects.filter(pk=branch_id).values_list("calendar", flat=True).first() or "cn"
+
+
+def branch_names(actor: Actor) -> dict[UUID, str]:
+    """Names of the branches the actor sees."""
+    return dict(visible_to(Branch.objects.all(), actor, "id").values_list("id", "name"))

@@ -6,7 +6,7 @@ Where an instance stands is told by `positions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -79,6 +79,7 @@ __all__ = [
     "steps_with_notice",
     "waiting",
     "waits",
+    "work_batches",
     "work_item",
     "work_items",
 ]
@@ -190,23 +191,55 @@ def work_items(
     `tab` is one of TABS, or "open": all open work of the actor's posts. `everyone` shows a
     supervisor the whole team's mine/suspended/done. Done is what was completed today.
     """
-    rows = _tab(actor, tab, everyone)
-    if post is not None:
-        rows = rows.filter(post=post)
-    if node is not None:
-        rows = rows.filter(node=node)
+    rows = _wanted(_tab(actor, tab, everyone), post, node, overdue)
     if business_id is not None:
         rows = rows.filter(business_id=business_id)
     if business_ids is not None:
         rows = rows.filter(business_id__in=list(business_ids))
-    if overdue:
-        rows = rows.filter(due_at__lt=clock_now())
-    order = F("completed_at").desc() if tab == "done" else F("due_at").asc(nulls_last=True)
+    order = _urgent(tab)
     total = rows.count() if counted is None else counted
     # identifiers first, from the index alone; then only this page's rows
-    ids = list(rows.order_by(order, "id").values_list("pk", flat=True)[offset : offset + limit])
-    found = WorkItem.objects.filter(pk__in=ids).order_by(order, "id")
-    return Page(_work_rows(found), total)
+    ids = list(rows.order_by(*order).values_list("pk", flat=True)[offset : offset + limit])
+    return Page(_work_rows(WorkItem.objects.filter(pk__in=ids).order_by(*order)), total)
+
+
+def work_batches(
+    actor: Actor,
+    *,
+    tab: str = "open",
+    post: str | None = None,
+    node: str | None = None,
+    overdue: bool = False,
+    everyone: bool = False,
+    size: int = 500,
+) -> tuple[int, Iterator[Sequence[WorkRow]]]:
+    """All rows of a tab in its order, so many at a time; and how many there are."""
+    rows = _wanted(_tab(actor, tab, everyone), post, node, overdue)
+    order = _urgent(tab)
+    ids = list(rows.order_by(*order).values_list("pk", flat=True))
+
+    def read() -> Iterator[Sequence[WorkRow]]:
+        for start in range(0, len(ids), size):
+            page = WorkItem.objects.filter(pk__in=ids[start : start + size])
+            yield _work_rows(page.order_by(*order))
+
+    return len(ids), read()
+
+
+def _wanted(
+    rows: QuerySet[WorkItem], post: str | None, node: str | None, overdue: bool
+) -> QuerySet[WorkItem]:
+    if post is not None:
+        rows = rows.filter(post=post)
+    if node is not None:
+        rows = rows.filter(node=node)
+    return rows.filter(due_at__lt=clock_now()) if overdue else rows
+
+
+def _urgent(tab: str) -> tuple[Any, str]:
+    """Most urgent first; what is done, by when."""
+    order = F("completed_at").desc() if tab == "done" else F("due_at").asc(nulls_last=True)
+    return order, "id"
 
 
 def waiting(actor: Actor) -> int:

@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from kaitong.web.views import (
+    exports,
     incidents,
     intake,
     notices,
@@ -37,6 +38,8 @@ urlpatterns = [
     path("work/<uuid:item_id>/resume", work.resume, name="resume"),
     path("work/<uuid:item_id>/urge", work.urge, name="urge"),
     path("orders/", orders.order_list, name="orders"),
+    path("orders/export.xlsx", exports.orders, name="orders_export"),
+    path("work/export.xlsx", exports.work, name="work_export"),
     path("orders/<uuid:order_id>/", orders.order, name="order"),
     path("orders/<uuid:order_id>/live", orders.live, name="order_live"),
     path("orders/<uuid:order_id>/positions.json", orders.positions, name="positions"),

@@ -54,24 +54,33 @@ class OrdersPage:
     at: datetime
 
 
-def orders_page(actor: Actor, query: QueryDict) -> OrdersPage:
-    """在途 (open), 已结束 (ended) or all, newest first."""
-    labels = {"open": _("在途"), "ended": _("已结束"), "all": _("全部")}
-    tab = query.get("tab", "open")
-    tab = tab if tab in labels else "open"
-    states = {
+def conditions_of(query: QueryDict) -> list[OrderFilter]:
+    """What the list's address asks for, as conditions on orders."""
+    return _asked(query)[-1]
+
+
+def _asked(query: QueryDict) -> tuple[str, list[OrderState], str, list[OrderFilter]]:
+    """The tab, its states, the state chosen among them, and the conditions of both."""
+    of_tab = {
         "open": list(OPEN_STATES),
         "ended": [state for state in OrderState if state in FINAL],
         "all": list(OrderState),
-    }[tab]
-    state = query.get("state", "")
-    conditions = (
-        []
-        if tab == "all"
-        else [OrderFilter(field="state", op="in", value=[str(s) for s in states])]
-    )
+    }
+    tab = query.get("tab", "open")
+    tab = tab if tab in of_tab else "open"
+    states, state = of_tab[tab], query.get("state", "")
     if state in states:
-        conditions = [OrderFilter(field="state", op="eq", value=state)]
+        return tab, states, state, [OrderFilter(field="state", op="eq", value=state)]
+    if tab == "all":
+        return tab, states, state, []
+    among = OrderFilter(field="state", op="in", value=[str(s) for s in states])
+    return tab, states, state, [among]
+
+
+def orders_page(actor: Actor, query: QueryDict) -> OrdersPage:
+    """在途 (open), 已结束 (ended) or all, newest first."""
+    labels = {"open": _("在途"), "ended": _("已结束"), "all": _("全部")}
+    tab, states, state, conditions = _asked(query)
     number = page_number(query)
     rows, total = ordering.orders(
         actor,

@@ -79,16 +79,34 @@ def tab_labels() -> dict[str, str]:
     }
 
 
-def work_page(actor: Actor, query: QueryDict) -> WorkPage:
-    """The list as the address asks for it; unknown values of filters are no filters."""
-    labels = tab_labels()
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which rows the workbench's address asks for; unknown values of filters are no filters."""
+
+    tab: str
+    post: str | None
+    overdue: bool
+    everyone: bool
+
+
+def asked_of(actor: Actor, query: QueryDict) -> Asked:
     tab = query.get("tab", "todo")
-    tab = tab if tab in labels else "todo"
-    team = query.get("who") == "team" and actor.is_supervisor
-    late = query.get("due") == "late"
     post = query.get("post") or None
     if post is not None and not (actor.is_supervisor or post in actor.posts):
         post = None
+    return Asked(
+        tab=tab if tab in tab_labels() else "todo",
+        post=post,
+        overdue=query.get("due") == "late",
+        everyone=query.get("who") == "team" and actor.is_supervisor,
+    )
+
+
+def work_page(actor: Actor, query: QueryDict) -> WorkPage:
+    """The list as the address asks for it; unknown values of filters are no filters."""
+    labels = tab_labels()
+    asked = asked_of(actor, query)
+    tab, post, late, team = asked.tab, asked.post, asked.overdue, asked.everyone
     counts = process.counts(actor, everyone=team)
     number = page_number(query)
     found = process.work_items(
