@@ -20,6 +20,8 @@ export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY
 playbook check|test|deploy|list [PATH]
 notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
 notices retry ID --as USER
+backup FILE.zip [--with-keys --passphrase-file F]   database and files of one moment
+restore FILE.zip [--replace] [--passphrase-file F]
 incident list [--json] | incident retry ID --as USER
 check                            do rows and counters of the runtime agree
 migrate | worker | serve [--port N] [--host H] [--processes N]
@@ -169,7 +171,19 @@ def parser() -> argparse.ArgumentParser:
     staff = group("staff")
     leaf(staff, "list", "staff_list", as_json)
     leaf(verbs, "check", "check")
-    leaf(verbs, "migrate", "migrate")
+    sealed = ("--passphrase-file", {"default": "", "metavar": "FILE"})
+    leaf(
+        verbs, "backup", "backups.backup",
+        ("file", {"metavar": "FILE.zip"}), ("--with-keys", {"action": "store_true"}), sealed,
+    )  # fmt: skip
+    leaf(
+        verbs, "restore", "backups.restore",
+        ("file", {"metavar": "FILE.zip"}), ("--replace", {"action": "store_true"}), sealed,
+    )  # fmt: skip
+    leaf(
+        verbs, "migrate", "backups.migrate",
+        ("--continue", {"dest": "go_on", "action": "store_true"}),
+    )  # fmt: skip
     leaf(verbs, "worker", "worker")
     leaf(
         verbs, "serve", "serve",
@@ -199,6 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         django.setup()
 
+        _fit(asked.verb)
         module, _, name = asked.handler.rpartition(".")
         commands = import_module(f"kaitong.cli.{module or 'commands'}")
         return int(getattr(commands, name)(asked) or 0)
@@ -231,6 +246,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if started is not None:
             database.release(started)
+
+
+# What may begin on an empty database, and what looks after the schema itself.
+_MAKES = frozenset({"serve", "worker", "setup"})
+_OWN = frozenset({"backup", "restore", "migrate"})
+
+
+def _fit(verb: str) -> None:
+    """Bring a state of an earlier version to this one before anything is read."""
+    from kaitong.transfer.backup import schema, upgrading
+
+    if verb in _OWN or upgrading.quick_check():
+        return
+    if verb in _MAKES or schema.applied():
+        upgrading.ready(lambda text: print(f"· {text}", file=sys.stderr, flush=True))
 
 
 def _torn(word: str) -> bool:

@@ -436,12 +436,6 @@ def check(asked: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def migrate(asked: argparse.Namespace) -> None:
-    from kaitong.core import migrating
-
-    migrating.migrate(verbosity=1)
-
-
 def worker(asked: argparse.Namespace) -> None:
     from kaitong.cli.worker import run
 

@@ -20,6 +20,12 @@ def embedded() -> Cluster | None:
     return Cluster(home() / "pg")
 
 
+def serving(url: str) -> Cluster | None:
+    """The embedded cluster of this state folder, if the URL leads to it."""
+    cluster = Cluster(home() / "pg")
+    return cluster if cluster.serves(url) else None
+
+
 def connect() -> Cluster | None:
     """Make the database ready to use; the embedded cluster when this call had to start it.
 
@@ -49,3 +55,15 @@ def release(cluster: Cluster | None) -> None:
         ).fetchone()
     if others is not None and others[0] == 0:
         cluster.stop()
+
+
+def state_url(database: str = "") -> str:
+    """The URL of the database Django is connected to, or of another one on its server."""
+    from urllib.parse import quote
+
+    from django.db import connection
+
+    facts = connection.settings_dict
+    user, password = quote(str(facts["USER"])), quote(str(facts["PASSWORD"]))
+    place = f"{facts['HOST']}:{facts['PORT'] or 5432}"
+    return f"postgresql://{user}:{password}@{place}/{quote(database or str(facts['NAME']))}"

@@ -128,6 +128,13 @@ class Cluster:
         secret = password or (str(self._read()["password"]) if user == SUPERUSER else "")
         return f"postgresql://{user}:{quote(secret)}@127.0.0.1:{self.port}/{database}"
 
+    def serves(self, url: str) -> bool:
+        """Whether a connection URL leads to this cluster."""
+        try:
+            return f"@127.0.0.1:{self.port}/" in url
+        except PostgresError:
+            return False
+
     def application(self, database: str, user: str) -> str:
         """A database of an ordinary role's own, made when it is new; its connection URL.
 

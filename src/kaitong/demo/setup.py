@@ -8,10 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
-
-from kaitong.core import migrating
 from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
@@ -21,6 +17,7 @@ from kaitong.lab.session import AccessServer
 from kaitong.org.actor import Actor
 from kaitong.org.models import Branch
 from kaitong.playbooks import services as playbooks
+from kaitong.transfer.backup import restoring, upgrading
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import services as worktime_verbs
 
@@ -28,21 +25,12 @@ Step = Callable[[str], AbstractContextManager[None]]
 
 
 def migrate(step: Step) -> None:
-    """Bring the schema to this version. A state folder of a newer version is left untouched."""
-    executor = MigrationExecutor(connection)
-    known = set(executor.loader.disk_migrations)
-    foreign = {name for name in executor.loader.applied_migrations if name not in known} - set(
-        executor.loader.replacements
-    )
-    if foreign:
-        listed = ", ".join(sorted(f"{app}.{name}" for app, name in foreign))
-        raise KaitongError(
-            f"The state folder was made by a newer version ({listed}).",
-            "Use that version, or set KAITONG_HOME to another folder. Nothing was changed.",
-        )
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        with step("preparing the database"):
-            migrating.migrate()
+    """Bring the schema to this version, an earlier one after a backup. A state folder of a newer
+    version is left untouched."""
+    if upgrading.quick_check() and not restoring.unfinished():
+        return
+    with step("preparing the database"):
+        upgrading.ready(lambda text: print(f"\n  {text} ...", end="", flush=True))
 
 
 def branch(step: Step, scale: str = plant.COUNTY.name) -> Branch:
