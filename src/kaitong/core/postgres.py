@@ -237,7 +237,8 @@ class Cluster:
         if found != wanted:
             raise PostgresError(
                 f"The state folder holds PostgreSQL {found} data, the programs are {wanted}.",
-                f"Set KAITONG_PG_BIN to PostgreSQL {found}, or move {self.folder} away.",
+                f"Set KAITONG_PG_BIN to PostgreSQL {found}. To move on to {wanted}: back up with "
+                f"{found}, move {self.folder} away, restore with {wanted}. Nothing was changed.",
             )
         facts = self._read()
         if not self._port_is_free(self.port):

@@ -1,3 +1,4 @@
+# ruff: noqa: F401, F811 (fixtures of another module)
 """Backup, destroy, restore: an order's paper opens and its history is whole; or nothing changes."""
 
 from __future__ import annotations
@@ -6,132 +7,17 @@ import json
 import shutil
 import zipfile
 
-import psycopg
 import pytest
 from django.db import connection, connections
-from psycopg import sql
 
-from kaitong.core import crypto
-from kaitong.core.database import state_url
 from kaitong.core.home import home
 from kaitong.transfer.backup import archive as archives
-from kaitong.transfer.backup import keys, making, restoring, schema, tables, upgrading
+from kaitong.transfer.backup import keys, restoring, schema, tables, upgrading
 from kaitong.transfer.backup.archive import Manifest, TableFacts
 from kaitong.transfer.errors import BackupRefused, UnreadableFile
+from kaitong.transfer.tests.states import elsewhere, folder
 
 PASSPHRASE = "correct horse battery"
-
-
-def admin(*statements):
-    with psycopg.connect(state_url("postgres"), autocommit=True) as server:
-        for statement in statements:
-            server.execute(statement)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A state folder of the test's own, with keys."""
-    monkeypatch.setenv("KAITONG_HOME", str(tmp_path / "home"))
-    crypto.forget_cached_keys()
-    crypto.seal("test", "x", b"makes the keys")
-    crypto.blind_index("test", "makes the other")
-    yield tmp_path
-    crypto.forget_cached_keys()
-
-
-@pytest.fixture
-def elsewhere(folder, monkeypatch):
-    """Go to another state: an empty folder and an empty database on the same server."""
-    settings = connections["default"].settings_dict
-    original, name = settings["NAME"], f"{settings['NAME']}_other"
-    drop = [
-        sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(n))
-        for n in (name, f"{name}_restore", f"{name}_old")
-    ]
-
-    def go() -> None:
-        admin(*drop, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        connections.close_all()
-        settings["NAME"] = name
-        monkeypatch.setenv("KAITONG_HOME", str(folder / "other"))
-        crypto.forget_cached_keys()
-
-    yield go
-    connections.close_all()
-    settings["NAME"] = original
-    admin(*drop)
-
-
-@pytest.fixture
-def world(transactional_db, folder):
-    from kaitong.playbooks import queries as playbooks
-    from kaitong.process import definitions
-    from kaitong.web.tests import world as making_worlds
-    from kaitong.worktime import queries as worktime
-
-    for keeper in (playbooks, definitions, worktime):
-        keeper.forget()
-    yield making_worlds.build(rooms=8, boxes=1)
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM process_history")
-    for keeper in (playbooks, definitions, worktime):
-        keeper.forget()
-
-
-def counted() -> dict[str, int]:
-    with psycopg.connect(state_url()) as server:
-        return {
-            name: server.execute(
-                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
-            ).fetchone()[0]
-            for name in tables.table_columns(server)
-        }
-
-
-def test_backup_destroy_restore(world, folder, elsewhere):
-    from kaitong.documents import services as documents
-    from kaitong.inventory import services as inventory
-    from kaitong.inventory.models import Service
-    from kaitong.ordering import papers, timeline
-    from kaitong.ordering import queries as orders
-    from kaitong.org.actor import Actor
-    from kaitong.process import queries as process
-
-    system = Actor.system()
-    order = world.order(1)
-    paper = papers.paper_of(system, order, "receipt")
-    before = documents.pdf(system, paper.id)
-    lines = len(timeline.timeline(system, order))
-    service = Service.objects.get(order_id=order.pk)
-    password = inventory.reveal_password(actor=system, service_id=service.pk, reason="test")
-    rows = counted()
-    target = folder / "state.zip"
-
-    made = making.make(target, passphrase=PASSPHRASE)
-    elsewhere()
-    done = restoring.restore(target, passphrase=PASSPHRASE)
-
-    assert made.rows == done.rows == sum(rows.values())
-    assert (made.files, done.files, done.upgraded) == (1, 1, 0)
-    assert target.stat().st_mode & 0o077 == 0
-    assert counted() == rows
-    assert documents.pdf(system, paper.id) == before
-    assert before[:5] == b"%PDF-"
-    found = orders.order(system, order.pk)
-    assert found.number == order.number
-    assert len(timeline.timeline(system, found)) == lines > 0
-    assert inventory.reveal_password(actor=system, service_id=service.pk, reason="t") == password
-    assert process.check() == []
-    # what the schema forbids is forbidden again
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgenabled = 'D'")
-        assert cursor.fetchone()[0] == 0
-    # over what is here now nothing is restored unasked; asked, it is replaced
-    with pytest.raises(BackupRefused) as caught:
-        restoring.restore(target, passphrase=PASSPHRASE)
-    assert "--replace" in str(caught.value)
-    # a newer version of this state's folders is in use: the schema is up to date
-    upgrading.ready(lambda text: pytest.fail(text))
 
 
 def test_a_killed_restore_is_nothing_or_is_finished(transactional_db, folder, elsewhere):
