@@ -108,6 +108,14 @@ class Office:
             self.work()
             time.sleep(0.1)
 
+    def work_until_state(self, order, state: str, seconds: float = 15) -> None:
+        """Let the machines work until the order is in a state."""
+        deadline = time.monotonic() + seconds
+        while self.show(order)["state"] != state:
+            assert time.monotonic() < deadline, self.show(order)
+            self.work()
+            time.sleep(0.1)
+
     def work(self) -> None:
         """Let the machines do what is due."""
         worker.drain_all()

@@ -288,12 +288,15 @@ def test_refusal_of_a_paid_order_gives_a_voucher_of_the_refund(office):
     office.complete(
         order, "DocumentReview", decision="refuse", decision_reason="证件过期", document_read=False
     )
-    taken, back = of_kind(office, order, "voucher")
+    found = documents.papers_of_order(office.people["clerk"], order.id)
+    taken, back = [p for p in found if p.kind == "voucher"]
+    assert (taken.state, back.state) == ("void", "issued")
+    assert back.number in taken.void_reason
     refund = document_verbs.paper_data(type(back).objects.get(pk=back.pk))
     assert refund["status"] == "已退"
     assert [fee["amount"] for fee in refund["fees"]] == [-10000]
     assert "退单" in refund["fees"][0]["note"]
-    assert taken.number != back.number
+    assert refund["void"]["original"] == taken.number != back.number
 
 
 def test_rejected_order_has_no_papers(office):

@@ -38,10 +38,12 @@ from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
 from kaitong.process import feel
+from kaitong.process import queries as process
 from kaitong.process.actions import ActionContext, BusinessError, Outcome, Transient, Wait
 
 ACCOUNT_NOT_PROVEN = "account-not-proven"
 LINE_NOT_PROVEN = "line-not-proven"
+LOGIN_ACCEPTED = "login-accepted"
 _ASK_AGAIN = 1.0  # seconds between two looks at the sessions, growing to the longest
 _ASK_AGAIN_LONGEST = 10.0
 # names in `activates: map:` that are not for the AAA server's plan
@@ -70,15 +72,45 @@ def apply_service(ctx: ActionContext) -> Outcome:
 
 
 def remove_service(ctx: ActionContext) -> Outcome:
-    """Take the service's account out of the AAA server (撤销网络数据)."""
+    """Take the service's account out of the AAA server (撤销网络数据).
+
+    A command of the order's process that was taken back may still be under way in another worker:
+    what it writes must not come after what is removed here, so its end is waited for.
+    """
     service = _service(ctx)
-    if not service.account:
+    if not service.account or not queries.known_to_network(ElementKind.AAA, service.branch_id):
         return None
+    if ctx.business_id is not None:
+        until = process.still_running(ctx.business_id, but=ctx.instance_id)
+        if until is not None:
+            return Wait(_ASK_AGAIN, "等待正在执行的下发结束。")
     with _spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
         change = AccountChange(account=service.account, state=AccountState.ABSENT)
         services.apply_account(element, change, _for(ctx, service))
     return None
+
+
+def prove_removed(ctx: ActionContext) -> Outcome:
+    """Removal proven (撤下验证): a login with the account's own password is refused.
+
+    Raises BusinessError `login-accepted` while the server lets it in.
+    """
+    service = _service(ctx)
+    if not (service.account and service.has_password) or not queries.known_to_network(
+        ElementKind.AAA, service.branch_id
+    ):
+        return None
+    with _spoken(service):
+        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        subject = Subject(account=service.account, password=_password(service, "撤下验证"))
+        proof = services.prove_removed(element, subject, _for(ctx, service))
+    sentence = removed_sentence(proof)
+    _record(service, proof, sentence)
+    if not proof.ok:
+        _tell(service, sentence)
+        raise BusinessError(LOGIN_ACCEPTED, sentence, {"proof_result": proof.result.value})
+    return {"removal_proven": True}
 
 
 def prove_account(ctx: ActionContext) -> Outcome:
@@ -158,6 +190,13 @@ def account_sentence(proof: Proof) -> str:
         case _:
             said = f"（{facts['message']}）" if facts.get("message") else ""
             return f"账号 {facts['account']} 用正确密码认证未被接受：{facts['answer']}{said}。"
+
+
+def removed_sentence(proof: Proof) -> str:
+    account = proof.facts["account"]
+    if proof.ok:
+        return f"账号 {account} 已撤下，用原密码登录被拒绝。"
+    return f"账号 {account} 已撤下，认证系统仍接受登录：{proof.facts['answer']}。"
 
 
 def line_sentence(proof: Proof) -> str:

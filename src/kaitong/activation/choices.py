@@ -26,3 +26,4 @@ class Verb(TextChoices):
     PROVE_ACCOUNT = "prove-account", _("账号验证")
     PROVE_LINE = "prove-line", _("开通验证")
     UNDO = "undo", _("撤销")
+    PROVE_REMOVED = "prove-removed", _("撤下验证")

@@ -72,6 +72,13 @@ def element_for(kind: str, branch_id: UUID) -> NetworkElement:
     return found[0]
 
 
+def known_to_network(kind: str, branch_id: UUID) -> bool:
+    """Whether a branch ever had an element of this kind: else nothing of it stands anywhere."""
+    parts = org.branch(branch_id).path.split(".")
+    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+    return NetworkElement.objects.filter(kind=kind, branch__path__in=above).exists()
+
+
 def elements_in_service(kind: str) -> list[NetworkElement]:
     """All elements of a kind to which something may be sent."""
     return list(NetworkElement.objects.filter(kind=kind, state=ElementState.IN_SERVICE))

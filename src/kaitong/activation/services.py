@@ -151,6 +151,16 @@ def prove_account(element: NetworkElement, subject: Subject, what: For) -> Proof
     return proof
 
 
+def prove_removed(element: NetworkElement, subject: Subject, what: For) -> Proof:
+    """Removal proven (撤下验证): the account's own password is refused."""
+    with exchange(
+        element, Verb.PROVE_REMOVED, what, hide=(subject.password, *_secrets(element).values())
+    ) as talk:
+        proof = adapter(element).prove(subject, ProofKind.REMOVED, talk)
+        talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value
+    return proof
+
+
 def prove_line(
     element: NetworkElement, account: str, line: Line, what: For, *, asked_again: bool = False
 ) -> Proof:

@@ -67,6 +67,7 @@ class Payment(Row):
     reason = models.CharField(_("原因"), max_length=200, blank=True)
     refund_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="refunds")
     clerk_id = models.UUIDField(null=True)
+    approved_by = models.UUIDField(_("复核人"), null=True)  # the second person of a large refund
     paid_at = models.DateTimeField(_("时间"))
 
     class Meta:

@@ -64,7 +64,7 @@ def money(actor: Actor, order_id: UUID) -> Money:
         refunded_fen=sum(p.amount_fen for p in paid if p.kind == PaymentKind.REFUND),
         charges=rows,
         payments=paid,
-        clerks=staff_names(p.clerk_id for p in paid),
+        clerks=staff_names(i for p in paid for i in (p.clerk_id, p.approved_by)),
     )
 
 
@@ -79,7 +79,7 @@ def due_by_order(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, int]:
 def timeline(actor: Actor, order_id: UUID) -> list[dict[str, Any]]:
     """Money's entries of an order's timeline: {at, kind, icon, title, text, who, detail}."""
     rows, paid = charges(actor, order_id), payments(actor, order_id)
-    names = staff_names(p.clerk_id for p in paid)
+    names = staff_names(i for p in paid for i in (p.clerk_id, p.approved_by))
     raised: dict[datetime, list[Charge]] = {}
     for row in rows:
         raised.setdefault(row.created_at.replace(microsecond=0), []).append(row)
@@ -96,7 +96,14 @@ def timeline(actor: Actor, order_id: UUID) -> list[dict[str, Any]]:
                 "title": _("退费") if back else _("收费"),
                 "text": f"{text} · {payment.reason}" if payment.reason else text,
                 "who": names.get(payment.clerk_id, "") if payment.clerk_id else _("系统"),
-                "detail": [f"{row.title} {yuan(row.amount_fen)}" for row in covered],
+                "detail": [
+                    *(f"{row.title} {yuan(row.amount_fen)}" for row in covered),
+                    *(
+                        [_("复核 %s") % names.get(payment.approved_by, "")]
+                        if payment.approved_by
+                        else []
+                    ),
+                ],
             }
         )
     return sorted(entries, key=lambda entry: entry["at"])

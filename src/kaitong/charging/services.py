@@ -1,7 +1,7 @@
 """Public verbs of charging. Every one may be repeated and run twice at once: the rows of an order's
 charges are the lock, keys make repetition harmless."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -144,12 +144,15 @@ def refund(
     key: str,
     reason: str,
     amounts: Mapping[UUID, int] | None = None,
+    approved_by: UUID | None = None,
 ) -> list[Payment]:
     """Give back what was collected (退费), the way it was paid; one refund for each payment.
 
     ``amounts`` maps charges to fen; without it everything not yet given back is. The same ``key``
-    again returns the same refunds.
+    again returns the same refunds. ``approved_by`` is the second person, where one had to agree.
     """
+    if approved_by is not None and approved_by == actor.id:
+        raise ChargingRefused(_("退费要由另一人复核。"), _("请由他人复核。"))
     if not reason.strip():
         raise ChargingRefused(_("没有填写退费原因。"), _("请填写原因。"), field="reason")
     with transaction.atomic():
@@ -161,15 +164,28 @@ def refund(
             return done
         back = _to_give_back(rows, amounts)
         return [
-            _refund_one(actor, payment_id, parts, key=f"{key}#{number}", reason=reason.strip())
+            _refund_one(
+                actor,
+                payment_id,
+                parts,
+                key=f"{key}#{number}",
+                reason=reason.strip(),
+                approved_by=approved_by,
+            )
             for number, (payment_id, parts) in enumerate(sorted(back.items()), start=1)
         ]
 
 
-def void_due(*, actor: Actor, order_id: UUID) -> list[Charge]:
-    """Take back charges nobody paid (a withdrawn draft). Nothing due: nothing happens."""
+def void_due(
+    *, actor: Actor, order_id: UUID, charge_ids: Collection[UUID] | None = None
+) -> list[Charge]:
+    """Take back charges nobody paid, all of them or these. Nothing due: nothing happens."""
     with transaction.atomic():
-        due = [row for row in _locked(actor, order_id, may_be_none=True) if row.state == "due"]
+        due = [
+            row
+            for row in _locked(actor, order_id, may_be_none=True)
+            if row.state == ChargeState.DUE and (charge_ids is None or row.pk in charge_ids)
+        ]
         for row in due:
             row.state = ChargeState.VOID
             row.save(update_fields=["state"])
@@ -222,7 +238,13 @@ def _to_give_back(
 
 
 def _refund_one(
-    actor: Actor, payment_id: UUID, parts: Sequence[tuple[Charge, int]], *, key: str, reason: str
+    actor: Actor,
+    payment_id: UUID,
+    parts: Sequence[tuple[Charge, int]],
+    *,
+    key: str,
+    reason: str,
+    approved_by: UUID | None,
 ) -> Payment:
     original = Payment.objects.get(pk=payment_id)
     total = sum(fen for _row, fen in parts)
@@ -235,6 +257,7 @@ def _refund_one(
         key=key,
         reason=reason[:200],
         refund_of=original,
+        approved_by=approved_by,
         clerk_id=actor.id,
         paid_at=clock.now(),
     )

@@ -3,6 +3,7 @@
 token USER                       a bearer token for the APIs, shown once
 order submit FILE.json           a TMF641 serviceOrder; prints the id
 order show ID [--json]           by id or number
+order withdraw ID --as USER [--plan | --reason CODE [--note TEXT]] [--json]
 work list [--order ID] [--post P] [--user U] [--json]
 work complete ID --as USER [--data JSON | --example]
 work claim|release|urge|resume ID --as USER [--reason TEXT]
@@ -78,6 +79,12 @@ def parser() -> argparse.ArgumentParser:
     order = group("order")
     leaf(order, "submit", "order_submit", ("file", {}), ("--as", {"dest": "user", "default": ""}))
     leaf(order, "show", "order_show", ("id", {}), as_json)
+    leaf(
+        order, "withdraw", "order_withdraw",
+        ("id", {}), as_user, ("--reason", {"default": "", "metavar": "CODE"}),
+        ("--note", {"default": ""}), ("--key", {"default": ""}),
+        ("--plan", {"action": "store_true"}), as_json,
+    )  # fmt: skip
     work = group("work")
     leaf(
         work, "list", "work_list",

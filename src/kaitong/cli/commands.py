@@ -130,6 +130,56 @@ def order_show(asked: argparse.Namespace) -> None:
         print(f"  工单 {item['id']}  {item['title']}  {item['post']}  {item['state']}")
 
 
+def order_withdraw(asked: argparse.Namespace) -> None:
+    """With --plan only what would happen is told; without, it happens."""
+    from kaitong.core.ids import uuid7
+    from kaitong.ordering import services as ordering
+
+    actor = org.actor_of(asked.user)
+    row = orders.order_by_text(actor, asked.id)
+    plan = orders.withdrawal_plan(actor, row.id)
+    if not asked.plan:
+        made = ordering.withdraw(
+            actor=actor,
+            order_id=row.id,
+            reason=asked.reason,
+            key=asked.key or f"cli-{uuid7()}",
+            note_text=asked.note,
+            channel="cli",
+        )
+    facts: dict[str, Any] = {
+        "order": str(row.id),
+        "number": plan.number,
+        "withdrawal": None if asked.plan else str(made.id),
+        "possible": plan.possible,
+        "refusal": " ".join(part for part in (plan.refusal, plan.remedy) if part),
+        "refund_fen": plan.refund_fen,
+        "refund_by_method": plan.by_method,
+        "fee_fen": plan.fee_fen,
+        "needs_approval": plan.needs_approval,
+        "ports": [s.port for s in plan.services if s.port],
+        "accounts": [s.account for s in plan.services if s.account],
+        "terminals": [serial for s in plan.services for serial in s.terminals],
+        "work_items": [work.title for work in plan.work],
+        "reasons": {r.code: r.title for group in plan.reasons for r in group.reasons},
+    }
+    if asked.json:
+        _print(facts)
+        return
+    if not plan.possible:
+        print(facts["refusal"])
+        return
+    if not asked.plan:
+        print(f"{plan.number} {made.reason} {made.id}")
+    for name in ("ports", "accounts", "terminals", "work_items"):
+        if facts[name]:
+            print(f"  {name}: {'、'.join(facts[name])}")
+    print(f"  refund: {plan.refund_fen} fen {plan.by_method or ''}".rstrip())
+    if asked.plan:
+        for code, title in facts["reasons"].items():
+            print(f"  --reason {code}  {title}")
+
+
 def work_list(asked: argparse.Namespace) -> None:
     actor = org.actor_of(asked.user) if asked.user else SYSTEM
     business = orders.order_by_text(SYSTEM, asked.order).id if asked.order else None

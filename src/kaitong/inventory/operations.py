@@ -14,7 +14,7 @@ from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.core.ids import uuid7
-from kaitong.inventory import pools, ports, queries
+from kaitong.inventory import pools, ports, queries, terminals
 from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState, TerminalState
 from kaitong.inventory.errors import NotProven, WrongState
 from kaitong.inventory.locking import living_assignment, locked_service
@@ -97,6 +97,8 @@ def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str
                 field="state",
             )
         if state == ServiceState.ACTIVE:
+            if service.withdrawn_at is not None:
+                raise WrongState(_("服务的订单已经撤回，不能在用。"), _("请重新受理。"))
             _require_proofs(service)
             service.started_at = service.started_at or now()
             service.ended_at = None
@@ -255,8 +257,10 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
     """The order of a service that never worked was withdrawn: give everything back.
 
     Its port becomes free, its numbers return to their pools (through quarantine where the pool has
-    one). TMF638 knows no way from there to `terminated`, so the state stays and `withdrawn_at` says
-    it. Doing it twice changes nothing. Raises WrongState for one that has worked: cease that.
+    one), a terminal that was installed is to be fetched (待回收), and the service is terminated.
+    TMF638's table knows no way there from a service that never worked; left as `inactive` it would
+    look alive to every client. `withdrawn_at` tells it from one that was ceased. Doing it twice
+    changes nothing. Raises WrongState for one that has worked: cease that.
     """
     service = locked_service(actor, service_id)
     if service.withdrawn_at is not None:
@@ -265,15 +269,19 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
         raise WrongState(_("服务已经开通过，不能撤单。"), _("请办理销户。"))
     ports.release_port(actor=actor, service_id=service_id, reason=reason)
     pools.give_back(actor=actor, service_id=service_id)
+    terminals.to_recover(actor=actor, service_id=service_id)
     service.account = service.logical_id = ""
     service.password = None
-    service.withdrawn_at = service.updated_at = now()
+    service.state = ServiceState.TERMINATED
+    service.withdrawn_at = service.ended_at = service.updated_at = now()
     service.reason = reason[:300]
     service.save(
         update_fields=[
             "account",
             "logical_id",
             "password",
+            "state",
+            "ended_at",
             "withdrawn_at",
             "updated_at",
             "reason",

@@ -16,11 +16,11 @@ from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
-from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import evidence, notices, papers
+from kaitong.ordering import evidence, notices, papers, withdrawals
 from kaitong.ordering.choices import OrderState
-from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.errors import OrderNotFound, OrderRefused
 from kaitong.ordering.intake import record_demand
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.states import finish_item, locked, note
@@ -164,10 +164,81 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:  # else it is being taken in: intake tells it with the number
-        papers.issue(actor=actor, order=order, when=("paid",))
+        papers.give_back(actor=actor, order=order)
         notices.tell(
             actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
         )
+    return {}
+
+
+def give_back(ctx: ActionContext) -> dict[str, Any]:
+    """资源退回 of a withdrawn order: port, account and numbers are free, terminals to be fetched.
+
+    The network was told before: `withdraw_service` forgets the account it knows the line by.
+    """
+    order, item, actor = _subject(ctx)
+    withdrawal = withdrawals.of_order(order.id)
+    if item.service_id is None:
+        return {}
+    held = inventory.service(actor, item.service_id)
+    boxes = inventory.terminals_of([item.service_id]).get(item.service_id, [])
+    inventory_verbs.withdraw_service(
+        actor=actor, service_id=item.service_id, reason=f"撤单：{withdrawal.reason}"
+    )
+    if held.withdrawn_at is None:
+        note(
+            order.id,
+            "given-back",
+            actor_id=withdrawal.requested_by,
+            data={
+                "port": held.port_text,
+                "account": held.account,
+                "terminals": [box.serial for box in boxes if box.state == TerminalState.INSTALLED],
+            },
+        )
+    return {}
+
+
+def refund(ctx: ActionContext) -> dict[str, Any]:
+    """退费 of a withdrawn order, as it was promised: void what nobody paid, give back the rest the
+    way it was paid, issue the refund's voucher; the item is cancelled.
+
+    A refund that needs a second person is refused while nobody has said a word.
+    """
+    order, item, machine = _subject(ctx)
+    withdrawal = withdrawals.of_order(order.id)
+    actor = withdrawals.acting_for(withdrawal, machine)
+    said = withdrawal.approvals.get(str(item.id), {})
+    if withdrawal.plan["needs_approval"] and not said.get("decision"):
+        raise OrderRefused("退费要由第二人复核。", "请由班长复核。")
+    lines = [line for line in withdrawal.plan["money"] if line["item"] in (item.item_id, "")]
+    void = [UUID(line["charge"]) for line in lines if line["outcome"] == "void"]
+    back = {UUID(line["charge"]): line["back_fen"] for line in lines if line["back_fen"]}
+    if void:
+        charging.void_due(actor=actor, order_id=order.id, charge_ids=void)
+    if said.get("decision") == "reject":
+        back = {}
+    if back:
+        charging.refund(
+            actor=actor,
+            order_id=order.id,
+            key=f"withdrawn-{item.id}",
+            reason=f"撤单：{withdrawal.reason}",
+            amounts=back,
+            approved_by=UUID(said["by"]) if said.get("by") else None,
+        )
+    withdrawal.ended_at = ctx.now
+    withdrawal.save(update_fields=["ended_at"])
+    note(order.id, "withdrawn", actor_id=None, data={"reason": withdrawal.reason})
+    finish_item(order, item, OrderState.CANCELLED, reason=f"撤单：{withdrawal.reason}")
+    papers.give_back(actor=actor, order=order)
+    notices.tell(
+        actor=actor,
+        order=order,
+        when="withdrawn",
+        once=item.item_id,
+        values={"reason": withdrawal.reason, "refund": sum(back.values())},
+    )
     return {}
 
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from kaitong.core.admin import ReadOnlyAdmin
-from kaitong.ordering.models import Demand, Order, Procedure
+from kaitong.ordering.models import Demand, Order, Procedure, Withdrawal
 
 
 @admin.register(Order)
@@ -21,3 +21,9 @@ class ProcedureAdmin(ReadOnlyAdmin):
 class DemandAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "reason", "specification", "told_at"]
     list_filter = ["reason"]
+
+
+@admin.register(Withdrawal)
+class WithdrawalAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "branch", "order", "reason", "ended_at"]
+    exclude = ["ext"]

@@ -20,6 +20,7 @@ from kaitong.documents.choices import AttachmentKind
 from kaitong.inventory import services as inventory
 from kaitong.ordering.models import Order
 from kaitong.ordering.states import locked, note
+from kaitong.ordering.withdrawals import decide_refund
 from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.process.services import StepContext
@@ -150,3 +151,24 @@ IDENTITY_PHOTOS = {
     "agent.identity_front": identity_photo(FRONT, "agent.identity_front", agent=True),
     "agent.identity_back": identity_photo(BACK, "agent.identity_back", agent=True),
 }
+
+
+def refund_decision(step: StepContext, value: str) -> None:
+    """退费复核: another person than the one who withdrew the order agrees to the refund, or not."""
+    _decide(step, decision=value)
+
+
+def refund_decision_reason(step: StepContext, value: str) -> None:
+    """Why the refund was agreed to or not."""
+    _decide(step, why=value)
+
+
+def _decide(step: StepContext, *, decision: str | None = None, why: str | None = None) -> None:
+    assert step.business_id is not None
+    decide_refund(
+        actor=step.actor,
+        order_id=step.business_id,
+        item_id=UUID(str(step.variables["item_id"])),
+        decision=decision,
+        why=why,
+    )

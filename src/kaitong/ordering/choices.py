@@ -44,7 +44,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     _S.ASSESSING_CANCELLATION: frozenset(
         {_S.PENDING_CANCELLATION, _S.ACKNOWLEDGED, _S.IN_PROGRESS, _S.PENDING, _S.HELD}
     ),
-    _S.PENDING_CANCELLATION: frozenset({_S.CANCELLED}),
+    _S.PENDING_CANCELLATION: frozenset({_S.CANCELLED, _S.PARTIAL}),
 }  # fmt: skip
 
 

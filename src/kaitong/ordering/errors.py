@@ -25,6 +25,10 @@ class WrongOrderState(OrderError, Conflict):
     """The order is no longer in a state that allows this."""
 
 
+class PlanChanged(OrderError, Conflict):
+    """What was shown before somebody agreed is no longer so."""
+
+
 class DraftGone(OrderError, Conflict):
     """The draft has become an order, or was given up."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F
@@ -34,6 +36,7 @@ class Procedure(Row):
     number_rule = models.JSONField(default=dict)  # {pattern, restart}
     papers = models.JSONField(default=dict)  # by kind: title, template, when, number ...
     notices = models.JSONField(default=dict)  # by key: title, when, to, by, text, text_en ...
+    cancel = models.JSONField(default=dict)  # until when it may be withdrawn, why, by what
     retired_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -126,6 +129,7 @@ class OrderItem(Row):
     service_id = models.UUIDField(null=True)
     address_id = models.UUIDField(null=True)
     instance_id = models.UUIDField(null=True)
+    undo_instance_id = models.UUIDField(null=True)  # what takes it back (撤单)
     payload = models.JSONField(default=dict)  # characteristics as asked
 
     class Meta:
@@ -140,6 +144,41 @@ class OrderItem(Row):
 
     def __str__(self) -> str:
         return f"{self.item_id} {self.action}"
+
+    @property
+    def instances(self) -> list[UUID]:
+        """Its processes: what delivers it, and what takes it back."""
+        return [i for i in (self.instance_id, self.undo_instance_id) if i is not None]
+
+
+class Withdrawal(ExtRow):
+    """The customer takes an order back (撤单): who, when, why, and what was promised then.
+
+    One for each order, whatever is clicked. `plan` holds sums by charge as they were shown; what
+    is given back later is that, and nothing else. `approvals` are the second person's words, by
+    item. `ext` holds the request's document.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    order = models.OneToOneField(Order, models.PROTECT, related_name="withdrawal")
+    key = models.CharField(max_length=160)  # of the page or the request: the same one is the same
+    reason_code = models.CharField(max_length=130)  # GROUP.REASON of the playbook
+    reason = models.CharField(max_length=130)  # its two titles, as they were called then
+    note = models.CharField(max_length=300, blank=True)
+    requested_by = models.UUIDField(null=True)  # staff
+    channel = models.CharField(max_length=20, default="api")
+    plan = models.JSONField(default=dict)
+    approvals = models.JSONField(default=dict)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("撤单")
+        indexes = [
+            models.Index(fields=["branch", "-id"], name="withdrawal_by_branch"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason_code
 
 
 class OrderNote(Row):

@@ -23,7 +23,8 @@ from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import PaperState
 from kaitong.documents.models import Paper
 from kaitong.ordering import notices, queries
-from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.errors import OrderNotFound, WrongOrderState
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.sheets import Facts, invoices_by
 from kaitong.ordering.states import locked
@@ -109,6 +110,8 @@ def pay(
     queries.order(actor, order_id)  # another branch's order is not found
     with transaction.atomic():
         order = locked(order_id)
+        if order.state == OrderState.PENDING_CANCELLATION:
+            raise WrongOrderState(_("订单正在撤单，不能收费。"), _("请刷新页面。"))
         payment = charging.pay(
             actor=actor,
             order_id=order_id,
@@ -119,6 +122,36 @@ def pay(
         )
         issue(actor=actor, order=order, when=("paid",))
     return payment
+
+
+def give_back(*, actor: Actor, order: Order) -> None:
+    """After a refund (退费): its voucher is issued; that of a payment wholly given back is void.
+
+    Within the caller's transaction; again changes nothing.
+    """
+    issue(actor=actor, order=order, when=("paid",))
+    facts = Facts(actor, order)
+    issued = documents.issued(order.id)
+    with override(CHINESE):
+        for kind, entry in facts.papers.items():
+            if entry["when"] != "paid":
+                continue
+            for payment, refund in facts.given_back():
+                paper = issued.get(f"{kind}:{payment.pk}")
+                proof = issued.get(f"{kind}:{refund.pk}")
+                if paper is not None and paper.state == PaperState.ISSUED:
+                    number = f"，见 {proof.number}" if proof else ""
+                    document_verbs.void_paper(
+                        actor=actor, paper_id=paper.pk, reason=f"已退费{number}"
+                    )
+
+
+def void_work(*, actor: Actor, order: Order, reason: str) -> None:
+    """Work orders of an order that is not carried out any more are void; twice changes nothing."""
+    kinds = {k for k, entry in Facts(actor, order).papers.items() if entry["when"] == "assigned"}
+    for paper in documents.issued(order.id).values():
+        if paper.kind in kinds and paper.state == PaperState.ISSUED:
+            document_verbs.void_paper(actor=actor, paper_id=paper.pk, reason=reason)
 
 
 def paper_of(actor: Actor, order: Order, kind: str = "") -> Paper:

@@ -11,8 +11,10 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from kaitong.inventory import queries as inventory
+from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
-from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote
+from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote, Withdrawal
+from kaitong.ordering.plans import WithdrawalPlan, plan_of
 from kaitong.ordering.requests import OrderFilter
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
@@ -41,7 +43,7 @@ def order(actor: Actor, order_id: UUID) -> Order:
     found = (
         visible_to(Order.objects.all(), actor)
         .filter(pk=order_id)
-        .select_related("branch")
+        .select_related("branch", "withdrawal")
         .prefetch_related(RUN_ITEMS)
         .first()
     )
@@ -80,8 +82,14 @@ def orders(
     newest = ("-ordered_at", "-id")
     # Identifiers first, from the index alone: a deep page never reads the rows it skips.
     ids = list(rows.order_by(*newest).values_list("id", flat=True)[offset:end])
-    page = Order.objects.filter(pk__in=ids).order_by(*newest).defer(*without)
-    return list(page.prefetch_related(ITEMS)), total
+    page = (
+        Order.objects.filter(pk__in=ids)
+        .order_by(*newest)
+        .select_related("withdrawal")
+        .defer(*without)
+        .prefetch_related(ITEMS)
+    )
+    return list(page), total
 
 
 def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
@@ -139,6 +147,50 @@ def search(actor: Actor, text: str, *, limit: int = 20) -> list[Order]:
     return found[:limit]
 
 
+def withdrawal_plan(actor: Actor, order_id: UUID) -> WithdrawalPlan:
+    """What withdrawing an order would undo, cost and give back (撤单), in constant queries."""
+    return plan_of(actor, order(actor, order_id))
+
+
+def withdrawal_of(row: Order) -> Withdrawal | None:
+    """How an order was withdrawn; None when it was not."""
+    return getattr(row, "withdrawal", None)
+
+
+def withdrawal(actor: Actor, withdrawal_id: UUID) -> Withdrawal:
+    """One withdrawal; OrderNotFound when absent or another branch's."""
+    rows = visible_to(Withdrawal.objects.select_related("order"), actor)
+    found = rows.filter(pk=withdrawal_id).first()
+    if found is None:
+        raise OrderNotFound(_("没有这次撤单。"), _("请核对编号和所在分公司。"))
+    return found
+
+
+def withdrawals(
+    actor: Actor,
+    *,
+    order_ids: Iterable[UUID] | None = None,
+    ids: Iterable[UUID] | None = None,
+    ended: bool | None = None,
+    offset: int = 0,
+    limit: int | None = None,
+) -> tuple[list[Withdrawal], int]:
+    """A page of withdrawals, newest first, and how many there are in all."""
+    rows = visible_to(Withdrawal.objects.select_related("order"), actor)
+    if order_ids is not None:
+        rows = rows.filter(order_id__in=list(order_ids))
+    if ids is not None:
+        rows = rows.filter(pk__in=list(ids))
+    if ended is not None:
+        rows = (
+            rows.filter(order__state=OrderState.PENDING_CANCELLATION)
+            if not ended
+            else (rows.exclude(order__state=OrderState.PENDING_CANCELLATION))
+        )
+    end = None if limit is None else offset + limit
+    return list(rows.order_by("-pk")[offset:end]), rows.count()
+
+
 def why_due(row: Order) -> rules.Deadline | None:
     """The customer's deadline again, with every step of the count; None without a budget."""
     basis = row.due_basis
@@ -168,8 +220,9 @@ def demands(actor: Actor, *, reason: str = "", limit: int = 100) -> list[Demand]
 
 def described(actor: Actor, row: Order) -> dict[str, Any]:
     """An order as the command line shows it: keys id, number, state, items, waiting, ..."""
-    instances = [item.instance_id for item in row.items.all() if item.instance_id]
+    instances = [one for item in row.items.all() for one in item.instances]
     waits = process.waits(instances)
+    taken_back = withdrawal_of(row)
     work = process.open_items_of(actor, [row.id]).get(row.id, [])
     return {
         "id": str(row.id),
@@ -222,6 +275,14 @@ def described(actor: Actor, row: Order) -> dict[str, Any]:
             }
             for service in inventory.services_of_order(row.id)
         ],
+        "withdrawal": {
+            "id": str(taken_back.id),
+            "reason": taken_back.reason_code,
+            "refund_fen": taken_back.plan["refund_fen"],
+            "ended_at": taken_back.ended_at.isoformat() if taken_back.ended_at else None,
+        }
+        if taken_back
+        else None,
         "due_at": row.due_at.isoformat() if row.due_at else None,
         "ordered_at": row.ordered_at.isoformat(),
     }

@@ -14,9 +14,10 @@ from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Procedure
 from kaitong.ordering.papers import pay
 from kaitong.ordering.states import note
+from kaitong.ordering.withdrawals import withdraw
 from kaitong.org.actor import Actor
 
-__all__ = ["ProcedureEntry", "deploy_procedures", "note", "pay", "submit"]
+__all__ = ["ProcedureEntry", "deploy_procedures", "note", "pay", "submit", "withdraw"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class ProcedureEntry:
     number_rule: Mapping[str, str]
     papers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cancel: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -60,6 +62,7 @@ def deploy_procedures(
                 "number_rule": dict(entry.number_rule),
                 "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
                 "notices": {key: dict(notice) for key, notice in entry.notices.items()},
+                "cancel": dict(entry.cancel),
                 "retired_at": None,
             },
         )

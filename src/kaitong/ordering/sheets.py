@@ -95,6 +95,15 @@ class Facts:
     def payments(self) -> list[Payment]:
         return charging.payments(self.actor, self.order.id)
 
+    def given_back(self) -> list[tuple[Payment, Payment]]:
+        """Payments that were wholly given back, each with the last refund of it."""
+        found = []
+        for payment in self.payments:
+            backs = [p for p in self.payments if p.refund_of_id == payment.pk]
+            if backs and sum(p.amount_fen for p in backs) == payment.amount_fen:
+                found.append((payment, backs[-1]))
+        return found
+
     @cached_property
     def charges(self) -> list[Charge]:
         rows = charging.charges(self.actor, self.order.id)
@@ -337,9 +346,22 @@ class Facts:
                 "reference": payment.reference or None,
             },
             "status": "已退" if back else "已并入账单" if payment.method == Method.BILL else "已收",
-            "void": None,
+            "void": self._void(payment, issued) if back else None,
             "invoice": {"state": invoice.state, "number": invoice.number},
             "cashier": f"{name}（{number}）" if name and number else name or self.actor.name,
+        }
+
+    def _void(self, refund: Payment, issued: dict[str, Any]) -> dict[str, Any] | None:
+        """The voucher that a refund makes void, where it gives back all of its payment."""
+        whole = {back.pk: payment for payment, back in self.given_back()}
+        payment = whole.get(refund.pk)
+        if payment is None:
+            return None
+        original = next((p for key, p in issued.items() if key.endswith(f":{payment.pk}")), None)
+        return {
+            "at": _moment(refund.paid_at),
+            "reason": refund.reason,
+            "original": original.number if original else None,
         }
 
     def _moved(self, payment: Payment, back: bool) -> list[dict[str, Any]]:

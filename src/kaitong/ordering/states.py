@@ -54,6 +54,8 @@ def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") 
         move(order, state, reason=reason)
     elif OrderState.COMPLETED in states:
         move(order, OrderState.PARTIAL, reason=reason)
+    elif OrderState.CANCELLED in states:
+        move(order, OrderState.CANCELLED, reason=reason)
     else:
         move(order, OrderState.FAILED, reason=reason)
 

@@ -18,7 +18,7 @@ from kaitong.activation import queries as activation
 from kaitong.charging import queries as charging
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
-from kaitong.inventory.results import ServiceView
+from kaitong.inventory.results import ProofView, ServiceView
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import NoticeState
 from kaitong.messaging.models import Notice
@@ -58,6 +58,9 @@ _WORK = frozenset(telling.TOLD | {"incident"}) - {
 }  # fmt: skip
 
 
+_RESOURCE = ("port-assigned", "data-made", "given-back")
+
+
 def _event_titles() -> dict[str, str]:
     return {
         "accepted": _("受理订单"),
@@ -75,13 +78,30 @@ def _event_titles() -> dict[str, str]:
         "given-up": _("现场申请退单"),
         "check-overridden": _("现网核验未通过，班长放行"),
         "completed": _("竣工归档"),
+        "withdrawal": _("客户撤单"),
+        "given-back": _("资源退回"),
+        "refund-approved": _("同意退费"),
+        "refund-rejected": _("不予退费"),
+        "withdrawn": _("已撤单"),
     }
 
 
 def _event_text(data: dict[str, Any]) -> str:
     if data.get("start"):
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
-    return next((str(data[key]) for key in ("port", "reason", "account") if data.get(key)), "")
+    return next(
+        (str(data[key]) for key in ("port", "reason", "account", "sum") if data.get(key)), ""
+    )
+
+
+def _proof_title(proof: ProofView) -> str:
+    match proof.kind:
+        case "account":
+            return _("账号已验证") if proof.ok else _("账号验证未通过")
+        case "removed":
+            return _("撤下已验证") if proof.ok else _("撤下后仍能登录")
+        case _:
+            return _("线路已验证") if proof.ok else _("开通验证未通过")
 
 
 def timeline(
@@ -112,17 +132,9 @@ def timeline(
             Entry(
                 at=proof.at,
                 kind="network",
-                title=_("账号已验证") if proof.kind == "account" else _("线路已验证"),
+                title=_proof_title(proof),
                 text=proof.summary,
-                tone="ok",
-            )
-            if proof.ok
-            else Entry(
-                at=proof.at,
-                kind="network",
-                title=_("账号验证未通过") if proof.kind == "account" else _("开通验证未通过"),
-                text=proof.summary,
-                tone="late",
+                tone="ok" if proof.ok else "late",
             )
             for proof in service.proofs
         ]
@@ -159,7 +171,7 @@ def _order_entries(order: Order) -> list[Entry]:
     return [
         Entry(
             at=row.created_at,
-            kind="resource" if row.kind in ("port-assigned", "data-made") else "order",
+            kind="resource" if row.kind in _RESOURCE else "order",
             title=titles.get(row.kind, row.kind),
             text=_event_text(row.data),
             who=names.get(row.actor_id, "") if row.actor_id else "",
@@ -174,8 +186,8 @@ def _work_entries(order: Order) -> list[Entry]:
     rows = [
         row
         for item in order.items.all()
-        if item.instance_id is not None
-        for row in process.history(item.instance_id)
+        for one in item.instances
+        for row in process.history(one)
         if row.kind in _WORK
     ]
     names, posts = telling.people(rows), _posts()

@@ -17,6 +17,7 @@ from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
+from kaitong.playbooks import withdrawal
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
@@ -417,6 +418,9 @@ class _Reader:
                 fault([*path, "budget"], f"No time budget {budget!r}.", "Add the parameter.")
             if entry["number"] not in content["numbers"]:
                 fault([*path, "number"], f"No number rule {entry['number']!r}.", "Add it.")
+            if "cancel" in entry:
+                for place, what, remedy in withdrawal.faults(content, key, models.get(key)):
+                    fault([*path, "cancel", *place], what, remedy)
         for position, offer in enumerate(content.get("offerings", [])):
             if offer["service"] not in content["services"]:
                 fault(["offerings", position, "service"], f"No service {offer['service']!r}.", "")
@@ -517,6 +521,12 @@ def _process_files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]
     }
     for key, (file, place) in onsite.process_files(content).items():
         found.setdefault(key, (file, place))
+    for key, entry in content["processes"].items():
+        if "cancel" in entry:
+            file = entry["cancel"]["process"]
+            found.setdefault(
+                withdrawal.key_of(file), (file, ["processes", key, "cancel", "process"])
+            )
     return found
 
 

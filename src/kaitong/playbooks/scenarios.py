@@ -45,6 +45,7 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure]]] = {
         "line",
         {"right-port": "", "wrong-port": "line-not-proven", "not-seen": "line-not-proven"},
     ),
+    "activation.prove-removed": ("login", {"refused": "", "accepted": "login-accepted"}),
 }
 
 
@@ -139,7 +140,8 @@ def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
             raise ScenarioFailed(f"given.{word}: nothing listens to it.")
     at = Run(process, given)
     parameters = {k: v for k, v in book.parameters.items() if not isinstance(v, dict | list)}
-    at.tell(m.Started(now=at.clock, variables={"service_id": "s-1", "parameters": parameters}))
+    variables = {"service_id": "s-1", "parameters": parameters, **scenario.get("start", {})}
+    at.tell(m.Started(now=at.clock, variables=variables))
     for number, step in enumerate(scenario.get("when", []), 1):
         at.clock += timedelta(minutes=10)
         if "message" in step:

@@ -48,6 +48,24 @@ PAPER_MOMENTS = ["accepted", "assigned", "paid"]  # the shape of a sheet's data 
 
 NOTICE_MOMENTS = list(MOMENTS)
 NOTICE_STEPS = list(STEPS)  # of the tasks that name the notice
+_REASONS = {
+    "type": "array",
+    "minItems": 1,
+    "items": _closed(
+        {
+            "key": KEY,
+            "title": TITLE,
+            "reasons": {
+                "type": "array",
+                "minItems": 1,
+                "items": _closed({"key": KEY, "title": TITLE}, "key", "title"),
+            },
+        },
+        "key",
+        "title",
+        "reasons",
+    ),
+}
 
 PLAYBOOK: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -167,6 +185,18 @@ PLAYBOOK: dict[str, Any] = {
                         "starts-clock": {"enum": ["accepted"]},
                         "budget": REFERENCE,
                         "number": REFERENCE,
+                        "cancel": _closed(
+                            {
+                                "until": TEXTS,
+                                "fee": REFERENCE,
+                                "approve-above": REFERENCE,
+                                "reasons": _REASONS,
+                                "process": REFERENCE,
+                            },
+                            "until",
+                            "reasons",
+                            "process",
+                        ),
                     },
                     "file",
                     "title",

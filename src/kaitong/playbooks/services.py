@@ -22,7 +22,7 @@ from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import loader, photos, queries, wiring
+from kaitong.playbooks import loader, photos, queries, wiring, withdrawal
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.playbooks.model import Playbook
 from kaitong.playbooks.models import Deployment
@@ -191,6 +191,23 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
             file=entry["file"],
             decisions=book.decisions,
         )
+        cancel: dict[str, Any] = {}
+        if "cancel" in entry:
+            undo = withdrawal.key_of(entry["cancel"]["process"])
+            undoing = process.deploy(
+                playbook=book.key,
+                key=undo,
+                data=book.bpmn[undo],
+                file=entry["cancel"]["process"],
+                decisions=book.decisions,
+            )
+            cancel = withdrawal.resolved(
+                book.content,
+                key,
+                book.processes[key],
+                definition_id=str(undoing.id),
+                english=book.english,
+            ) | {"title": book.processes[undo].name}
         procedures.append(
             ordering.ProcedureEntry(
                 key=key,
@@ -203,6 +220,7 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
                 number_rule=book.content["numbers"][entry["number"]],
                 papers=papers,
                 notices=notices,
+                cancel=cancel,
                 parameters={
                     **book.parameters,
                     "posts": posts,

@@ -47,8 +47,9 @@ _LEASE = """with due as materialized (select id from process_command
 _SETTLE = """update process_command set state = %s, next_attempt_at = %s, reason = %s,
  last_error = %s, attempts = %s, result = coalesce(%s::jsonb, result), lease_until = null
  where id = %s and worker = %s and state = 'running'"""
-_LATE = """update process_command set result = %s::jsonb
- where id = %s and state = 'cancelled' and result is null"""
+# what a cancelled command did after all is kept, and that it runs no longer is said
+_LATE = """update process_command set lease_until = null, result = coalesce(result, %s::jsonb)
+ where id = %s and worker = %s and state = 'cancelled'"""
 _PUT_BACK = """update process_command set state = 'pending', runs = runs - 1, lease_until = null
  where id = %s and worker = %s and state = 'running'"""
 
@@ -134,7 +135,8 @@ def drain(limit: int = 50) -> int:
 
 def put_back(leased: Leased) -> None:
     """Give up a lease without having run the action."""
-    db.execute(_PUT_BACK, [leased.id, leased.worker])
+    if not db.execute(_PUT_BACK, [leased.id, leased.worker]):
+        db.execute(_LATE, [None, leased.id, leased.worker])
 
 
 def run(leased: Leased) -> Result:
@@ -199,7 +201,9 @@ def _settle(
 ) -> None:
     """The command goes on being a command: no step, so no lock on the instance."""
     kept = values.dump(memory) if memory else None
-    db.execute(_SETTLE, [state, at, reason[:500], error, attempts, kept, leased.id, leased.worker])
+    row = [state, at, reason[:500], error, attempts, kept, leased.id, leased.worker]
+    if not db.execute(_SETTLE, row):
+        db.execute(_LATE, [None, leased.id, leased.worker])  # its process was taken back
 
 
 def _step(leased: Leased, result: Result, now: datetime) -> None:
@@ -253,5 +257,5 @@ def _step(leased: Leased, result: Result, now: datetime) -> None:
 def _keep_late(leased: Leased, result: Result) -> None:
     """The process went on without this command: keep what it did, for who undoes it."""
     log.warning("late outcome command=%s node=%s", leased.id, leased.context.node)
-    if isinstance(result, Mapping):
-        db.execute(_LATE, [values.dump(dict(result)), leased.id])
+    did = values.dump(dict(result)) if isinstance(result, Mapping) else None
+    db.execute(_LATE, [did, leased.id, leased.worker])

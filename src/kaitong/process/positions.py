@@ -230,6 +230,31 @@ def flows_taken(instance_id: UUID) -> set[str]:
     return _standing(instance_id).flows
 
 
+def passed(instance_id: UUID) -> set[str]:
+    """The nodes an instance has left at least once: what was done there stays done."""
+    rows = db.rows(
+        """select distinct node from process_history
+ where instance_id = %s and id >= %s and kind = 'left'""",
+        [instance_id, _earliest(instance_id)],
+    )
+    return {row["node"] for row in rows}
+
+
+def still_running(business_id: UUID, *, but: UUID) -> datetime | None:
+    """Until when a worker may still be running a command of a process that was taken back.
+
+    Cancelling an instance closes its commands, but a worker in the middle of one cannot be
+    stopped: who undoes what such a command does waits for its outcome, or for its lease to end.
+    `but` names the instance that asks. None when nothing runs.
+    """
+    running = Command.objects.filter(
+        instance__business_id=business_id,
+        state=CommandState.CANCELLED,
+        lease_until__gt=clock_now(),
+    ).exclude(instance_id=but)
+    return running.order_by("-lease_until").values_list("lease_until", flat=True).first()
+
+
 def steps(instance_id: UUID) -> list[StepRow]:
     """The step table of an instance: what people and machines do, in the model's order."""
     standing = _standing(instance_id)

@@ -34,6 +34,7 @@ class AccountState(StrEnum):
 class ProofKind(StrEnum):
     ACCOUNT = "account"  # 账号已验证
     LINE = "line"  # 开通验证
+    REMOVED = "removed"  # 撤下验证
 
 
 class ProofResult(StrEnum):
@@ -44,6 +45,7 @@ class ProofResult(StrEnum):
     OPEN_DOOR = "open-door"  # a wrong password was accepted too: nothing is proven
     NOT_SEEN = "not-seen"  # no open session of the account
     WRONG_PORT = "wrong-port"  # a session, but not on the line that was assigned
+    STILL_OPEN = "still-open"  # the account was taken out and is let in all the same
 
 
 @dataclass(frozen=True, slots=True)

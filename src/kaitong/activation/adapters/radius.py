@@ -104,6 +104,8 @@ class RadiusAdapter(Adapter):
     def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
         if kind is ProofKind.ACCOUNT:
             return self._prove_account(subject, talk)
+        if kind is ProofKind.REMOVED:
+            return self._prove_removed(subject, talk)
         return self._prove_line(subject, talk)
 
     def _prove_account(self, subject: Subject, talk: Conversation) -> Proof:
@@ -131,6 +133,20 @@ class RadiusAdapter(Adapter):
             facts["leaked_in_reject"] = wrong.leaked
         result = ProofResult.PROVEN if wrong.rejected else ProofResult.OPEN_DOOR
         return Proof(ProofKind.ACCOUNT, result, facts)
+
+    def _prove_removed(self, subject: Subject, talk: Conversation) -> Proof:
+        """Access-Reject for the account's own password: who was taken out is let in no more."""
+        client = self._radius()
+        talk.sent(client.describe(subject.account))
+        answer = client.login(subject.account, subject.password)
+        talk.got(str(answer))
+        facts: dict[str, Any] = {
+            "account": subject.account,
+            "answer": answer.code,
+            "took_ms": round(answer.took_ms, 1),
+        }
+        result = ProofResult.PROVEN if answer.rejected else ProofResult.STILL_OPEN
+        return Proof(ProofKind.REMOVED, result, facts)
 
     def _prove_line(self, subject: Subject, talk: Conversation) -> Proof:
         """The account's newest open session, compared with the line that was assigned."""

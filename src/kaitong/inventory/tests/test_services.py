@@ -293,6 +293,8 @@ def test_withdrawal_gives_port_and_numbers_back(plant, line):
     view = queries.service(plant.actor, line)
     assert (view.port, view.account, view.logical_id, view.has_password) == (None, "", "", False)
     assert view.reason == "客户撤单"
+    assert view.state == "terminated"
+    assert view.withdrawn_at == view.ended_at
     assert queries.port_counts(plant.actor)["free"] == 8
     assert not PoolNumber.objects.filter(state="in-use").exists()
 

@@ -49,7 +49,7 @@ def change(folder, file: str, old: str, new: str) -> None:
 def test_shipped_playbook_is_clean():
     book = load(HOME_BROADBAND)
     assert book.key == "home-broadband"
-    assert {"open", "resend", "resource-check"} <= set(book.processes)
+    assert {"open", "withdraw", "resend", "resource-check"} <= set(book.processes)
     assert book.parameters["install_within"] == {"kind": "elapsed", "amount": "48 hours"}
 
 
@@ -59,10 +59,34 @@ def test_published_schema_is_the_one_that_is_used():
 
 
 @pytest.mark.parametrize(
-    "scenario", load(HOME_BROADBAND).scenarios["open"], ids=lambda s: s["name"]
+    ("key", "scenario"),
+    [(key, one) for key, every in load(HOME_BROADBAND).scenarios.items() for one in every],
+    ids=lambda value: value if isinstance(value, str) else value["name"],
 )
-def test_scenarios_of_the_shipped_playbook(scenario):
-    scenarios.run(load(HOME_BROADBAND), "open", scenario)
+def test_scenarios_of_the_shipped_playbook(key, scenario):
+    scenarios.run(load(HOME_BROADBAND), key, scenario)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "where", "what"),
+    [
+        ("playbook.yaml", "until: [proven]", "until: [prooven]", "processes.open.cancel.until.0",
+         "No step and no milestone 'prooven'"),
+        ("playbook.yaml", "fee: none", "fee: proof_patience", "processes.open.cancel.fee",
+         "'proof_patience' is no sum of money"),
+        ("playbook.yaml", "{key: moved, title: 改变住址}", "{key: no-need, title: 改变住址}",
+         "processes.open.cancel.reasons.0", "'customer.no-need' stands twice"),
+        ("playbook.yaml", "process: processes/withdraw.bpmn", "process: processes/gone.bpmn",
+         "processes.open.cancel", "No file processes/gone.bpmn"),
+        ("processes/open.bpmn", ' kaitong:milestone="installed"', "", "processes.open.cancel",
+         "refunded until installed"),
+        ("locale/en.yaml", "不再需要: No longer needed", "", "不再需要", "No English"),
+    ],
+)  # fmt: skip
+def test_each_fault_of_a_withdrawal_is_named(folder, file, old, new, where, what):
+    change(folder, file, old, new)
+    found = [(str(f.element), f.what) for f in faults(folder)]
+    assert any(place == where and what in text for place, text in found), found
 
 
 def test_scenario_that_ends_otherwise_fails():

@@ -18,6 +18,7 @@ from kaitong.core.clock import now as clock_now
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import FINAL, OrderState
+from kaitong.ordering.plans import may_withdraw
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
@@ -28,7 +29,7 @@ from kaitong.web.pages import clocks, customers
 from kaitong.web.pages.facts import OrderFacts
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Person
-from kaitong.web.pages.reading import Reading
+from kaitong.web.pages.reading import DELIVER, UNDO, Reading
 from kaitong.web.why import Why
 
 TONES = {
@@ -88,7 +89,18 @@ class StepRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessChoice:
+    """One of an order's processes, to switch between: what delivers it, what takes it back."""
+
+    key: str
+    title: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessView:
+    key: str
+    choices: tuple[ProcessChoice, ...]
     definition_id: UUID
     title: str
     version: str
@@ -125,11 +137,15 @@ class OrderPage:
     urge_url: str = ""
     work_url: str = ""
     mine: bool = False
+    withdraw_url: str = ""
 
 
-def order_page(actor: Actor, order_id: UUID) -> OrderPage:
-    """Everything of the page above its tabs, in a constant number of queries."""
-    return head(Reading(actor, order_id))
+def order_page(actor: Actor, order_id: UUID, which: str = "") -> OrderPage:
+    """Everything of the page above its tabs, in a constant number of queries.
+
+    `which` of its processes is drawn: by itself the one that takes it back, once there is one.
+    """
+    return head(Reading(actor, order_id, which))
 
 
 def head(reading: Reading) -> OrderPage:
@@ -154,7 +170,7 @@ def head(reading: Reading) -> OrderPage:
         tone=TONES[OrderState(order.state)],
         product=facts.product,
         action=facts.action,
-        reason=facts.say(reason),
+        reason=_taken_back(order, facts) or facts.say(reason),
         reason_tone="late" if held else "soon",
         customer=customers.masked(facts.customer, scope="order") if facts.customer else None,
         customer_text=fmt.mark("，").join(
@@ -176,13 +192,16 @@ def head(reading: Reading) -> OrderPage:
         urge_url=reverse("web:order_urge", args=[order.id]) if work else "",
         work_url=f"{reverse('web:workbench')}?tab=mine&item={work.row_id}" if work else "",
         mine=mine is not None,
+        withdraw_url=reverse("web:withdraw", args=[order.id])
+        if may_withdraw(actor) and not final and order.state != OrderState.PENDING_CANCELLATION
+        else "",
     )
 
 
 def version(actor: Actor, order_id: UUID) -> str:
     """Changes whenever the head or the steps would: what each token waits for says it all."""
     order = ordering.order(actor, order_id)
-    instances = [item.instance_id for item in order.items.all() if item.instance_id]
+    instances = [one for item in order.items.all() for one in item.instances]
     waits = [f for found in process.waits(instances).values() for f in found if f.kind != "join"]
     waits.sort(key=lambda f: (_GRAVITY.index(f.kind), f.since))
     return _version(order, waits)
@@ -268,6 +287,15 @@ def _told(fact: process.WaitFact, facts: OrderFacts, moment: datetime) -> str:
 
 def _marks(service: ServiceView) -> Iterable[ProofMark]:
     latest = service.latest
+    if service.withdrawn_at is not None:
+        removed = latest.get("removed")
+        if removed is not None and removed.ok:
+            yield ProofMark(
+                _("撤下已验证"), "circle-check", "kt-dot-ok", removed.at, _("原密码登录被拒绝")
+            )
+        else:
+            yield ProofMark(_("没有开通过"), "circle-dashed", "kt-dot-wait", service.withdrawn_at)
+        return
     for kind in service.proven_by:
         line = kind == "line"
         proof = latest.get(kind)
@@ -287,6 +315,15 @@ def _marks(service: ServiceView) -> Iterable[ProofMark]:
             yield ProofMark(text, "circle-x", "kt-dot-late", proof.at, proof.summary)
 
 
+def _taken_back(order: Any, facts: OrderFacts) -> str:
+    """Why an order was withdrawn, in the reader's language; empty when it was not."""
+    withdrawal = ordering.withdrawal_of(order)
+    if withdrawal is None:
+        return ""
+    why = fmt.mark("：").join(facts.say(part) for part in withdrawal.reason.split("："))
+    return _("撤单：%(why)s") % {"why": why}
+
+
 def _process(
     reading: Reading,
     waits: list[process.WaitFact],
@@ -298,13 +335,22 @@ def _process(
     assert picture is not None
     item = next(i for i in order.items.all() if i.instance_id)
     procedure = item.procedure
+    titles = {DELIVER: facts.say(procedure.title)}
+    undone, undo = item.undo_instance_id is not None, reading.undo
+    if undone:
+        titles[UNDO] = facts.say(procedure.cancel.get("title", ""))
     rows = picture.steps
     nodes = {node: position for node, position in picture.nodes.items() if position in _STEP_TONES}
     done = sum(row.status == Position.DONE for row in rows)
     now = sum(row.status in (Position.ACTIVE, Position.WAITING, Position.FAILED) for row in rows)
+    key = UNDO if undo else DELIVER
     return ProcessView(
-        definition_id=procedure.definition_id,
-        title=facts.say(procedure.title),
+        key=key,
+        choices=tuple(ProcessChoice(k, title, k == key) for k, title in titles.items())
+        if undone
+        else (),
+        definition_id=UUID(procedure.cancel["definition_id"]) if undo else procedure.definition_id,
+        title=titles[key],
         version=order.playbook_hash[:8],
         summary=_("已完成 %(done)s，正在 %(now)s，共 %(all)s")
         % {"done": done, "now": now, "all": len(rows)},

@@ -93,7 +93,7 @@ def _service(service: ServiceView, labelled: bool) -> ServiceProof:
 
 
 def _attempt(proof: ProofView) -> Attempt:
-    what = _("线路") if proof.kind == "line" else _("账号")
+    what = {"line": _("线路"), "removed": _("撤下")}.get(proof.kind, _("账号"))
     if proof.ok and proof.counts:
         return Attempt(proof.at, "ok", _("%(what)s通过") % {"what": what}, proof.summary)
     if proof.ok:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,15 +11,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
-from kaitong.charging.choices import ChargeState, Method
+from kaitong.charging.choices import ChargeState, Method, PaymentKind
+from kaitong.charging.queries import Money
 from kaitong.core import audit
 from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState
 from kaitong.ordering.choices import ItemAction, OrderState
+from kaitong.ordering.plans import method_back
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
@@ -84,8 +87,26 @@ class MoneyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedRow:
+    """Money taken or given back at once: 收退费记录."""
+
+    at: Any
+    what: str
+    amount: int
+    method: str
+    who: str
+    approved: str
+    reason: str
+    voucher: str
+    url: str
+    void: bool
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyPane:
     rows: tuple[MoneyRow, ...]
+    moved: tuple[MovedRow, ...]
     paid: int
     open: int
     template: str = "web/order/money.html"
@@ -233,6 +254,7 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
 def _money(actor: Actor, order: Any) -> MoneyPane:
     money = charging.money(actor, order.id)
     payments = {p.id: p for p in money.payments}
+    say = _words(order)
     rows = []
     for charge in money.charges:
         payment = payments.get(charge.payment_id) if charge.payment_id else None
@@ -242,7 +264,7 @@ def _money(actor: Actor, order: Any) -> MoneyPane:
             paid = f"{Method(payment.method).label}　{clerk}".strip()
         rows.append(
             MoneyRow(
-                title=charge.title,
+                title=say(charge.title),
                 basis=charge.note,
                 amount=charge.amount_fen,
                 state_text=str(ChargeState(charge.state).label),
@@ -250,7 +272,41 @@ def _money(actor: Actor, order: Any) -> MoneyPane:
                 paid_text=paid,
             )
         )
-    return MoneyPane(tuple(rows), money.collected_fen - money.refunded_fen, money.due_fen)
+    return MoneyPane(
+        tuple(rows),
+        tuple(_moved(actor, order, money, say)),
+        money.collected_fen - money.refunded_fen,
+        money.due_fen,
+    )
+
+
+def _words(order: Any) -> Callable[[str], str]:
+    if not order.playbook or not order.playbook_hash:
+        return str
+    return playbooks.words(order.playbook, order.playbook_hash)
+
+
+def _moved(actor: Actor, order: Any, money: Money, say: Callable[[str], str]) -> Iterable[MovedRow]:
+    """Every time money was taken or given back, with its voucher; the newest last."""
+    papers = {p.key.partition(":")[2]: p for p in documents.papers_of_order(actor, order.id)}
+    colon = fmt.mark("：")
+    for payment in money.payments:
+        back = payment.kind == PaymentKind.REFUND
+        paper = papers.get(str(payment.pk))
+        reason = colon.join(say(part) for part in payment.reason.split("：") if part)
+        yield MovedRow(
+            at=payment.paid_at,
+            what=str(PaymentKind(payment.kind).label),
+            amount=-payment.amount_fen if back else payment.amount_fen,
+            method=method_back(payment.method) if back else str(Method(payment.method).label),
+            who=money.clerks.get(payment.clerk_id, "") if payment.clerk_id else _("系统"),
+            approved=money.clerks.get(payment.approved_by, "") if payment.approved_by else "",
+            reason=reason,
+            voucher=paper.number if paper else "",
+            url=reverse("web:paper", args=[paper.id]) if paper else "",
+            void=paper is not None and paper.state == PaperState.VOID,
+            tone="soon" if back else "ok",
+        )
 
 
 def _audit(actor: Actor, order: Any) -> AuditPane:
@@ -270,11 +326,13 @@ def _audit(actor: Actor, order: Any) -> AuditPane:
         for entry in entries
     ]
     for item in order.items.all():
-        if item.instance_id is None:
-            continue
-        model = model_of(item.procedure.definition_id) if item.procedure else None
-        lines = narrate.lines(process.history(item.instance_id), say=facts.say, model=model)
-        rows += [AuditRow(line.at, line.who or _("系统"), line.text, "") for line in lines]
+        definitions = {item.instance_id: item.procedure and item.procedure.definition_id}
+        if item.procedure and item.undo_instance_id:
+            definitions[item.undo_instance_id] = UUID(item.procedure.cancel["definition_id"])
+        for instance_id in item.instances:
+            model = model_of(definitions[instance_id]) if definitions[instance_id] else None
+            lines = narrate.lines(process.history(instance_id), say=facts.say, model=model)
+            rows += [AuditRow(line.at, line.who or _("系统"), line.text, "") for line in lines]
     return AuditPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:_AUDIT_MOST]))
 
 
@@ -286,6 +344,7 @@ def _acts() -> dict[str, str]:
         "attachment.read": _("查看附件"),
         "document.verified": _("核验证件"),
         "notice.read": _("查看通知内容"),
+        "order.withdraw": _("撤单"),
     }
 
 

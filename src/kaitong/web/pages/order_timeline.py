@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -111,11 +113,23 @@ def _view(entry: Entry, say: Any) -> EntryView:
         icon=_TONE_ICONS.get(tone, icon),
         tone=tone,
         title=say(entry.title),
-        text=say(text),
+        text=_said(text, say),
         who=entry.who,
         result=took or _kinds().get(entry.kind, ""),
         exchanges=exchanges,
     )
+
+
+_BETWEEN = re.compile("(：| · )")
+
+
+def _said(text: str, say: Callable[[str], str]) -> str:
+    """A text in the reader's language; one put together of a playbook's words, part by part."""
+    whole = say(text)
+    if whole != text or not _BETWEEN.search(text):
+        return whole
+    parts = _BETWEEN.split(text)
+    return "".join(fmt.mark(p) if p == "：" else say(p) for p in parts)
 
 
 def _causes() -> dict[str, str]:
@@ -127,6 +141,7 @@ def _causes() -> dict[str, str]:
         "open-door": _("错误密码也被接受"),
         "not-seen": _("没有看到会话"),
         "wrong-port": _("会话在别的端口"),
+        "still-open": _("撤下后仍能登录"),
     }
 
 

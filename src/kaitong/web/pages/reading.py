@@ -12,12 +12,17 @@ from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.web.pages.facts import OrderFacts, of_orders
 
+DELIVER, UNDO = "deliver", "undo"  # an order's processes: what delivers it, what takes it back
+
 
 class Reading:
-    """Raises OrderNotFound for another branch's order, before anything else is read."""
+    """Raises OrderNotFound for another branch's order, before anything else is read.
 
-    def __init__(self, actor: Actor, order_id: UUID) -> None:
-        self.actor = actor
+    `which` of its processes is looked at: by itself the one that takes it back, once there is one.
+    """
+
+    def __init__(self, actor: Actor, order_id: UUID, which: str = "") -> None:
+        self.actor, self.which = actor, which
         self.order = ordering.order(actor, order_id)
 
     @cached_property
@@ -31,12 +36,21 @@ class Reading:
 
     @cached_property
     def instances(self) -> list[UUID]:
-        """The processes of its items, in their order."""
-        return [item.instance_id for item in self.order.items.all() if item.instance_id]
+        """The processes of its items, in their order; the one that is drawn comes first."""
+        items = [item for item in self.order.items.all() if item.instance_id]
+        every = [one for item in items for one in item.instances]
+        drawn = items[0].undo_instance_id if self.undo else None
+        return [drawn, *(one for one in every if one != drawn)] if drawn else every
+
+    @property
+    def undo(self) -> bool:
+        """Whether the process that takes the order back is the one that is drawn."""
+        first = next((i for i in self.order.items.all() if i.instance_id), None)
+        return first is not None and first.undo_instance_id is not None and self.which != DELIVER
 
     @cached_property
     def picture(self) -> process.Picture | None:
-        """Where the first item's process stands."""
+        """Where the process that is drawn stands."""
         return process.picture(self.instances[0]) if self.instances else None
 
     @cached_property

@@ -30,7 +30,7 @@ def order_list(request: SignedIn) -> HttpResponse:
 @page
 @require_GET
 def order(request: SignedIn, order_id: UUID) -> HttpResponse:
-    reading = Reading(request.actor, order_id)
+    reading = Reading(request.actor, order_id, request.GET.get("process", ""))
     found = pages.head(reading)
     tab = order_tabs.known(request.GET.get("tab", ""))
     context = {
@@ -64,7 +64,7 @@ def live(request: SignedIn, order_id: UUID) -> HttpResponse:
     """
     if request.headers.get("KT-Version") == pages.version(request.actor, order_id):
         return HttpResponse(status=204)
-    found = pages.order_page(request.actor, order_id)
+    found = pages.order_page(request.actor, order_id, request.GET.get("process", ""))
     html = part("#order-head", render_to_string("web/order/head.html", {"order": found}, request))
     if found.process:
         steps = render_to_string("web/order/steps.html", {"order": found}, request)
@@ -76,7 +76,7 @@ def live(request: SignedIn, order_id: UUID) -> HttpResponse:
 @require_GET
 def positions(request: SignedIn, order_id: UUID) -> HttpResponse:
     """The live position for the picture, as JSON."""
-    found = pages.order_page(request.actor, order_id)
+    found = pages.order_page(request.actor, order_id, request.GET.get("process", ""))
     return JsonResponse(found.process.positions if found.process else {})
 
 

@@ -111,6 +111,7 @@
       el.setAttribute('aria-pressed', String(show));
     },
     closekeys: () => $('#keys')?.close(),
+    closedialog: el => el.closest('dialog')?.close(),
     sift(el) {
       $$('[data-act=sift]', el.parentElement).forEach(b => b.setAttribute('aria-pressed', String(b === el)));
       const want = (el.dataset.kinds || '').split(' ').filter(Boolean);
@@ -185,7 +186,7 @@
     document.addEventListener('htmx:before:request', e => { if (e.target.id === 'list' && busy()) e.preventDefault(); });
     document.addEventListener('htmx:before:request', e => { if (e.target.closest?.('.kt-drawer')) $('#drawer')?.setAttribute('aria-busy', 'true'); });
     document.addEventListener('htmx:finally:request', () => $('#drawer')?.removeAttribute('aria-busy'));
-    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); });
+    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); $$('#dialog dialog:not([open])').forEach(d => d.showModal()); });
     opened();
     $$('[data-count]').forEach(el => {
       let left = Number(el.dataset.count);
