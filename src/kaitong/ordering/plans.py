@@ -21,6 +21,7 @@ from kaitong.charging.choices import ChargeState, Method
 from kaitong.charging.models import Charge
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import TerminalState
+from kaitong.inventory.models import Terminal
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.org.actor import Actor
@@ -154,11 +155,11 @@ def plan_of(actor: Actor, order: Order) -> WithdrawalPlan:
     fee = max((c.get("fee_fen", 0) for c in cancels), default=0)
     found = charging.money(actor, order.pk)
     methods = {p.pk: p.method for p in found.payments}
-    installed = {i.item_id for i in going if _did(i, passed, "installed")}
-    money = money_lines(found.charges, methods, installed, fee)
-    work = process.open_items_of(actor, [order.pk]).get(order.pk, [])
     services = inventory.services_of_order(order.pk)
     boxes = inventory.terminals_of([s.id for s in services])
+    installed = {i.item_id for i in going if _installed(i, passed, boxes)}
+    money = money_lines(found.charges, methods, installed, fee)
+    work = process.open_items_of(actor, [order.pk]).get(order.pk, [])
     return WithdrawalPlan(
         order_id=order.pk,
         number=order.number or str(order.pk)[:8],
@@ -294,9 +295,16 @@ def _title(item: OrderItem, node: str) -> str:
     return found.name if found else node
 
 
-def _did(item: OrderItem, passed: dict[UUID, set[str]], what: str) -> bool:
+def _installed(
+    item: OrderItem, passed: dict[UUID, set[str]], boxes: dict[UUID, list[Terminal]]
+) -> bool:
+    """Whether the step of the installation is done, and was not given up (退单)."""
     cancel = item.procedure.cancel if item.procedure else {}
-    return bool(passed.get(item.pk, set()) & set(cancel.get(what, ())))
+    if not passed.get(item.pk, set()) & set(cancel.get("installed", ())):
+        return False
+    if not cancel.get("installed_by_terminal") or item.service_id is None:
+        return True
+    return any(box.state == TerminalState.INSTALLED for box in boxes.get(item.service_id, ()))
 
 
 def _reasons(cancel: dict[str, Any]) -> tuple[ReasonGroup, ...]:

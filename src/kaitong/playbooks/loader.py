@@ -130,7 +130,7 @@ class _Reader:
         self.faults += notice_faults(
             content, models, english, lambda path: self._line("playbook.yaml", path)
         )
-        scenarios = self._scenarios(models, set(_process_files(content)))
+        scenarios = self._scenarios(models, set(withdrawal.files(content)))
         if self.faults:
             raise RefusedPlaybook(self.faults)
         return Playbook(
@@ -305,7 +305,7 @@ class _Reader:
     ) -> tuple[dict[str, Model], dict[str, bytes]]:
         models: dict[str, Model] = {}
         sources: dict[str, bytes] = {}
-        for key, (file, place) in _process_files(content).items():
+        for key, (file, place) in withdrawal.files(content).items():
             path = self.folder / file
             at = self._line("playbook.yaml", place)
             if not path.is_file():
@@ -511,23 +511,6 @@ class _Reader:
                         )
             scenarios[path.stem] = content
         return scenarios
-
-
-def _process_files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
-    """Every process by key: its file, and where playbook.yaml names it."""
-    found = {
-        key: (entry["file"], ["processes", key, "file"])
-        for key, entry in content["processes"].items()
-    }
-    for key, (file, place) in onsite.process_files(content).items():
-        found.setdefault(key, (file, place))
-    for key, entry in content["processes"].items():
-        if "cancel" in entry:
-            file = entry["cancel"]["process"]
-            found.setdefault(
-                withdrawal.key_of(file), (file, ["processes", key, "cancel", "process"])
-            )
-    return found
 
 
 def _own_texts(paper: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from kaitong.messaging import quiet
 from kaitong.messaging.choices import To
 from kaitong.ordering.notices import PLACES, STEPS, places_in
+from kaitong.playbooks import withdrawal
 from kaitong.process.due import is_warning
 from kaitong.process.listening import named
 from kaitong.process.model import Fault, Model, NodeKind
@@ -59,7 +60,7 @@ def notice_faults(
         step = entry["when"] in STEPS
         if entry["to"] == To.STAFF and not post and not step:
             fault([*path, "to"], "Nobody says which staff.", "Add post:.")
-        if step and key not in told and set(models) == set(content["processes"]):
+        if step and key not in told and set(models) == set(withdrawal.files(content)):
             fault(
                 [*path, "when"],
                 f"No task names it, so it is never {entry['when']}.",
@@ -104,7 +105,7 @@ def _named_by_tasks(
     notices: Mapping[str, Any] = content.get("notices", {})
     told = set()
     for process, model in models.items():
-        file = _file(content, process)
+        file = withdrawal.files(content)[process][0]
         for node in model.nodes.values():
             escalate = node.extension.get("escalate-to", "")
             if escalate and escalate not in content["posts"]:
@@ -132,9 +133,3 @@ def _named_by_tasks(
                 else:
                     told.add(key)
     return told
-
-
-def _file(content: Mapping[str, Any], process: str) -> str:
-    """The file of a process: one of `processes:`, or one that another part of it names."""
-    entry = content["processes"].get(process)
-    return str(entry["file"]) if entry else f"processes/{process}.bpmn"

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from kaitong.fieldwork import schema as onsite
 from kaitong.process.model import Model
 
 INSTALLED = "installed"
@@ -19,6 +20,21 @@ NO_FEE = "none"
 def key_of(file: str) -> str:
     """The key of the process in this file: its name without the suffix."""
     return PurePosixPath(file).stem
+
+
+def files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
+    """Every process of a playbook by key: its file, and where playbook.yaml names it."""
+    found = {
+        key: (entry["file"], ["processes", key, "file"])
+        for key, entry in content["processes"].items()
+    }
+    for key, (file, place) in onsite.process_files(content).items():
+        found.setdefault(key, (file, place))
+    for key, entry in content["processes"].items():
+        if "cancel" in entry:
+            file = entry["cancel"]["process"]
+            found.setdefault(key_of(file), (file, ["processes", key, "cancel", "process"]))
+    return found
 
 
 def nodes(model: Model, name: str) -> list[str]:
@@ -102,6 +118,10 @@ def resolved(
     return {
         "until": [node for name in cancel["until"] for node in nodes(model, name)],
         "installed": nodes(model, INSTALLED),
+        # a step that can be given up (退单) proves nothing by itself: a terminal must be there
+        "installed_by_terminal": any(
+            model.nodes[node].extension.get("returns") for node in nodes(model, INSTALLED)
+        ),
         "fee_fen": fen("fee") or 0,
         "approve_above_fen": fen("approve-above"),
         "reasons": [

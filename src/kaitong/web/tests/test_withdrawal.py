@@ -1,4 +1,4 @@
-"""撤单 on the order page: the plan in numbers, reasons of two levels, one act whatever is clicked."""
+"""撤单 on the order page: the plan in numbers, reasons of two levels, one act."""
 
 from __future__ import annotations
 
