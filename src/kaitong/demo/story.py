@@ -49,7 +49,7 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
             listed.append(tale(case, **times(number)))
 
     def whole(number: int) -> Mapping[str, object]:
-        ago = 2050 - number * 24 - dice.randint(0, 20)
+        ago = 2050 - number * 31 - dice.randint(0, 26)
         visit = max(ago - dice.randint(150, 640), 160)
         return {"ago": ago, "visit": visit, "called": visit - dice.randint(75, 150)}
 
@@ -59,8 +59,8 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     def since(least: int, most: int, **more: object) -> Times:
         return lambda _n: {"ago": dice.randint(least, most), **more}
 
-    add(44, "free", tales.completed, whole)
-    add(8, "onu", tales.completed, whole)
+    add(34, "free", tales.completed, whole)
+    add(6, "onu", tales.completed, whole)
     add(3, "firm", tales.completed, whole)
     add(2, "free", tales.came_back, within((1500, 1900), (1000, 1200)))
     add(9, "free", tales.installed, within((420, 900), (90, 330)))

@@ -40,7 +40,7 @@ class AddressHit:
 
 _SEARCH = """
 WITH hits AS MATERIALIZED (
-    SELECT id, full_text, initials, numbers, sort_key
+    SELECT id, full_text, short_text, initials, numbers, sort_key
     FROM places_address
     WHERE ({anywhere}) {branches}
     LIMIT %(candidates)s
@@ -112,6 +112,8 @@ def search_sql(actor: Actor, query: text.Query, limit: int = 20) -> tuple[str, d
     for number, phrase in enumerate(query.phrases):
         params[f"phrase{number}"] = phrase
         ranks.append(f"strpos(full_text, %(phrase{number})s) = 0")
+        # 横江 means 横江花园 before a house in 横江路.
+        ranks.append(f"strpos(short_text, %(phrase{number})s) <> 1")
     for number, letters in enumerate(query.letters):
         params[f"letters{number}"] = letters
         ranks.append(f"strpos(initials, %(letters{number})s) = 0")

@@ -157,6 +157,15 @@ def test_estate_is_found_its_first_building_first(town, typed):
     assert all(s.startswith("横江花园 1栋1单元") for s in found)
 
 
+def test_an_estate_of_the_name_comes_before_houses_of_a_road_of_the_name(county, town):
+    road = [at("横江路77号", "仁和家园", "1栋", "1单元", f"{n}01室") for n in range(1, 7)]
+    services.add_addresses(actor=SYSTEM, branch_id=county.pk, rows=road)
+
+    found = [hit.short_text for hit in queries.search(SYSTEM, "横江", limit=8)]
+
+    assert all(text.startswith("横江花园") for text in found)
+
+
 @pytest.mark.parametrize(
     "typed",
     ["hjhy6-2-301", "横江花园6栋2单元301", "海阳横江花园 6 2 301", "休宁县海阳镇横江花园6-2-301"],

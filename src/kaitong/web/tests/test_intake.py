@@ -378,6 +378,6 @@ def test_plans_and_document_kinds_have_their_english_names(world, desk):
     desk.cookies["django_language"] = "en"
     with translation.override("en"):  # the client leaves its language to the next test otherwise
         html = text_of(desk.get("/intake/"))
-    assert "Home broadband 300M" in html
+    assert "300M home broadband" in html
     assert "Resident identity card" in html
     assert "Installation fee" in html

@@ -263,7 +263,8 @@
       const face = getComputedStyle(document.body).fontFamily;
       const viewer = new BpmnJS({
         container: el,
-        textRenderer: { defaultStyle: { fontFamily: face, fontSize: 15, lineHeight: 1.2 }, externalStyle: { fontFamily: face, fontSize: 13, lineHeight: 1.2 } },
+        // Latin words are long: at this size Appointment fits its box whole
+        textRenderer: { defaultStyle: { fontFamily: face, fontSize: document.documentElement.lang.startsWith('en') ? 13 : 15, lineHeight: 1.2 }, externalStyle: { fontFamily: face, fontSize: 13, lineHeight: 1.2 } },
         bpmnRenderer: { defaultFillColor: 'var(--kt-surface)', defaultStrokeColor: 'var(--kt-ink-2)', defaultLabelColor: 'var(--kt-ink)' },
       });
       await viewer.importXML(roomy(await answer.text()));
