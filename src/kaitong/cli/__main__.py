@@ -1,5 +1,7 @@
 """`./run kaitong ...`: the command line of the system.
 
+setup --branch CODE --name NAME --supervisor USER   the first organisation; again and again
+staff add USER --name NAME --branch CODE --post KEY ... | staff password USER | staff list
 token USER                       a bearer token for the APIs, shown once
 order submit FILE.json           a TMF641 serviceOrder; prints the id
 order show ID [--json]           by id or number
@@ -175,7 +177,24 @@ def parser() -> argparse.ArgumentParser:
     incident = group("incident")
     leaf(incident, "list", "incident_list", as_json)
     leaf(incident, "retry", "incident_retry", ("id", {}), as_user)
+    leaf(
+        verbs, "setup", "organisation.setup",
+        ("--branch", {"default": "", "metavar": "CODE"}), ("--name", {"default": ""}),
+        ("--kind", {"default": "county", "choices": ["province", "city", "county"]}),
+        ("--above", {"action": "append", "default": [], "metavar": "CODE:NAME:KIND"}),
+        ("--supervisor", {"default": "", "metavar": "USER"}),
+        ("--supervisor-name", {"default": ""}),
+        ("--playbook", {"action": "append", "default": [], "metavar": "NAME"}), as_json,
+    )  # fmt: skip
     staff = group("staff")
+    leaf(
+        staff, "add", "organisation.staff_add",
+        ("user", {}), ("--name", {"required": True}),
+        ("--branch", {"required": True, "metavar": "CODE"}),
+        ("--post", {"action": "append", "required": True, "metavar": "KEY"}),
+        ("--department", {"default": ""}), ("--admin", {"action": "store_true"}), as_json,
+    )  # fmt: skip
+    leaf(staff, "password", "organisation.staff_password", ("user", {}))
     leaf(staff, "list", "staff_list", as_json)
     leaf(verbs, "check", "check")
     sealed = ("--passphrase-file", {"default": "", "metavar": "FILE"})

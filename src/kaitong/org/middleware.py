@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.functional import SimpleLazyObject
 
 from kaitong.core.audit import acting
 from kaitong.org.actor import actor_for
+
+# What somebody with a one-time password may reach: changing it, signing out, language and theme.
+_OPEN = ("/accounts/", "/preferences/", "/i18n/", "/static/")
 
 
 class ActorMiddleware:
@@ -22,6 +26,8 @@ class ActorMiddleware:
         if user is None or not user.is_authenticated:
             request.actor = None  # type: ignore[attr-defined]
             return self.get_response(request)
+        if user.must_change_password and not request.path.startswith(_OPEN):
+            return redirect("account_change_password")
         request.actor = SimpleLazyObject(lambda: actor_for(user))  # type: ignore[attr-defined]
         with acting(user.pk, f"{request.method} {request.path}"):
             response = self.get_response(request)

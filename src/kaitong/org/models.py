@@ -86,6 +86,8 @@ class Staff(AbstractBaseUser, PermissionsMixin):
     posts = models.ManyToManyField(Post, through="PostHolding", related_name="holders")
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text=_("可以进入参考数据管理"))
+    # their password was made for them: they choose their own before anything else
+    must_change_password = models.BooleanField(default=False)
 
     objects = UserManager()
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
 from django.db import transaction
 
 from kaitong.core.errors import KaitongError
 from kaitong.org.models import Branch, Department, Post, PostHolding, Staff
+
+# Without letters and digits that look alike; groups of four are read out more easily.
+_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class OrgError(KaitongError):
@@ -71,3 +75,44 @@ def ensure_staff(
             raise OrgError(f"There is no post {key}.", "Deploy the playbook that names it first.")
         PostHolding.objects.get_or_create(staff=row, post=post)
     return row
+
+
+def one_time_password() -> str:
+    """A password to be told once and changed at the first sign-in: 16 signs, 78 bits."""
+    return "-".join("".join(secrets.choice(_SIGNS) for _ in range(4)) for _ in range(4))
+
+
+@transaction.atomic
+def hire(
+    *, username: str, name: str, branch: Branch, posts: Iterable[str],
+    department: Department | None = None, admin: bool = False,
+) -> tuple[Staff, str]:  # fmt: skip
+    """A new member of staff and their one-time password; of a known one only posts are added, and
+    the password is empty: they have theirs."""
+    known = Staff.objects.filter(username=username).first()
+    if known is not None and known.branch_id != branch.pk:
+        raise OrgError(
+            f"{username} works elsewhere.", "Choose another user name, or move them in /admin/."
+        )
+    password = "" if known else one_time_password()
+    row = ensure_staff(
+        username=username, name=name, branch=branch, password=password, posts=posts,
+        department=department, admin=admin,
+    )  # fmt: skip
+    if password:
+        row.must_change_password = True
+        row.save(update_fields=["must_change_password"])
+    return row, password
+
+
+@transaction.atomic
+def reset_password(*, username: str) -> str:
+    """A new one-time password for somebody who lost theirs."""
+    row = Staff.objects.select_for_update(no_key=True).filter(username=username).first()
+    if row is None:
+        raise OrgError(f"There is no {username}.", "./run kaitong staff list")
+    password = one_time_password()
+    row.set_password(password)
+    row.must_change_password = True
+    row.save(update_fields=["password", "must_change_password"])
+    return password
