@@ -59,7 +59,7 @@ class Stage:
         moment = now()
         for seconds in after or (2.0,):
             with frozen(moment + timedelta(seconds=seconds)):
-                while commands.drain():
+                while worker.drain_inbound() + commands.drain():
                     pass
                 sending.drain_all()
 
@@ -207,6 +207,16 @@ class Case:
         if item is not None and item.assigned_by is None and to.id is not None:
             process_verbs.dispatch(actor=self.stage.boss, item_id=item.id, to=to.id)
 
+    def withdraw(self, reason: str) -> None:
+        """撤单: the customer takes the order back."""
+        assert self.order is not None
+        ordering.withdraw(
+            actor=self.hand("clerk"),
+            order_id=self.order.id,
+            reason=reason,
+            key=f"demo-{self.serial}",
+        )
+
     def retry(self) -> None:
         """The network post runs what failed again."""
         assert self.order is not None
@@ -236,4 +246,3 @@ class Case:
     def seen(self) -> None:
         """The watch over sessions sees it and tells the process."""
         sessions.watch()
-        worker.drain_inbound()

@@ -31,6 +31,7 @@ __all__ = ["request", "tell", "told"]
 
 LAST = 1999  # serial of the order whose taking in ends the story
 _AT_THE_COUNTER = 6  # minutes a draft is old
+_NIGHT_STEP = timedelta(minutes=30)
 
 Times = Callable[[int], Mapping[str, object]]
 
@@ -95,6 +96,18 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(1, "free", tales.reworked, lambda _n: {"ago": 800, "visit": 380, "done": None})
     add(1, "free", tales.reworked, lambda _n: {"ago": 1500, "visit": 1100, "done": 700})
     add(1, "free", tales.given_up, within((1200, 1300), (700, 800)))
+    add(
+        3,
+        "free",
+        tales.withdrawn,
+        lambda n: {
+            "ago": (1600, 700, 420)[n],
+            "visit": (900, 60, -200)[n],
+            "since": (1300, 380, 36)[n],
+            "reason": ("customer.no-need", "operator.too-slow", "customer.other-operator")[n],
+        },
+    )
+    add(1, "free", tales.taken_twice, since(900, 1000))
     add(3, "free", tales.unread, since(30, 200))
     add(2, "free", tales.unread, since(600, 900, decision="corrected"))
     add(1, "free", tales.unread, since(900, 1100, decision="refuse"))
@@ -158,6 +171,12 @@ def tell(
             progress(ended, len(listed))
         else:
             heapq.heappush(due, (max(-following, ago), number, tale))
+    # The night between the last act and now: reminders fall due, messages wait for the morning.
+    moment = stage.past.at(0) + _NIGHT_STEP
+    while moment < stage.past.end:
+        with frozen(moment):
+            stage.machines()
+        moment += _NIGHT_STEP
     _at_the_counter(stage, Spots.of(scale, people.COUNTY))
     return len(listed)
 

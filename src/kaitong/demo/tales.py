@@ -216,6 +216,21 @@ def unread(case: Case, ago: float, decision: str = "") -> Tale:
         )
 
 
+def withdrawn(case: Case, ago: float, visit: float, since: float, reason: str) -> Tale:
+    """撤单 before the visit: what was set aside and paid goes back."""
+    yield from appointed(case, ago, visit)
+    yield since
+    case.withdraw(reason)
+
+
+def taken_twice(case: Case, ago: float) -> Tale:
+    """The same wish was taken in twice: this one is withdrawn at once."""
+    yield ago
+    case.submit()
+    yield ago - 12
+    case.withdraw("operator.duplicate")
+
+
 def full_box(case: Case, ago: float, decision: str = "") -> Tale:
     """No free port: the resource post looks for one."""
     yield ago

@@ -31,7 +31,7 @@ def times() -> list[str]:
     columns = db.rows(
         "SELECT table_name AS t, column_name AS c FROM information_schema.columns"
         " WHERE table_schema = 'public' AND data_type = 'timestamp with time zone'"
-        " AND column_name !~ 'due_at|expire|_until|until_|appointment|next_a|lease|keep_'"
+        " AND column_name !~ 'due_at|warn_at|expire|_until|until_|appointment|next_a|lease|keep_'"
         " AND table_name ~ '^(process|ordering|inventory|activation|charging|documents|party)_'",
         [],
     )
@@ -58,6 +58,7 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
     assert states[OrderState.COMPLETED] >= 4
     assert states[OrderState.REJECTED] == 3
     assert states[OrderState.FAILED] == 3
+    assert states[OrderState.CANCELLED] == 2
     assert {
         "Appoint todo", "Appoint claimed", "Install todo", "Install claimed", "Install suspended",
         "Accept todo", "ProofException todo", "Rework todo", "DocumentReview todo",
