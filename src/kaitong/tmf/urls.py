@@ -3,8 +3,8 @@
 from django.urls import include, path, re_path
 
 from kaitong.tmf.api.base import TmfApi, nothing_here
+from kaitong.tmf.api.cancellation import api as service_ordering
 from kaitong.tmf.api.service import api as service_inventory
-from kaitong.tmf.api.service_order import api as service_ordering
 
 APIS: tuple[TmfApi, ...] = (service_ordering, service_inventory)
 

@@ -46,7 +46,7 @@ api = TmfApi(TMF641)
 MODELS = build(TMF641)
 ServiceOrder, ServiceOrderCreate = MODELS["ServiceOrder"], MODELS["ServiceOrder_Create"]
 Error = MODELS["Error"]
-_MAX_KEY = 120
+MAX_KEY = 120
 
 
 @api.post(
@@ -72,8 +72,8 @@ def create_service_order(
 ) -> HttpResponse:
     """201 with Location; the body was checked by its model and is taken as it was sent."""
     caller = caller_of(request)
-    if key is not None and not (0 < len(key.strip()) <= _MAX_KEY and key.isprintable()):
-        raise BadQuery(f"must be 1 to {_MAX_KEY} printable signs.", field="Idempotency-Key")
+    if key is not None and not (0 < len(key.strip()) <= MAX_KEY and key.isprintable()):
+        raise BadQuery(f"must be 1 to {MAX_KEY} printable signs.", field="Idempotency-Key")
     reading = Reading(body_of(request), key=key.strip() if key else "")
     try:
         with acting(caller.actor.id, "POST serviceOrder"), transaction.atomic():

@@ -1,5 +1,10 @@
 """TMF641 Service Ordering v4.1: what a service order (业务订单) is made of."""
 
+from kaitong.tmf.contract.cancellation import (
+    CANCELLATION_ANSWER,
+    CANCELLATION_CREATE,
+    ORDER_REF,
+)
 from kaitong.tmf.contract.common import ACTIONS, ERROR_PARTS, NAME, SERVICE_PARTS, reference
 from kaitong.tmf.contract.vocabulary import (
     REFERRED,
@@ -179,5 +184,8 @@ TMF641 = Contract(
         _JEOPARDY,
         _MILESTONE,
         _ERROR_MESSAGE,
+        ORDER_REF,
+        CANCELLATION_ANSWER,
+        CANCELLATION_CREATE,
     ),
 )

@@ -12,6 +12,7 @@ from uuid import UUID
 from kaitong.core.clock import now
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.queries import withdrawal_of
 from kaitong.tmf.mapping.incoming import DOCUMENT, INSTALLATION, OFFERING
 from kaitong.tmf.mapping.persons import CUSTOMER, is_role
 
@@ -51,6 +52,11 @@ def service_order(
     }.items():
         if value is not None:
             body[name] = moment(value)
+    withdrawal = withdrawal_of(order)
+    if withdrawal is not None:
+        body["cancellationReason"] = withdrawal.reason
+        if order.completed_at is not None:
+            body["cancellationDate"] = moment(order.completed_at)
     if order.reason and order.state in _UNSUCCESSFUL:
         body["errorMessage"] = {"reason": order.reason}
     if order.due_at and order.state not in FINAL and order.due_at < now():

@@ -15,6 +15,7 @@ from kaitong.worktime import services as worktime
 
 EXAMPLE = Path(settings.KAITONG_REPOSITORY) / "examples/home-broadband-order.json"
 ORDERS = "/tmf-api/serviceOrdering/v4/serviceOrder"
+CANCELLATIONS = "/tmf-api/serviceOrdering/v4/cancelServiceOrder"
 SERVICES = "/tmf-api/serviceInventory/v4/service"
 
 

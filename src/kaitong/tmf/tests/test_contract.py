@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from kaitong.inventory.choices import ServiceState
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.models import Order, OrderItem
+from kaitong.tmf.api.cancellation import api as service_ordering
 from kaitong.tmf.api.service import api as service_inventory
-from kaitong.tmf.api.service_order import api as service_ordering
 from kaitong.tmf.contract.common import SERVICE_STATES
 from kaitong.tmf.contract.differences import (
     OURS,
@@ -69,7 +69,14 @@ def unexplained(differences: tuple[Difference, ...], ours: set[str], theirs: set
             service_ordering,
             "TMF641-v4.1.0.json",
             TMF641_DIFFERENCES,
-            {"get /serviceOrder", "post /serviceOrder", "get /serviceOrder/{id}"},
+            {
+                "get /serviceOrder",
+                "post /serviceOrder",
+                "get /serviceOrder/{id}",
+                "get /cancelServiceOrder",
+                "post /cancelServiceOrder",
+                "get /cancelServiceOrder/{id}",
+            },
         ),
         (
             service_inventory,

@@ -30,6 +30,9 @@ OPERATIONS = [
     (ORDERS, "get /serviceOrder"),
     (ORDERS, "post /serviceOrder"),
     (ORDERS, "get /serviceOrder/{id}"),
+    (ORDERS, "get /cancelServiceOrder"),
+    (ORDERS, "post /cancelServiceOrder"),
+    (ORDERS, "get /cancelServiceOrder/{id}"),
     (SERVICES, "get /service"),
     (SERVICES, "get /service/{id}"),
 ]
