@@ -41,6 +41,10 @@ class Offering(Entry):
     `charges` are as the playbook says them, amounts in integer fen:
     `[{"when": "accepted", "amount": 10000, "title": "安装费", ...}]`. `services` names the service
     specifications an order of it becomes. `term` is the contract's length ("12 months").
+
+    A marketing case goes with the plans it `requires`: `prices` are the amounts it gives to their
+    charges, `charges` what it adds; between its dates it may be chosen, and with `bound_number` a
+    mobile number is bound to it.
     """
 
     kind = models.CharField(
@@ -54,6 +58,10 @@ class Offering(Entry):
     options = models.JSONField(default=list)
     characteristics = models.JSONField(default=dict)
     term = models.CharField(_("合约期"), max_length=40, blank=True)
+    prices = models.JSONField(default=list)
+    bound_number = models.BooleanField(_("须绑定号码"), default=False)
+    valid_from = models.DateField(_("起用日期"), null=True)
+    valid_until = models.DateField(_("停办日期"), null=True)
 
     class Meta:
         db_table = "catalog_offering"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from kaitong.catalog.choices import EntryState
+from kaitong.catalog.choices import EntryState, OfferingKind
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.models import Offering, ResourceSpecification, ServiceSpecification
 from kaitong.org.actor import Actor
@@ -37,6 +38,43 @@ def offering(key: str, *, version: str = "") -> Offering:
             _("没有可办理的商品 %(key)s。") % {"key": key},
             _("从商品目录里选一个在用的商品。"),
             field="offering",
+        )
+    return found
+
+
+def cases(on: date, plans: Iterable[str] | None = None) -> list[Offering]:
+    """The marketing cases (营销案) that may be chosen on a day, in the playbooks' own order."""
+    rows = Offering.objects.filter(kind=OfferingKind.CASE, state=EntryState.ACTIVE).filter(
+        Q(valid_from=None) | Q(valid_from__lte=on), Q(valid_until=None) | Q(valid_until__gte=on)
+    )
+    wanted = None if plans is None else set(plans)
+    return [row for row in rows if wanted is None or wanted & set(row.requires)]
+
+
+def case(key: str, *, plan: str, on: date) -> Offering:
+    """The marketing case of a key for a plan on a day. Raises NotOffered saying what is wrong."""
+    found = Offering.objects.filter(
+        key=key, kind=OfferingKind.CASE, state=EntryState.ACTIVE
+    ).first()
+    if found is None:
+        raise NotOffered(
+            _("没有营销案 %(key)s。") % {"key": key}, _("请选一个在用的营销案。"), field="case"
+        )
+    facts = {"title": found.title, "plan": plan, "d": found.valid_from or found.valid_until}
+    if plan not in found.requires:
+        raise NotOffered(
+            _("营销案“%(title)s”不适用于套餐 %(plan)s。") % facts,
+            _("适用的套餐：%s。") % "、".join(found.requires),
+            field="case",
+        )
+    if found.valid_from is not None and on < found.valid_from:
+        raise NotOffered(
+            _("营销案“%(title)s”%(d)s 起才可办理。") % facts, _("请另选营销案。"), field="case"
+        )
+    if found.valid_until is not None and on > found.valid_until:
+        facts["d"] = found.valid_until
+        raise NotOffered(
+            _("营销案“%(title)s”已于 %(d)s 停办。") % facts, _("请另选营销案。"), field="case"
         )
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, TypeVar
 
 from django.db import connection, transaction
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from kaitong.catalog.choices import EntryState, OfferingKind, ResourceCategory
 from kaitong.catalog.errors import KeyTaken
 from kaitong.catalog.models import Entry, Offering, ResourceSpecification, ServiceSpecification
+from kaitong.catalog.pricing import unmatched
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
@@ -37,6 +39,10 @@ class OfferingEntry:
     options: Sequence[str] = ()
     characteristics: Mapping[str, Any] = field(default_factory=dict)
     term: str = ""
+    prices: Sequence[Mapping[str, Any]] = ()
+    bound_number: bool = False
+    valid_from: date | None = None
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ def check_offerings(offerings: Iterable[OfferingEntry], services: set[str]) -> l
     """Every fault of a playbook's offerings: keys, amounts, references."""
     listed = list(offerings)
     keys = [o.key for o in listed]
+    plans = {o.key: o for o in listed if o.kind == OfferingKind.PLAN}
     faults = []
     for entry in listed:
         where = f"offerings.{entry.key or '?'}"
@@ -114,6 +121,35 @@ def check_offerings(offerings: Iterable[OfferingEntry], services: set[str]) -> l
                 )
             if not charge.get("when"):
                 faults.append(InputFault(f"{where}.charges[{number}].when", _("没有写何时收取。")))
+        if entry.kind == OfferingKind.CASE:
+            faults += _check_case(entry, where, plans)
+    return faults
+
+
+def _check_case(
+    entry: OfferingEntry, where: str, plans: Mapping[str, OfferingEntry]
+) -> list[InputFault]:
+    """A marketing case goes with plans there are, and changes charges that they have."""
+    faults = []
+    if not entry.requires:
+        faults.append(
+            InputFault(f"{where}.offerings", _("营销案没有写用于哪些套餐。"), _("至少写一个套餐。"))
+        )
+    for key in entry.requires:
+        if key not in plans:
+            faults.append(InputFault(f"{where}.offerings", _("没有套餐 %(key)s。") % {"key": key}))
+            continue
+        for price in unmatched(plans[key].charges, entry.prices):
+            faults.append(
+                InputFault(
+                    f"{where}.prices",
+                    _("套餐 %(plan)s 没有“%(title)s”这项费用。")
+                    % {"plan": key, "title": price["title"]},
+                    _("费用的名称和收取时点须与套餐一致；新增的费用写在 charges。"),
+                )
+            )
+    if entry.valid_from and entry.valid_until and entry.valid_from > entry.valid_until:
+        faults.append(InputFault(f"{where}.valid", _("起用日期晚于停办日期。"), _("请核对。")))
     return faults
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering
+from kaitong.catalog.pricing import priced
 from kaitong.ordering import evidence
 from kaitong.ordering.models import Procedure
 from kaitong.org import queries as org
@@ -27,6 +30,7 @@ class Offer:
 
     offering: Offering
     procedure: Procedure
+    case: Offering | None = None  # the marketing case chosen with it (营销案)
 
     @property
     def specification(self) -> str:
@@ -55,11 +59,23 @@ class Offer:
     @property
     def due_now_fen(self) -> int:
         """What is collected at the counter."""
-        return sum(c["amount"] for c in self.offering.charges if c["when"] == NOW)
+        return sum(c["amount"] for c in self.charges if c["when"] == NOW)
 
     @property
     def monthly_fen(self) -> int:
-        return sum(c["amount"] for c in self.offering.charges if c["when"] == MONTHLY)
+        return sum(c["amount"] for c in self.charges if c["when"] == MONTHLY)
+
+    @property
+    def charges(self) -> list[dict[str, Any]]:
+        """What the plan costs, with the case where one is chosen."""
+        if self.case is None:
+            return priced(self.offering.charges)
+        return priced(self.offering.charges, self.case.prices, self.case.charges)
+
+    @property
+    def term(self) -> str:
+        """The contract's length: the case's where it has one."""
+        return (self.case.term if self.case is not None else "") or self.offering.term
 
     def promise(self, branch_id: UUID, start: datetime) -> Deadline | None:
         """When the service would be due if the order were taken in at `start`."""
@@ -67,6 +83,11 @@ class Offer:
         if not budget:
             return None
         return worktime.deadline(budget, start, calendar_key=org.calendar_key(branch_id))
+
+
+def cases(on: date, offers: Iterable[Offer]) -> list[Offering]:
+    """The marketing cases that go with these plans on a day; one query."""
+    return catalog.cases(on, [offer.offering.key for offer in offers])
 
 
 def offers(actor: Actor) -> list[Offer]:

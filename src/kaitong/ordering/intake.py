@@ -8,21 +8,25 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
+from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering, ServiceSpecification
+from kaitong.catalog.pricing import priced
 from kaitong.charging import services as charging
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.core.ids import uuid7
+from kaitong.core.masking import mask_phone
 from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, Verdict
 from kaitong.inventory.results import CoverageVerdict
-from kaitong.ordering import drafts, evidence, notices, papers
+from kaitong.ordering import bindings, drafts, evidence, notices, papers
 from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
 from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
@@ -34,6 +38,7 @@ from kaitong.party import kinds
 from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.party.errors import PartyConflict
+from kaitong.party.names import PhoneNumber
 from kaitong.places import queries as places
 from kaitong.process import services as process
 from kaitong.process.definitions import model_of
@@ -58,6 +63,17 @@ class _Wanted:
     offering: Offering | None
     address_id: UUID | None
     verdict: CoverageVerdict | None
+    case: Offering | None = None
+    number: PhoneNumber | None = None  # bound to the case
+
+    @property
+    def charges(self) -> list[dict[str, Any]]:
+        """What the plan costs, with the case where there is one."""
+        if self.offering is None:
+            return []
+        if self.case is None:
+            return priced(self.offering.charges)
+        return priced(self.offering.charges, self.case.prices, self.case.charges)
 
 
 def submit(*, actor: Actor, request: SubmitOrder) -> Order:
@@ -214,8 +230,7 @@ def _collects(wanted: list[_Wanted]) -> bool:
     return any(
         charge["when"] == "accepted" and charge["amount"]
         for want in wanted
-        if want.offering is not None
-        for charge in want.offering.charges
+        for charge in want.charges
     )
 
 
@@ -269,7 +284,9 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
         )
     address_id = _address(actor, item.address, place) if item.action == "add" else None
     verdict = inventory.coverage_verdict(address_id) if address_id else None
-    return _Wanted(item, procedure, specification, offering, address_id, verdict)
+    case = _case(item, offering, place)
+    number = _bound_number(item, case, place)
+    return _Wanted(item, procedure, specification, offering, address_id, verdict, case, number)
 
 
 def _offering(item: SubmitItem, place: str) -> Offering | None:
@@ -284,11 +301,63 @@ def _offering(item: SubmitItem, place: str) -> Offering | None:
             )
         return None
     try:
-        return catalog.offering(item.offering)
+        found = catalog.offering(item.offering)
     except KaitongError as error:
         raise BadOrder(
             [InputFault(f"{place}.offering", str(error.what), str(error.remedy))]
         ) from None
+    if found.kind == OfferingKind.CASE:
+        raise BadOrder(
+            [
+                InputFault(
+                    f"{place}.offering",
+                    _("“%s”是营销案，不是套餐。") % found.title,
+                    _("请选套餐，营销案另选。"),
+                )
+            ]
+        )
+    return found
+
+
+def _case(item: SubmitItem, offering: Offering | None, place: str) -> Offering | None:
+    """The marketing case asked for, as it may be had with this plan today (BB-15)."""
+    if not item.case:
+        return None
+    try:
+        return catalog.case(
+            item.case,
+            plan=offering.key if offering is not None else "",
+            on=timezone.localdate(now()),
+        )
+    except KaitongError as error:
+        raise BadOrder([InputFault(f"{place}.case", str(error.what), str(error.remedy))]) from None
+
+
+def _bound_number(item: SubmitItem, case: Offering | None, place: str) -> PhoneNumber | None:
+    """The number that the case is bound to: needed by cases that say so, unknown to others."""
+    where, text = f"{place}.bound_number", item.bound_number.strip()
+    needed = case is not None and case.bound_number
+    if not needed:
+        if not text:
+            return None
+        raise BadOrder(
+            [InputFault(where, _("所选营销案不绑定号码。"), _("请删去绑定号码，或另选营销案。"))]
+        )
+    number = bindings.mobile(text)
+    if number is None:
+        what = _("绑定号码不是手机号码。") if text else _("没有填绑定号码。")
+        raise BadOrder([InputFault(where, what, _("请填 11 位手机号码。"))])
+    if bindings.taken(number):
+        raise BadOrder(
+            [
+                InputFault(
+                    where,
+                    _("这个号码已绑定在另一条宽带上。"),
+                    _("请换一个号码，或先办理原来那条的营销案变更。"),
+                )
+            ]
+        )
+    return number
 
 
 def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
@@ -371,13 +440,22 @@ def _customer(
 
 def _price(wanted: _Wanted) -> dict[str, Any]:
     assert wanted.offering is not None
+    case, number = wanted.case, wanted.number
     return {
         "item": wanted.asked.item_id,
         "offering": wanted.offering.key,
         "title": wanted.offering.title,
         "description": wanted.offering.description,
-        "term": wanted.offering.term,
-        "charges": wanted.offering.charges,
+        "term": (case.term if case is not None else "") or wanted.offering.term,
+        "charges": wanted.charges,
+        "case": {
+            "key": case.key,
+            "title": case.title,
+            "version": case.version,
+            "bound_number": mask_phone(number.digits) if number is not None else "",
+        }
+        if case is not None
+        else None,
     }
 
 
@@ -408,8 +486,16 @@ def _add_item(order: Order, position: int, wanted: _Wanted) -> OrderItem:
         procedure=wanted.procedure,
         service_id=wanted.asked.service_id,
         address_id=wanted.address_id,
-        payload=dict(wanted.asked.characteristics),
+        payload={**wanted.asked.characteristics, **_told_case(wanted)},
     )
+
+
+def _told_case(wanted: _Wanted) -> dict[str, str]:
+    """The case as TMF641 answers tell it; its number masked."""
+    told = {"marketingCase": wanted.case.key} if wanted.case is not None else {}
+    if wanted.number is not None:
+        told["boundNumber"] = mask_phone(wanted.number.digits)
+    return told
 
 
 def _reject(order: Order, refused: _Wanted, items: list[OrderItem], actor: Actor) -> None:
@@ -467,6 +553,8 @@ def _begin(
             inventory_verbs.hold(actor=actor, order_id=order.id, service_id=service.id)
     item.state = OrderState.IN_PROGRESS
     item.save(update_fields=["service_id", "state"])
+    if wanted.case is not None and wanted.number is not None:
+        bindings.bind(order, item_id=item.item_id, case=wanted.case.key, number=wanted.number)
     if wanted.offering is not None:
         charging.raise_charges(
             actor=actor,
@@ -480,7 +568,7 @@ def _begin(
                     amount_fen=charge["amount"],
                     refund_rule=charge.get("refund", ""),
                 )
-                for number, charge in enumerate(wanted.offering.charges)
+                for number, charge in enumerate(wanted.charges)
                 if charge["when"] == "accepted"
             ],
         )

@@ -15,6 +15,8 @@ from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import ExtRow, Row
 from kaitong.ordering.choices import DemandReason, DraftState, ItemAction, OrderState
 
+NUMBER_PURPOSE = "ordering.bound-number"
+
 
 class Procedure(Row):
     """A deployed procedure of a playbook: what runs when an item asks for an action.
@@ -218,6 +220,33 @@ class Demand(Row):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class NumberBinding(Row):
+    """A number bound to a marketing case (绑定号码): living until it ends, once anywhere."""
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    order = models.ForeignKey(Order, models.CASCADE, related_name="bindings")
+    item_id = models.CharField(max_length=60)
+    case = models.CharField(max_length=80)
+    number = EncryptedTextField(purpose=NUMBER_PURPOSE)
+    number_index = models.BinaryField(max_length=32, editable=False)
+    masked = models.CharField(_("绑定号码"), max_length=24)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("绑定号码")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["number_index"],
+                condition=models.Q(ended_at=None),
+                name="order_number_bound_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["order"], name="order_binding_by_order")]
+
+    def __str__(self) -> str:
+        return self.masked
 
 
 class Draft(Row):

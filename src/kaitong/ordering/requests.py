@@ -79,6 +79,8 @@ class SubmitItem:
     offering: str = ""  # key of the offering, such as "home-300"
     service_id: UUID | None = None  # for modify and delete
     address: AddressRef | None = None
+    case: str = ""  # key of the marketing case (营销案), such as "home-300-family"
+    bound_number: str = field(default="", repr=False)  # the mobile number it is bound to
     characteristics: Mapping[str, Any] = field(default_factory=dict)
 
 

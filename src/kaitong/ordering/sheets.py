@@ -221,6 +221,7 @@ class Facts:
         owing = any(row.state == ChargeState.DUE for row in self.charges)
         methods = [str(Method(p.method).label) for p in paid] + (["待收"] if owing else [])
         clerk, clerk_number = self.staff(order.requester_id)
+        case = self.offered.get(first.item_id, {}).get("case") or {}
         return {
             "order": order.number,
             "state": "已受理",
@@ -241,9 +242,9 @@ class Facts:
             "operation": "、".join(dict.fromkeys(self.operation(item) for item in self.items)),
             "reason": None,
             "account": service.account or None if service else None,
-            "bound_number": None,
+            "bound_number": case.get("bound_number") or None,
             "product": self.products(),
-            "marketing_case": None,
+            "marketing_case": case.get("title"),
             "term": _term(self.offered.get(first.item_id, {}).get("term", "")),
             "appointment": self.appointment(year=True),
             "address": self.addresses.get(first.address_id) if first.address_id else None,
@@ -339,6 +340,7 @@ class Facts:
             "document_number": person.document_number if person else "",
             "account": service.account or None if service else None,
             "operation": self.operation(first) + (f"（{product}）" if product else ""),
+            "marketing_case": (self.offered.get(first.item_id, {}).get("case") or {}).get("title"),
             "paid_at": _moment(payment.paid_at),
             "fees": self._moved(payment, back),
             "payment": {

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
+from kaitong.ordering import bindings
 from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
 from kaitong.ordering.models import Order, OrderItem, OrderNote
@@ -41,6 +42,8 @@ def move(order: Order, state: str, *, reason: str = "") -> None:
     if state in FINAL:
         order.completed_at = moment
     order.save(update_fields=["state", "state_since", "reason", "started_at", "completed_at"])
+    if state in FINAL - {OrderState.COMPLETED, OrderState.PARTIAL}:
+        bindings.end(order.pk)
 
 
 def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
 
+from kaitong.catalog.pricing import unmatched
 from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
@@ -424,6 +426,7 @@ class _Reader:
         for position, offer in enumerate(content.get("offerings", [])):
             if offer["service"] not in content["services"]:
                 fault(["offerings", position, "service"], f"No service {offer['service']!r}.", "")
+        self._cases(content, fault)
         for key, entry in content["services"].items():
             for need, wanted in entry.get("needs", {}).items():
                 for name in (wanted.get("hold"), wanted.get("rule")):
@@ -431,6 +434,35 @@ class _Reader:
                         fault(
                             ["services", key, "needs", need], f"No parameter {name!r}.", "Add it."
                         )
+
+    def _cases(
+        self, content: Mapping[str, Any], fault: Callable[[list[Any], str, str], None]
+    ) -> None:
+        """Marketing cases: their plans, the charges they change, their dates."""
+        plans = {entry["key"]: entry for entry in content.get("offerings", [])}
+        keys = [entry["key"] for part in ("offerings", "cases") for entry in content.get(part, [])]
+        for position, case in enumerate(content.get("cases", [])):
+            path: list[Any] = ["cases", position]
+            if keys.count(case["key"]) > 1:
+                fault([*path, "key"], f"{case['key']!r} is there twice.", "Give it its own key.")
+            for key in case["offerings"]:
+                if key not in plans:
+                    fault([*path, "offerings"], f"No offering {key!r}.", "Name one of offerings:.")
+                    continue
+                for price in unmatched(plans[key].get("charges", []), case.get("prices", [])):
+                    fault(
+                        [*path, "prices"],
+                        f"{key} has no charge {price['title']!r} at {price['when']!r}.",
+                        "Name a charge as the offering does; new ones stand under charges.",
+                    )
+            days = []
+            for name in ("from", "until"):
+                try:
+                    days.append(date.fromisoformat(case.get("valid", {}).get(name, "2000-01-01")))
+                except ValueError:
+                    fault([*path, "valid", name], "There is no such day.", "Correct the date.")
+            if len(days) == 2 and "until" in case.get("valid", {}) and days[0] > days[1]:
+                fault([*path, "valid"], "It ends before it begins.", "Correct the dates.")
 
     def _papers(self, content: Mapping[str, Any]) -> None:
         """Every template makes a sheet of its samples, also with the texts of this playbook."""

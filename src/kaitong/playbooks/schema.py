@@ -44,6 +44,20 @@ PARAMETER_KINDS = [
 ]
 BUDGET_KINDS = frozenset(PARAMETER_KINDS[:4])
 
+CHARGE: dict[str, Any] = _closed(
+    {
+        "when": {"enum": ["accepted", "completed", "monthly"]},
+        "amount": {"type": "integer", "minimum": 0},
+        "title": TITLE,
+        "refund": {"enum": ["none", "full-until-installed", "full"]},
+        "prorate": {"enum": ["daily", "none"]},
+    },
+    "when",
+    "amount",
+    "title",
+)
+DAY = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}
+
 PAPER_MOMENTS = ["accepted", "assigned", "paid"]  # the shape of a sheet's data goes with it
 
 NOTICE_MOMENTS = list(MOMENTS)
@@ -115,25 +129,42 @@ PLAYBOOK: dict[str, Any] = {
                         "excludes": {"type": "array", "items": REFERENCE},
                         "options": {"type": "array", "items": REFERENCE},
                         "term": {"type": "string"},
-                        "charges": {
-                            "type": "array",
-                            "items": _closed(
-                                {
-                                    "when": {"enum": ["accepted", "completed", "monthly"]},
-                                    "amount": {"type": "integer", "minimum": 0},
-                                    "title": TITLE,
-                                    "refund": {"enum": ["none", "full-until-installed", "full"]},
-                                    "prorate": {"enum": ["daily", "none"]},
-                                },
-                                "when",
-                                "amount",
-                                "title",
-                            ),
-                        },
+                        "charges": {"type": "array", "items": CHARGE},
                     },
                     "key",
                     "title",
                     "service",
+                ),
+            },
+            "cases": {
+                "type": "array",
+                "items": _closed(
+                    {
+                        "key": KEY,
+                        "title": TITLE,
+                        "description": {"type": "string", "maxLength": 400},
+                        "offerings": TEXTS,
+                        "term": {"type": "string"},
+                        "bound-number": {"type": "boolean"},
+                        "valid": _closed({"from": DAY, "until": DAY}),
+                        "prices": {
+                            "type": "array",
+                            "items": _closed(
+                                {
+                                    "when": CHARGE["properties"]["when"],
+                                    "title": TITLE,
+                                    "amount": CHARGE["properties"]["amount"],
+                                },
+                                "when",
+                                "title",
+                                "amount",
+                            ),
+                        },
+                        "charges": {"type": "array", "items": CHARGE},
+                    },
+                    "key",
+                    "title",
+                    "offerings",
                 ),
             },
             "services": _by_key(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from kaitong.catalog import services as catalog
+from kaitong.catalog.choices import OfferingKind
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Conflict, KaitongError
@@ -141,7 +143,27 @@ def _deploy_catalog(actor: Actor, book: Playbook) -> None:
                 term=entry.get("term", ""),
             )
             for entry in book.content.get("offerings", [])
-        ],
+        ]
+        + [_case(entry, english) for entry in book.content.get("cases", [])],
+    )
+
+
+def _case(entry: Mapping[str, Any], english: Mapping[str, str]) -> catalog.OfferingEntry:
+    """A marketing case as the catalogue takes it."""
+    valid = {key: date.fromisoformat(day) for key, day in entry.get("valid", {}).items()}
+    return catalog.OfferingEntry(
+        key=entry["key"],
+        kind=OfferingKind.CASE,
+        title=entry["title"],
+        title_en=english.get(entry["title"], ""),
+        description=entry.get("description", ""),
+        requires=entry["offerings"],
+        charges=entry.get("charges", []),
+        prices=entry.get("prices", []),
+        bound_number=entry.get("bound-number", False),
+        term=entry.get("term", ""),
+        valid_from=valid.get("from"),
+        valid_until=valid.get("until"),
     )
 
 

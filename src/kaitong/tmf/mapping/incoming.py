@@ -9,6 +9,7 @@ from uuid import UUID
 
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.masking import mask_phone
 from kaitong.ordering.requests import AddressRef, SubmitItem, SubmitOrder
 from kaitong.tmf.contract.common import ADDRESS_REQUEST, RELATED_PARTY
 from kaitong.tmf.contract.schemas import parse_date
@@ -20,10 +21,21 @@ from kaitong.tmf.mapping.persons import masked, read_customer
 DOCUMENT, FINGERPRINT = "tmf641", "fingerprint"
 #: The characteristic that names the offering (套餐) of an item; the rest go to the service.
 OFFERING = "offering"
+#: The characteristics that name the marketing case (营销案) and the number bound to it (BB-15).
+CASE, BOUND_NUMBER = "marketingCase", "boundNumber"
 INSTALLATION = "installation address"
+_NAMED = {OFFERING: "offering", CASE: "case", BOUND_NUMBER: "bound_number"}
 _UUID_HINT = "Use the id that Kaitong gave."
 
 Document = Mapping[str, Any]
+
+
+def _mask_numbers(kept: dict[str, Any]) -> None:
+    """The document that is kept shows bound numbers masked."""
+    for item in kept.get("serviceOrderItem", []):
+        for one in (item.get("service") or {}).get("serviceCharacteristic", []):
+            if one.get("name") == BOUND_NUMBER:
+                one["value"] = mask_phone(str(one.get("value", "")))
 
 
 class Reading:
@@ -51,6 +63,7 @@ class Reading:
             self._places[field] = attribute
         kept = tidy(TMF641, TMF641.resource, body, mask=True)
         kept.setdefault("@type", TMF641.resource.name)
+        _mask_numbers(kept)
         self.fingerprint = _fingerprint(body)
         self.order = SubmitOrder(
             items=items,
@@ -114,7 +127,7 @@ class Reading:
             )
         if item.get("quantity", 1) != 1:
             self._fault(f"{place}.quantity", "must be 1", "Send one item for each service.")
-        characteristics, offering = self._characteristics(service, place, field)
+        characteristics, named = self._characteristics(service, place, field)
         specification = service.get("serviceSpecification") or {}
         service_id = None
         if item["action"] in ("modify", "delete"):
@@ -134,7 +147,9 @@ class Reading:
             item_id=item["id"],
             action=item["action"],
             specification=str(specification.get("id", "")),
-            offering=offering,
+            offering=named[OFFERING],
+            case=named[CASE],
+            bound_number=named[BOUND_NUMBER],
             service_id=service_id,
             address=self._address(service.get("place", []), place, field),
             characteristics=characteristics,
@@ -142,7 +157,7 @@ class Reading:
 
     def _characteristics(
         self, service: Document, place: str, field: str
-    ) -> tuple[dict[str, Any], str]:
+    ) -> tuple[dict[str, Any], dict[str, str]]:
         values: dict[str, Any] = {}
         for number, item in enumerate(service.get("serviceCharacteristic", [])):
             where = f"{place}.service.serviceCharacteristic[{number}]"
@@ -150,12 +165,12 @@ class Reading:
                 self._fault(f"{where}.name", "is there more than once")
             values[item["name"]] = item["value"]
             self._places[f"{field}.characteristics.{item['name']}"] = f"{where}.value"
-            if item["name"] == OFFERING:
-                self._places[f"{field}.offering"] = f"{where}.value"
+            if item["name"] in _NAMED:
+                self._places[f"{field}.{_NAMED[item['name']]}"] = f"{where}.value"
                 if not isinstance(item["value"], str):
-                    self._fault(f"{where}.value", "must be a string", "It names an offering.")
-        offering = values.pop(OFFERING, "")
-        return values, str(offering)
+                    what = "It names an offering, a case or a number."
+                    self._fault(f"{where}.value", "must be a string", what)
+        return values, {name: str(values.pop(name, "")) for name in _NAMED}
 
     def _service_id(self, value: Any, place: str) -> UUID | None:
         if not value:

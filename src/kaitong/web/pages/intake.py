@@ -29,12 +29,13 @@ from kaitong.places import queries as places
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 from kaitong.web.forms import Field
+from kaitong.web.pages import intake_case as marketing
 from kaitong.web.pages import intake_evidence as proof
 from kaitong.web.pages import intake_people as people
 from kaitong.web.pages.intake_people import Data, Faults, Known
 
 SHORTEST, MOST = 2, 12
-ASKED = ("q", "offering", "method", *people.names())
+ASKED = ("q", "offering", "method", *marketing.INPUTS, *people.names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Fee:
+    """A charge taken now; `listed` is what it costs without the marketing case."""
+
+    title: str
+    amount: int
+    listed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Todo:
     text: str
     done: bool
@@ -100,6 +110,7 @@ class IntakePage:
     hold: Hold | None
     gone: bool
     plans: tuple[Plan, ...]
+    cases: marketing.Cases
     data: Data
     known: Known | None
     hits: tuple[Summary, ...]
@@ -112,7 +123,7 @@ class IntakePage:
     letter_photo: Field | None
     differs: str  # the input whose name is another than the one registered
     faults: Faults
-    fees: tuple[tuple[str, int], ...]
+    fees: tuple[Fee, ...]
     total: int
     monthly: int
     methods: tuple[tuple[str, str, bool], ...]
@@ -176,7 +187,8 @@ def page(
     moment = now()
     on = timezone.localdate(moment)
     offers = counter.offers(actor)
-    offer = _chosen(offers, data)
+    cases = counter.cases(on, offers)
+    offer = marketing.chosen(_chosen(offers, data), cases, data)
     kinds = _kinds(offers, data)
     address = _address(actor, draft)
     refusing = address is not None and address.refused
@@ -191,13 +203,15 @@ def page(
         face_pass=face_pass,
         letter_kept=evidence.LETTER in uploads,
     )
+    if not refusing:
+        marketing.check(wrong, offer, data)
     shown = people.typed_only(wrong, data) if faults is None else faults
     known = people.known(actor, data["party"], on, kinds) if data.get("party") else None
     organization = people.is_organization(data)
     of_person = partial(
         proof.of_person, data, draft_id, uploads, kinds, shown, wrong, face_pass=face_pass
     )
-    nothing = proof.Evidence()
+    nothing, nothing_more = proof.Evidence(), marketing.Cases()
     own = agents = nothing
     if not refusing:
         record = proof.kept(actor, known.id, kinds) if known is not None else None
@@ -206,7 +220,7 @@ def page(
             agents = of_person(prefix=people.AGENT, organization=False)
     hold = _hold(draft, offers, moment)
     fees = _fees(offer)
-    total = sum(fen for _title, fen in fees)
+    total = sum(fee.amount for fee in fees)
     promise = None
     if offer is not None and actor.branch_id is not None and not refusing:
         promise = offer.promise(actor.branch_id, moment)
@@ -219,7 +233,8 @@ def page(
         address=address,
         hold=hold,
         gone=bool(draft and draft.port and hold is None and not refusing),
-        plans=tuple(_plan(one, one is offer) for one in offers),
+        plans=tuple(_plan(one, one.offering.key == data.get("offering")) for one in offers),
+        cases=marketing.cards(offer, cases, data, wrong, shown) if not refusing else nothing_more,
         data=data,
         known=known,
         hits=tuple(people.hits(actor, data)),
@@ -269,7 +284,7 @@ def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faul
     offers = counter.offers(actor)
     on = timezone.localdate(now())
     kinds = _kinds(offers, data)
-    offer = _chosen(offers, data)
+    offer = marketing.chosen(_chosen(offers, data), counter.cases(on, offers), data)
     found = people.check(
         data,
         on,
@@ -278,6 +293,8 @@ def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faul
         face_pass=offer.face_pass if offer is not None else 0,
         letter_kept=evidence.LETTER in documents.uploads(actor, draft.pk),
     )
+    if not refusing:
+        marketing.check(found, offer, data)
     if offer is None:
         found["offering"] = [people.sentences(_("没有选套餐。"), _("请选一个。"))]
     if data.get("party"):
@@ -291,8 +308,12 @@ def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faul
 
 def request(actor: Actor, draft: Draft, data: Data, *, refusing: bool, shown: int) -> SubmitOrder:
     """The request as `submit` takes it; `shown` is the sum that stood on the page."""
-    offer = _chosen(counter.offers(actor), data)
+    offers = counter.offers(actor)
+    cases = counter.cases(timezone.localdate(now()), offers)
+    offer = marketing.chosen(_chosen(offers, data), cases, data)
     assert offer is not None
+    case = None if refusing else offer.case
+    bound = str(data.get("bound_number", "")) if case is not None and case.bound_number else ""
     return SubmitOrder(
         draft_id=draft.pk,
         channel="counter",
@@ -311,6 +332,8 @@ def request(actor: Actor, draft: Draft, data: Data, *, refusing: bool, shown: in
                 action="add",
                 specification=offer.specification,
                 offering=offer.offering.key,
+                case=case.key if case is not None else "",
+                bound_number=bound,
                 address=AddressRef(address_id=draft.address_id),
             ),
         ),
@@ -411,17 +434,17 @@ def _plan(offer: counter.Offer, chosen: bool) -> Plan:
     number, _space, unit = offering.term.partition(" ")
     if number.isdigit() and unit.startswith("month"):
         lines.append(_("合约 %(n)s 个月") % {"n": number})
-    lines += [f"{title} {fmt.yuan(fen)}" for title, fen in _fees(offer)]
+    lines += [f"{fee.title} {fmt.yuan(fee.amount)}" for fee in _fees(offer)]
     return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen)
 
 
-def _fees(offer: counter.Offer | None) -> tuple[tuple[str, int], ...]:
+def _fees(offer: counter.Offer | None) -> tuple[Fee, ...]:
     if offer is None:
         return ()
     say = playbooks.words(offer.offering.playbook, offer.offering.version)
     return tuple(
-        (say(str(charge["title"])), int(charge["amount"]))
-        for charge in offer.offering.charges
+        Fee(say(str(charge["title"])), int(charge["amount"]), charge.get("listed"))
+        for charge in offer.charges
         if charge["when"] == counter.NOW
     )
 
@@ -436,13 +459,17 @@ def _todo(
     *,
     refusing: bool,
 ) -> list[Todo]:
-    own = [name for name in wrong if not name.startswith(people.AGENT) and name != "letter"]
+    own = [
+        name
+        for name in wrong
+        if not name.startswith(people.AGENT) and name not in ("letter", "bound_number")
+    ]
     documents = [name for name in own if name not in ("name", "phone")]
     listed = [
         Todo(_("装机地址"), True, "s-address")
         if refusing
         else Todo(_("地址与端口"), hold is not None, "s-address"),
-        Todo(_("套餐"), offer is not None, "s-plan"),
+        Todo(_("套餐"), offer is not None and "bound_number" not in wrong, "s-plan"),
         Todo(
             _("客户姓名与电话"),
             known is not None if data.get("party") else not set(own) & {"name", "phone"},

@@ -232,6 +232,8 @@ def rename(actor: Actor, data: Data, reason: str, kinds: Sequence[KindRule], pre
 def input_of(field: str) -> str:
     """The input a fault of `submit` belongs to: `customer.agent.document.number`, say."""
     words = field.split(".")
+    if words[-1] in ("case", "bound_number"):
+        return words[-1]
     if not words or words[0] not in ("customer", "name"):
         return ""
     name = {"kind": "document_kind"}.get(words[-1], words[-1])

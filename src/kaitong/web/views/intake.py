@@ -24,6 +24,7 @@ from kaitong.ordering.choices import DraftState
 from kaitong.ordering.errors import DraftGone
 from kaitong.ordering.models import Draft
 from kaitong.web.pages import intake as pages
+from kaitong.web.pages import intake_case as marketing
 from kaitong.web.pages import intake_people as people
 from kaitong.web.views.common import SignedIn, View, is_part, page, render_page
 from kaitong.web.views.photos import taken
@@ -215,6 +216,11 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
 
 def _kept(request: SignedIn, draft_id: UUID) -> tuple[Draft, dict[str, str]]:
     data = pages.read(request.POST)
+    if data.get("bound_number") == marketing.KEPT:
+        before = drafts.draft_of(request.actor, draft_id)
+        data["bound_number"] = drafts.entered(before).get("bound_number", "") if before else ""
+    if "rebind" in request.GET:
+        data.pop("bound_number", None)
     if "party" in request.GET:
         data.pop("party", None)
         if request.GET["party"]:

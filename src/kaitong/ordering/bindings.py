@@ -1,0 +1,61 @@
+"""Numbers bound to marketing cases (绑定号码, BB-15): one living binding a number, by a rule.
+
+A binding lives with its order's line: it ends when the order is refused, fails or is cancelled, and
+when the case does. Numbers are encrypted and compared by a blind index.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now
+from kaitong.core.crypto import blind_index
+from kaitong.core.masking import mask_phone
+from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.models import NUMBER_PURPOSE, NumberBinding, Order
+from kaitong.party.choices import PhoneKind
+from kaitong.party.names import PhoneNumber, parse_phone
+
+
+def mobile(text: str) -> PhoneNumber | None:
+    """A mobile number that can be bound; None for anything else."""
+    number = parse_phone(text)
+    return number if number is not None and number.kind == PhoneKind.MOBILE else None
+
+
+def taken(number: PhoneNumber) -> bool:
+    """Whether the number is bound already, anywhere."""
+    return NumberBinding.objects.filter(number_index=_index(number), ended_at=None).exists()
+
+
+def bind(order: Order, *, item_id: str, case: str, number: PhoneNumber) -> NumberBinding:
+    """Bind a number to an order's line. Of two at once the database lets one pass."""
+    try:
+        with transaction.atomic():  # a savepoint: the number may be bound elsewhere
+            return NumberBinding.objects.create(
+                branch_id=order.branch_id,
+                order=order,
+                item_id=item_id,
+                case=case,
+                number=number.e164,
+                number_index=_index(number),
+                masked=mask_phone(number.digits),
+            )
+    except IntegrityError:
+        raise OrderRefused(
+            _("这个号码已绑定在另一条宽带上。"),
+            _("请换一个号码，或先办理原来那条的营销案变更。"),
+            field="bound_number",
+        ) from None
+
+
+def end(order_id: UUID) -> int:
+    """Set an order's numbers free; ending twice keeps the first time."""
+    return NumberBinding.objects.filter(order_id=order_id, ended_at=None).update(ended_at=now())
+
+
+def _index(number: PhoneNumber) -> bytes:
+    return blind_index(NUMBER_PURPOSE, number.e164)
