@@ -47,6 +47,8 @@ def raise_charges(
         raise ChargingRefused(_("费用不能为负数。"), _("退费请用退费办理。"))
     if not actor.sees(branch_id):
         raise ChargingNotFound(_("没有这个订单。"))
+    if not wanted:
+        return []
     with transaction.atomic():
         Charge.objects.bulk_create(
             (

@@ -142,7 +142,8 @@ class Reading:
             f"{field}.service_id": f"{place}.service.id",
             f"{field}.characteristics": f"{place}.service.serviceCharacteristic",
         }
-        self._places.setdefault(f"{field}.offering", f"{place}.service.serviceCharacteristic")
+        for name in _NAMED.values():
+            self._places.setdefault(f"{field}.{name}", f"{place}.service.serviceCharacteristic")
         return SubmitItem(
             item_id=item["id"],
             action=item["action"],

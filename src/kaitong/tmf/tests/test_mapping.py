@@ -250,3 +250,26 @@ def test_the_domains_faults_are_translated_whole(body):
     error = BadInput([InputFault("items[0].address", "没有", "请给出")])
     (fault,) = Reading(body).translated(error).faults
     assert fault == InputFault(f"{BASE}.service.place[0]", "没有", "请给出")
+
+
+def test_a_case_and_its_number_come_as_characteristics_and_are_kept_masked(body):
+    sent = [
+        {"name": "marketingCase", "value": "home-300-family"},
+        {"name": "boundNumber", "value": "13855901234"},
+    ]
+    service(body)["serviceCharacteristic"] += sent
+    before = copy.deepcopy(body)
+    order = Reading(body).order
+    (item,) = order.items
+    assert (item.case, item.bound_number) == ("home-300-family", "13855901234")
+    assert item.characteristics == {}
+    assert "13855901234" not in json.dumps(order.raw)
+    assert "138****1234" in json.dumps(order.raw)
+    assert body == before
+    assert Reading(before).fingerprint == order.raw[FINGERPRINT]
+
+
+def test_a_case_that_is_no_text_is_refused_where_it_stands(body):
+    service(body)["serviceCharacteristic"].append({"name": "marketingCase", "value": 7})
+    place = "serviceOrderItem[0].service.serviceCharacteristic[1].value"
+    assert "must be a string" in faults(body)[place]

@@ -430,3 +430,18 @@ def test_nothing_personal_is_kept_in_the_document(call, three):
     assert DOCUMENT in kept
     for secret in ("341022197001151214", "13905590123", "王明远"):
         assert secret not in kept
+
+
+def test_a_marketing_case_is_taken_in_and_told_with_its_number_masked(call, plant, body):
+    characteristics = body["serviceOrderItem"][0]["service"]["serviceCharacteristic"]
+    characteristics.append({"name": "marketingCase", "value": "home-300-family"})
+    told(call.post(body), 400, "serviceCharacteristic", "绑定号码")
+    characteristics.append({"name": "boundNumber", "value": "13855901234"})
+    response = call.post(body)
+    assert response.status_code == 201, response.content.decode()
+    order = Order.objects.get()
+    assert order.prices[0]["case"]["title"] == "300M 全家享"
+    text = call.client.get(response["Location"], headers=call.headers).content.decode()
+    assert "home-300-family" in text
+    assert "138****1234" in text
+    assert "13855901234" not in text
