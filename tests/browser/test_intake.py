@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 
 from kaitong.charging.models import Payment
+from kaitong.core.clock import now
+from kaitong.documents.models import Attachment
 from kaitong.inventory import queries as inventory
+from kaitong.ordering import drafts
 from kaitong.ordering.models import Draft, Order
+from kaitong.party import queries as parties
 from kaitong.web.tests.world import resident_number
 from tests.browser.conftest import PHONE
+from tests.browser.test_photos import BROKEN, jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -79,3 +85,78 @@ def test_the_counter_fits_small_windows(county, sit, no_sideways, size):
     page = sit("clerk", size=size)
     take_in(page)
     no_sideways(page)
+
+
+def test_a_clerk_without_a_reader_photographs_both_sides(county, sit, no_sideways):
+    page = sit("clerk")
+    take_in(page)
+    page.locator("#s-plan .kt-cases label.kt-plan").nth(1).click()
+    page.locator("#f-bound_number").fill("13855901234")
+    page.locator("#f-bound_number").press("Tab")
+    expect(page.locator(".kt-bound")).to_contain_text("138****1234")
+    page.locator("#f-number").fill(resident_number(7))
+    page.locator("#f-valid_until").fill("2099-01-01")
+    page.locator("#f-valid_until").press("Tab")
+    expect(page.locator("#unread")).to_be_visible()
+    front = page.locator("[data-photo=identity-front]")
+    back = page.locator("[data-photo=identity-back]")
+    front.locator("input[type=file]").set_input_files(BROKEN)
+    expect(front.locator("[data-photo-error]")).to_contain_text("损坏")
+    front.locator("input[type=file]").set_input_files(jpeg())
+    back.locator("input[type=file]").set_input_files(jpeg((1300, 800)))
+    page.locator("#f-name").fill("叶慧敏")  # typing goes on while pictures are on their way
+    page.locator("#f-name").press("Tab")
+    expect(front).to_have_attribute("data-state", "stored")
+    expect(back).to_have_attribute("data-state", "stored")
+    expect(page.locator("#unread")).to_have_count(0)
+    expect(page.locator("#missing")).to_have_text("都齐了")
+    no_sideways(page)
+    page.reload()
+    expect(front).to_have_attribute("data-state", "stored")
+    expect(front.locator("img, canvas")).to_have_count(0)  # a document is read by a click only
+    page.locator("#submit").dblclick()
+    page.wait_for_url("**/orders/**")
+    order = Order.objects.get()
+    assert order.prices[0]["case"]["key"] == "home-300-family"
+    assert len(parties.documents(county.actor("clerk"), order.party_id)[0].evidence) == 2
+    expect(page.locator("#order-head")).to_contain_text("施工中")
+
+
+def test_a_countdown_that_ends_during_an_upload_takes_neither_photo_nor_words(county, sit):
+    page = sit("clerk", size=PHONE)
+    take_in(page)
+    front = page.locator("[data-photo=identity-front]")
+    waiting = []
+    page.route("**/photo?slot=*", lambda route: waiting.append(route))
+    front.locator("input[type=file]").set_input_files(jpeg((1200, 800)))
+    expect(front).to_have_attribute("data-state", "busy")
+    Draft.objects.update(held_until=now() - timedelta(minutes=1))
+    drafts.mark_expired()
+    page.locator("#f-name").fill("叶惠敏")
+    page.locator("#f-name").press("Tab")
+    expect(page.locator("#gone")).to_be_visible()
+    expect(front).to_have_attribute("data-state", "busy")
+    while not waiting:
+        page.wait_for_timeout(100)
+    waiting[0].continue_()
+    expect(front).to_have_attribute("data-state", "stored")
+    page.locator("#gone button").dblclick()
+    expect(page.locator("#hold")).to_be_visible()
+    expect(front).to_have_attribute("data-state", "stored")
+    expect(page.locator("#f-name")).to_have_value("叶惠敏")
+
+
+def test_photo_buttons_bear_double_clicks(county, sit):
+    page = sit("clerk")
+    take_in(page)
+    front = page.locator("[data-photo=identity-front]")
+    front.locator("input[type=file]").set_input_files(jpeg((1200, 800)))
+    expect(front).to_have_attribute("data-state", "stored")
+    front.locator("[data-photo-drop]").dblclick()
+    expect(front).to_have_attribute("data-state", "empty")
+    front.locator("input[type=file]").set_input_files(jpeg((1200, 800)))
+    expect(front).to_have_attribute("data-state", "stored")
+    page.get_by_role("button", name="放弃").dblclick()
+    page.wait_for_url("**/intake/")
+    expect(page.locator("#missing")).to_have_text("还差 5 项")
+    assert not Attachment.objects.exists()

@@ -464,7 +464,8 @@ def _todo(
         for name in wrong
         if not name.startswith(people.AGENT) and name not in ("letter", "bound_number")
     ]
-    documents = [name for name in own if name not in ("name", "phone")]
+    faces = [name for name in wrong if name.removeprefix(people.AGENT) in proof.INPUTS]
+    documents = [name for name in own if name not in ("name", "phone", *proof.INPUTS)]
     listed = [
         Todo(_("装机地址"), True, "s-address")
         if refusing
@@ -480,9 +481,13 @@ def _todo(
         return listed
     good = not known.fault if known is not None else not documents and not data.get("party")
     listed.append(Todo(_("证件有效"), good, "s-people"))
+    if faces:
+        listed.append(Todo(_("人像比对"), False, "s-people"))
     if people.with_agent(data):
         title = _("经办人与介绍信") if people.is_organization(data) else _("代办人证件")
-        clean = not any(n.startswith(people.AGENT) or n == "letter" for n in wrong)
+        clean = not any(
+            (n.startswith(people.AGENT) and n not in faces) or n == "letter" for n in wrong
+        )
         listed.append(Todo(title, clean, "s-agent"))
     if offer is None or total:
         listed.append(Todo(_("收费方式"), bool(data.get("method")), "s-pay"))
