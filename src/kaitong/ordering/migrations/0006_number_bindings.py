@@ -10,7 +10,7 @@ import kaitong.core.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ordering", "0004_procedure_notices"),
+        ("ordering", "0005_withdrawal"),
         ("org", "0002_staff_audit_without_phone"),
     ]
 
