@@ -17,6 +17,7 @@ from kaitong.cli.__main__ import parser
 from kaitong.conftest import lacking
 from kaitong.core.errors import Conflict, NotFound
 from kaitong.core.home import library
+from kaitong.documents import printing
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.inventory import services as inventory
@@ -352,3 +353,81 @@ def test_command_prints_a_paper_and_marks_the_next_as_a_copy(office, tmp_path, c
     assert "业务受理单" in capsys.readouterr().out
     with pytest.raises(NotFound, match="receipt"):
         run(order.number, "voucher")
+
+
+# ---- printing many ----
+
+
+def marked_with(word: str, text: str) -> bool:
+    """Whether a word stands across the sheet: slanted, it comes out sign by sign."""
+    return all(sign in text for sign in word)
+
+
+def pages_of(pdf: bytes, tmp_path) -> int:
+    file = tmp_path / "pages.pdf"
+    file.write_bytes(pdf)
+    made = subprocess.run(["pdfinfo", str(file)], capture_output=True, text=True, check=True)
+    return int(next(x for x in made.stdout.splitlines() if x.startswith("Pages")).split()[1])
+
+
+def test_many_work_orders_in_one_file_by_appointment_and_counted(office, tmp_path):
+    late, soon = office.submit(), office.submit()
+    office.complete(soon, "Appoint")
+    actor = office.people["installer"]
+    numbers = [the(office, order, "work-order").number for order in (soon, late)]
+
+    found, without = papers.work_sheets(actor, [late.id, soon.id])
+    data = printing.print_together(actor=actor, paper_ids=[p.pk for p in found], note="没有的")
+
+    assert ([p.number for p in found], without) == (numbers, [])
+    text = words_of(data, tmp_path)
+    assert text.index(numbers[0]) < text.index(numbers[1]) < text.index("没有的")
+    assert not marked_with("副本", text)
+    each = [printing.page_count(document_verbs.pdf(actor, p.pk)) for p in found]
+    assert pages_of(data, tmp_path) == sum(each) + 1
+    again = printing.print_together(actor=actor, paper_ids=[p.pk for p in found])
+    assert marked_with("副本", words_of(again, tmp_path))
+    assert words_of(again, tmp_path).count("第2次打印") == 2
+    found[0].refresh_from_db()
+    assert found[0].printed == 2
+
+
+def test_nothing_is_counted_when_one_sheet_is_strange(office):
+    order = office.submit()
+    paper = the(office, order, "work-order")
+    with pytest.raises(NotFound):
+        printing.print_together(actor=office.people["installer"], paper_ids=[paper.pk, order.pk])
+    paper.refresh_from_db()
+    assert paper.printed == 0
+
+
+def test_a_void_paper_says_so_on_the_screen_too(office, tmp_path):
+    order = office.submit()
+    actor = office.people["installer"]
+    paper = the(office, order, "work-order")
+    original = printing.to_look_at(actor, paper.pk)
+    document_verbs.void_paper(actor=actor, paper_id=paper.pk, reason="另出新单")
+
+    shown = printing.to_look_at(actor, paper.pk)
+
+    assert not marked_with("作废", words_of(original, tmp_path))
+    assert marked_with("作废", words_of(shown, tmp_path))
+    assert document_verbs.pdf(actor, paper.pk) == original
+    paper.refresh_from_db()
+    assert paper.printed == 0
+
+
+def test_the_workbench_prints_what_is_picked(office, client, tmp_path):
+    from kaitong.org.models import Staff
+    from kaitong.process import queries as process
+
+    order = office.submit()
+    item = process.open_items_of(office.people["installer"], [order.id])[order.id][0]
+    client.force_login(
+        Staff.objects.get(pk=office.people["installer"].id),
+        backend="django.contrib.auth.backends.ModelBackend",
+    )
+    made = client.post("/work/print.pdf", {"pick": [str(item.id)]})
+    assert made["Content-Type"] == "application/pdf"
+    assert the(office, order, "work-order").number in words_of(made.content, tmp_path)
+    assert client.post("/work/print.pdf", {"pick": []}).status_code == 409

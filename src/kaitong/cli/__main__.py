@@ -16,6 +16,7 @@ work feedback ID --text TEXT --as USER
 work suspend ID --reason-code CODE --until TIME --as USER [--reason TEXT]
 service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
+paper print --work ITEM [--work ITEM ...] -o FILE.pdf [--as USER]   work orders of many items
 import addresses|plant|terminals|regions FILE [--as USER | --branch CODE] [--skip-bad] [--dry-run]
 import ... --template FILE.xlsx  an empty sheet with headings, explanations and examples
 export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--reveal WHY]
@@ -129,7 +130,8 @@ def parser() -> argparse.ArgumentParser:
     paper = group("paper")
     leaf(
         paper, "print", "paper_print",
-        ("order", {}), ("kind", {"nargs": "?", "default": ""}),
+        ("order", {"nargs": "?", "default": ""}), ("kind", {"nargs": "?", "default": ""}),
+        ("--work", {"action": "append", "default": [], "metavar": "ITEM"}),
         ("-o --output", {"required": True, "metavar": "FILE.pdf"}),
         ("--as", {"dest": "user", "default": ""}),
     )  # fmt: skip

@@ -33,6 +33,7 @@ from kaitong.process import services as process_verbs
 from kaitong.tmf import services as tmf
 from kaitong.tmf.errors import BadBody
 from kaitong.tmf.wire import place_of, read_json
+from kaitong.web.pages import batches
 
 SYSTEM = Actor.system()
 
@@ -318,10 +319,18 @@ def service_show(asked: argparse.Namespace) -> None:
 def paper_print(asked: argparse.Namespace) -> None:
     """Counted as a print: the second one carries 副本."""
     actor = org.actor_of(asked.user) if asked.user else SYSTEM
-    paper = papers.paper_of(actor, orders.order_by_text(actor, asked.order), asked.kind)
     path = Path(asked.output)
     if not path.parent.is_dir():
         raise BadInput([InputFault(str(path), "There is no such folder.", "Make it first.")])
+    if asked.work:
+        if asked.order:
+            raise BadInput([InputFault("--work", "Name an order or work items, not both.")])
+        path.write_bytes(batches.work_sheets(actor, [_id(text) for text in asked.work]))
+        print(path)
+        return
+    if not asked.order:
+        raise BadInput([InputFault("ORDER", "Name an order, or work items by --work.")])
+    paper = papers.paper_of(actor, orders.order_by_text(actor, asked.order), asked.kind)
     path.write_bytes(document_verbs.print_copy(actor=actor, paper_id=paper.id))
     print(f"{paper.title} {paper.number} {path}")
 

@@ -94,7 +94,7 @@ def render_sources(
             made = typst.compile(
                 str(Path(folder) / sources.main),
                 root=folder,
-                font_paths=_fonts(),
+                font_paths=fonts(),
                 sys_inputs={"json": json.dumps(data, ensure_ascii=False, default=str)},
                 format="pdf",
                 pdf_standards=[STANDARD],
@@ -112,7 +112,7 @@ def render_sources(
 
 
 @lru_cache(maxsize=1)
-def _fonts() -> typst.Fonts:
+def fonts() -> typst.Fonts:
     """Fonts are read once a process: the two families of the papers, and Typst's own mono."""
     folder = Path(pylopdf_fonts_zh_cn.__file__).parent
     return typst.Fonts(

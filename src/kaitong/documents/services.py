@@ -282,11 +282,20 @@ def print_copy(*, actor: Actor, paper_id: UUID) -> bytes:
         paper = own_paper(actor, paper_id, lock=True)
         paper.printed += 1
         paper.save(update_fields=["printed"])
+    return copy_of(paper, original)
+
+
+def copy_of(paper: Paper, original: bytes) -> bytes:
+    """What a counted print of a paper looks like: the first is the original."""
     if paper.printed == 1 and paper.state == PaperState.ISSUED:
         return original
+    return marked(paper, "作废" if paper.state == PaperState.VOID else "副本")
+
+
+def marked(paper: Paper, word: str) -> bytes:
+    """A paper set anew with a word across it and the number of its print."""
     data = paper_data(paper)
-    word = "作废" if paper.state == PaperState.VOID else "副本"
-    data["paper"] = {**data["paper"], "watermark": word, "print_no": paper.printed}
+    data["paper"] = {**data["paper"], "watermark": word, "print_no": max(paper.printed, 1)}
     return render.render_sources(_sources(paper), data, at=paper.created_at)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from kaitong.ordering.sheets import Facts, invoices_by
 from kaitong.ordering.states import locked
 from kaitong.org.actor import Actor
 
-__all__ = ["Moment", "invoices_by", "issue", "paper_of", "pay", "renew"]
+__all__ = ["Moment", "invoices_by", "issue", "paper_of", "pay", "renew", "work_sheets"]
 
 Moment = Literal["accepted", "assigned", "paid"]
 MOMENTS = get_args(Moment)
@@ -148,7 +149,7 @@ def give_back(*, actor: Actor, order: Order) -> None:
 
 def void_work(*, actor: Actor, order: Order, reason: str) -> None:
     """Work orders of an order that is not carried out any more are void; twice changes nothing."""
-    kinds = {k for k, entry in Facts(actor, order).papers.items() if entry["when"] == "assigned"}
+    kinds = _assigned_kinds(actor, order)
     for paper in documents.issued(order.id).values():
         if paper.kind in kinds and paper.state == PaperState.ISSUED:
             document_verbs.void_paper(actor=actor, paper_id=paper.pk, reason=reason)
@@ -165,6 +166,35 @@ def paper_of(actor: Actor, order: Order, kind: str = "") -> Paper:
             _("这个订单没有这种单据。"), _("可打印：%s。") % known if known else "", field="kind"
         )
     return found[0]
+
+
+def work_sheets(
+    actor: Actor, order_ids: Sequence[UUID], kind: str = ""
+) -> tuple[list[Paper], list[str]]:
+    """The work orders (施工工单) of these orders that stand, in the order of their appointments;
+    and the numbers of orders that have none. `kind` asks for another paper instead."""
+    found: list[Paper] = []
+    without: list[str] = []
+    rows = queries.by_ids(actor, order_ids)
+    nobody_knows = datetime.max.replace(tzinfo=UTC)
+    rows.sort(key=lambda o: (o.appointment_start or nobody_knows, o.ordered_at, o.id))
+    for order in rows:
+        kinds = {kind} if kind else _assigned_kinds(actor, order)
+        papers = [
+            paper
+            for paper in documents.papers_of_order(actor, order.id)
+            if paper.kind in kinds and paper.state == PaperState.ISSUED
+        ]
+        found += papers
+        if not papers:
+            without.append(order.number or str(order.id))
+    return found, without
+
+
+def _assigned_kinds(actor: Actor, order: Order) -> set[str]:
+    """The kinds of papers that tell how to carry out an order."""
+    papers = Facts(actor, queries.order(actor, order.id)).papers
+    return {kind for kind, entry in papers.items() if entry["when"] == "assigned"}
 
 
 # ---- inside --------------------------------------------------------------------------------------

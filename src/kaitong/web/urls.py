@@ -25,6 +25,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="web:workbench"), name="home"),
     path("work/", work.workbench, name="workbench"),
     path("work/bulk/<slug:verb>", work_bulk.bulk, name="bulk"),
+    path("work/print.pdf", papers.print_work, name="work_print"),
     path("work/<uuid:item_id>/", work.work, name="work"),
     path("work/<uuid:item_id>/transfer", work_team.transfer, name="transfer"),
     path("work/<uuid:item_id>/help", work_team.ask_help, name="help"),
