@@ -91,6 +91,15 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def require_port(port: int, seconds: float = 5) -> None:
+    """The port is free, at once or when the web server of a killed demo has ended."""
+    deadline = time.monotonic() + seconds
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            raise KaitongError(f"Port {port} is taken.", "Choose another: ./run demo --port N")
+        time.sleep(0.2)
+
+
 def wait_until_ready(port: int, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while True:
@@ -157,21 +166,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Start Kaitong with a demo.")
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--workers", type=int, default=1, help="worker processes")
+    parser.add_argument("--live", action="store_true", help="people go on working, a little")
     asked = parser.parse_args()
     if not 1 <= asked.port <= 65535:
         parser.error("--port must be 1 to 65535")
     if not 1 <= asked.workers <= 64:
         parser.error("--workers must be 1 to 64")
-    if not port_is_free(asked.port):
-        print(
-            f"kaitong: port {asked.port} is taken. Choose another: ./run demo --port N",
-            file=sys.stderr,
-        )
-        return 1
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
     try:
         with alone(asked.port) as inherits:
-            run(asked.port, asked.workers, inherits=inherits)
+            require_port(asked.port)
+            run(asked.port, asked.workers, inherits=inherits, alive=asked.live)
     except KaitongError as error:
         print(f"\nkaitong: {error}", file=sys.stderr)
         return 1
@@ -181,7 +186,7 @@ def main() -> int:
     return 0
 
 
-def run(port: int, workers: int, *, inherits: bool) -> None:
+def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None:
     """All of it, until a signal; then what was started is ended."""
     cluster = database.embedded()
     database_started = lab_started = False
@@ -211,6 +216,10 @@ def run(port: int, workers: int, *, inherits: bool) -> None:
         )
         children.start()
         wait_until_ready(port)
+        if alive:
+            from kaitong.demo import life
+
+            threading.Thread(target=life.live, args=(stopping, modems), daemon=True).start()
         greet(port)
         while not stopping.wait(1.0):
             children.watch()
@@ -227,14 +236,15 @@ def run(port: int, workers: int, *, inherits: bool) -> None:
 
 
 def greet(port: int) -> None:
-    from kaitong.demo.people import ACCOUNTS, PASSWORD
+    from kaitong.demo.people import ACCOUNTS, BRANCHES, PASSWORD
     from kaitong.org.queries import posts_by_key
 
     posts = posts_by_key()
     print()
     for account in ACCOUNTS:
         titles = "、".join(posts[key].name for key in account.posts)
-        print(f"  {account.username:<12}{PASSWORD:<16}{account.name}  {titles}")
+        where = account.department or BRANCHES[account.branch]
+        print(f"  {account.username:<12}{PASSWORD:<16}{account.name}  {where} {titles}")
     print(f"\nready: http://{HOST}:{port}", flush=True)
 
 

@@ -90,7 +90,7 @@ class Case:
 
     stage: Stage
     serial: int
-    address_id: UUID
+    address_id: UUID | None  # None: any free covered one
     branch: str = people.COUNTY
     order: Order | None = None
     dialled: bool = False
@@ -112,7 +112,7 @@ class Case:
         request = invented.request(
             self.serial,
             read=read,
-            address=AddressRef(address_id=self.address_id),
+            address=AddressRef(address_id=self.address_id, any_covered=not self.address_id),
             whose=invented.organization(self.serial) if firm else None,
             payment=PaymentData(method=method) if method else None,
             idempotency_key=f"demo-{self.serial}",

@@ -10,6 +10,7 @@ from kaitong.org.models import Branch
 # Known to everybody who reads this. The demo listens on the loopback interface only.
 PASSWORD = "kaitong-demo"  # noqa: S105
 COUNTY, CITY, NEIGHBOUR = "XN", "HS", "SX"
+BRANCHES = {COUNTY: "休宁分公司", CITY: "黄山市分公司", NEIGHBOUR: "歙县分公司"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +64,13 @@ def seed() -> Branch:
     """Province, city, two counties and their staff; doing it again changes nothing."""
     province = org.ensure_branch(code="AH", name="安徽省公司", name_en="Anhui", kind="province")
     city = org.ensure_branch(
-        code=CITY, name="黄山市分公司", name_en="Huangshan", kind="city", parent=province
+        code=CITY, name=BRANCHES[CITY], name_en="Huangshan", kind="city", parent=province
     )
     county = org.ensure_branch(
-        code=COUNTY, name="休宁分公司", name_en="Xiuning", kind="county", parent=city
+        code=COUNTY, name=BRANCHES[COUNTY], name_en="Xiuning", kind="county", parent=city
     )
     neighbour = org.ensure_branch(
-        code=NEIGHBOUR, name="歙县分公司", name_en="Shexian", kind="county", parent=city
+        code=NEIGHBOUR, name=BRANCHES[NEIGHBOUR], name_en="Shexian", kind="county", parent=city
     )
     branches = {branch.code: branch for branch in (city, county, neighbour)}
     departments = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from kaitong.core.errors import KaitongError
-from kaitong.demo.__main__ import alone
+from kaitong.demo.__main__ import alone, require_port
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +29,11 @@ def test_only_the_follower_of_a_killed_demo_inherits_what_it_started(folder):
     (folder / "demo.lock").write_text("8123")
     with alone(8124) as inherits:
         assert inherits
+
+
+def test_a_taken_port_is_told_with_the_way_out():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(KaitongError, match=f"{port} is taken.*--port"):
+            require_port(port, seconds=0)
+    require_port(port, seconds=0)

@@ -8,13 +8,15 @@ import pytest
 
 from kaitong.core import db
 from kaitong.core.clock import now
-from kaitong.demo import network, story
-from kaitong.demo.acts import SYSTEM
+from kaitong.demo import life, network, story
+from kaitong.demo.acts import SYSTEM, Stage
+from kaitong.demo.past import Past
 from kaitong.lab.session import AccessServer
 from kaitong.ordering import queries as orders
 from kaitong.ordering.choices import OrderState
 from kaitong.org.queries import actor_of
 from kaitong.process import queries as process
+from kaitong.worktime import queries as worktime
 
 
 def all_orders():
@@ -100,3 +102,23 @@ def test_a_telling_that_was_killed_goes_on_and_repeats_nothing(branch):
     assert len(after) == wanted == len({order.idempotency_key for order in after})
     assert before < {order.number for order in after}
     assert process.check() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_people_go_on_working_and_their_orders_are_completed(branch, lab, monkeypatch):
+    network.register(lab)
+    monkeypatch.setattr(life, "MOST", 1)
+    found = life.Life(Stage(Past(worktime.calendar("cn"), now()), AccessServer(lab)))
+    acts = [found.act()]
+    found.stage.machines()
+    [walked] = found.cases
+
+    for _number in range(6):
+        acts.append(found.act())
+        found.stage.machines()
+
+    assert acts == [
+        "submit", "claim Appoint", "complete Appoint", "claim Install", "complete Install",
+        "claim Accept", "complete Accept",
+    ]  # fmt: skip
+    assert orders.by_ids(SYSTEM, [walked.order.id])[0].state == OrderState.COMPLETED
