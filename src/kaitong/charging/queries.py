@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging.choices import AccountKey, ChargeState, Method, PaymentKind
 from kaitong.charging.models import Charge, JournalLine, Payment
+from kaitong.core import wording
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names, visible_to
 
@@ -94,7 +95,7 @@ def timeline(actor: Actor, order_id: UUID) -> list[dict[str, Any]]:
                 "kind": "money",
                 "icon": "receipt-refund" if back else "cash",
                 "title": _("退费") if back else _("收费"),
-                "text": f"{text} · {payment.reason}" if payment.reason else text,
+                "text": f"{text} · {wording.read(payment.reason)}" if payment.reason else text,
                 "who": names.get(payment.clerk_id, "") if payment.clerk_id else _("系统"),
                 "detail": [
                     *(f"{row.title} {yuan(row.amount_fen)}" for row in covered),

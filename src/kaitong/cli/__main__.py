@@ -241,6 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         django.setup()
 
+        _speak()
         _fit(asked.verb)
         module, _, name = asked.handler.rpartition(".")
         commands = import_module(f"kaitong.cli.{module or 'commands'}")
@@ -289,6 +290,16 @@ def _fit(verb: str) -> None:
         return
     if verb in _MAKES or schema.applied():
         upgrading.ready(lambda text: print(f"· {text}", file=sys.stderr, flush=True))
+
+
+def _speak() -> None:
+    """Words in the language of KAITONG_LANGUAGE (zh-hans, en); Chinese without it."""
+    from django.conf import settings
+    from django.utils import translation
+
+    asked = os.environ.get("KAITONG_LANGUAGE", "")
+    if asked in dict(settings.LANGUAGES):
+        translation.activate(asked)
 
 
 def _torn(word: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from kaitong.core.errors import BadInput, InputFault
@@ -118,17 +119,18 @@ def order_show(asked: argparse.Namespace) -> None:
         return
     print(f"{facts['number']}  {row.get_state_display()}  {facts['reason']}".rstrip())
     for wait in facts["waiting"]:
-        print(f"  等待 {wait['title']}（{wait['kind']}）{wait['reason']}")
+        print(f"  {_('等待')} {wait['title']} ({wait['kind']}) {wait['reason']}")
     for service in facts["services"]:
         print(
-            f"  业务 {service['id']}  {service['state']}  {service['account']}  {service['port']}"
+            f"  {_('业务')} {service['id']}  {service['state']}"
+            f"  {service['account']}  {service['port']}"
         )
         if service["reason"]:
             print(f"    {service['reason']}")
         for proof in service["proof"]:
             print(f"    {'✓' if proof['ok'] else '✗'} {proof['summary']}")
     for item in facts["work_items"]:
-        print(f"  工单 {item['id']}  {item['title']}  {item['post']}  {item['state']}")
+        print(f"  {_('工单')} {item['id']}  {item['title']}  {item['post']}  {item['state']}")
 
 
 def order_withdraw(asked: argparse.Namespace) -> None:
@@ -387,7 +389,7 @@ def playbook_list(asked: argparse.Namespace) -> None:
         _print(facts)
         return
     for fact in facts:
-        state = "停用" if fact["retired_at"] else "在用"
+        state = _("停用") if fact["retired_at"] else _("在用")
         print(f"{fact['playbook']}  {fact['title']}  {fact['hash'][:12]}  {state}")
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.inventory.choices import (
     ServiceState,
 )
@@ -74,7 +75,7 @@ def _view(service: Any, proofs: list[Proof]) -> ServiceView:
         version=service.version,
         title=service.title,
         state=ServiceState(service.state),
-        reason=service.reason,
+        reason=wording.read(service.reason),
         order_id=service.order_id,
         customer_id=service.customer_id,
         address_id=service.address_id,
@@ -86,7 +87,14 @@ def _view(service: Any, proofs: list[Proof]) -> ServiceView:
         characteristics=service.characteristics,
         proven_by=tuple(service.proven_by),
         proofs=tuple(
-            ProofView(p.kind, p.ok, p.at, p.summary, p.data, p.at >= service.prove_since)
+            ProofView(
+                p.kind,
+                p.ok,
+                p.at,
+                wording.read(p.summary),
+                p.data,
+                p.at >= service.prove_since,
+            )
             for p in sorted(proofs, key=lambda p: p.at)
         ),
         port=port_view(held.resource) if held else None,

@@ -16,7 +16,7 @@ from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering, ServiceSpecification
 from kaitong.catalog.pricing import priced
 from kaitong.charging import services as charging
-from kaitong.core import audit
+from kaitong.core import audit, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.core.ids import uuid7
@@ -500,7 +500,11 @@ def _told_case(wanted: _Wanted) -> dict[str, str]:
 
 def _reject(order: Order, refused: _Wanted, items: list[OrderItem], actor: Actor) -> None:
     assert refused.verdict is not None
-    move(order, OrderState.REJECTED, reason=refused.verdict.text)
+    verdict = refused.verdict
+    if refused.address_id is not None:
+        with wording.stored():  # the one above was worded for who asks
+            verdict = inventory.coverage_verdict(refused.address_id)
+    move(order, OrderState.REJECTED, reason=verdict.text)
     OrderItem.objects.filter(order=order).update(state=OrderState.REJECTED)
     for item in items:
         item.state = OrderState.REJECTED

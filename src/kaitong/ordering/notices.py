@@ -16,11 +16,13 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import override
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import PaymentKind
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.messaging import quiet
@@ -285,7 +287,7 @@ class _Words(dict[str, str]):
     def __missing__(self, place: str) -> str:
         facts, order, step = self.facts, self.facts.order, self.facts.step
         if place in facts.values and place != "refund":
-            return str(facts.values[place]) or DASH
+            return self._read(str(facts.values[place]))
         match place:
             case "number":
                 return order.number or DASH
@@ -306,7 +308,7 @@ class _Words(dict[str, str]):
             case "account":
                 return facts.accounts
             case "reason":
-                return order.reason or DASH
+                return self._read(order.reason)
             case "refund":
                 fen = int(facts.values.get("refund", facts.refund))
                 return f"¥{fen // 100}.{fen % 100:02d}"
@@ -319,6 +321,10 @@ class _Words(dict[str, str]):
             case "phone":
                 return (facts.person.phone if facts.person else "") or DASH
         return DASH
+
+    def _read(self, text: str) -> str:
+        with override("en" if self.english else wording.CHINESE):
+            return wording.read(text) or DASH
 
     def _when(self, moment: datetime | None) -> str:
         if moment is None:

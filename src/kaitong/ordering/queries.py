@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
@@ -228,7 +229,7 @@ def described(actor: Actor, row: Order) -> dict[str, Any]:
         "id": str(row.id),
         "number": row.number,
         "state": row.state,
-        "reason": row.reason,
+        "reason": wording.read(row.reason),
         "items": [
             {
                 "id": item.item_id,

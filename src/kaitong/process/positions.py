@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.process import values
@@ -193,7 +193,7 @@ def _facts(
                 told = {"reason": _("等待最先发生的事"), "due_at": first.due_at if first else None}
             case WaitKind.INCIDENT if incident := incidents.get(token.id):
                 told = {
-                    "reason": incident.message,
+                    "reason": wording.read(incident.message),
                     "post": incident.post,
                     "row_id": incident.pk,
                 }
@@ -367,13 +367,13 @@ def _work_reason(item: WorkItem) -> str:
 def _command_reason(command: Command) -> str:
     match command.state:
         case CommandState.WAITING:
-            return command.reason
+            return wording.read(command.reason)
         case CommandState.RUNNING:
             return _("执行中")
     if command.attempts:
         return _("失败 %(count)s 次，将重试：%(error)s") % {
             "count": command.attempts,
-            "error": command.last_error,
+            "error": wording.read(command.last_error),
         }
     return _("等待执行")
 

@@ -17,7 +17,7 @@ from django.db.models import F, Q, QuerySet, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -381,7 +381,8 @@ def _incident_rows(found: Sequence[Incident]) -> list[IncidentRow]:
     plain = [n for n in IncidentRow.__dataclass_fields__ if not n.endswith("_name")]
     return [
         IncidentRow(
-            **{name: getattr(row, name) for name in plain},
+            **{name: getattr(row, name) for name in plain if name != "message"},
+            message=wording.read(row.message),
             resolved_name=names.get(row.resolved_by, "") if row.resolved_by else "",
             second_name=names.get(row.second_person, "") if row.second_person else "",
         )

@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
+from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
@@ -174,7 +174,11 @@ class Play:
             parameters=loaded.parameters,
         )
         try:
-            with transaction.atomic(), audit.acting(self.actor_id, reason=call.node):
+            with (
+                transaction.atomic(),
+                audit.acting(self.actor_id, reason=call.node),
+                wording.stored(),  # what an action says is kept, whoever's step it is
+            ):
                 outcome = action.run(context)
         except actions.BusinessError as error:
             return model.BpmnError(

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.org import queries as org
 from kaitong.process.positions import HistoryRow
 
@@ -67,7 +68,7 @@ def sentence(
         text = text[:1].upper() + text[1:]
     reason = str(row.data.get("reason", ""))
     if reason and row.kind not in ("suspended", "error"):
-        text = _("%(text)s：%(reason)s") % {"text": text, "reason": reason}
+        text = _("%(text)s：%(reason)s") % {"text": text, "reason": wording.read(reason)}
     return text
 
 
@@ -138,7 +139,7 @@ def _verb(
         case "cancelled":
             return _("流程撤销")
         case "error":
-            code = str(row.data.get("message") or row.data.get("code") or "")
+            code = wording.read(str(row.data.get("message") or row.data.get("code") or ""))
             return _("%(title)s 没有通过：%(code)s") % {**words, "code": code}
         case "fired":
             return _("%(title)s，往下走") % words

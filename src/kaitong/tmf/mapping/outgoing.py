@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.models import Order, OrderItem
@@ -58,7 +59,7 @@ def service_order(
         if order.completed_at is not None:
             body["cancellationDate"] = moment(order.completed_at)
     if order.reason and order.state in _UNSUCCESSFUL:
-        body["errorMessage"] = {"reason": order.reason}
+        body["errorMessage"] = {"reason": wording.read(order.reason)}
     if order.due_at and order.state not in FINAL and order.due_at < now():
         body["jeopardyAlert"] = [
             {

@@ -9,6 +9,7 @@ import pytest
 from kaitong.core.clock import now
 from kaitong.inventory.models import Service
 from kaitong.ordering.models import Order
+from kaitong.party import queries as parties
 from kaitong.tmf.mapping.incoming import DOCUMENT
 from kaitong.tmf.tests.conftest import ORDERS
 
@@ -93,6 +94,34 @@ def test_an_address_out_of_coverage_is_an_order_rejected_with_its_reason(call, p
     assert answer["state"] == "rejected"
     assert "物业" in answer["errorMessage"]["reason"]
     assert answer["serviceOrderItem"][0]["state"] == "rejected"
+
+
+def test_reason_is_told_in_the_readers_language(call, plant, body):
+    body["serviceOrderItem"][0]["service"]["place"] = [
+        {"role": "installation address", "id": str(plant.planned)}
+    ]
+    asked = call.post(body, Accept_Language="en").json()  # stored in Chinese all the same
+    assert "Planned for" in asked["errorMessage"]["reason"]
+    again = call.get(f"{ORDERS}/{asked['id']}").json()
+    assert "计划" in again["errorMessage"]["reason"]
+
+
+def test_customers_mail_address_is_kept_and_not_shown(call, plant, body):
+    (party,) = body["relatedParty"]
+    party["contactMedium"].append(
+        {
+            "mediumType": "email",
+            "characteristic": {"emailAddress": "wang@example.com"},
+        }
+    )
+    answer = call.post(body)
+    assert answer.status_code == 201, answer.json()
+    assert "wang@example.com" not in answer.content.decode()
+    assert parties.reach(Order.objects.get().party_id).email == "wang@example.com"
+    party["contactMedium"][-1]["characteristic"]["emailAddress"] = "nonsense"
+    refused = call.post(body)
+    assert refused.status_code == 400
+    assert Order.objects.count() == 1
 
 
 @pytest.mark.parametrize(

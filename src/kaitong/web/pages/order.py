@@ -14,6 +14,7 @@ from xml.sax.saxutils import quoteattr, unescape
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import queries as ordering
@@ -161,7 +162,9 @@ def head(reading: Reading) -> OrderPage:
     mine = next((f for f in waits if f.kind == "work" and f.person == actor.id), None)
     work = mine or next((f for f in waits if f.kind == "work"), None)
     failed = service is not None and any(not proof.ok for proof in service.latest.values())
-    reason = order.reason or (service.reason if service and failed and not final else "")
+    reason = wording.read(order.reason) or (
+        service.reason if service and failed and not final else ""
+    )
     held = order.state in (OrderState.HELD, OrderState.FAILED, OrderState.REJECTED)
     return OrderPage(
         id=order.id,

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import ChargeState, Method, PaymentKind
 from kaitong.charging.queries import Money
-from kaitong.core import audit
+from kaitong.core import audit, wording
 from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
@@ -228,9 +228,11 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
     owners = [order.id, *(i.service_id for i in order.items.all() if i.service_id)]
     files = [f for found in documents.attachments(actor, owners).values() for f in found]
     names = org.staff_names([*(p.issued_by for p in papers), *(f.stored_by for f in files)])
+    say = _words(order)
+    void = fmt.mark("") + _("（作废）")
     rows = [
         PaperRow(
-            name=p.title + (fmt.mark("") + _("（作废）") if p.state == PaperState.VOID else ""),
+            name=say(p.title) + (void if p.state == PaperState.VOID else ""),
             number=p.number,
             at=p.created_at,
             who=names.get(p.issued_by, "") if p.issued_by else "",
@@ -240,7 +242,7 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
     ]
     rows += [
         PaperRow(
-            name=f.title or str(f.get_kind_display()),
+            name=say(f.title) or str(f.get_kind_display()),
             number="",
             at=f.created_at,
             who=names.get(f.stored_by, "") if f.stored_by else "",
@@ -265,7 +267,7 @@ def _money(actor: Actor, order: Any) -> MoneyPane:
         rows.append(
             MoneyRow(
                 title=say(charge.title),
-                basis=charge.note,
+                basis=wording.read(say(charge.note)),
                 amount=charge.amount_fen,
                 state_text=str(ChargeState(charge.state).label),
                 tone=_CHARGE_TONES[ChargeState(charge.state)],
@@ -293,7 +295,7 @@ def _moved(actor: Actor, order: Any, money: Money, say: Callable[[str], str]) ->
     for payment in money.payments:
         back = payment.kind == PaymentKind.REFUND
         paper = papers.get(str(payment.pk))
-        reason = colon.join(say(part) for part in payment.reason.split("：") if part)
+        reason = colon.join(wording.read(say(part)) for part in payment.reason.split("：") if part)
         yield MovedRow(
             at=payment.paid_at,
             what=str(PaymentKind(payment.kind).label),

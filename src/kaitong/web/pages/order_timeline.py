@@ -12,6 +12,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.ordering.timeline import Entry, timeline
 from kaitong.web import format as fmt
 from kaitong.web.pages.reading import Reading
@@ -125,11 +126,11 @@ _BETWEEN = re.compile("(：| · )")
 
 def _said(text: str, say: Callable[[str], str]) -> str:
     """A text in the reader's language; one put together of a playbook's words, part by part."""
-    whole = say(text)
+    whole = wording.read(say(text))
     if whole != text or not _BETWEEN.search(text):
         return whole
     parts = _BETWEEN.split(text)
-    return "".join(fmt.mark(p) if p == "：" else say(p) for p in parts)
+    return "".join(fmt.mark(p) if p == "：" else wording.read(say(p)) for p in parts)
 
 
 def _causes() -> dict[str, str]:

@@ -130,7 +130,7 @@ def test_late_work_is_marked_and_the_supervisor_is_told_once(world, signed_in, p
     assert "预约派单已超时" in notice.text
     assert order.number in notice.text
     html = signed_in("supervisor").get("/work/").content.decode()
-    assert "督办" in html
+    assert "已超时，已报督办" in html
     drawer = signed_in("supervisor").get(f"/work/{item.id}/", headers=part).content.decode()
     assert "已超时，已报督办" in drawer
     assert "报 班长 督办" in drawer

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.process import services as process
+from kaitong.web import format as fmt
 from kaitong.web.pages import incidents as pages
 from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
 from kaitong.web.views.work import CONFLICT, REFUSED
@@ -70,7 +71,10 @@ def retry(request: SignedIn) -> HttpResponse:
             refusals.append(str(refused))
     said = _("%(n)s 条已安排重试") % {"n": done}
     if refusals:
-        said += "；" + _("%(n)s 条没有办成：%(why)s") % {"n": len(refusals), "why": refusals[0]}
+        said += fmt.mark("；") + _("%(n)s 条没有办成：%(why)s") % {
+            "n": len(refusals),
+            "why": refusals[0],
+        }
     html = _list(request) + toast(request, said, "late" if refusals else "ok")
     return HttpResponse(html)
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.messaging import services as messaging
+from kaitong.web import format as fmt
 from kaitong.web.pages import notices as pages
 from kaitong.web.pages import order_tabs
 from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
@@ -40,7 +41,7 @@ def retry(request: SignedIn) -> HttpResponse:
     done, refused = messaging.retry_all(actor=request.actor, notice_ids=picked)
     said = _("%(n)s 条已安排重新发送") % {"n": done}
     if refused:
-        said += "；" + _("%(n)s 条仍没有号码或邮箱") % {"n": refused}
+        said += fmt.mark("；") + _("%(n)s 条仍没有号码或邮箱") % {"n": refused}
     return HttpResponse(_list(request) + toast(request, said, "late" if refused else "ok"))
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.process import services as process
+from kaitong.web import format as fmt
 from kaitong.web.views.common import SignedIn, page, toast
 from kaitong.web.views.work import list_parts
 
@@ -36,7 +37,10 @@ def bulk(request: SignedIn, verb: str) -> HttpResponse:
             refusals.append(str(refused))
     said = _said()[verb] % {"n": done}
     if refusals:
-        said += "；" + _("%(n)s 条没有办成：%(why)s") % {"n": len(refusals), "why": refusals[0]}
+        said += fmt.mark("；") + _("%(n)s 条没有办成：%(why)s") % {
+            "n": len(refusals),
+            "why": refusals[0],
+        }
     html = "".join(list_parts(request))
     return HttpResponse(html + toast(request, said, "late" if refusals else "ok"))
 

@@ -1,0 +1,18 @@
+"""Sentences that actions of orders store: templates for `core.wording`, to be read in English.
+
+What an action stores is Chinese whoever's step it is; a test holds code and templates together.
+"""
+
+from django.utils.translation import gettext_noop
+
+SENTENCES = (
+    gettext_noop("不具备开通条件"),
+    gettext_noop("没有这个订单项。"),
+    gettext_noop("数据已制作，等待开通验证。"),
+    gettext_noop("退单：%(reason)s"),
+    gettext_noop("撤单：%(reason)s"),
+    gettext_noop("草稿重新配线"),
+    gettext_noop("放弃草稿"),
+    gettext_noop("不予受理"),
+    gettext_noop("预占到时"),
+)

@@ -1,0 +1,50 @@
+"""Sentences that the runtime stores: templates for `core.wording`, which reads them in English.
+
+The pure core knows no catalogue, so it words them directly; a test holds both together.
+"""
+
+from django.utils.translation import gettext_noop
+
+SENTENCES = (
+    gettext_noop("流程已经结束。"),
+    gettext_noop("请刷新后再看。"),
+    gettext_noop("请稍后再试。"),
+    gettext_noop("流程已经启动过。"),
+    gettext_noop("请选择前面由人办理的环节。"),
+    gettext_noop("请等它有结果。"),
+    gettext_noop("请选择本分支前面的环节。"),
+    gettext_noop("动作还在执行。"),
+    gettext_noop("这个环节已经不在了：有人办完了，或流程已经改道。"),
+    gettext_noop("%(node)s 没有在等 %(what)s。"),
+    gettext_noop("%(node)s 的动作还在执行。"),
+    gettext_noop("流程不认识 %(event)s 这种事件。"),
+    gettext_noop("%(node)s 不是这个流程里由人办理的环节。"),
+    gettext_noop("%(node)s 正由机器执行，不能退回。"),
+    gettext_noop("%(node)s 不在 %(other)s 之前。"),
+    gettext_noop("%(node)s 现在等的不是这件事（%(what)s）。"),
+    gettext_noop("回填的值算不出来：%(why)s"),
+    gettext_noop("流程在这里循环不止，又不等待任何事。"),
+    gettext_noop("没有一个条件成立，也没有默认流向。"),
+    gettext_noop("汇合处还缺其他分支，而流程里已没有别的事在办。"),
+    gettext_noop("定时超出了公元 1 年到 9999 年。"),
+    gettext_noop("消息 %(name)s 的关联键没有值。"),
+    gettext_noop("动作的输入算不出来：%(why)s"),
+    gettext_noop("决策没有结果：%(why)s"),
+    gettext_noop("流向 %(flow)s 的条件%(what)s：%(text)s"),
+    gettext_noop("未知（null）"),
+    gettext_noop("既不是真也不是假"),
+    gettext_noop("执行时多次中断，没有结果。"),
+    gettext_noop("没有安装动作 %(name)s。"),
+    gettext_noop("动作 %(name)s 应返回一组值。"),
+    gettext_noop("没有这个决策。"),
+    gettext_noop("规则 %(number)s"),
+    gettext_noop("规则 %(numbers)s 同时适用，而这张表只许一条适用。"),
+    gettext_noop("没有一条规则适用，也没有默认结果。"),
+    gettext_noop("规则 %(a)s 和 %(b)s 同时适用，结果却不同。"),
+    gettext_noop("规则 %(number)s，%(name)s"),
+    gettext_noop("默认结果，%(name)s"),
+    gettext_noop("%(name)s 应是 %(wanted)s，不是 %(found)s。"),
+    gettext_noop("%(name)s 的值不在允许的范围内（%(allowed)s）。"),
+    gettext_noop("%(name)s 应是一组值。"),
+    gettext_noop("流程在这里反复执行而不等待任何事。"),
+)
