@@ -11,6 +11,8 @@ SENTENCES = (
     gettext_noop("数据已制作，等待开通验证。"),
     gettext_noop("退单：%(reason)s"),
     gettext_noop("撤单：%(reason)s"),
+    gettext_noop("退费要由第二人复核。"),
+    gettext_noop("请由班长复核。"),
     gettext_noop("草稿重新配线"),
     gettext_noop("放弃草稿"),
     gettext_noop("不予受理"),
