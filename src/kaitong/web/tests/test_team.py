@@ -97,7 +97,7 @@ def test_several_are_urged_and_transferred_by_the_supervisor(world, signed_in, p
     picks = [str(item.id) for item in items]
     client = signed_in("supervisor")
     assert "2 张已催办" in client.post(
-        "/work/bulk/urge", {"pick": picks}, headers=part
+        "/work/bulk/urge", {"pick": [*picks, *picks]}, headers=part
     ).content.decode()  # fmt: skip
     refused = client.post("/work/bulk/transfer", {"pick": picks, "post": "network"}, headers=part)
     assert "请选择转派给哪个岗位" in refused.content.decode()

@@ -29,7 +29,7 @@ def bulk(request: SignedIn, verb: str) -> HttpResponse:
         text = _("请选择转派给哪个岗位，并写明原因。")
         return HttpResponse("".join(list_parts(request)) + toast(request, text, "late"))
     done, refusals = 0, []
-    for text in request.POST.getlist("pick")[:MOST_AT_ONCE]:
+    for text in list(dict.fromkeys(request.POST.getlist("pick")))[:MOST_AT_ONCE]:
         try:
             act(UUID(text))
             done += 1
