@@ -26,7 +26,7 @@ from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef, PaymentData
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
-from kaitong.playbooks import photos
+from kaitong.playbooks import onsite, photos
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import commands, worker
@@ -94,6 +94,7 @@ class Case:
     branch: str = people.COUNTY
     order: Order | None = None
     dialled: bool = False
+    changed: bool = False
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -223,6 +224,13 @@ class Case:
         page = process.incidents(SYSTEM, business_id=self.order.id)
         for row in page.rows:
             process_verbs.retry_incident(actor=self.hand("network"), incident_id=row.id)
+
+    def change_port(self, reason: str) -> None:
+        """换端口 by the installer on the spot; the line's data are sent again."""
+        item = self.item("Install")
+        if item is not None and not self.changed:
+            self.changed = True
+            onsite.change_port(actor=self.who(item), item_id=item.id, reason=reason)
 
     # ---- the network ------------------------------------------------------------------------
 

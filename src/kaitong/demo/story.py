@@ -91,6 +91,12 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, "free", tales.no_answer, since(60, 110))
     add(2, "free", tales.wrong_port, within((500, 800), (120, 260)))
     add(1, "onu", tales.wrong_port, within((500, 800), (120, 260)))
+    add(
+        2,
+        "free",
+        tales.changed_port,
+        lambda n: {"ago": (700, 400)[n], "visit": (260, 40)[n], "done": not n},
+    )
     add(2, "free", tales.not_seen, within((500, 800), (100, 240)))
     add(1, "free", tales.came_by_itself, within((900, 1000), (420, 500)))
     add(1, "free", tales.reworked, lambda _n: {"ago": 800, "visit": 380, "done": None})

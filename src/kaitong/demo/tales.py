@@ -154,6 +154,20 @@ def wrong_port(case: Case, ago: float, visit: float) -> Tale:
     _override(case, "箱内标签脱落，端口待核对，先保证客户上网")
 
 
+def changed_port(case: Case, ago: float, visit: float, done: bool) -> Tale:
+    """The port is bad: changed on the spot, and the resource post is to look at the old one."""
+    yield from appointed(case, ago, visit)
+    yield visit
+    case.claim("Install")
+    yield visit - 15
+    case.change_port("bad-port")
+    if done:
+        yield visit - 40
+        case.dial()
+        yield visit - 44
+        case.complete("Install", power_dbm=-20.4)
+
+
 def not_seen(case: Case, ago: float, visit: float) -> Tale:
     """No session at all: the customer's house is without power."""
     yield from appointed(case, ago, visit)
