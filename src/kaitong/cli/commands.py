@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as document_verbs
 from kaitong.fieldwork.errors import CheckFailed
@@ -280,13 +280,10 @@ def work_verb(asked: argparse.Namespace) -> None:
 def _moment(text: str, field: str) -> datetime:
     """A time such as 2026-12-01T09:00, in the operator's zone unless it names another."""
     try:
-        moment = datetime.fromisoformat(text)
-        local = timezone.make_aware(moment) if timezone.is_naive(moment) else moment
-        local.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return read_local(text)
+    except ValueError:
         fault = InputFault(field, f"{text!r} is no time.", "Write it as 2026-12-01T09:00.")
         raise BadInput([fault]) from None
-    return local
 
 
 def service_show(asked: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from kaitong.core import crypto, masking
-from kaitong.core.clock import frozen, now
+from kaitong.core.clock import frozen, now, read_local
 from kaitong.core.ids import time_of, uuid7, uuid7_at
 
 
@@ -86,3 +86,16 @@ def test_frozen_clock():
     with frozen(moment):
         assert now() == moment
     assert now() > moment
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-12-01T09:00", " 2026-12-01T09:00+08:00 ", "2026-12-01T01:00Z"]
+)
+def test_typed_time_is_where_kaitong_stands(text):
+    assert read_local(text).isoformat() == "2026-12-01T01:00:00+00:00"
+
+
+@pytest.mark.parametrize("text", ["", "morgen", "0001-01-01T00:00", "2026-13-01T00:00"])
+def test_what_is_no_time_is_said(text):
+    with pytest.raises(ValueError):
+        read_local(text)

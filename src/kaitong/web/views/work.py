@@ -11,10 +11,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
@@ -266,9 +266,7 @@ def required(request: SignedIn, name: str, what: str) -> str:
 
 def _moment(text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        timezone.localtime(timezone.make_aware(moment) if timezone.is_naive(moment) else moment)
-    except (ValueError, OverflowError):
+        return read_local(text)
+    except ValueError:
         what = _("请填写预计解挂的时间。")
         raise BadInput([InputFault("until", what)], what) from None
-    return timezone.make_aware(moment) if timezone.is_naive(moment) else moment
