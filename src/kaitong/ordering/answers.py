@@ -144,12 +144,31 @@ def power_dbm(step: StepContext, value: float) -> None:
     )
 
 
+def letter_photo(step: StepContext, value: str) -> None:
+    """The letter of introduction of an organisation, brought later (VER-04)."""
+    order = _order(step)
+    documents.use_photo(
+        actor=step.actor,
+        attachment_id=UUID(value),
+        kind=AttachmentKind.LETTER,
+        from_id=step.item_id,
+        owner_type="order",
+        owner_id=order.id,
+        field="order.letter",
+    )
+    if not order.introduction_letter:
+        order.introduction_letter = True
+        order.save(update_fields=["introduction_letter"])
+
+
 FRONT, BACK = AttachmentKind.IDENTITY_FRONT, AttachmentKind.IDENTITY_BACK
 IDENTITY_PHOTOS = {
     "customer.identity_front": identity_photo(FRONT, "customer.identity_front"),
     "customer.identity_back": identity_photo(BACK, "customer.identity_back"),
+    "customer.licence": identity_photo(AttachmentKind.LICENCE, "customer.licence"),
     "agent.identity_front": identity_photo(FRONT, "agent.identity_front", agent=True),
     "agent.identity_back": identity_photo(BACK, "agent.identity_back", agent=True),
+    "order.letter": letter_photo,
 }
 
 

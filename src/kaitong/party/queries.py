@@ -174,7 +174,8 @@ def verified_text(document: IdentityDocument) -> str:
         return _("未核验")
     parts = [_("读卡核验一致") if document.reader_used else _("已留存证件影像")]
     if document.face != FaceResult.NOT_DONE:
-        parts.append(str(FaceResult(document.face).label))
+        score = f" {document.face_score.normalize():f}" if document.face_score is not None else ""
+        parts.append(f"{FaceResult(document.face).label}{score}")
     return "，".join(parts)
 
 

@@ -225,7 +225,9 @@ def _characteristics(values: Any) -> str:
 
 def _papers(actor: Actor, order: Any) -> PapersPane:
     papers = documents.papers_of_order(actor, order.id)
+    people = {order.party_id: _("客户"), order.agent_id: _("代办人")}
     owners = [order.id, *(i.service_id for i in order.items.all() if i.service_id)]
+    owners += [party_id for party_id in people if party_id is not None]
     files = [f for found in documents.attachments(actor, owners).values() for f in found]
     names = org.staff_names([*(p.issued_by for p in papers), *(f.stored_by for f in files)])
     say = _words(order)
@@ -242,7 +244,7 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
     ]
     rows += [
         PaperRow(
-            name=say(f.title) or str(f.get_kind_display()),
+            name=say(f.title) or _whose(people.get(f.owner_id, ""), str(f.get_kind_display())),
             number="",
             at=f.created_at,
             who=names.get(f.stored_by, "") if f.stored_by else "",
@@ -251,6 +253,11 @@ def _papers(actor: Actor, order: Any) -> PapersPane:
         for f in files
     ]
     return PapersPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)))
+
+
+def _whose(person: str, kind: str) -> str:
+    """A picture of somebody's document; the document itself is read by a recorded click."""
+    return f"{person}{fmt.mark('：')}{kind}" if person else kind
 
 
 def _money(actor: Actor, order: Any) -> MoneyPane:

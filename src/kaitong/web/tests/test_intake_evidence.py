@@ -249,3 +249,43 @@ def test_nobody_corrects_a_name_of_a_document_that_is_not_registered(world, desk
     elsewhere = signed_in("foreigner").post(f"/intake/{uuid7()}/rename", given, headers=part)
     assert (elsewhere.status_code, "没有用这个证件登记" in text_of(elsewhere)) == (409, True)
     assert Party.objects.get().name != "叶慧敏"
+
+
+def test_evidence_is_listed_on_the_order_and_read_by_a_click(world, desk, signed_in, part):
+    draft_id = hold(desk, world.addresses[0], **UNREAD)
+    shoot(desk, draft_id, "identity-front", "identity-back")
+    given = {**UNREAD, "face": "passed", "face_score": "91.5", "face_reason": "当面核对"}
+    assert post(desk, draft_id, **given).status_code == 302
+    page = text_of(desk.get(f"/orders/{draft_id}/papers/", headers=part))
+    assert "客户：证件正面" in page
+    assert "客户：证件背面" in page
+    assert not AuditEntry.objects.filter(kind="attachment.read").exists()
+    url = re.findall(r'href="(/attachments/[^"]+)"', page)[0]
+    assert desk.get(url)["Content-Type"] == "image/jpeg"
+    assert AuditEntry.objects.get(kind="attachment.read").subject_id == (
+        Order.objects.get().party_id
+    )
+    assert signed_in("foreigner").get(url).status_code == 404
+    found = parties.find(world.actor("clerk"), "yhm")[0]
+    assert found.verified == "已留存证件影像，人像比对通过 91.5"
+
+
+def test_an_organisations_review_is_completed_with_licence_and_letter(world, desk, part):
+    given = {**LICENCE, "number": credit_code(), "letter": "true"}
+    draft_id = hold(desk, world.addresses[0], **given)
+    assert post(desk, draft_id, **given).status_code == 302
+    assert nodes(draft_id) == {"DocumentReview"}
+    item = process.open_items_of(Actor.system(), [draft_id])[draft_id][0]
+    desk.post(f"/work/{item.id}/claim", headers=part)
+    sent = {"decision": "corrected"}
+    for field in ("licence", "letter"):
+        file = SimpleUploadedFile("p.png", tiny(len(field)))
+        answer = desk.post(f"/work/{item.id}/photo?field={field}", {"photo": file})
+        sent[field] = answer.json()["id"]
+    answer = desk.post(f"/work/{item.id}/complete", sent, headers=part)
+    assert answer.status_code == 200, text_of(answer)
+    assert "DocumentReview" not in nodes(draft_id)
+    order = Order.objects.get()
+    found = documents.attachments(world.actor("clerk"), [order.id, order.party_id])
+    assert [row.kind for row in found[order.id]] == ["letter"]
+    assert [row.kind for row in found[order.party_id]] == ["licence"]
