@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from kaitong.charging.choices import AccountKey, ChargeState, EntryKind, Method, PaymentKind
 from kaitong.charging.errors import ChargingConflict, ChargingNotFound, ChargingRefused
 from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
-from kaitong.core import clock
+from kaitong.core import clock, db
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
@@ -49,7 +49,7 @@ def raise_charges(
         raise ChargingNotFound(_("没有这个订单。"))
     if not wanted:
         return []
-    with transaction.atomic():
+    with db.whole():
         Charge.objects.bulk_create(
             (
                 Charge(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pghistory
-from django.db import models
+from django.db import connection, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from kaitong.core.models import AuditEntry
 
@@ -18,15 +20,71 @@ M = TypeVar("M", bound=type[models.Model])
 _acting: ContextVar[tuple[UUID | None, str]] = ContextVar("kaitong_acting", default=(None, ""))
 
 
+class _Context:
+    """Who acts and why, as the triggers of audited tables read it.
+
+    It is set for a transaction, before the first statement that may change anything. That it is set
+    is kept among the transaction's commit hooks: Django drops those that a rollback undoes, and a
+    rollback undoes the setting too, so what is known stays true through savepoints.
+    """
+
+    def __init__(self, actor_id: UUID | None, reason: str) -> None:
+        told = {"actor": str(actor_id) if actor_id else "system", "reason": reason}
+        self.params = (str(uuid4()), json.dumps(told))
+
+    def __call__(self) -> None:
+        """As a commit hook: nothing is left to do."""
+
+    def is_set(self, connection: BaseDatabaseWrapper) -> bool:
+        last = (hook[1] for hook in reversed(connection.run_on_commit))
+        return next((hook for hook in last if isinstance(hook, _Context)), None) is self
+
+
+_context: ContextVar[_Context | None] = ContextVar("kaitong_audit_context", default=None)
+
+# pghistory's triggers read these settings, which last as long as the transaction.
+_SET = (
+    "select set_config('pghistory.context_id', %s, true),"
+    " set_config('pghistory.context_metadata', %s, true)"
+)
+# Statements that fire no trigger of an audited table; savepoints are most of them.
+_CHANGES_NOTHING = (
+    "select", "savepoint", "release", "rollback", "begin", "start", "commit", "set", "reset",
+    "show", "listen", "unlisten", "notify", "lock", "declare", "fetch", "close", "explain",
+    "create", "alter", "drop", "vacuum", "analyze", "checkpoint", "reindex",
+)  # fmt: skip
+
+
+def _telling(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Sets the surrounding context before a statement that may change something."""
+    told = _context.get()
+    if told is None or str(sql).lstrip()[:12].lower().startswith(_CHANGES_NOTHING):
+        return execute(sql, params, many, context)
+    on: BaseDatabaseWrapper = context["connection"]
+    if not on.in_atomic_block:
+        with transaction.atomic(using=on.alias):
+            execute(_SET, told.params, False, context)
+            return execute(sql, params, many, context)
+    if not told.is_set(on):
+        execute(_SET, told.params, False, context)
+        on.on_commit(told)
+    return execute(sql, params, many, context)
+
+
 @contextmanager
 def acting(actor_id: UUID | None, reason: str = "") -> Iterator[None]:
     """Within the block every change of an audited table carries this actor and reason."""
-    token = _acting.set((actor_id, reason))
+    acting_before = _acting.set((actor_id, reason))
+    context_before = _context.set(_Context(actor_id, reason))
     try:
-        with pghistory.context(actor=str(actor_id) if actor_id else "system", reason=reason):
+        if _telling in connection.execute_wrappers:
             yield
+        else:
+            with connection.execute_wrapper(_telling):
+                yield
     finally:
-        _acting.reset(token)
+        _context.reset(context_before)
+        _acting.reset(acting_before)
 
 
 def current_actor_id() -> UUID | None:

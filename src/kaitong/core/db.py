@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """The transaction of a verb, begun here or the caller's: all of the verb happens, or nothing.
+
+    In a caller's transaction it takes no savepoint of its own (two statements, and most verbs are
+    called within others). A verb that fails therefore fails what called it; who means to go on
+    after a refusal holds the savepoint himself (`transaction.atomic()`).
+    """
+    # a test's own transaction around everything is no caller
+    callers = [block for block in connection.atomic_blocks if not block._from_testcase]
+    with transaction.atomic(savepoint=not callers):
+        yield
+
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 

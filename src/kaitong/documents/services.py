@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock
+from kaitong.core import audit, clock, db
 from kaitong.core.crypto import seal, unseal
 from kaitong.core.ids import uuid7
 from kaitong.documents import blobs, render
@@ -225,7 +225,7 @@ def issue(
     filled = {**data, "paper": {"title": title, **data.get("paper", {})}}
     if verify_base:
         filled["paper"]["verify_url"] = verify_base
-    with transaction.atomic():
+    with db.whole():
         before = _issued(order_id, key)
         if before is not None:
             return before
@@ -249,7 +249,7 @@ def restate(*, actor: Actor, paper_id: UUID, data: Mapping[str, Any]) -> bool:
 
     False, and nothing changed, once its PDF was made or it is void: void it and issue another.
     """
-    with transaction.atomic():
+    with db.whole():
         paper = own_paper(actor, paper_id, lock=True)
         if paper.blob_id is not None or paper.state != PaperState.ISSUED:
             return False

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
+from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.core.ids import uuid7
@@ -26,7 +25,7 @@ from kaitong.org.actor import Actor
 _SHORTEST_PASSWORD = 6
 
 
-@transaction.atomic
+@db.whole()
 def create_service(
     *,
     actor: Actor,
@@ -78,7 +77,7 @@ def create_service(
     return service
 
 
-@transaction.atomic
+@db.whole()
 def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str = "") -> Service:
     """Move a service along TMF638's states, with a reason people can read.
 
@@ -121,7 +120,7 @@ def _require_proofs(service: Service) -> None:
         )
 
 
-@transaction.atomic
+@db.whole()
 def hold_line(*, actor: Actor, service_id: UUID) -> LineNow:
     """Lock a service, so that neither its port nor its terminal changes until this has ended.
 
@@ -137,7 +136,7 @@ def hold_line(*, actor: Actor, service_id: UUID) -> LineNow:
     )
 
 
-@transaction.atomic
+@db.whole()
 def set_reason(*, actor: Actor, service_id: UUID, reason: str) -> None:
     """Say why a service is not (yet) what it should be."""
     service = locked_service(actor, service_id)
@@ -145,7 +144,7 @@ def set_reason(*, actor: Actor, service_id: UUID, reason: str) -> None:
     service.save(update_fields=["reason", "updated_at"])
 
 
-@transaction.atomic
+@db.whole()
 def set_characteristics(*, actor: Actor, service_id: UUID, values: Mapping[str, Any]) -> Service:
     """Merge characteristics into a service's; None takes one away."""
     service = locked_service(actor, service_id)
@@ -156,7 +155,7 @@ def set_characteristics(*, actor: Actor, service_id: UUID, values: Mapping[str, 
     return service
 
 
-@transaction.atomic
+@db.whole()
 def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
     """A later order (change, suspension, cease) works on this service now."""
     service = locked_service(actor, service_id)
@@ -164,7 +163,7 @@ def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
     service.save(update_fields=["order_id", "updated_at"])
 
 
-@transaction.atomic
+@db.whole()
 def record_proof(
     *,
     actor: Actor,
@@ -192,7 +191,7 @@ def record_proof(
     return proof
 
 
-@transaction.atomic
+@db.whole()
 def issue_password(*, actor: Actor, service_id: UUID, again: bool = False) -> None:
     """Give a service a random password; one it has stays unless `again` (reset, BB-06)."""
     service = locked_service(actor, service_id)
@@ -200,7 +199,7 @@ def issue_password(*, actor: Actor, service_id: UUID, again: bool = False) -> No
         _write_password(actor, service, make_password())
 
 
-@transaction.atomic
+@db.whole()
 def set_password(*, actor: Actor, service_id: UUID, password: str) -> None:
     """Set the password the customer chose (BB-05); earlier proofs no longer count."""
     if len(password) < _SHORTEST_PASSWORD or not password.isascii() or not password.isprintable():
@@ -232,7 +231,7 @@ def _write_password(actor: Actor, service: Service, password: str) -> None:
     service.save(update_fields=["password", "prove_since", "updated_at"])
 
 
-@transaction.atomic
+@db.whole()
 def reveal_password(*, actor: Actor, service_id: UUID, reason: str) -> str:
     """The password in clear, for a person or for the network. Every reading is recorded."""
     if not reason.strip():
@@ -252,7 +251,7 @@ def reveal_password(*, actor: Actor, service_id: UUID, reason: str) -> str:
     return str(password)
 
 
-@transaction.atomic
+@db.whole()
 def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
     """The order of a service that never worked was withdrawn: give everything back.
 

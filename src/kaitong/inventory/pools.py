@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import db
@@ -35,7 +34,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
-@transaction.atomic
+@db.whole()
 def allocate_account(
     *,
     actor: Actor,
@@ -57,7 +56,7 @@ def allocate_account(
     return service.account
 
 
-@transaction.atomic
+@db.whole()
 def allocate_logical_id(
     *,
     actor: Actor,
@@ -148,7 +147,7 @@ def _refill(pool: NumberPool) -> None:
     pool.save(update_fields=["next_value"])
 
 
-@transaction.atomic
+@db.whole()
 def give_back(*, actor: Actor, service_id: UUID) -> list[str]:
     """A service's numbers return to their pools, at once or after a quarantine (冷冻期)."""
     service = locked_service(actor, service_id)

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
@@ -76,7 +75,7 @@ class _Port:
     branch_id: UUID
 
 
-@transaction.atomic
+@db.whole()
 def take_port(
     *,
     actor: Actor,
@@ -212,7 +211,7 @@ def _taken(assignment: Assignment) -> PortTaken:
     )
 
 
-@transaction.atomic
+@db.whole()
 def hold(
     *, actor: Actor, order_id: UUID, service_id: UUID | None = None, role: str = PORT
 ) -> PortTaken:
@@ -243,7 +242,7 @@ def _gone() -> ReservationGone:
     return ReservationGone(_("端口预占已到时放开。"), _("请重新配线，再收款。"), field="port")
 
 
-@transaction.atomic
+@db.whole()
 def confirm_use(*, actor: Actor, service_id: UUID, role: str = PORT) -> PortTaken:
     """The service works over its port: pre-empted becomes in use."""
     assignment, port = _own(actor, service_id, role)
@@ -283,7 +282,7 @@ def move(resource: Resource, state: str, note: str | None = None) -> None:
     resource.save(update_fields=["state", "rests_until", "note"])
 
 
-@transaction.atomic
+@db.whole()
 def release_port(
     *,
     actor: Actor,
@@ -332,7 +331,7 @@ def end_assignment(
     assignment.save(update_fields=["state", "released_at", "reserved_until", "reason"])
 
 
-@transaction.atomic
+@db.whole()
 def change_port(
     *,
     actor: Actor,

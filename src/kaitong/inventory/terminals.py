@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
@@ -41,7 +40,7 @@ def add_terminals(*, actor: Actor, branch_id: UUID, rows: Iterable[TerminalRow])
     return put_terminals(actor=actor, branch_id=branch_id, rows=rows, update=False).added
 
 
-@transaction.atomic
+@db.whole()
 def put_terminals(
     *,
     actor: Actor,
@@ -193,7 +192,7 @@ def _move(terminal: Terminal, state: str) -> None:
     terminal.state = state
 
 
-@transaction.atomic
+@db.whole()
 def issue_terminals(*, actor: Actor, serials: Sequence[str], holder_id: UUID) -> list[Terminal]:
     """Hand pieces out to an installer (领用)."""
     rows = _locked(actor, serials)
@@ -204,7 +203,7 @@ def issue_terminals(*, actor: Actor, serials: Sequence[str], holder_id: UUID) ->
     return rows
 
 
-@transaction.atomic
+@db.whole()
 def install_terminal(
     *, actor: Actor, service_id: UUID, serial: str, old_becomes: str = TerminalState.ISSUED
 ) -> Terminal:
@@ -238,7 +237,7 @@ def install_terminal(
     return row
 
 
-@transaction.atomic
+@db.whole()
 def to_recover(*, actor: Actor, service_id: UUID) -> list[Terminal]:
     """The service ended: its pieces are to be fetched (待回收)."""
     service = locked_service(actor, service_id)
@@ -251,7 +250,7 @@ def to_recover(*, actor: Actor, service_id: UUID) -> list[Terminal]:
     return found
 
 
-@transaction.atomic
+@db.whole()
 def return_to_stock(*, actor: Actor, serials: Sequence[str]) -> list[Terminal]:
     """Pieces are back on the shelf (在库)."""
     rows = _locked(actor, serials)

@@ -19,6 +19,7 @@ from django.utils.translation import override
 
 from kaitong.charging import services as charging
 from kaitong.charging.models import Payment
+from kaitong.core import db
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import PaperState
@@ -73,7 +74,7 @@ def renew(*, actor: Actor, order_id: UUID) -> None:
     One nobody has looked at yet takes the newer facts; one that was printed is declared void and
     another is issued, so that no two sheets with different times are valid.
     """
-    with transaction.atomic(), override(CHINESE):
+    with db.whole(), override(CHINESE):
         order = locked(order_id)
         facts = Facts(actor, order)
         before = documents.issued(order_id)

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock
+from kaitong.core import audit, clock, db
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import InputFault
 from kaitong.core.locks import lock_row
@@ -77,7 +77,7 @@ def register(
         raise PartyRefused(_("不能为这个分公司登记客户。"), _("请在本分公司登记。"))
     on = on or timezone.localdate(clock.now())
     number = _check(name, kind, phone, document, on, kinds)
-    with transaction.atomic():
+    with db.whole():
         if document is None:
             party = _create(branch_id, kind, clean_name(name), grade)
         else:

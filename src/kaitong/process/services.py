@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
@@ -130,7 +131,7 @@ def start(
     `calendar` (a key), `posts` ({post: {department, branch_id, pick}}), `suspend-reasons`.
     """
     now = clock_now()
-    with transaction.atomic():
+    with db.whole():
         loaded = store.Loaded(
             id=uuid7(),
             definition_id=definition_id,
