@@ -142,6 +142,7 @@ class OrderItem(Row):
         indexes = [
             models.Index(fields=["service_id"], name="order_item_by_service"),
             models.Index(fields=["instance_id"], name="order_item_by_instance"),
+            models.Index(fields=["address_id"], name="order_item_by_address"),
         ]
 
     def __str__(self) -> str:
