@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, ExpressionWrapper, Prefetch, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from kaitong.core import wording
@@ -14,8 +14,8 @@ from kaitong.inventory.choices import (
     ServiceState,
 )
 from kaitong.inventory.errors import NoSuchResource
-from kaitong.inventory.models import Assignment, Proof, Service
-from kaitong.inventory.network import living, port_view
+from kaitong.inventory.models import Proof, Service
+from kaitong.inventory.network import Held, held_ports
 from kaitong.inventory.results import (
     ExpectedLine,
     LineView,
@@ -29,19 +29,11 @@ _PROOFS_SHOWN = 100
 
 
 def _with_all(rows: QuerySet[Service]) -> QuerySet[Service]:
-    line = "resource__parent", "resource__pon_port__parent__parent"
     return (
         rows.defer("password", "address__grams")
         .select_related("address")
         .annotate(
             has_password=ExpressionWrapper(Q(password__isnull=False), output_field=BooleanField())
-        )
-        .prefetch_related(
-            Prefetch(
-                "assignments",
-                queryset=living().filter(role="port").select_related("resource", *line),
-                to_attr="living",
-            )
         )
     )
 
@@ -60,12 +52,14 @@ def _proofs(service_ids: list[UUID], *, all_of_them: bool) -> dict[UUID, list[Pr
 
 def _views(rows: QuerySet[Service], *, all_proofs: bool = False) -> list[ServiceView]:
     services = list(_with_all(rows))
-    proofs = _proofs([s.pk for s in services], all_of_them=all_proofs) if services else {}
-    return [_view(service, proofs.get(service.pk, [])) for service in services]
+    if not services:
+        return []
+    ids = [service.pk for service in services]
+    proofs, held = _proofs(ids, all_of_them=all_proofs), held_ports(ids)
+    return [_view(one, proofs.get(one.pk, []), held.get(one.pk)) for one in services]
 
 
-def _view(service: Any, proofs: list[Proof]) -> ServiceView:
-    held: Assignment | None = service.living[0] if service.living else None
+def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
     address = service.address
     return ServiceView(
         id=service.pk,
@@ -97,7 +91,7 @@ def _view(service: Any, proofs: list[Proof]) -> ServiceView:
             )
             for p in sorted(proofs, key=lambda p: p.at)
         ),
-        port=port_view(held.resource) if held else None,
+        port=held.port if held else None,
         port_state=held.state if held else "",
         reserved_until=held.reserved_until if held else None,
         created_at=service.created_at,

@@ -22,6 +22,8 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 
+Reach = org.Reach | parties.Reach
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
@@ -51,7 +53,8 @@ def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
     """
     rows: list[Notice] = []
     for notice in notices:
-        made = [_row(notice, channel) for channel in dict.fromkeys(notice.by)]
+        reach = _reach(notice.to, notice.party_id, notice.staff_id)
+        made = [_row(notice, channel, reach) for channel in dict.fromkeys(notice.by)]
         rows += [row for row in made if row.state != NoticeState.SKIPPED] or made[:1]
     if not rows:
         return 0
@@ -77,7 +80,7 @@ def retry(*, actor: Actor, notice_id: UUID) -> Notice:
             return row
         if row.state not in UNSENT:
             raise NoticeConflict(_("这条通知已经发出，或正在发送。"), _("请刷新页面查看。"))
-        _address(row)
+        _address(row, _reach(row.to, row.party_id, row.staff_id))
         if row.address is None:
             raise NoticeConflict(_("仍然没有可用的号码或邮箱。"), _("请先补录客户的联系方式。"))
         row.state, row.tries, row.next_at = NoticeState.QUEUED, 0, now()
@@ -123,7 +126,7 @@ def message_id(key: str) -> str:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _row(notice: NewNotice, channel: str) -> Notice:
+def _row(notice: NewNotice, channel: str, reach: Reach | None) -> Notice:
     row = Notice(
         branch_id=notice.branch_id,
         order_id=notice.order_id,
@@ -140,14 +143,16 @@ def _row(notice: NewNotice, channel: str) -> Notice:
         next_at=notice.not_before or now(),
     )
     row.text = notice.text
-    _address(row)
+    _address(row, reach)
     return row
 
 
-def _address(row: Notice) -> None:
+def _reach(to: str, party_id: UUID | None, staff_id: UUID | None) -> Reach | None:
+    return org.reach(staff_id) if to == To.STAFF else parties.reach(party_id)
+
+
+def _address(row: Notice, reach: Reach | None) -> None:
     """Where the notice goes: the telephone, or the mail address; the file takes either."""
-    reach: org.Reach | parties.Reach | None
-    reach = org.reach(row.staff_id) if row.to == To.STAFF else parties.reach(row.party_id)
     phone, mail = (reach.phone, reach.email) if reach else ("", "")
     address = {Channel.SMS: phone, Channel.MAIL: mail}.get(Channel(row.channel), phone or mail)
     if not address:

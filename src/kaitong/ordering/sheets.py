@@ -310,7 +310,7 @@ class Facts:
     def _line(self, service: ServiceView) -> dict[str, Any]:
         port = service.port
         assert port is not None
-        box = inventory.resource(self.actor, port.box_id) if port.box_id else None
+        box = inventory.resource(self.actor, port.box_id, line=False) if port.box_id else None
         olt = port.pon_text.removesuffix(port.pon_port).strip()
         node = port.access_node if port.access_node != olt else ""
         return {
