@@ -18,7 +18,9 @@ def whole() -> Iterator[None]:
     after a refusal holds the savepoint himself (`transaction.atomic()`).
     """
     # a test's own transaction around everything is no caller
-    callers = [block for block in connection.atomic_blocks if not block._from_testcase]
+    callers = [
+        block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)
+    ]
     with transaction.atomic(savepoint=not callers):
         yield
 
