@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("ordering", "0004_procedure_notices"),
+        ("ordering", "0006_number_bindings"),
         ("org", "0002_staff_audit_without_phone"),
     ]
 
