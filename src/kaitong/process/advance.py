@@ -13,7 +13,8 @@ What the game does beyond BPMN 2.0.2:
 - A token at an event-based gateway (基于事件的网关) rests at the gateway, watched by the timers and
   subscriptions of the catch events behind it; when one comes, the others go with the token.
 - A business error caught by a boundary event sets the variables `error_code` and `error_message`
-  beside the error's own values; uncaught it is an incident with cause `business`.
+  beside the error's own values; uncaught it ends the process if its caller catches it (call
+  activity), else it is an incident with cause `business`.
 - Values go to the variables by name, or through `kaitong:out` where a node has it.
 - An error end event ends the whole instance as terminated, like a terminate end event.
 """
@@ -29,6 +30,7 @@ from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
 from kaitong.process.errors import ProcessConflict, ProcessError, ProcessRefused
 from kaitong.process.feel import FeelError
 from kaitong.process.model import (
+    ANY_ERROR,
     AddToken,
     BpmnError,
     Cancelled,
@@ -43,6 +45,7 @@ from kaitong.process.model import (
     Model,
     Node,
     NodeKind,
+    OpenCall,
     OpenCommand,
     OpenIncident,
     OpenTimer,
@@ -125,16 +128,20 @@ def _completed(moves: Moves, event: Completed) -> None:
 
 
 def _returned(moves: Moves, event: Returned) -> None:
-    token, node = _acting(moves, event.token)
+    token, node = _acting(moves, event.token, WaitKind.CHILD)
     _leave_with(moves, token, node, event.values)
 
 
 def _bpmn_error(moves: Moves, event: BpmnError) -> None:
-    token, node = _acting(moves, event.token, WaitKind.WORK)
+    token, node = _acting(moves, event.token, WaitKind.WORK, WaitKind.CHILD)
     boundaries = [moves.model.nodes[boundary] for boundary in node.boundaries]
     catchers = [b for b in boundaries if b.kind is NodeKind.BOUNDARY_ERROR]
     catcher = next((b for b in catchers if b.error_code == event.code), None)
     catcher = catcher or next((b for b in catchers if b.error_code is None), None)
+    if catcher is None and (event.code in moves.catches or ANY_ERROR in moves.catches):
+        moves.note("error", node.id, token.id, {"code": event.code, "message": event.message})
+        moves.escape(token, event.code, event.message, event.values)
+        return
     if catcher is None:
         message = f"{event.code}: {event.message}" if event.message else event.code
         moves.incident(token, node, "business", message, {"code": event.code})
@@ -146,7 +153,7 @@ def _bpmn_error(moves: Moves, event: BpmnError) -> None:
 
 
 def _failed(moves: Moves, event: Failed) -> None:
-    token, node = _acting(moves, event.token)
+    token, node = _acting(moves, event.token, WaitKind.CHILD)
     moves.incident(token, node, event.cause, event.message)
 
 
@@ -300,7 +307,7 @@ def _boundary(moves: Moves, host: Node, node_id: str, kind: NodeKind) -> Node:
     raise WrongEvent(f"{host.name or host.id} 没有在等 {node_id}。")
 
 
-_WATCHING = (OpenWork, OpenCommand, OpenTimer, Subscribe, OpenIncident, ChangeWait)
+_WATCHING = (OpenWork, OpenCommand, OpenCall, OpenTimer, Subscribe, OpenIncident, ChangeWait)
 
 
 def settle(effects: Iterable[Effect]) -> tuple[Effect, ...]:

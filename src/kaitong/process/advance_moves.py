@@ -22,6 +22,7 @@ from kaitong.process.feel.temporal import (
     moment_of,
 )
 from kaitong.process.model import (
+    ANY_ERROR,
     AddToken,
     Call,
     ChangeWait,
@@ -31,6 +32,7 @@ from kaitong.process.model import (
     Model,
     Node,
     NodeKind,
+    OpenCall,
     OpenCommand,
     OpenIncident,
     OpenTimer,
@@ -66,6 +68,7 @@ class Moves:
         self.call: Call | None = None
         self.effects: list[Effect] = []
         self.variables: Mapping[str, Any] = state.variables
+        self.catches = state.catches
         self.serial = state.serial
         self.moves = 0 if state.calling is None else state.moves
         self.finished = ""
@@ -98,7 +101,8 @@ class Moves:
             elif all(token.wait is WaitKind.JOIN for token in self.resting.values()):
                 self._break_deadlock()
         if self.finished:
-            return Step(State((), self.variables, False, None, self.serial), tuple(self.effects))
+            ended = State((), self.variables, False, self.catches, None, self.serial)
+            return Step(ended, tuple(self.effects))
         tokens = [*self.queue, *self.resting.values()]
         calling = None
         if self.call is not None and self.called is not None:
@@ -106,7 +110,9 @@ class Moves:
             if calling not in self.resting:
                 tokens.insert(0, self.called)
         moves = self.moves if calling is not None else 0
-        state = State(tuple(tokens), self.variables, True, calling, self.serial, moves)
+        state = State(
+            tuple(tokens), self.variables, True, self.catches, calling, self.serial, moves
+        )
         return Step(state, tuple(self.effects), self.call)
 
     def note(
@@ -129,11 +135,25 @@ class Moves:
         self.variables.update(values)  # type: ignore[attr-defined]
         self.effects.append(SetVariables(values))
 
-    def finish(self, state: str, node: str) -> None:
+    def finish(
+        self,
+        state: str,
+        node: str,
+        error: str = "",
+        message: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
         self.finished = state
         self.queue.clear()
-        self.note("ended", node, None, {"state": state})
-        self.effects.append(Finish(state))
+        self.note("ended", node, None, {"state": state, **({"error": error} if error else {})})
+        self.effects.append(Finish(state, error, message, values or {}))
+
+    def escape(self, token: Token, error: str, message: str, values: Mapping[str, Any]) -> None:
+        """A business error that only the caller of this process catches ends the process."""
+        if token.id not in self.resting:
+            self.note("interrupted", token.node, token.id, {"reason": "error"})
+        self.take_all_away("error")
+        self.finish("terminated", token.node, error, message, values)
 
     # ---- resting, leaving, being taken away
 
@@ -220,7 +240,7 @@ class Moves:
     def _terminate(self, token: Token, node: Node) -> None:
         self.leave(token, node)
         self.take_all_away("terminated")
-        self.finish("terminated", node.id)
+        self.finish("terminated", node.id, node.error_code or "")  # "": without an error
 
     def _error_end(self, token: Token, node: Node) -> None:
         self.set_variables({"error_code": node.error_code})
@@ -237,10 +257,7 @@ class Moves:
         if self.looping(token, node):
             return
         try:
-            inputs = {
-                name: plain(expression.evaluate(self.variables))
-                for name, expression in node.inputs.items()
-            }
+            inputs = self._inputs(node)
         except FeelError as error:
             self.incident(token, node, "data", f"动作的输入算不出来：{error}")
             return
@@ -252,6 +269,29 @@ class Moves:
             return
         self.called = token
         self.call = Call(token.id, node.id, node.action, inputs)
+
+    def _call(self, token: Token, node: Node) -> None:
+        """Ask for a child instance; the token waits until it is told how that ended."""
+        if self.looping(token, node):
+            return
+        try:
+            inputs = self._inputs(node)
+        except FeelError as error:
+            self.incident(token, node, "data", f"调用流程的输入算不出来：{error}")
+            return
+        caught = [self.model.nodes[boundary] for boundary in node.boundaries]
+        codes = {b.error_code or ANY_ERROR for b in caught if b.kind is NodeKind.BOUNDARY_ERROR}
+        first = self.rest(token, WaitKind.CHILD)
+        catches = self.catches | codes
+        self.effects.append(OpenCall(token.id, node.id, node.called, inputs, catches))
+        if first and node.boundaries:
+            self.open_boundaries(token, node)
+
+    def _inputs(self, node: Node) -> dict[str, Any]:
+        return {
+            name: plain(expression.evaluate(self.variables))
+            for name, expression in node.inputs.items()
+        }
 
     def _decide(self, token: Token, node: Node) -> None:
         """Make a decision; what cannot be decided waits for a person."""
@@ -278,10 +318,7 @@ class Moves:
             return
         try:
             key = self.message_key(node)
-            values = {
-                name: plain(expression.evaluate(self.variables))
-                for name, expression in node.inputs.items()
-            }
+            values = self._inputs(node)
         except (FeelError, ValueError) as error:
             self.incident(token, node, "data", str(error))
             return
@@ -453,9 +490,12 @@ class Moves:
     # ---- values
 
     def answers(self, node: Node, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the node sets: its values by name, or what `kaitong:out` makes of them."""
+        """What the node sets: its values by name, or what `kaitong:out` makes of them.
+
+        A called process gives only what `kaitong:out` takes: its variables are its own.
+        """
         if not node.outputs:
-            return values
+            return {} if node.kind is NodeKind.CALL else values
         seen = {**self.variables, **values}
         return {name: plain(expression.evaluate(seen)) for name, expression in node.outputs.items()}
 
@@ -471,6 +511,7 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.USER: Moves._work,
     NodeKind.MANUAL: Moves._work,
     NodeKind.SERVICE: Moves._service,
+    NodeKind.CALL: Moves._call,
     NodeKind.RULE: Moves._decide,
     NodeKind.RECEIVE: Moves._catch,
     NodeKind.MESSAGE_CATCH: Moves._catch,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from kaitong.process.bpmn_check import check_shape
@@ -21,22 +21,29 @@ from kaitong.process.feel import Expression, FeelError, compile
 from kaitong.process.model import Fault, Flow, Lane, Model, Node, NodeKind, RefusedProcess
 
 _TASKS = {"userTask", "manualTask", "serviceTask", "receiveTask", "businessRuleTask"}
+_TASKS |= {"callActivity"}
 _GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway"}
 _EVENTS = {"startEvent", "endEvent", "boundaryEvent"}
 _EVENTS |= {"intermediateCatchEvent", "intermediateThrowEvent"}
 _NODES = _TASKS | _GATEWAYS | _EVENTS
 
 
-def parse(data: bytes, file: str, decisions: Mapping[str, Decisions] | None = None) -> Model:
+def parse(
+    data: bytes,
+    file: str,
+    decisions: Mapping[str, Decisions] | None = None,
+    called: Collection[str] | None = None,
+) -> Model:
     """The process of a BPMN file; RefusedProcess lists every fault with line and remedy.
 
-    `decisions` are the DMN files its business rule tasks may name; unchecked where they are None.
+    `decisions` are the DMN files its business rule tasks may name, `called` the processes its call
+    activities may; unchecked where they are None.
     """
     try:
         root = read(data)
     except MalformedXml as error:
         raise RefusedProcess([Fault(file, error.line, "xml", error.what, error.remedy)]) from None
-    reader = _Reader(root, Faults(file), decisions)
+    reader = _Reader(root, Faults(file), decisions, called)
     model = reader.model(hashlib.sha256(data).hexdigest())
     if model is None or reader.faults.found:
         raise RefusedProcess(reader.faults.sorted())
@@ -45,11 +52,16 @@ def parse(data: bytes, file: str, decisions: Mapping[str, Decisions] | None = No
 
 class _Reader:
     def __init__(
-        self, root: Element, faults: Faults, decisions: Mapping[str, Decisions] | None
+        self,
+        root: Element,
+        faults: Faults,
+        decisions: Mapping[str, Decisions] | None,
+        called: Collection[str] | None,
     ) -> None:
         self.root = root
         self.faults = faults
         self.decisions = decisions
+        self.called = called
         self.elements: dict[str, Element] = {}  # flow nodes by id
         self.flow_elements: dict[str, Element] = {}
 
@@ -72,6 +84,7 @@ class _Reader:
         reader.check_references(set(self.elements))
         nodes = self._connect(drafts)
         used = self._decisions(nodes)
+        self._calls(nodes)
         check_shape(nodes, self.elements, self.flow_elements, process, self.faults)
         starts = [node.id for node in nodes.values() if node.kind is NodeKind.START]
         return Model(
@@ -104,6 +117,16 @@ class _Reader:
                 continue
             self.faults.add(self.elements[node.id], what, remedy)
         return used
+
+    def _calls(self, nodes: Mapping[str, Node]) -> None:
+        for node in nodes.values():
+            if node.called and self.called is not None and node.called not in self.called:
+                known = ", ".join(sorted(self.called)) or "none"
+                self.faults.add(
+                    self.elements[node.id],
+                    f"There is no process {node.called} to call.",
+                    f"Known are: {known}.",
+                )
 
     def _unique_ids(self) -> None:
         seen: dict[str, Element] = {}

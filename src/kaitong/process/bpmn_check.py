@@ -11,7 +11,9 @@ from kaitong.process.model import ENDS, Flow, Node, NodeKind
 _BOUNDARIES = frozenset(
     {NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_MESSAGE}
 )
-_HOSTS = frozenset({NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE})
+_HOSTS = frozenset(
+    {NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE, NodeKind.CALL}
+)
 
 
 def check_shape(

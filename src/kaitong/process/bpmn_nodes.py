@@ -18,6 +18,7 @@ _KINDS = {
     "serviceTask": NodeKind.SERVICE,
     "receiveTask": NodeKind.RECEIVE,
     "businessRuleTask": NodeKind.RULE,
+    "callActivity": NodeKind.CALL,
     "exclusiveGateway": NodeKind.EXCLUSIVE,
     "parallelGateway": NodeKind.PARALLEL,
     "eventBasedGateway": NodeKind.EVENT_BASED,
@@ -54,6 +55,7 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.MANUAL: _WORK - {"form", "check", "returns"},
     NodeKind.SERVICE: _SERVICE,
     NodeKind.RULE: {"decision", "in", "out", "notice", "milestone", "point-of-no-return"},
+    NodeKind.CALL: {"in", "out", "notice", "milestone", "point-of-no-return"},
     NodeKind.RECEIVE: _WAIT,
     NodeKind.MESSAGE_CATCH: _WAIT,
     NodeKind.TIMER_CATCH: {"working", "notice", "milestone"},
@@ -132,6 +134,7 @@ class NodeReader:
             form=attributes.get("form", "").strip(),
             action=attributes.get("action", "").strip(),
             decision=attributes.get("decision", "").strip(),
+            called=element.get("calledElement").strip().rpartition(":")[2],
             inputs=self._mapping(element, "in", attributes),
             outputs=self._mapping(element, "out", attributes),
             extension={k: v for k, v in attributes.items() if k not in _OWN_FIELDS},
@@ -275,6 +278,12 @@ class NodeReader:
     def _demands(self, element: Element, node: Node) -> None:
         if node.kind is NodeKind.SERVICE and not node.action:
             self.faults.add(element, "The service task names no action.", "Set kaitong:action.")
+        if node.kind is NodeKind.CALL and not node.called:
+            self.faults.add(
+                element,
+                "The call activity names no process.",
+                "Set calledElement to the key of a called process.",
+            )
         if node.kind is NodeKind.RULE and not re.fullmatch(r"[^#]+#[^#]+", node.decision):
             self.faults.add(
                 element,

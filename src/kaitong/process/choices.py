@@ -40,6 +40,16 @@ OPEN_COMMAND = (
 )
 
 
+class CallState(TextChoices):
+    PENDING = "pending", _("待开始")  # the called process is begun by a worker after commit
+    RUNNING = "running", _("进行中")  # its child instance exists
+    DONE = "done", _("已完成")  # it ended, and the caller has heard of it
+    CANCELLED = "cancelled", _("已取消")
+
+
+OPEN_CALL = (CallState.PENDING.value, CallState.RUNNING.value)
+
+
 class TimerState(TextChoices):
     OPEN = "open", _("未到时")
     FIRED = "fired", _("已触发")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from threading import Lock
 from uuid import UUID
 
@@ -30,15 +31,20 @@ def model_of(definition_id: UUID) -> Model:
         raise ProcessNotFound(_("没有这个流程定义。"))
     decisions = {file: parse_decisions(text.encode(), file) for file, text in row.decisions.items()}
     model = parse(bytes(row.bpmn), row.file or row.key, decisions)
+    model = replace(model, calls=row.calls)
     remember(definition_id, model)
     return model
 
 
-def fingerprint(bpmn_hash: str, decisions: Mapping[str, bytes]) -> str:
+def fingerprint(
+    bpmn_hash: str, decisions: Mapping[str, bytes], calls: Mapping[str, UUID] | None = None
+) -> str:
     """What a definition is known by: its file's hash, and of everything that is pinned with it."""
-    if not decisions:
+    if not decisions and not calls:
         return bpmn_hash
     total = hashlib.sha256(bpmn_hash.encode())
+    for name, definition in sorted((calls or {}).items()):
+        total.update(f"{name}={definition}\0".encode())
     for name, text in sorted(decisions.items()):
         total.update(name.encode() + b"\0" + hashlib.sha256(text).digest())
     return total.hexdigest()

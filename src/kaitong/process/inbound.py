@@ -19,8 +19,9 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
 from kaitong.process import model, suspension, values
+from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.errors import ProcessConflict
-from kaitong.process.shell import Play, place
+from kaitong.process.shell import Play, begin, cause_of, describe, place
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ _WAKES = """select id, instance_id from process_workitem
  where state = 'suspended' and suspended_until <= %s order by suspended_until limit %s"""
 _INBOX = """select id, instance_id from process_inbox
  where processed_at is null and next_attempt_at <= %s order by next_attempt_at, id limit %s"""
+_CALLS = """select id, instance_id from process_call
+ where state = 'pending' and next_attempt_at <= %s order by next_attempt_at, id limit %s"""
 _MESSAGES = """select m.id, s.instance_id, s.id as subscription_id from (
  select id, name, key, scope from process_message where state = 'kept' and next_attempt_at <= %s
  order by next_attempt_at limit %s for update skip locked) m
@@ -61,6 +64,11 @@ def read_inboxes(limit: int = BATCH) -> int:
 def deliver_messages(limit: int = BATCH) -> int:
     """Deliver kept messages somebody waits for; how many."""
     return batch(_MESSAGES, limit, _deliver, "process_message")
+
+
+def begin_children(limit: int = BATCH) -> int:
+    """Begin processes that call activities wait for; how many."""
+    return batch(_CALLS, limit, _begin, "process_call")
 
 
 def batch(sql: str, limit: int, handle: Callable[[Row, datetime], bool], table: str | None) -> int:
@@ -154,6 +162,74 @@ def _arrive(play: Play, subscription: Row, answers: Row, data: Row) -> None:
     play.advance(model.MessageArrived(now=play.now, token=token_id, node=node, values=answers))
 
 
+def _begin(row: Row, now: datetime) -> bool:
+    """Begin a called process under its caller's lock, which nobody else then takes away."""
+    play = Play.if_free(row["instance_id"], "call", row["id"])
+    if play is None or play.row["state"] != "pending":
+        return False
+    call, caller = play.row, play.loaded
+    try:
+        with transaction.atomic():
+            begin(
+                instance_id=UUID(call["child_id"]),
+                definition_id=UUID(call["definition_id"]),
+                business_id=caller.business_id,
+                branch_id=caller.branch_id,
+                variables=call["inputs"],
+                parameters=caller.parameters,
+                actor_id=UUID(call["actor_id"]) if call["actor_id"] else None,
+                parent_id=caller.id,
+                catches=call["catches"],
+            )
+            db.execute("update process_call set state = 'running' where id = %s", [row["id"]])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        if call["attempts"] < len(_PUT_OFF):
+            raise
+        token_id = UUID(call["token_id"])
+        message = describe(error, node=call["node"], action=call["called"])
+        play.advance(
+            model.Failed(now=play.now, token=token_id, cause=cause_of(error), message=message)
+        )
+        play.save()
+    return True
+
+
+def _child_ended(play: Play, event: Row) -> bool:
+    """A called process has ended; False when nobody waits for it any more."""
+    call = db.one(
+        """select c.token_id, c.node, i.variables::text as variables from process_call c
+ join process_instance i on i.id = c.child_id
+ where c.child_id = %s and c.instance_id = %s and c.state = 'running'""",
+        [event["child"], play.loaded.id],
+    )
+    if call is None or not play.holds(call["token_id"], call["node"]):
+        return False
+    token_id = call["token_id"]
+    play.ended_call = token_id
+    told = {"child": event["child"], "state": event["state"]}
+    play.note("child", call["node"], token_id, told)
+    happened: model.Event
+    if event["error"]:
+        happened = model.BpmnError(
+            now=play.now,
+            token=token_id,
+            code=event["error"],
+            message=event["message"],
+            values=event["values"],
+        )
+    elif event["state"] == InstanceState.CANCELLED:
+        message = "被调用的流程已撤销。"
+        happened = model.Failed(now=play.now, token=token_id, cause=Cause.BUSINESS, message=message)
+    else:
+        happened = model.Returned(
+            now=play.now, token=token_id, values=values.load(call["variables"])
+        )
+    play.advance(happened)
+    return True
+
+
 def _read(row: Row, now: datetime) -> bool:
     play = Play.if_free(row["instance_id"], "inbox", row["id"])
     if play is None or play.row["processed_at"] is not None:
@@ -166,6 +242,10 @@ def _read(row: Row, now: datetime) -> bool:
         reason = str(event.get("reason", ""))
         play.note("cancelled", data={"reason": reason, "inbox": play.row["key"]})
         play.advance(model.Cancelled(now=now, reason=reason))
+    elif event["kind"] == "child":
+        if not _child_ended(play, event):
+            _processed(row, now, "ignored")  # its caller went on without it
+            return True
     else:
         subscription = db.one(
             """select token_id, node, name from process_subscription

@@ -17,6 +17,7 @@ from uuid import UUID
 from kaitong.process.errors import ProcessError
 
 Variables = dict[str, Any]
+ANY_ERROR = "*"
 
 
 class NodeKind(StrEnum):
@@ -30,6 +31,7 @@ class NodeKind(StrEnum):
     USER = "user"  # a work item for a post
     MANUAL = "manual"  # a work item without a form: done outside, ticked off
     SERVICE = "service"  # an action, transactional or external
+    CALL = "call"  # another process as a child instance
     RULE = "rule"  # a decision (DMN), made within the step
     RECEIVE = "receive"  # waits for a message
     EXCLUSIVE = "exclusive"
@@ -50,6 +52,7 @@ class WaitKind(StrEnum):
     COMMAND = "command"  # an external action under way
     TIMER = "timer"  # an intermediate or boundary timer
     MESSAGE = "message"  # a subscription
+    CHILD = "child"  # a called process
     EVENT = "event"  # the timers and subscriptions behind an event-based gateway, all at once
     JOIN = "join"  # parked at a parallel join; watched by its sibling branches, not counted as open
     INCIDENT = "incident"  # an action failed; a person decides in the fallout desk
@@ -93,6 +96,7 @@ class Node:
     form: str = ""  # kaitong:form
     action: str = ""  # kaitong:action
     decision: str = ""  # kaitong:decision, `file#decision`
+    called: str = ""  # calledElement: key of the called process
     inputs: Mapping[str, Any] = field(default_factory=dict)  # name -> Expression  (kaitong:in)
     outputs: Mapping[str, Any] = field(default_factory=dict)  # variable -> Expression (kaitong:out)
     boundaries: tuple[str, ...] = ()  # ids of boundary events attached here
@@ -118,6 +122,7 @@ _WAITS = frozenset(
         NodeKind.TIMER_CATCH,
         NodeKind.MESSAGE_CATCH,
         NodeKind.EVENT_BASED,
+        NodeKind.CALL,
     }
 )
 # End events that consume their token and nothing else.
@@ -144,6 +149,7 @@ class Model:
     lanes: tuple[Lane, ...] = ()
     documentation: str = ""
     decisions: Mapping[str, Any] = field(default_factory=dict)  # by file: kaitong.process.dmn
+    calls: Mapping[str, str] = field(default_factory=dict)  # called process -> its definition's id
 
     def node(self, node_id: str) -> Node:
         return self.nodes[node_id]
@@ -193,6 +199,8 @@ class Token:
 class State:
     """What the second statement of a step loads: tokens, variables and whether the instance runs.
 
+    `catches` are the error codes that the caller of this process catches (`ANY_ERROR`: every one).
+
     The last three fields live only inside a step, between a `Call` and its outcome, and keep their
     defaults when a state is loaded from the database: `calling` is the token whose transactional
     action is under way, `serial` numbers new tokens, `moves` counts towards the loop bound.
@@ -201,6 +209,7 @@ class State:
     tokens: tuple[Token, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     running: bool = True
+    catches: frozenset[str] = frozenset()
     calling: UUID | int | None = None
     serial: int = 0
     moves: int = 0
@@ -229,7 +238,10 @@ class Completed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned(Event):
-    """A service action returned (transactional: within this step; external: later)."""
+    """A service action returned (transactional: within this step; external: later).
+
+    For a call activity: the called process ended, and these are its variables.
+    """
 
     token: UUID | int
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -237,9 +249,10 @@ class Returned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BpmnError(Event):
-    """An action ended in a business error that the process may catch at a boundary event.
+    """An action, or a called process, ended in a business error that a boundary event may catch.
 
-    Uncaught it becomes an incident at the node, never a lost token.
+    What the process does not catch but its caller does ends the process; else it becomes an
+    incident at the node, never a lost token.
     """
 
     token: UUID | int
@@ -365,6 +378,17 @@ class OpenCommand(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCall(Effect):
+    """A process to begin after commit. `catches`: the error codes it may end in."""
+
+    token: UUID | int
+    node: str
+    called: str
+    inputs: Mapping[str, Any]
+    catches: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTimer(Effect):
     """`node` is the timer's own node (a boundary's id for a boundary timer).
 
@@ -433,9 +457,15 @@ class Record(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Finish(Effect):
-    """The instance ended: state is completed, terminated or cancelled."""
+    """The instance ended: state is completed, terminated or cancelled.
+
+    `error` is the code of a business error it ended in, which its caller is told with the rest.
+    """
 
     state: str
+    error: str = ""
+    message: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

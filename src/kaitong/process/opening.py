@@ -40,6 +40,9 @@ class Opening:
             case model.OpenCommand():
                 if at_rest.wait is model.WaitKind.COMMAND:
                     self._command(effect, token)
+            case model.OpenCall():
+                if at_rest.wait is model.WaitKind.CHILD:
+                    self._call(effect, token)
             case model.OpenTimer():
                 self._timer(effect, token)
             case model.Subscribe():
@@ -101,6 +104,23 @@ class Opening:
                 "idempotency_key": f"{token}:{effect.node}",
                 "actor_id": self.actor_id,
                 "retries": int(node.extension.get("retries") or DEFAULT_RETRIES),
+            }
+        )
+        self.change.notify = True
+
+    def _call(self, effect: model.OpenCall, token: UUID) -> None:
+        self.change.calls_opened.append(
+            {
+                "id": uuid7(),
+                "created_at": self.now,
+                "token_id": token,
+                "node": effect.node,
+                "called": effect.called,
+                "definition_id": self.process.calls[effect.called],
+                "child_id": uuid7(),
+                "inputs": dict(effect.inputs),
+                "catches": sorted(effect.catches),
+                "actor_id": self.actor_id,
             }
         )
         self.change.notify = True

@@ -19,14 +19,14 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.process import access, definitions, model, store, wakeup
+from kaitong.process import access, definitions, model, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
-from kaitong.process.choices import IncidentState, InstanceState
+from kaitong.process.choices import IncidentState
 from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Definition, Inbox, Message
-from kaitong.process.shell import KEEP_MESSAGES, Play
+from kaitong.process.shell import KEEP_MESSAGES, Play, begin
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
     Progress,
@@ -81,24 +81,29 @@ def deploy(
     data: bytes,
     file: str,
     decisions: Mapping[str, bytes] | None = None,
+    calls: Mapping[str, UUID] | None = None,
 ) -> Definition:
     """Deploy a process; the same bytes again give the same definition.
 
     `decisions` are DMN files by the names that business rule tasks use; those a process names are
-    kept with it. Raises `model.RefusedProcess` with every fault of the files.
+    kept with it. `calls` are deployed definitions by the names that call activities use: a process
+    stays with those it was deployed with. Raises `model.RefusedProcess` with every fault.
     """
     tables = {name: parse_decisions(text, name) for name, text in (decisions or {}).items()}
-    process = parse(data, file, tables)
+    process = parse(data, file, tables, calls or {})
     used = {name: (decisions or {})[name] for name in sorted(process.decisions)}
+    wanted = {node.called for node in process.nodes.values() if node.called}
+    pinned = {name: id_ for name, id_ in (calls or {}).items() if name in wanted}
     with transaction.atomic():
         row, _made = Definition.objects.get_or_create(
             playbook=playbook,
             key=key,
-            hash=definitions.fingerprint(process.hash, used),
+            hash=definitions.fingerprint(process.hash, used, pinned),
             defaults={
                 "title": process.name or key,
                 "bpmn": data,
                 "file": file,
+                "calls": {name: str(id_) for name, id_ in pinned.items()},
                 "decisions": {name: text.decode("utf-8") for name, text in used.items()},
             },
         )
@@ -130,29 +135,17 @@ def start(
     `parameters` are the operator's figures as they stand now: budgets by name, and optionally
     `calendar` (a key), `posts` ({post: {department, branch_id, pick}}), `suspend-reasons`.
     """
-    now = clock_now()
     with db.whole():
-        loaded = store.Loaded(
-            id=uuid7(),
+        play = begin(
+            instance_id=uuid7(),
             definition_id=definition_id,
-            branch_id=branch_id,
             business_id=business_id,
-            state=InstanceState.RUNNING,
-            variables={},
-            parameters=dict(parameters),
-            version=0,
-            seq=0,
-            open_waits=0,
-            started_at=now,
-            tokens=(),
-            new=True,
+            branch_id=branch_id,
+            variables=variables,
+            parameters=parameters,
+            actor_id=actor.id,
         )
-        play = Play(loaded, actor_id=actor.id, now=now)
-        play.note("started", data={"definition": definition_id})
-        play.advance(model.Started(now=now, variables=dict(variables)))
-        play.change.variables = dict(play.state.variables)
-        play.save()
-    return loaded.id
+    return play.loaded.id
 
 
 def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:
@@ -163,6 +156,8 @@ def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:
             raise ProcessNotFound(_("没有这个流程实例。"), _("请核对编号和所在分公司。"))
         if not play.loaded.running:
             raise ProcessConflict(_("流程已经结束。"), _("请刷新页面。"))
+        if play.loaded.parent_id is not None:
+            raise ProcessRefused(_("这是被调用的流程。"), _("请撤销调用它的流程。"))
         play.note("cancelled", data={"reason": reason})
         play.advance(model.Cancelled(now=play.now, reason=reason))
         play.save()

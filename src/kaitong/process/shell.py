@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -50,6 +50,7 @@ class Play:
         self._calls = 0
         self._row_patch: dict[str, Any] = {}
         self._kind: RowKind | None = None
+        self.ended_call: UUID | None = None  # the token whose called process has ended
 
     # ---- beginning ----
 
@@ -237,9 +238,12 @@ class Play:
                 case model.Finish():
                     change.state = effect.state
                     change.ended_at = self.now
+                    if loaded.parent_id is not None:
+                        self._tell_caller(loaded.parent_id, effect)
                 case (
                     model.OpenWork()
                     | model.OpenCommand()
+                    | model.OpenCall()
                     | model.OpenTimer()
                     | model.Subscribe()
                     | model.OpenIncident()
@@ -270,6 +274,14 @@ class Play:
                 change.incidents_closed.append(
                     {**close, "state": "resolved" if solved else "cancelled"}
                 )
+            case model.WaitKind.CHILD:
+                heard = token.id == self.ended_call
+                change.calls_closed.append({**close, "state": "done" if heard else "cancelled"})
+                if not heard:
+                    event = {"kind": "cancel", "reason": ""}
+                    row_id = {"id": uuid7(), "at": self.now, "token": token.id, "event": event}
+                    change.children_told.append(row_id)
+                    change.notify = True
             case model.WaitKind.INCIDENT:
                 if own != "incident":
                     change.incidents_closed.append(close)
@@ -302,6 +314,27 @@ class Play:
             }
         )
         change.notify = True
+
+    def _tell_caller(self, parent_id: UUID, end: model.Finish) -> None:
+        """How this called process ended goes to the caller's inbox: never under two locks."""
+        event = {
+            "kind": "child",
+            "child": self.loaded.id,
+            "state": end.state,
+            "error": end.error,
+            "message": end.message,
+            "values": dict(end.values),
+        }
+        self.change.caller_told.append(
+            {
+                "id": uuid7(),
+                "at": self.now,
+                "parent": parent_id,
+                "key": f"child:{self.loaded.id}",
+                "event": event,
+            }
+        )
+        self.change.notify = True
 
     def _close_boundaries(self, token: model.Token) -> None:
         for boundary_id in self.model.nodes[token.node].boundaries:
@@ -346,6 +379,45 @@ class Play:
             changed=self.change.work_changed,
         ):
             listening.tell(fact)
+
+
+def begin(
+    *,
+    instance_id: UUID,
+    definition_id: UUID,
+    business_id: UUID | None,
+    branch_id: UUID,
+    variables: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    actor_id: UUID | None,
+    parent_id: UUID | None = None,
+    catches: Iterable[str] = (),
+) -> Play:
+    """Begin an instance within the caller's transaction: it plays until everything waits."""
+    now = clock_now()
+    loaded = Loaded(
+        id=instance_id,
+        definition_id=definition_id,
+        branch_id=branch_id,
+        business_id=business_id,
+        state=InstanceState.RUNNING,
+        variables={},
+        parameters=dict(parameters),
+        version=0,
+        seq=0,
+        open_waits=0,
+        started_at=now,
+        tokens=(),
+        new=True,
+        parent_id=parent_id,
+        catches=frozenset(catches),
+    )
+    play = Play(loaded, actor_id=actor_id, now=now)
+    play.note("started", data={"definition": definition_id})
+    play.advance(model.Started(now=now, variables=dict(variables)))
+    play.change.variables = dict(play.state.variables)
+    play.save()
+    return play
 
 
 def _close_once(rows: list[dict[str, Any]], token: UUID | int, node: str, state: str) -> None:

@@ -28,14 +28,16 @@ from kaitong.process import values, wakeup
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
 
-RowKind = Literal["workitem", "command", "incident", "timer", "subscription", "inbox"]
+RowKind = Literal["workitem", "command", "incident", "timer", "subscription", "inbox", "call"]
 
 LOCK = "select id from process_instance where id = %s for no key update"
 LOCK_FREE = LOCK + " skip locked"
 LOCK_BY_ROW = """select i.id from process_{0} r join process_instance i on i.id = r.instance_id
  where r.id = %s for no key update of i"""
 LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variables, i.parameters,
- i.version, i.seq, i.open_waits, i.started_at,
+ i.version, i.seq, i.open_waits, i.started_at, i.parent_id,
+ case when i.parent_id is not null then
+ (select c.catches from process_call c where c.child_id = i.id) end,
  (select jsonb_agg(jsonb_build_array(t.id, t.node, t.wait, t.scope, t.arrived_by) order by t.id)
  from process_token t where t.instance_id = i.id){0}
  from process_instance i where i.id = %s"""
@@ -62,14 +64,20 @@ class Loaded:
     tokens: tuple[Token, ...]
     row: Row | None = None
     new: bool = False  # not in the database yet: `write` inserts it
-    parent_id: UUID | None = None
+    parent_id: UUID | None = None  # the instance that called this one
+    catches: frozenset[str] = frozenset()  # error codes the caller catches
 
     @property
     def running(self) -> bool:
         return self.state == "running"
 
     def as_state(self) -> State:
-        return State(tokens=self.tokens, variables=self.variables, running=self.running)
+        return State(
+            tokens=self.tokens,
+            variables=self.variables,
+            running=self.running,
+            catches=self.catches,
+        )
 
 
 @dataclass(slots=True)
@@ -99,6 +107,10 @@ class Change:
     commands_opened: list[Row] = field(default_factory=list)
     commands_changed: list[Row] = field(default_factory=list)
     commands_closed: list[Row] = field(default_factory=list)
+    calls_opened: list[Row] = field(default_factory=list)
+    calls_closed: list[Row] = field(default_factory=list)
+    children_told: list[Row] = field(default_factory=list)
+    caller_told: list[Row] = field(default_factory=list)
     incidents_opened: list[Row] = field(default_factory=list)
     incidents_changed: list[Row] = field(default_factory=list)
     incidents_closed: list[Row] = field(default_factory=list)
@@ -208,6 +220,22 @@ _ARMS: dict[str, str] = {
     "commands_closed": _close(
         "process_command", "('pending', 'running', 'waiting')", ", ended_at = u.at"
     ),
+    "calls_opened": """insert into process_call (id, created_at, instance_id, token_id, node,
+ called, definition_id, child_id, inputs, catches, state, actor_id, next_attempt_at, attempts)
+ select u.id, u.created_at, p.id, u.token_id, u.node, u.called, u.definition_id, u.child_id, u.inputs,
+ u.catches, 'pending', u.actor_id, u.created_at, 0 from p,
+ jsonb_populate_recordset(null::process_call, %s::jsonb) u""",
+    "calls_closed": _close("process_call", "('pending', 'running')", ", ended_at = u.at"),
+    # the statement's snapshot: what ran before this step. A child begins under this same lock.
+    "children_told": """insert into process_inbox (id, created_at, instance_id, key, event,
+ next_attempt_at, attempts, outcome) select u.id, u.at, c.child_id, 'caller', u.event, u.at, 0, ''
+ from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid, event jsonb),
+ process_call c where c.token_id = u.token and c.instance_id = p.id and c.state = 'running'
+ on conflict do nothing""",
+    "caller_told": """insert into process_inbox (id, created_at, instance_id, key, event,
+ next_attempt_at, attempts, outcome) select u.id, u.at, u.parent, u.key, u.event, u.at, 0, ''
+ from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, parent uuid, key text,
+ event jsonb) on conflict do nothing""",
     "incidents_opened": """insert into process_incident (id, created_at, branch_id, instance_id,
  token_id, business_id, node, title, post, command_id, cause, message, state, resolution, evidence)
  select u.id, u.created_at, u.branch_id, p.id, u.token_id, u.business_id, u.node, u.title, u.post,
@@ -296,9 +324,11 @@ def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = N
         started_at=found[9],
         tokens=tuple(
             Token(id=UUID(t[0]), node=t[1], wait=WaitKind(t[2]), scope=t[3], arrived_by=t[4])
-            for t in _json(found[10]) or ()
+            for t in _json(found[12]) or ()
         ),
-        row=_json(found[11]) if kind is not None else None,
+        row=_json(found[13]) if kind is not None else None,
+        parent_id=found[10],
+        catches=frozenset(_json(found[11]) or ()),
     )
 
 

@@ -29,6 +29,11 @@ _CHECKS = {
   and r.node = t.node and r.state = 'open')
  when 'message' then exists (select from process_subscription r where r.token_id = t.id
   and r.node = t.node and r.state = 'open')
+ when 'child' then exists (select from process_call r where r.token_id = t.id
+  and (r.state = 'pending' or r.state = 'running' and (
+   exists (select from process_instance c where c.id = r.child_id and c.state = 'running')
+   or exists (select from process_inbox x where x.instance_id = t.instance_id
+    and x.key = 'child:' || r.child_id and x.processed_at is null))))
  when 'event' then exists (select from process_timer r where r.token_id = t.id
   and r.state = 'open') or exists (select from process_subscription r where r.token_id = t.id
   and r.state = 'open')
@@ -42,9 +47,17 @@ _CHECKS = {
  union all select instance_id, token_id, 'timer ' || id from process_timer where state = 'open'
  union all select instance_id, token_id, 'subscription ' || id from process_subscription
   where state = 'open'
+ union all select instance_id, token_id, 'call ' || id from process_call
+  where state in ('pending', 'running')
  union all select instance_id, token_id, 'incident ' || id from process_incident
   where state in ('open', 'retrying')) r
  where not exists (select from process_token t where t.id = r.token_id)""",
+    "called for nobody": """select c.id,
+ 'runs, but its caller ' || c.parent_id || ' went on' as what
+ from process_instance c where c.state = 'running' and c.parent_id is not null
+ and not exists (select from process_call r where r.child_id = c.id and r.state = 'running')
+ and not exists (select from process_inbox x where x.instance_id = c.id and x.key = 'caller'
+  and x.processed_at is null)""",
     "history": """select i.id, 'seq ' || i.seq || ', has ' || count(h.seq) || ' lines' as what
  from process_instance i left join process_history h on h.instance_id = i.id
  where i.state = 'running' group by i.id

@@ -31,10 +31,11 @@ def drain_once(limit: int = 50) -> int:
 
 
 def drain_inbound(limit: int = 50) -> int:
-    """Timers, wake-up dates, inboxes and messages."""
+    """Timers, wake-up dates, called processes, inboxes and messages."""
     return (
         inbound.fire_timers(limit)
         + inbound.wake_suspended(limit)
+        + inbound.begin_children(limit)
         + inbound.read_inboxes(limit)
         + inbound.deliver_messages(limit)
     )

@@ -52,9 +52,22 @@ def begin(county: Any) -> Any:
     definitions.forget()
 
     def make(
-        text: str = INSTALLATION, *, parameters: dict[str, Any] | None = None, **variables: Any
+        text: str = INSTALLATION,
+        *,
+        parameters: dict[str, Any] | None = None,
+        called: dict[str, str] | None = None,
+        **variables: Any,
     ) -> UUID:
-        definition = services.deploy(playbook="kit", key="kit", data=drawing(text), file="kit.bpmn")
+        """`called` are drawings by their keys, each after those it calls itself."""
+        calls: dict[str, UUID] = {}
+        for key, inside in (called or {}).items():
+            data = drawing(inside, key)
+            calls[key] = services.deploy(
+                playbook="kit", key=key, data=data, file=f"{key}.bpmn", calls=dict(calls)
+            ).pk
+        definition = services.deploy(
+            playbook="kit", key="kit", data=drawing(text), file="kit.bpmn", calls=calls
+        )
         return services.start(
             actor=Actor.system(),
             definition_id=definition.pk,

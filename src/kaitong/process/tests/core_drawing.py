@@ -74,6 +74,9 @@ class Drawing:
     def error(self, id_: str, code: str) -> Drawing:
         return self.root(f'<bpmn:error id="{id_}" errorCode="{code}"/>')
 
+    def call(self, id_: str, called: str, **attributes: str) -> Drawing:
+        return self.node("callActivity", id_, calledElement=called, **attributes)
+
     def event_gateway(self, id_: str) -> Drawing:
         return self.node("eventBasedGateway", id_)
 

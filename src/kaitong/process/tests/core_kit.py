@@ -22,6 +22,7 @@ from kaitong.process.model import (
     MessageArrived,
     Model,
     NodeKind,
+    OpenCall,
     OpenCommand,
     OpenIncident,
     OpenTimer,
@@ -70,9 +71,12 @@ class Game:
         model: Model,
         actions: Mapping[str, Act] | None = None,
         external: frozenset[str] = EXTERNAL,
+        catches: frozenset[str] = frozenset(),
         **variables: Any,
     ):
         self.model = model
+        self.catches = catches
+        self.end = Finish("")
         self.actions = dict(actions or {})
         self.external = external
         self.tokens: dict[UUID, Token] = {}
@@ -80,6 +84,7 @@ class Game:
         self.work: dict[UUID, str] = {}
         self.commands: dict[UUID, OpenCommand] = {}
         self.incidents: dict[UUID, OpenIncident] = {}
+        self.children: dict[UUID, OpenCall] = {}
         self.timers: dict[tuple[UUID, str], OpenTimer] = {}
         self.subscriptions: dict[tuple[UUID, str], Subscribe] = {}
         self.said: list[Publish] = []
@@ -139,7 +144,9 @@ class Game:
 
     def play(self, event: Event) -> Game:
         effects: list[Effect] = []
-        state = State(tuple(self.tokens.values()), dict(self.variables), self.state == "")
+        state = State(
+            tuple(self.tokens.values()), dict(self.variables), self.state == "", self.catches
+        )
         before = dict(state.variables)
         step = advance(self.model, state, event, external=self.external)
         assert step == advance(self.model, state, event, external=self.external)
@@ -180,10 +187,12 @@ class Game:
             self.work.pop(token, None)
         elif isinstance(event, Returned | Failed):
             self.commands.pop(token, None)
+            self.children.pop(token, None)
         elif isinstance(event, Retried | DoneByHand):
             self.incidents.pop(token, None)
         elif isinstance(event, BpmnError):
             self.commands.pop(token, None)
+            self.children.pop(token, None)
             self.work.pop(token, None)
         elif isinstance(event, TimerFired):
             self.timers.pop((token, event.node), None)
@@ -207,7 +216,7 @@ class Game:
             case RemoveToken(token, node):
                 assert isinstance(token, UUID), "a token of this step is settled"
                 assert self.tokens.pop(token).node == node
-                for rows in (self.work, self.commands, self.incidents):
+                for rows in (self.work, self.commands, self.incidents, self.children):
                     rows.pop(token, None)
                 for watched in (self.timers, self.subscriptions):
                     for key in [key for key in watched if key[0] == token]:
@@ -217,7 +226,7 @@ class Game:
                 old = self.tokens[token]
                 assert old.node == node
                 self.tokens[token] = Token(token, node, wait, old.scope, old.arrived_by)
-                for rows in (self.work, self.commands, self.incidents):
+                for rows in (self.work, self.commands, self.incidents, self.children):
                     rows.pop(token, None)
                 self.timers.pop((token, node), None)
                 self.subscriptions.pop((token, node), None)
@@ -225,6 +234,8 @@ class Game:
                 self.add(self.work, named(token), node)
             case OpenCommand(token):
                 self.add(self.commands, named(token), effect)
+            case OpenCall(token):
+                self.add(self.children, named(token), effect)
             case OpenIncident(token):
                 self.add(self.incidents, named(token), effect)
             case OpenTimer(token, node):
@@ -237,7 +248,7 @@ class Game:
                 self.variables.update(values)
             case Finish(state):
                 assert self.state == ""
-                self.state = state
+                self.state, self.end = state, effect
             case Record(kind, node, token):
                 self.history.append(effect)
                 self.replay(kind, node, named(token) if token is not None else None)
@@ -284,6 +295,7 @@ class Game:
                 WaitKind.WORK: id_ in self.work,
                 WaitKind.COMMAND: id_ in self.commands,
                 WaitKind.INCIDENT: id_ in self.incidents,
+                WaitKind.CHILD: id_ in self.children,
                 WaitKind.TIMER: (id_, token.node) in self.timers,
                 WaitKind.MESSAGE: (id_, token.node) in self.subscriptions,
                 WaitKind.EVENT: self.awaits_all(token),
@@ -292,4 +304,4 @@ class Game:
             assert open_rows == ({token.wait} - {WaitKind.JOIN}), (token, open_rows)
         hosts = set(self.tokens)
         assert {key[0] for key in [*self.timers, *self.subscriptions]} <= hosts
-        assert {*self.work, *self.commands, *self.incidents} <= hosts
+        assert {*self.work, *self.commands, *self.incidents, *self.children} <= hosts

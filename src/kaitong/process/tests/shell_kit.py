@@ -25,6 +25,8 @@ TAGS = {
     "xor": "exclusiveGateway",
     "and": "parallelGateway",
     "timer": "intermediateCatchEvent",
+    "call": "callActivity",
+    "error-end": "endEvent",
     "events": "eventBasedGateway",
     "catch": "intermediateCatchEvent",
     "throw": "intermediateThrowEvent",
@@ -105,7 +107,8 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         )
     code = attributes.pop("code", None)
     if code:
-        extra.append(f'<error id="error-{code}" name="{code}" errorCode="{code}"/>')
+        declared = f'<error id="error-{code}" name="{code}" errorCode="{code}"/>'
+        extra += [] if declared in extra else [declared]
         inner += f'<errorEventDefinition errorRef="error-{code}"/>'
     message = attributes.pop("message", None)
     if message:
@@ -115,6 +118,9 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
             plain += f' messageRef="message-{message}"'
         else:
             inner += f'<messageEventDefinition messageRef="message-{message}"/>'
+    called = attributes.pop("called", None)
+    if called:
+        plain += f' calledElement="{called}"'
     host = attributes.pop("host", None)
     if host:
         plain += f' attachedToRef="{host}"'

@@ -176,7 +176,6 @@ def test_every_fault_is_listed_at_once_with_its_line() -> None:
         "task",
         "scriptTask",
         "sendTask",
-        "callActivity",
         "subProcess",
         "inclusiveGateway",
         "complexGateway",

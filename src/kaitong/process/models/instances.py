@@ -1,0 +1,129 @@
+"""Definitions, instances, their tokens at rest and their history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from kaitong.core.clock import now
+from kaitong.core.ids import uuid7
+from kaitong.core.models import Row
+from kaitong.process.choices import InstanceState
+from kaitong.process.model import WaitKind
+
+
+class Definition(Row):
+    """A deployed process (流程定义). Immutable: an instance stays on the one it began with."""
+
+    playbook = models.CharField(_("业务流程包"), max_length=100)
+    key = models.CharField(_("流程"), max_length=100)
+    hash = models.CharField(max_length=64)
+    title = models.CharField(_("名称"), max_length=200)
+    file = models.CharField(max_length=300, blank=True)
+    bpmn = models.BinaryField()
+    decisions = models.JSONField(default=dict)  # texts of the DMN files it uses, by file
+    calls = models.JSONField(default=dict)  # what it calls: process -> id of its definition
+    deployed_at = models.DateTimeField(_("部署时间"), default=now)
+    retired_at = models.DateTimeField(_("停用时间"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("流程定义")
+        verbose_name_plural = _("流程定义")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["playbook", "key", "hash"], name="process_definition_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.playbook}/{self.key}@{self.hash[:8]}"
+
+
+class Instance(Row):
+    """One run of a process for one piece of business (`business_id`, for instance an order item).
+
+    `version` asserts that nobody wrote between lock and write; `seq` numbers the history without
+    gaps. `variables` hold references, answers that steer and results, never personal data.
+    `parameters` are the operator's figures as they stood when the instance began.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
+    definition = models.ForeignKey(Definition, models.PROTECT, related_name="instances")
+    business_id = models.UUIDField(null=True)
+    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
+    state = models.CharField(_("状态"), max_length=12, choices=InstanceState.choices)
+    variables = models.JSONField(default=dict)
+    parameters = models.JSONField(default=dict)
+    version = models.IntegerField(default=1)
+    seq = models.BigIntegerField(default=0)
+    open_waits = models.IntegerField(default=0)
+    started_at = models.DateTimeField(_("开始时间"))
+    ended_at = models.DateTimeField(_("结束时间"), null=True)
+
+    class Meta:
+        verbose_name = _("流程实例")
+        verbose_name_plural = _("流程实例")
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(state=InstanceState.RUNNING) | Q(open_waits__gt=0),
+                name="process_instance_no_orphan",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["business_id"], name="process_instance_business"),
+            models.Index(
+                fields=["branch", "started_at"],
+                name="process_instance_running",
+                condition=Q(state=InstanceState.RUNNING),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Token(Row):
+    """A token at rest: (instance, scope, node) and what it waits for."""
+
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="tokens")
+    node = models.CharField(max_length=200)
+    wait = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in WaitKind])
+    scope = models.CharField(max_length=200, default="root")
+    arrived_by = models.CharField(max_length=200, default="", blank=True)
+
+    class Meta:
+        verbose_name = _("令牌")
+        verbose_name_plural = _("令牌")
+
+    def __str__(self) -> str:
+        return f"{self.node} ({self.wait})"
+
+
+class History(models.Model):
+    """The audit of runtime tables: complete and without gaps in `seq` for each instance.
+
+    Partitioned by month over its UUIDv7 (see `partitions`); each partition is unique by
+    (instance, seq). Keys and nodes only: no free text but the reason a verb was given.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7)
+    instance_id = models.UUIDField()
+    seq = models.BigIntegerField()
+    kind = models.CharField(max_length=40)
+    node = models.CharField(max_length=200)
+    token = models.UUIDField(null=True)
+    actor_id = models.UUIDField(null=True)
+    at = models.DateTimeField()
+    data: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        managed = False
+        db_table = "process_history"
+        verbose_name = _("流程履历")
+        verbose_name_plural = _("流程履历")
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind} {self.node}"

@@ -1,0 +1,179 @@
+"""Pieces of work (工单), their suspensions and words from those at work."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from kaitong.core.models import Row
+from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
+from kaitong.process.models.instances import Instance
+
+
+class WorkItem(Row):
+    """A piece of work (工单) for a post (岗位) in a branch; verbs of the trade move it.
+
+    `candidate` with `assigned_by` is a dispatch (派单) and binds; without, it is the system's
+    proposal (least loaded) that any holder of the post may take over. `due_at` is derived from
+    `due_basis` and the ledger of suspensions.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="work_items")
+    token_id = models.UUIDField()
+    business_id = models.UUIDField(null=True)
+    node = models.CharField(_("环节"), max_length=200)
+    title = models.CharField(_("名称"), max_length=200)
+    post = models.CharField(_("岗位"), max_length=60)
+    department = models.CharField(_("部门"), max_length=60, default="", blank=True)
+    state = models.CharField(
+        _("状态"), max_length=10, choices=WorkState.choices, default=WorkState.TODO
+    )
+    candidate = models.UUIDField(_("派给"), null=True)
+    assigned_by = models.UUIDField(_("派单人"), null=True)
+    claimed_by = models.UUIDField(_("接单人"), null=True)
+    claimed_at = models.DateTimeField(_("接单时间"), null=True)
+    due_at = models.DateTimeField(_("时限"), null=True)
+    due_basis = models.JSONField(null=True)
+    provisional = models.BooleanField(default=False)
+    warn_at = models.DateTimeField(_("预警时间"), null=True)
+    warned_at = models.DateTimeField(null=True)
+    escalate_to = models.CharField(_("超时报"), max_length=60, default="", blank=True)  # a post
+    escalated_at = models.DateTimeField(null=True)
+    urged = models.IntegerField(_("催办次数"), default=0)
+    urged_at = models.DateTimeField(_("催办时间"), null=True)
+    returned_from = models.CharField(_("退回自"), max_length=200, default="", blank=True)
+    suspended_until = models.DateTimeField(_("预计解挂"), null=True)
+    completed_at = models.DateTimeField(_("办结时间"), null=True)
+    completed_by = models.UUIDField(_("办结人"), null=True)
+
+    class Meta:
+        verbose_name = _("工单")
+        verbose_name_plural = _("工单")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["token_id"],
+                condition=Q(state__in=OPEN_WORK),
+                name="process_workitem_token_once",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["branch", "post", "due_at", "id"],
+                include=["state", "candidate", "assigned_by", "claimed_by"],
+                name="process_workitem_queue",
+                condition=Q(state__in=OPEN_WORK),
+            ),
+            models.Index(  # a supervisor's queue: every post, most urgent first
+                fields=["branch", "due_at", "id"],
+                include=["state"],
+                name="process_workitem_urgent",
+                condition=Q(state__in=OPEN_WORK),
+            ),
+            models.Index(
+                fields=["candidate"],
+                name="process_workitem_candidate",
+                condition=Q(state=WorkState.TODO, candidate__isnull=False),
+            ),
+            models.Index(
+                fields=["claimed_by"],
+                name="process_workitem_claimed",
+                condition=Q(state__in=OPEN_WORK, claimed_by__isnull=False),
+            ),
+            models.Index(
+                fields=["completed_by", "completed_at"],
+                name="process_workitem_done",
+                condition=Q(state=WorkState.DONE),
+            ),
+            models.Index(
+                fields=["branch", "completed_at"],
+                name="process_workitem_today",
+                condition=Q(state=WorkState.DONE),
+            ),
+            models.Index(
+                fields=["suspended_until"],
+                name="process_workitem_wake",
+                condition=Q(state=WorkState.SUSPENDED),
+            ),
+            models.Index(fields=["business_id"], name="process_workitem_business"),
+            models.Index(
+                fields=["warn_at"],
+                name="process_workitem_to_warn",
+                condition=Q(state__in=GOING_WORK, warn_at__isnull=False, warned_at=None),
+            ),
+            models.Index(
+                fields=["due_at"],
+                name="process_workitem_to_escalate",
+                condition=Q(state__in=GOING_WORK, escalated_at=None) & ~Q(escalate_to=""),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.state})"
+
+
+class Suspension(Row):
+    """A line of the ledger of suspensions (挂起): the step's clock stands still, and why.
+
+    `stops_customer`: the customer's clock (客户时限) stands still too; waiting for resource never
+    does that.
+    """
+
+    workitem = models.ForeignKey(WorkItem, models.CASCADE, related_name="suspensions")
+    reason_code = models.CharField(_("原因"), max_length=60)
+    note = models.TextField(_("说明"), default="", blank=True)
+    evidence = models.JSONField(_("凭据"), default=list)
+    stops_customer = models.BooleanField(default=False)
+    since = models.DateTimeField(_("开始"))
+    until_expected = models.DateTimeField(_("预计解挂"))
+    ended = models.DateTimeField(_("解挂时间"), null=True)
+    suspended_by = models.UUIDField(null=True)
+    ended_by = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name = _("挂起记录")
+        verbose_name_plural = _("挂起记录")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workitem"], condition=Q(ended=None), name="process_suspension_one_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.reason_code
+
+
+class Helper(Row):
+    """Somebody who helps with a piece of work (协办): sees it, may give feedback."""
+
+    workitem = models.ForeignKey(WorkItem, models.CASCADE, related_name="helpers")
+    staff_id = models.UUIDField(_("协办人"))
+    asked_by = models.UUIDField(null=True)
+    reason = models.CharField(_("原因"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("协办")
+        verbose_name_plural = _("协办")
+        constraints = [
+            models.UniqueConstraint(fields=["workitem", "staff_id"], name="process_helper_once")
+        ]
+        indexes = [models.Index(fields=["staff_id"], name="process_helper_by_staff")]
+
+    def __str__(self) -> str:
+        return str(self.workitem_id)
+
+
+class Feedback(Row):
+    """A word from the one at work (阶段反馈), kept apart from history because it is free text."""
+
+    workitem = models.ForeignKey(WorkItem, models.CASCADE, related_name="feedback")
+    by = models.UUIDField(null=True)
+    text = models.TextField(_("反馈"))
+
+    class Meta:
+        verbose_name = _("阶段反馈")
+        verbose_name_plural = _("阶段反馈")
+
+    def __str__(self) -> str:
+        return str(self.workitem_id)
