@@ -187,7 +187,7 @@ def _work_entries(order: Order) -> list[Entry]:
         row
         for item in order.items.all()
         for one in item.instances
-        for row in process.history(one)
+        for row in process.history(one, called=True)
         if row.kind in _WORK
     ]
     names, posts = telling.people(rows), _posts()

@@ -40,7 +40,6 @@ from kaitong.process.positions import (
     HistoryRow,
     Picture,
     StepRow,
-    WaitFact,
     flows_taken,
     history,
     passed,
@@ -48,8 +47,8 @@ from kaitong.process.positions import (
     positions,
     steps,
     still_running,
-    waits,
 )
+from kaitong.process.standing import WaitFact, waits
 from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import rules
 

@@ -222,8 +222,8 @@ _ARMS: dict[str, str] = {
     ),
     "calls_opened": """insert into process_call (id, created_at, instance_id, token_id, node,
  called, definition_id, child_id, inputs, catches, state, actor_id, next_attempt_at, attempts)
- select u.id, u.created_at, p.id, u.token_id, u.node, u.called, u.definition_id, u.child_id, u.inputs,
- u.catches, 'pending', u.actor_id, u.created_at, 0 from p,
+ select u.id, u.created_at, p.id, u.token_id, u.node, u.called, u.definition_id, u.child_id,
+ u.inputs, u.catches, 'pending', u.actor_id, u.created_at, 0 from p,
  jsonb_populate_recordset(null::process_call, %s::jsonb) u""",
     "calls_closed": _close("process_call", "('pending', 'running')", ", ended_at = u.at"),
     # the statement's snapshot: what ran before this step. A child begins under this same lock.

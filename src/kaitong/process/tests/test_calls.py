@@ -6,10 +6,13 @@ import threading
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from kaitong.process import actions, inbound, services, store, worker
+from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessRefused
 from kaitong.process.models import Call, Inbox, Incident, Instance, Token, WorkItem
+from kaitong.process.queries import history, picture, positions, steps, waits
 from kaitong.process.shell import Play
 from kaitong.process.sweeper import check
 from kaitong.process.tests.shell_kit import item_of, transactional
@@ -229,6 +232,99 @@ def test_a_definition_pins_what_it_calls(begin, crew):
     assert nodes(other) == ["After"]
     mine, others = Instance.objects.get(pk=instance_id), Instance.objects.get(pk=other)
     assert mine.definition_id != others.definition_id
+
+
+# ---- what an order's pages are told
+
+
+def test_what_a_child_waits_for_is_what_its_caller_waits_for(begin, crew):
+    instance_id = begin(CALLER, called={"review": REVIEW}, order_id="o1")
+    (fact,) = waits([instance_id])[instance_id]
+    assert (fact.kind, fact.node, fact.place) == ("child", "C", "C")  # not begun yet
+    worker.drain_all()
+    child = child_of(instance_id)
+    (fact,) = waits([instance_id])[instance_id]
+    assert (fact.kind, fact.node, fact.place) == ("work", "Review", "C")
+    assert (fact.instance_id, fact.post) == (child.pk, "clerk")
+    assert waits([child.pk])[child.pk][0].place == "Review"
+    item = item_of(child.pk, "Review")
+    services.complete(actor=crew.clerk, item_id=item.pk, values={"outcome": "valid"})
+    (fact,) = waits([instance_id])[instance_id]
+    assert (fact.kind, fact.node) == ("child", "C")  # it ended, the caller will hear of it
+
+
+def test_steps_and_positions_hold_the_called_process(called, crew):
+    shown = [(row.level, row.node, row.status) for row in steps(called)]
+    assert shown == [
+        (0, "C", "active"),
+        (1, "Review", "active"),
+        (0, "After", "not-reached"),
+        (0, "Mend", "not-reached"),
+    ]
+    assert positions(called)["C"] == "active"
+    item = item_of(child_of(called).pk, "Review")
+    services.claim(actor=crew.clerk, item_id=item.pk)
+    row = steps(called)[1]
+    assert (row.item_id, row.person, row.instance_id) == (
+        item.pk,
+        crew.clerk.id,
+        child_of(called).pk,
+    )
+    services.complete(actor=crew.clerk, item_id=item.pk, values={"outcome": "valid"})
+    worker.drain_all()
+    shown = [(row.node, row.status) for row in steps(called)]
+    assert shown[:3] == [("C", "done"), ("Review", "done"), ("After", "active")]
+
+
+def test_an_incident_of_the_child_marks_the_call(begin):
+    def fails(context):
+        raise RuntimeError("broken")
+
+    inner = "start S n\nservice Check clerk action=check\nend E n\nS > Check > E"
+    with actions.installed(transactional("check", fails)):
+        instance_id = begin(CALLER, called={"review": inner}, order_id="o1")
+        worker.drain_all()
+    assert positions(instance_id)["C"] == "failed"
+    (fact,) = waits([instance_id])[instance_id]
+    assert (fact.kind, fact.node, fact.place) == ("incident", "Check", "C")
+    rows = {row.node: row for row in steps(instance_id)}
+    assert rows["C"].incident_id == rows["Check"].incident_id == fact.row_id
+    assert rows["C"].reason == fact.reason
+
+
+def test_the_history_of_the_family_is_one_list_in_time(called, crew):
+    item = item_of(child_of(called).pk, "Review")
+    services.complete(actor=crew.clerk, item_id=item.pk, values={"outcome": "valid"})
+    worker.drain_all()
+    told = [(row.kind, row.node) for row in history(called, called=True)]
+    assert told.index(("entered", "C")) < told.index(("completed", "Review"))
+    assert told.index(("completed", "Review")) < told.index(("child", "C"))
+    assert ("completed", "Review") not in [(r.kind, r.node) for r in history(called)]
+    assert [row.seq for row in history(called)] == list(range(1, len(history(called)) + 1))
+
+
+def test_a_family_costs_as_many_queries_as_one_instance(begin, crew):
+    def counted(instance_id, show):
+        model_of(Instance.objects.get(pk=instance_id).definition_id)
+        with CaptureQueriesContext(connection) as captured:
+            show(instance_id)
+        return len(captured)
+
+    alone = begin("start S n\nuser Review clerk form=r\nend E n\nS > Review > E")
+    middle = "start S n\ncall D n called=inner\nend E n\nS > D > E"
+    family = begin(CALLER, called={"inner": REVIEW, "review": middle}, order_id="o1")
+    worker.drain_all()
+    services.claim(actor=crew.clerk, item_id=item_of(alone, "Review").pk)
+    services.claim(actor=crew.clerk, item_id=item_of(child_of(child_of(family).pk).pk, "Review").pk)
+    for show in (
+        picture,
+        steps,
+        positions,
+        lambda instance_id: waits([instance_id]),
+        lambda instance_id: history(instance_id, called=True),
+    ):
+        show(family)
+        assert counted(family, show) == counted(alone, show)
 
 
 # ---- at once, and killed between any two lines

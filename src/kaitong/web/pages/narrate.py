@@ -23,14 +23,13 @@ def lines(
 ) -> list[Line]:
     """Newest first. With the `model` the end of machines' tasks is told as well, and an error is
     told once, not again at the boundary event that caught it."""
-    nodes = model.nodes if model is not None else {}
-    machines = {n.id for n in nodes.values() if n.kind in (NodeKind.SERVICE, NodeKind.RULE)}
-    catches = {n.id for n in nodes.values() if n.kind is NodeKind.BOUNDARY_ERROR}
+    machines = (NodeKind.SERVICE, NodeKind.RULE) if model is not None else ()
+    catches = (NodeKind.BOUNDARY_ERROR,) if model is not None else ()
     told = [
         row
         for row in rows
-        if (row.kind in telling.TOLD and not (row.kind == "fired" and row.node in catches))
-        or (row.kind == "left" and row.node in machines)
+        if (row.kind in telling.TOLD and not (row.kind == "fired" and row.node_kind in catches))
+        or (row.kind == "left" and row.node_kind in machines)
     ]
     names, posts = telling.people(told), post_names()
     return [

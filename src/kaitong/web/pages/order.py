@@ -47,7 +47,7 @@ TONES = {
     OrderState.PARTIAL: "soon",
 }
 # The gravest first: who reads "waiting for" must hear of the incident before the installer.
-_GRAVITY = ("incident", "work", "command", "event", "message", "timer")
+_GRAVITY = ("incident", "work", "command", "event", "message", "timer", "child")
 _STEP_TONES = {
     Position.DONE: "ok",
     Position.ACTIVE: "you",
@@ -375,7 +375,7 @@ def _step(row: process.StepRow, facts: OrderFacts, posts: Mapping[str, str]) -> 
     if row.reason and row.status in (Position.FAILED, Position.WAITING):
         text = row.reason
     return StepRow(
-        name=facts.say(row.title),
+        name="\u3000" * row.level + facts.say(row.title),  # of a called process: moved in
         role=posts.get(row.post, row.lane),
         text=text,
         state_text=state,
@@ -401,11 +401,11 @@ def _flag(
     took = _took(moment - fact.since)
     if fact.kind == "work":
         who = people.get(fact.person, "") if fact.person else ""
-        return {"node": fact.node, "text": f"{who or posts.get(fact.post, '')} {took}"}
+        return {"node": fact.place, "text": f"{who or posts.get(fact.post, '')} {took}"}
     if fact.kind == "incident":
         return {
-            "node": fact.node,
+            "node": fact.place,
             "text": _("异常 %(span)s") % {"span": took},
             "tone": "late",
         }
-    return {"node": fact.node, "text": took, "tone": "grey"}
+    return {"node": fact.place, "text": took, "tone": "grey"}

@@ -340,7 +340,9 @@ def _audit(actor: Actor, order: Any) -> AuditPane:
             definitions[item.undo_instance_id] = UUID(item.procedure.cancel["definition_id"])
         for instance_id in item.instances:
             model = model_of(definitions[instance_id]) if definitions[instance_id] else None
-            lines = narrate.lines(process.history(instance_id), say=facts.say, model=model)
+            lines = narrate.lines(
+                process.history(instance_id, called=True), say=facts.say, model=model
+            )
             rows += [AuditRow(line.at, line.who or _("系统"), line.text, "") for line in lines]
     return AuditPane(tuple(sorted(rows, key=lambda row: row.at, reverse=True)[:_AUDIT_MOST]))
 
