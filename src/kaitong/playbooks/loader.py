@@ -19,7 +19,7 @@ from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
-from kaitong.playbooks import withdrawal
+from kaitong.playbooks import calls, withdrawal
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
@@ -69,8 +69,8 @@ def load(
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 over the paths and bytes of every file that belongs to a playbook, and of what its
-    papers import from elsewhere in the library."""
+    """SHA-256 over the paths and bytes of every file that belongs to a playbook, and of what it
+    takes from elsewhere in the library: parts of papers, called processes."""
     folder = folder.resolve()
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _KEPT):
@@ -89,7 +89,20 @@ def _imported(folder: Path) -> list[tuple[str, str]]:
             found |= dict(read_sources(f"{folder.name}/papers/{path.name}", folder.parent).files)
         except PaperError:
             continue  # the check names it
-    return sorted((file, text) for file, text in found.items() if not _own(folder, file))
+    found = {file: text for file, text in found.items() if not _own(folder, file)}
+    for file in calls.shared(_content(folder)):
+        path = calls.place(folder, file)
+        if path.is_file():  # the check names it where it is not
+            found[file.lstrip("/")] = path.read_text(encoding="utf-8", errors="replace")
+    return sorted(found.items())
+
+
+def _content(folder: Path) -> Any:
+    try:
+        text = (folder / "playbook.yaml").read_text(encoding="utf-8")
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+    except (OSError, ValueError, yaml.YAMLError):
+        return None  # the check names it
 
 
 def _own(folder: Path, file: str) -> bool:
@@ -125,14 +138,17 @@ class _Reader:
             self._processes_alone()
             raise RefusedPlaybook(self.faults)
         self._photos(content, forms)
-        models, bpmn = self._processes(content, forms)
+        bpmn: dict[str, bytes] = {}
+        called = self._called(content, self._processes(calls.files(content), content, forms, bpmn))
+        models = self._processes(withdrawal.files(content), content, forms, bpmn)
+        every = {**called, **models}
         self._references(content, models)
         self._papers(content)
-        english = self._english(content, forms, models)
+        english = self._english(content, forms, every)
         self.faults += notice_faults(
-            content, models, english, lambda path: self._line("playbook.yaml", path)
+            content, every, english, lambda path: self._line("playbook.yaml", path)
         )
-        scenarios = self._scenarios(models, set(withdrawal.files(content)))
+        scenarios = self._scenarios(models, called, set(withdrawal.files(content)))
         if self.faults:
             raise RefusedPlaybook(self.faults)
         return Playbook(
@@ -142,6 +158,7 @@ class _Reader:
             content=content,
             forms=forms,
             processes=models,
+            called=called,
             bpmn=bpmn,
             decisions=dmn,
             english=english,
@@ -303,31 +320,50 @@ class _Reader:
         return None if refused else tables, sources
 
     def _processes(
-        self, content: Mapping[str, Any], forms: Mapping[str, Form]
-    ) -> tuple[dict[str, Model], dict[str, bytes]]:
+        self,
+        files: Mapping[str, tuple[str, list[str]]],
+        content: Mapping[str, Any],
+        forms: Mapping[str, Form],
+        sources: dict[str, bytes],
+    ) -> dict[str, Model]:
+        """The processes of these files (with their places in playbook.yaml), added to `sources`."""
         models: dict[str, Model] = {}
-        sources: dict[str, bytes] = {}
-        for key, (file, place) in withdrawal.files(content).items():
-            path = self.folder / file
-            at = self._line("playbook.yaml", place)
+        callable_ = set(content.get("called", {}))
+        for key, (file, where) in files.items():
+            path = calls.place(self.folder, file)
+            at = self._line("playbook.yaml", where)
             if not path.is_file():
                 self._fault(
                     "playbook.yaml",
                     at,
-                    ".".join(place[:2]),
+                    ".".join(where[:2]),
                     f"No file {file}.",
                     "Add it, or correct.",
                 )
                 continue
             data = path.read_bytes()
             try:
-                models[key] = parse(data, file, self.tables)
+                models[key] = parse(data, file, self.tables, callable_)
                 sources[key] = data
             except RefusedProcess as refused:
                 self.faults += refused.faults
                 continue
             self._nodes(file, data, models[key], content, forms)
-        return models, sources
+        return models
+
+    def _called(self, content: Mapping[str, Any], models: dict[str, Model]) -> dict[str, Model]:
+        """Called processes in the order in which they can be pinned."""
+        order = calls.in_order(models)
+        if isinstance(order, str):
+            at = self._line("playbook.yaml", ["called", order])
+            what = f"{order} calls itself, perhaps by way of others."
+            self._fault("playbook.yaml", at, f"called.{order}", what, "Draw a loop instead.")
+            return models
+        for key in sorted(set(content.get("called", {})) & set(withdrawal.files(content))):
+            at = self._line("playbook.yaml", ["called", key])
+            what = f"{key} is the key of another process, too."
+            self._fault("playbook.yaml", at, f"called.{key}", what, "Give it another key.")
+        return {key: models[key] for key in order}
 
     def _processes_alone(self) -> None:
         """Faults of the process files themselves, whatever playbook.yaml says of them."""
@@ -516,7 +552,7 @@ class _Reader:
         return {str(k): str(v) for k, v in english.items()}
 
     def _scenarios(
-        self, models: Mapping[str, Model], declared: set[str]
+        self, models: Mapping[str, Model], called: Mapping[str, Model], declared: set[str]
     ) -> dict[str, list[dict[str, Any]]]:
         scenarios = {}
         for path in sorted((self.folder / "scenarios").glob("*.yaml")):
@@ -533,7 +569,8 @@ class _Reader:
             for number, scenario in enumerate(content):
                 for step in scenario.get("when", []):
                     node = step.get("does")
-                    if node and node not in model.nodes:
+                    every = (model, *called.values())
+                    if node and not any(node in one.nodes for one in every):
                         self._fault(
                             file,
                             self._line(file, [number, "when"]),

@@ -22,7 +22,8 @@ class Playbook:
     content: Mapping[str, Any]  # playbook.yaml
     forms: Mapping[str, Form]  # by path in the folder
     processes: Mapping[str, Model]  # by key of `processes:`
-    bpmn: Mapping[str, bytes]
+    called: Mapping[str, Model]  # by key of `called:`, each after those it calls
+    bpmn: Mapping[str, bytes]  # of both
     decisions: Mapping[str, bytes]  # DMN files by path in the folder
     english: Mapping[str, str]
     scenarios: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)

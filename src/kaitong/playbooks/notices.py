@@ -8,7 +8,7 @@ from typing import Any
 from kaitong.messaging import quiet
 from kaitong.messaging.choices import To
 from kaitong.ordering.notices import PLACES, STEPS, places_in
-from kaitong.playbooks import withdrawal
+from kaitong.playbooks import calls, withdrawal
 from kaitong.process.due import is_warning
 from kaitong.process.listening import named
 from kaitong.process.model import Fault, Model, NodeKind
@@ -60,7 +60,7 @@ def notice_faults(
         step = entry["when"] in STEPS
         if entry["to"] == To.STAFF and not post and not step:
             fault([*path, "to"], "Nobody says which staff.", "Add post:.")
-        if step and key not in told and set(models) == set(withdrawal.files(content)):
+        if step and key not in told and set(withdrawal.files(content)) <= set(models):
             fault(
                 [*path, "when"],
                 f"No task names it, so it is never {entry['when']}.",
@@ -105,7 +105,7 @@ def _named_by_tasks(
     notices: Mapping[str, Any] = content.get("notices", {})
     told = set()
     for process, model in models.items():
-        file = withdrawal.files(content)[process][0]
+        file = {**calls.files(content), **withdrawal.files(content)}[process][0]
         for node in model.nodes.values():
             escalate = node.extension.get("escalate-to", "")
             if escalate and escalate not in content["posts"]:

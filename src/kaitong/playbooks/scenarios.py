@@ -6,8 +6,8 @@ Each word maps to the outcome of an action; a word nobody knows fails the scenar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -58,17 +58,24 @@ class ScenarioFailed(AssertionError):
 
 @dataclass
 class Run:
-    """One scenario under way."""
+    """An instance of one scenario under way, and the processes it has called."""
 
+    book: Playbook
     process: m.Model
     given: dict[str, list[str]]
+    passed: list[str] = field(default_factory=list)  # of all of them
     state: m.State = field(default_factory=m.State)
     clock: datetime = datetime(2026, 10, 12, 1, 0, tzinfo=UTC)
-    passed: list[str] = field(default_factory=list)
-    commands: list[tuple[Any, str, str]] = field(default_factory=list)
-    finished: str = ""
+    caller: tuple[Run, UUID] | None = None
+    called: dict[UUID, Run] = field(default_factory=dict)  # by the token that waits for it
+    asked: list[m.OpenCommand | m.OpenCall] = field(default_factory=list)
+    end: m.Finish | None = None
     names: dict[int, UUID] = field(default_factory=dict)
     serial: count[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def finished(self) -> str:
+        return self.end.state if self.end else ""
 
     def tell(self, event: m.Event) -> None:
         external = frozenset(a.name for a in ACTIONS.values() if a.kind == "external")
@@ -80,20 +87,68 @@ class Run:
             answer = self._answer(step.call.action, step.call.token)
             step = advance(self.process, step.state, answer, external=external)
         self.state = self._named(step.state)
-        while self.commands:
-            token, _node, action = self.commands.pop(0)
-            self.tell(self._answer(action, self._name(token)))
+        waiting = {token.id for token in self.state.tokens}
+        self.called = {token: run for token, run in self.called.items() if token in waiting}
+        asked, self.asked = [(self._name(one.token), one) for one in self.asked], []
+        for token, one in asked:
+            if any(t.id == token and t.node == one.node for t in self.state.tokens):
+                self._ask(token, one)
+        if self.end is not None and self.caller is not None:
+            self._return(*self.caller, self.end)
+
+    def _ask(self, token: UUID, one: m.OpenCommand | m.OpenCall) -> None:
+        if isinstance(one, m.OpenCommand):
+            self.tell(self._answer(one.action, token))
+            return
+        child = Run(
+            self.book,
+            self.book.called[one.called],
+            self.given,
+            self.passed,
+            m.State(catches=one.catches),
+            self.clock,
+            (self, token),
+        )
+        self.called[token] = child
+        child.tell(m.Started(now=self.clock, variables=one.inputs))
+
+    def _return(self, caller: Run, token: UUID, end: m.Finish) -> None:
+        if caller.called.pop(token, None) is not self:
+            return
+        event: m.Event = m.Returned(now=self.clock, token=token, values=self.state.variables)
+        if end.error:
+            event = m.BpmnError(
+                now=self.clock, token=token, code=end.error, message=end.message, values=end.values
+            )
+        caller.clock = self.clock
+        caller.tell(event)
+
+    def everyone(self) -> Iterator[Run]:
+        """This instance and those it called that still run."""
+        yield self
+        for child in list(self.called.values()):
+            yield from child.everyone()
+
+    def later(self) -> None:
+        """Time passes, for all of them."""
+        now = self.clock + timedelta(minutes=10)
+        for one in self.everyone():
+            one.clock = now
+
+    def standing(self) -> str:
+        found = [token.node for one in self.everyone() for token in one.state.tokens]
+        return ", ".join(found) or self.finished or "nowhere"
 
     def _take(self, step: m.Step) -> None:
         for effect in step.effects:
             if isinstance(effect, m.Record) and effect.kind == "entered":
                 self.passed.append(effect.node)
-            elif isinstance(effect, m.OpenCommand):
-                self.commands.append((effect.token, effect.node, effect.action))
+            elif isinstance(effect, m.OpenCommand | m.OpenCall):
+                self.asked.append(effect)
             elif isinstance(effect, m.OpenIncident):
                 raise ScenarioFailed(f"{effect.node}: {effect.message}")
             elif isinstance(effect, m.Finish):
-                self.finished = effect.state
+                self.end = effect
 
     def _answer(self, action: str, token: UUID | int) -> m.Event:
         word, meanings = ANSWERS.get(action, _NO_ANSWER)
@@ -120,8 +175,6 @@ class Run:
         return self.names.setdefault(token, UUID(int=next(self.serial)))
 
     def _named(self, state: m.State) -> m.State:
-        from dataclasses import replace
-
         self.names = {}
         tokens = tuple(replace(token, id=self._name(token.id)) for token in state.tokens)
         return replace(state, tokens=tokens)
@@ -129,7 +182,6 @@ class Run:
 
 def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
     """Walk one scenario; raises ScenarioFailed with what differed."""
-    process = book.processes[key]
     given = {
         word: list(value) if isinstance(value, list) else [value]
         for word, value in scenario.get("given", {}).items()
@@ -138,50 +190,76 @@ def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
     for word in given:
         if word not in known:
             raise ScenarioFailed(f"given.{word}: nothing listens to it.")
-    at = Run(process, given)
+    at = Run(book, book.processes[key], given)
     parameters = {k: v for k, v in book.parameters.items() if not isinstance(v, dict | list)}
     variables = {"service_id": "s-1", "parameters": parameters, **scenario.get("start", {})}
     at.tell(m.Started(now=at.clock, variables=variables))
     for number, step in enumerate(scenario.get("when", []), 1):
-        at.clock += timedelta(minutes=10)
+        at.later()
         if "message" in step:
             _message(at, step["message"], number)
-            continue
-        node = process.nodes[step["does"]]
-        token = next((t for t in at.state.tokens if t.node == node.id), None)
-        if token is None or token.wait is not m.WaitKind.WORK:
-            where = ", ".join(t.node for t in at.state.tokens) or at.finished or "nowhere"
-            raise ScenarioFailed(
-                f"step {number}: {node.id} does not wait; the order is at {where}."
-            )
-        if node.lane != step["who"]:
-            raise ScenarioFailed(f"step {number}: {node.id} is the work of {node.lane}.")
-        if "gives-up" in step:  # 退单: the step ends by saying so, its form is not answered
-            variable = node.extension.get("returns", "")
-            if not variable:
-                raise ScenarioFailed(f"step {number}: {node.id} has no kaitong:returns.")
-            given_up = {variable: "return", "decision_reason": str(step["gives-up"])}
-            at.tell(m.Completed(now=at.clock, token=token.id, values=given_up))
-            continue
-        example = book.forms[node.form].example(lambda kind: f"<{kind}>", **step.get("with", {}))
-        values, _writes = book.forms[node.form].split(example)
-        at.tell(m.Completed(now=at.clock, token=token.id, values=values))
+        elif "timer" in step:
+            _timer(at, step["timer"], number)
+        else:
+            _work(at, step, number)
     _compare(at, scenario.get("then", {}))
 
 
+def _work(at: Run, step: Mapping[str, Any], number: int) -> None:
+    does = step["does"]
+    for one in at.everyone():
+        for token in one.state.tokens:
+            if token.node == does and token.wait is m.WaitKind.WORK:
+                node = one.process.nodes[does]
+                if node.lane != step["who"]:
+                    raise ScenarioFailed(f"step {number}: {does} is the work of {node.lane}.")
+                values: Mapping[str, Any] = step.get("with", {})
+                if "gives-up" in step:  # 退单: the step ends by saying so, its form is not answered
+                    variable = node.extension.get("returns", "")
+                    if not variable:
+                        raise ScenarioFailed(f"step {number}: {does} has no kaitong:returns.")
+                    values = {variable: "return", "decision_reason": str(step["gives-up"])}
+                elif node.form:
+                    form = at.book.forms[node.form]
+                    values, _writes = form.split(form.example(lambda kind: f"<{kind}>", **values))
+                one.tell(m.Completed(now=one.clock, token=token.id, values=values))
+                return
+    raise ScenarioFailed(f"step {number}: {does} does not wait; the order is at {at.standing()}.")
+
+
+def _watched(one: Run) -> Iterator[tuple[m.Token, m.Node]]:
+    """Every event that tokens at rest would hear of, with the token."""
+    for token in one.state.tokens:
+        node = one.process.nodes[token.node]
+        if token.wait in (m.WaitKind.TIMER, m.WaitKind.MESSAGE):
+            yield token, node
+        elif token.wait is m.WaitKind.EVENT:
+            yield from ((token, one.process.nodes[flow.target]) for flow in node.outgoing)
+        yield from ((token, one.process.nodes[boundary]) for boundary in node.boundaries)
+
+
 def _message(at: Run, name: str, number: int) -> None:
-    for token in at.state.tokens:
-        for boundary in at.process.nodes[token.node].boundaries:
-            if at.process.nodes[boundary].message == name:
-                at.tell(m.MessageArrived(now=at.clock, token=token.id, node=boundary))
+    for one in at.everyone():
+        for token, node in _watched(one):
+            if node.message == name:
+                one.tell(m.MessageArrived(now=one.clock, token=token.id, node=node.id))
                 return
     raise ScenarioFailed(f"step {number}: nobody waits for the message {name}.")
 
 
+def _timer(at: Run, name: str, number: int) -> None:
+    for one in at.everyone():
+        for token, node in _watched(one):
+            if node.id == name and node.timer is not None:
+                one.tell(m.TimerFired(now=one.clock, token=token.id, node=node.id))
+                return
+    raise ScenarioFailed(f"step {number}: nobody waits for the timer {name}.")
+
+
 def _compare(at: Run, then: Mapping[str, Any]) -> None:
     if "process" in then and at.finished != then["process"]:
-        where = ", ".join(t.node for t in at.state.tokens)
-        raise ScenarioFailed(f"ended {at.finished or 'not at all'}, waits at {where or 'nothing'}.")
+        where = at.standing() if at.state.tokens else "nothing"
+        raise ScenarioFailed(f"ended {at.finished or 'not at all'}, waits at {where}.")
     for node in then.get("passed", []):
         if node not in at.passed:
             raise ScenarioFailed(f"never came to {node}.")

@@ -237,6 +237,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "fieldwork": ONSITE,
+            "called": _by_key(_closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
             "papers": _by_key(
                 _closed(
                     {

@@ -198,36 +198,38 @@ def _notices(book: Playbook) -> dict[str, dict[str, Any]]:
     }
 
 
+def _definition(book: Playbook, key: str, file: str, pinned: Mapping[str, UUID]) -> UUID:
+    definition = process.deploy(
+        playbook=book.key,
+        key=key,
+        data=book.bpmn[key],
+        file=file,
+        decisions=book.decisions,
+        calls=pinned,
+    )
+    return definition.pk
+
+
 def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     papers, notices = _papers(book, folder), _notices(book)
     posts = {
         key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
         for key, entry in book.content["posts"].items()
     }
+    pinned: dict[str, UUID] = {}
+    for key in book.called:  # each after those it calls
+        pinned[key] = _definition(book, key, book.content["called"][key]["file"], pinned)
     procedures = []
     for key, entry in book.content["processes"].items():
-        definition = process.deploy(
-            playbook=book.key,
-            key=key,
-            data=book.bpmn[key],
-            file=entry["file"],
-            decisions=book.decisions,
-        )
         cancel: dict[str, Any] = {}
         if "cancel" in entry:
-            undo = withdrawal.key_of(entry["cancel"]["process"])
-            undoing = process.deploy(
-                playbook=book.key,
-                key=undo,
-                data=book.bpmn[undo],
-                file=entry["cancel"]["process"],
-                decisions=book.decisions,
-            )
+            file = entry["cancel"]["process"]
+            undo = withdrawal.key_of(file)
             cancel = withdrawal.resolved(
                 book.content,
                 key,
                 book.processes[key],
-                definition_id=str(undoing.id),
+                definition_id=str(_definition(book, undo, file, pinned)),
                 english=book.english,
             ) | {"title": book.processes[undo].name}
         procedures.append(
@@ -237,7 +239,7 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
                 title_en=book.english.get(entry["title"], ""),
                 action=entry["for"],
                 service=entry["service"],
-                definition_id=definition.id,
+                definition_id=_definition(book, key, entry["file"], pinned),
                 budget=entry.get("budget", ""),
                 number_rule=book.content["numbers"][entry["number"]],
                 papers=papers,
