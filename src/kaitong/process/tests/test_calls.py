@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from kaitong.core import db
 from kaitong.process import actions, inbound, services, store, worker
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessRefused
@@ -232,6 +233,22 @@ def test_a_definition_pins_what_it_calls(begin, crew):
     assert nodes(other) == ["After"]
     mine, others = Instance.objects.get(pk=instance_id), Instance.objects.get(pk=other)
     assert mine.definition_id != others.definition_id
+
+
+def test_the_sweeper_sees_what_is_wrong_between_caller_and_called(called):
+    child = child_of(called)
+    with transaction.atomic():
+        db.execute("update process_call set state = 'cancelled'")
+        assert {(p.rule, p.instance_id) for p in check()} == {
+            ("unwatched", called),
+            ("called for nobody", child.pk),
+        }
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        db.execute("delete from process_token where instance_id = %s", [child.pk])
+        db.execute("update process_instance set state = 'completed' where id = %s", [child.pk])
+        assert ("unwatched", called) in {(p.rule, p.instance_id) for p in check()}
+        transaction.set_rollback(True)
 
 
 # ---- what an order's pages are told
