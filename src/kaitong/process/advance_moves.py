@@ -101,7 +101,7 @@ class Moves:
             elif all(token.wait is WaitKind.JOIN for token in self.resting.values()):
                 self._break_deadlock()
         if self.finished:
-            ended = State((), self.variables, False, self.catches, None, self.serial)
+            ended = State((), self.variables, False, None, self.serial, 0, self.catches)
             return Step(ended, tuple(self.effects))
         tokens = [*self.queue, *self.resting.values()]
         calling = None
@@ -111,7 +111,7 @@ class Moves:
                 tokens.insert(0, self.called)
         moves = self.moves if calling is not None else 0
         state = State(
-            tuple(tokens), self.variables, True, self.catches, calling, self.serial, moves
+            tuple(tokens), self.variables, True, calling, self.serial, moves, self.catches
         )
         return Step(state, tuple(self.effects), self.call)
 

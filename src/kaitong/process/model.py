@@ -201,18 +201,19 @@ class State:
 
     `catches` are the error codes that the caller of this process catches (`ANY_ERROR`: every one).
 
-    The last three fields live only inside a step, between a `Call` and its outcome, and keep their
-    defaults when a state is loaded from the database: `calling` is the token whose transactional
-    action is under way, `serial` numbers new tokens, `moves` counts towards the loop bound.
+    `calling`, `serial` and `moves` live only inside a step, between a `Call` and its outcome, and
+    keep their defaults when a state is loaded from the database: `calling` is the token whose
+    transactional action is under way, `serial` numbers new tokens, `moves` counts towards the
+    loop bound.
     """
 
     tokens: tuple[Token, ...] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     running: bool = True
-    catches: frozenset[str] = frozenset()
     calling: UUID | int | None = None
     serial: int = 0
     moves: int = 0
+    catches: frozenset[str] = frozenset()
 
 
 # ---- what may happen ----------------------------------------------------------------------------

@@ -145,7 +145,10 @@ class Game:
     def play(self, event: Event) -> Game:
         effects: list[Effect] = []
         state = State(
-            tuple(self.tokens.values()), dict(self.variables), self.state == "", self.catches
+            tuple(self.tokens.values()),
+            dict(self.variables),
+            self.state == "",
+            catches=self.catches,
         )
         before = dict(state.variables)
         step = advance(self.model, state, event, external=self.external)
