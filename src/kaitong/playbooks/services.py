@@ -100,13 +100,9 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
 
 def _deploy_onsite(book: Playbook) -> dict[str, str]:
     """The processes that work on the spot starts, as deployed definitions."""
-    made = {}
+    made, pinned = {}, _called(book)
     for name, (file, _place) in onsite_schema.named_files(book.content).items():
-        key = PurePosixPath(file).stem
-        definition = process.deploy(
-            playbook=book.key, key=key, data=book.bpmn[key], file=file, decisions=book.decisions
-        )
-        made[name] = str(definition.id)
+        made[name] = str(_definition(book, PurePosixPath(file).stem, file, pinned))
     return made
 
 
@@ -198,6 +194,14 @@ def _notices(book: Playbook) -> dict[str, dict[str, Any]]:
     }
 
 
+def _called(book: Playbook) -> dict[str, UUID]:
+    """The called processes, deployed; each after those it calls."""
+    pinned: dict[str, UUID] = {}
+    for key in book.called:
+        pinned[key] = _definition(book, key, book.content["called"][key]["file"], pinned)
+    return pinned
+
+
 def _definition(book: Playbook, key: str, file: str, pinned: Mapping[str, UUID]) -> UUID:
     definition = process.deploy(
         playbook=book.key,
@@ -216,10 +220,7 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
         key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
         for key, entry in book.content["posts"].items()
     }
-    pinned: dict[str, UUID] = {}
-    for key in book.called:  # each after those it calls
-        pinned[key] = _definition(book, key, book.content["called"][key]["file"], pinned)
-    procedures = []
+    procedures, pinned = [], _called(book)
     for key, entry in book.content["processes"].items():
         cancel: dict[str, Any] = {}
         if "cancel" in entry:

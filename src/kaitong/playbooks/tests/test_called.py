@@ -71,7 +71,7 @@ def test_the_hash_follows_shared_processes(folder):
          "called.visit", "No file"),
         ("playbook.yaml", "/common/processes/visit.bpmn", "/../relocation/../../x.bpmn",
          "called.visit", "No file"),
-        ("playbook.yaml", "  both-ends: {file", "  move: {file", "called.move", "too"),
+        ("playbook.yaml", "  both-ends: {file", "  move: {file", "called.move", "another process"),
         ("processes/move.bpmn", 'calledElement="both-ends"', 'calledElement="all-ends"',
          "callActivity Call", "no process all-ends"),
         ("processes/move.bpmn", 'calledElement="both-ends"', 'calledElement="move"',
