@@ -29,6 +29,8 @@ SENTENCES = (
     gettext_noop("定时超出了公元 1 年到 9999 年。"),
     gettext_noop("消息 %(name)s 的关联键没有值。"),
     gettext_noop("动作的输入算不出来：%(why)s"),
+    gettext_noop("调用流程的输入算不出来：%(why)s"),
+    gettext_noop("被调用的流程已撤销。"),
     gettext_noop("决策没有结果：%(why)s"),
     gettext_noop("流向 %(flow)s 的条件%(what)s：%(text)s"),
     gettext_noop("未知（null）"),

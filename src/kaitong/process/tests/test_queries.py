@@ -66,6 +66,7 @@ def test_tabs_and_their_counts(begin, crew, receiver):
     assert queries.counts(crew.clerk) == {
         "todo": 1,
         "mine": 0,
+        "helping": 0,
         "suspended": 0,
         "done": 1,
         "overdue": 0,
