@@ -16,6 +16,7 @@ from kaitong.ordering import drafts, sessions
 from kaitong.process import overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
+from kaitong.transfer import jobs
 from kaitong.worktime import queries as worktime
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ HOUSEKEEPING_SECONDS = 10.0
 NOTICE_SECONDS = 1.0
 OVERDUE_SECONDS = 15.0
 SWEEP_SECONDS = 3600.0
+JOB_SECONDS = 1.0
 
 
 def housekeeping() -> None:
@@ -39,6 +41,7 @@ def housekeeping() -> None:
 def sweep() -> None:
     """Look for files nobody owns and for rows that disagree; what is found is logged."""
     documents.sweep_files()
+    jobs.forget_old()
     for problem in process_queries.check():
         log.error("sweeper: %s", problem)
     for calendar, year in worktime.missing_years():
@@ -78,6 +81,7 @@ def run(stop: threading.Event | None = None) -> None:
             (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
             (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),
             (SWEEP_SECONDS, sweep, "sweep"),
+            (JOB_SECONDS, jobs.drain, "long jobs"),
         )
     ]
     for helper in helpers:

@@ -100,6 +100,11 @@ def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
     return list(rows.defer(*UNLISTED).prefetch_related(ITEMS))
 
 
+def count(actor: Actor, filters: Iterable[OrderFilter] = ()) -> int:
+    """How many visible orders match."""
+    return _filtered(visible_to(Order.objects.all(), actor), filters).count()
+
+
 def batches(
     actor: Actor, filters: Iterable[OrderFilter] = (), *, size: int = 500
 ) -> tuple[int, Iterator[list[Order]]]:

@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "kaitong.ordering",
     "kaitong.fieldwork",
     "kaitong.playbooks",
+    "kaitong.transfer",
     "kaitong.tmf",
     "kaitong.web",
 ]

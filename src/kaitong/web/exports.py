@@ -6,11 +6,14 @@ every customer read so is recorded.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit
@@ -19,15 +22,19 @@ from kaitong.core.errors import Forbidden
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.requests import OrderFilter
-from kaitong.org.actor import Actor
+from kaitong.org.actor import Actor, actor_for
 from kaitong.org.queries import branch_names
 from kaitong.party import services as party_verbs
 from kaitong.process import queries as process
 from kaitong.process.choices import WorkState
 from kaitong.transfer.book import Book, OutColumn
+from kaitong.transfer.jobs import Ended
+from kaitong.transfer.models import Job
 from kaitong.transfer.watch import Nobody, Watch
 from kaitong.web.pages.facts import OrderFacts, facts_of, of_orders
 from kaitong.web.pages.names import post_names
+from kaitong.web.pages.orders import conditions_of
+from kaitong.web.pages.workbench import asked_of
 
 Target = str | BinaryIO
 
@@ -223,3 +230,21 @@ def _record(actor: Actor, what: str, count: int, reveal: str) -> None:
         branch_id=actor.branch_id,
         data={"rows": count, "in_clear": bool(reveal)},
     )
+
+
+# ---- as a long job -------------------------------------------------------------------------------
+
+# From here on a list is written by a worker: a browser does not wait for minutes.
+AS_JOB_FROM = 5000
+
+
+def carry_out(job: Job, watch: Watch) -> Ended:
+    """Write the workbook a job asks for, by the filters its page had."""
+    actor = actor_for(job.asked_by)
+    query = QueryDict(job.options.get("query", ""))
+    target = io.BytesIO()
+    if job.kind == "export.orders":
+        count = orders_book(actor, conditions_of(query), target, watch=watch)
+    else:
+        count = work_book(actor, target, **asdict(asked_of(actor, query)), watch=watch)
+    return Ended(summary={"rows": count}, result=target.getvalue(), result_name=job.name)

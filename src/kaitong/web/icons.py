@@ -36,6 +36,7 @@ ICONS: tuple[str, ...] = (
     "coin",
     "device-mobile",
     "download",
+    "arrows-transfer-down",
     "eye",
     "eye-off",
     "file-text",

@@ -11,6 +11,7 @@ from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 
 _POSTS_SHOWN = 2
+IMPORTING = frozenset({"resource", "supervisor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Shell:
     todo: int
     incidents: int
     counter: bool = False  # may take in orders (受理)
+    transfers: bool = False  # may import (导入导出)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -41,4 +43,12 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
     if todo is None:
         todo = process.waiting(actor)
     stuck = process.incidents(actor, limit=0).total
-    return Shell(actor.name, branch, tuple(posts), todo, stuck, "clerk" in actor.posts)
+    return Shell(
+        actor.name,
+        branch,
+        tuple(posts),
+        todo,
+        stuck,
+        "clerk" in actor.posts,
+        bool(IMPORTING & actor.posts),
+    )
