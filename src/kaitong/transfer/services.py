@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.org.actor import Actor
 from kaitong.transfer.choices import LIVING, JobState
 from kaitong.transfer.importing import may_import
@@ -51,6 +51,8 @@ def ask_export(*, actor: Actor, kind: str, name: str, options: dict[str, Any]) -
 def _ask(actor: Actor, kind: str, name: str, options: dict[str, Any], data: bytes | None) -> Job:
     from kaitong.transfer.tasks import run
 
+    if actor.id is None or actor.branch_id is None:
+        raise Forbidden(_("没有所在分公司的人不能导入导出。"), _("请在 /admin/ 填写分公司。"))
     job = Job(
         branch_id=actor.branch_id,
         asked_by_id=actor.id,
