@@ -35,6 +35,7 @@ from kaitong.process import services as process_verbs
 
 SYSTEM = Actor.system()
 AAA = "radius"
+_TEND = timedelta(minutes=10)
 _NOBODY_LISTENS = 9  # the discard port: no AAA server there
 
 
@@ -45,6 +46,7 @@ class Stage:
     past: Past
     modems: AccessServer | None
     hands: dict[str, list[Actor]] = field(default_factory=dict)
+    tended: datetime | None = None
     boss: Actor = field(init=False)
 
     def __post_init__(self) -> None:
@@ -55,12 +57,19 @@ class Stage:
         self.boss = self.hands[f"{people.COUNTY}.supervisor"][0]
 
     def machines(self, *after: float) -> None:
-        """What machines do at so many seconds from this moment: commands, messages, notices."""
+        """What machines do at so many seconds from this moment: commands, messages, notices.
+
+        Timers are looked at every few minutes only: nobody acts on one sooner.
+        """
         moment = now()
         for seconds in after or (2.0,):
             with frozen(moment + timedelta(seconds=seconds)):
-                while worker.drain_inbound() + commands.drain():
+                while commands.drain():
                     pass
+                if self.tended is None or not self.tended <= moment < self.tended + _TEND:
+                    self.tended = moment
+                    while worker.drain_inbound() + commands.drain():
+                        pass
                 sending.drain_all()
 
     @contextmanager
@@ -254,3 +263,4 @@ class Case:
     def seen(self) -> None:
         """The watch over sessions sees it and tells the process."""
         sessions.watch()
+        self.stage.tended = None

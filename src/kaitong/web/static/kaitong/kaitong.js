@@ -264,7 +264,7 @@
       const viewer = new BpmnJS({
         container: el,
         // Latin words are long: at this size Appointment fits its box whole
-        textRenderer: { defaultStyle: { fontFamily: face, fontSize: document.documentElement.lang.startsWith('en') ? 13 : 15, lineHeight: 1.2 }, externalStyle: { fontFamily: face, fontSize: 13, lineHeight: 1.2 } },
+        textRenderer: { defaultStyle: { fontFamily: face, fontSize: document.documentElement.lang.startsWith('en') ? 12 : 15, lineHeight: 1.2 }, externalStyle: { fontFamily: face, fontSize: 13, lineHeight: 1.2 } },
         bpmnRenderer: { defaultFillColor: 'var(--kt-surface)', defaultStrokeColor: 'var(--kt-ink-2)', defaultLabelColor: 'var(--kt-ink)' },
       });
       await viewer.importXML(roomy(await answer.text()));
@@ -273,7 +273,7 @@
         if (!e.parent || e.labelTarget) return;
         if (e.type === 'bpmn:Lane' || e.type === 'bpmn:Participant') { canvas.addMarker(e.id, 'kt-n-lane'); return; }
         if (e.type === 'bpmn:UserTask' || e.type === 'bpmn:ManualTask') canvas.addMarker(e.id, 'kt-n-human');
-        if (e.type === 'bpmn:ServiceTask') canvas.addMarker(e.id, 'kt-n-machine');
+        if (e.type === 'bpmn:ServiceTask' || e.type === 'bpmn:BusinessRuleTask') canvas.addMarker(e.id, 'kt-n-machine');
       });
       const fit = () => {
         canvas.zoom('fit-viewport');
