@@ -105,12 +105,17 @@ def _around(name: str) -> tuple[str, str]:
 @register.simple_tag(takes_context=True)
 def query(context: RequestContext, **changes: Any) -> SafeString:
     """The page's own query with some keys changed; an empty value takes its key out."""
-    given: QueryDict = context["request"].GET
-    pairs = [
-        (key, value) for key, values in given.lists() if key not in changes for value in values
-    ]
-    pairs += [(key, value) for key, value in changes.items() if value not in (None, "")]
-    return escape(f"?{urlencode(pairs)}")
+    request = context["request"]
+    # what stays is the same in every row of a list
+    kept: dict[tuple[str, ...], str] = request.__dict__.setdefault("_kt_query", {})
+    names = tuple(changes)
+    if names not in kept:
+        given: QueryDict = request.GET
+        kept[names] = urlencode(
+            [(key, one) for key, found in given.lists() if key not in changes for one in found]
+        )
+    changed = urlencode([(key, one) for key, one in changes.items() if one not in (None, "")])
+    return escape("?" + "&".join(filter(None, (kept[names], changed))))
 
 
 @register.simple_tag

@@ -1,10 +1,14 @@
 """Templates keep the content policy; icons exist; vendor files are made as the pages name them."""
 
+import html
 import re
 from pathlib import Path
 
 import pytest
+from django.template import Context, RequestContext, Template
+from django.urls import reverse
 
+from kaitong.core.ids import uuid7
 from kaitong.web.icons import ICONS
 from kaitong.web.vendor import MissingParts, sprite, vendor
 
@@ -68,3 +72,25 @@ def test_the_lock_file_holds_no_address():
     text = lock.read_text("utf-8")
     assert "http" not in text
     assert '"integrity"' in text
+
+
+def test_addresses_in_a_list_keep_its_filters_and_know_no_row_of_another_request(rf):
+    pattern = Template(
+        '{% load kt %}{% for n in numbers %}{% query item=n %} {% endfor %}{% query item="" %}'
+        ' {% query tab="" x="" item="" %}'
+    )
+
+    def shown(path: str) -> str:
+        context = RequestContext(rf.get(path), {"numbers": (5, 6)})
+        return html.unescape(pattern.render(context))
+
+    assert shown("/work/?tab=todo&x=1&x=<&item=9") == (
+        "?tab=todo&x=1&x=%3C&item=5 ?tab=todo&x=1&x=%3C&item=6 ?tab=todo&x=1&x=%3C ?"
+    )
+    assert shown("/work/") == "?item=5 ?item=6 ? ?"
+
+
+def test_the_address_of_a_row_is_that_of_its_page(rf):
+    number = uuid7()
+    rendered = Template('{% load kt %}{% at "web:order" n %}').render(Context({"n": number}))
+    assert rendered == reverse("web:order", args=[number])
