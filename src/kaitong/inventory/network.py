@@ -247,6 +247,14 @@ def terminal_mistaken(actor: Actor, serial: str) -> str:
     return found[0] if len(found) == 1 else ""
 
 
+def terminals_held(actor: Actor) -> list[Terminal]:
+    """The terminals in the actor's own hands (领用), by model."""
+    if actor.id is None:
+        return []
+    rows = visible_to(Terminal.objects.filter(holder_id=actor.id, state="issued"), actor)
+    return list(rows.order_by("model", "serial")[:200])
+
+
 def terminals_of(service_ids: Iterable[UUID]) -> dict[UUID, list[Terminal]]:
     found: dict[UUID, list[Terminal]] = {}
     for row in Terminal.objects.filter(service_id__in=list(service_ids)).order_by("pk"):

@@ -31,6 +31,7 @@ from kaitong.inventory.network import (
     stock,
     terminal,
     terminal_mistaken,
+    terminals_held,
     terminals_of,
     with_line,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "stock",
     "terminal",
     "terminal_mistaken",
+    "terminals_held",
     "terminals_of",
     "with_line",
 ]

@@ -26,9 +26,6 @@ from kaitong.party import services as party_verbs
 from kaitong.process.services import StepContext
 from kaitong.worktime import queries as worktime
 
-# An appointment further away is a slip of the pen.
-FURTHEST_APPOINTMENT = timedelta(days=120)
-
 
 def _order(step: StepContext) -> Order:
     assert step.business_id is not None
@@ -92,8 +89,10 @@ def appointment_start(step: StepContext, value: str) -> None:
     field = "appointment_start"
     if start < step.now - timedelta(hours=1):
         raise BadInput([InputFault(field, _("上门时间已经过去。"), _("请重新与客户约定。"))])
-    if start > step.now + FURTHEST_APPOINTMENT:
-        raise BadInput([InputFault(field, _("上门时间太远。"), _("请约在 120 天以内。"))])
+    furthest = step.parameters.get("appointment_furthest_days")
+    if furthest is not None and start > step.now + timedelta(days=float(furthest)):
+        remedy = _("请约在 %s 天以内。") % furthest
+        raise BadInput([InputFault(field, _("上门时间太远。"), remedy)])
     order = _order(step)
     order.appointment_start = start
     _set_end(order)

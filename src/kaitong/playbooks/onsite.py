@@ -7,13 +7,18 @@ fieldwork.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+from django.db import transaction
 
 from kaitong.core import audit
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.models import Change, Check
 from kaitong.fieldwork.rules import Rules
+from kaitong.ordering import answers as order_answers
+from kaitong.ordering import papers as order_papers
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries, wiring
 from kaitong.playbooks.forms import Form
@@ -29,6 +34,19 @@ def rules_of(item: process.WorkDetail) -> Rules:
         return Rules()
     content = queries.content(pinned["key"], pinned["hash"])
     return Rules.read(content.get("fieldwork", {}), content.get("definitions", {}))
+
+
+def visit_lengths(item: process.WorkDetail) -> list[tuple[int, str]]:
+    """Lengths of a visit in minutes with their words, as the playbook's forms offer them."""
+    pinned = item.parameters.get("playbook") or {}
+    if not pinned:
+        return []
+    for form in queries.content(pinned["key"], pinned["hash"])["forms"].values():
+        for name, field in form["properties"].items():
+            if field.get("writes") == "order.appointment_minutes":
+                labels = form.get("ui", {}).get("labels", {}).get(name, {})
+                return [(m, labels.get(str(m), str(m))) for m in field.get("enum", ())]
+    return []
 
 
 def check_now(*, actor: Actor, item_id: UUID, answers: Mapping[str, Any]) -> Check:
@@ -92,6 +110,23 @@ def give_up(*, actor: Actor, item_id: UUID, group: str, reason: str, photo: str)
             title=rules_of(item).return_title(group, reason),
             photo=photo,
         )
+
+
+def agree(
+    *, actor: Actor, item_id: UUID, start: datetime, length: timedelta, reason: str = ""
+) -> None:
+    """改约: the visit's new time, in one transaction with everything that hangs on it.
+
+    The step's due time and the customer's follow the later appointment, and the printed work order
+    is brought up to date.
+    """
+    with audit.acting(actor.id, "agree"), transaction.atomic():
+        with process_verbs.held(actor=actor, item_id=item_id) as step:
+            order_answers.appointment_minutes(step, int(length.total_seconds() // 60))
+            order_answers.appointment_start(step, start.isoformat())
+            if step.business_id is not None:
+                order_papers.renew(actor=actor, order_id=step.business_id)
+        process_verbs.agree(actor=actor, item_id=item_id, at=start, reason=reason)
 
 
 def _form(item: process.WorkDetail) -> Form:

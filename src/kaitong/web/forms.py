@@ -7,7 +7,7 @@ in a number) is handed on as it is, so that the fault names what was typed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -113,17 +113,18 @@ def build(
     faults: Iterable[InputFault] = (),
     say: Say = _as_written,
     photo_url: str = "",
+    posts: Set[str] = frozenset(),
 ) -> WorkForm:
     """The fields in the order of `ui`, with what was entered and what is wrong with it.
 
-    `photo_url` is where pictures of photo fields are sent, each with its field's name.
+    `photo_url` is where pictures of photo fields are sent, each with its field's name. Fields of
+    one post alone (`only`) are asked where `posts` holds it.
     """
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     required = set(schema.get("required", ()))
     ordered = [n for n in ui.get("order", ()) if n in properties]
     ordered += [n for n in properties if n not in ordered]
-    # Fields of one post alone (`only`) are asked on pages made for them, not in the drawer.
-    ordered = [n for n in ordered if n not in ui.get("only", {})]
+    ordered = [n for n in ordered if ui.get("only", {}).get(n, "") in ("", *posts)]
     wrong: dict[str, list[str]] = {}
     loose: list[str] = []
     for fault in faults:

@@ -23,6 +23,8 @@ FILES: dict[str, str] = {
     "bpmn-js/dist/bpmn-navigated-viewer.production.min.js": "bpmn-js/viewer.min.js",
     "bpmn-js/dist/assets/diagram-js.css": "bpmn-js/diagram-js.css",
     "bpmn-js/dist/assets/bpmn-js.css": "bpmn-js/bpmn-js.css",
+    "@zxing/browser/umd/zxing-browser.min.js": "zxing/browser.min.js",
+    "@zxing/browser/LICENSE": "zxing/LICENSE.txt",
     "bpmn-js/LICENSE": "bpmn-js/LICENSE.txt",
     "@tabler/icons/LICENSE": "LICENSE-tabler-icons.txt",
 }

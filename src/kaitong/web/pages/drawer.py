@@ -147,7 +147,7 @@ def work_detail(
     told = narrate.lines(
         process.history(item.instance_id),
         say=say,
-        reasons=lambda code: dict(_reasons(item, say)).get(code, code),
+        reasons=lambda code: dict(suspend_reasons(item, say)).get(code, code),
         model=model,
     )
     return WorkDetail(
@@ -219,25 +219,16 @@ def _service(facts: OrderFacts | None) -> Any:
     return next(iter(inventory.services_of_order(facts.id)), None)
 
 
-def _reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]:
-    """Reasons to suspend: the step's own codes, worded by the operator's table or by ours."""
-    ours = {
-        "customer-away": _("客户原因：外出或联系不上"),
-        "customer-later": _("客户原因：要求改期"),
-        "customer-site": _("客户原因：现场不具备条件"),
-        "property": _("物业不允许进入"),
-        "resource": _("等待资源"),
-        "weather": _("天气或不可抗力"),
-    }
+def suspend_reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]:
+    """Reasons to suspend: the step's own codes, or all of the playbook's `suspend-reasons`."""
     table = item.parameters.get("suspend-reasons")
-    known = dict(ours)
+    known: dict[str, str] = {}
     if isinstance(table, Mapping):
         known = {
             str(code): say(str(entry.get("title", code))) if isinstance(entry, Mapping) else code
             for code, entry in table.items()
         }
-    codes = item.suspend_reasons or tuple(known)
-    return [(code, known.get(code, ours.get(code, code))) for code in codes]
+    return [(code, known.get(code, code)) for code in item.suspend_reasons or tuple(known)]
 
 
 def _can(
@@ -294,7 +285,7 @@ def _can(
         transfer_to=teams if manager else (),
         help_by=_helpers(item) if manager else (),
         feedback=item.may_feedback,
-        suspend=tuple(_reasons(item, say)) if manager else (),
+        suspend=tuple(suspend_reasons(item, say)) if manager else (),
         suspend_until=until.replace(hour=9, minute=0).strftime("%Y-%m-%dT%H:%M"),
     )
 
@@ -342,7 +333,7 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
                 )
     open_now = [s for s in item.suspensions if s.ended is None]
     for one in open_now:
-        reason = dict(_reasons(item, say)).get(one.reason_code, one.reason_code)
+        reason = dict(suspend_reasons(item, say)).get(one.reason_code, one.reason_code)
         text = _("%(reason)s。%(note)s 预计 %(until)s 解挂。") % {
             "reason": reason,
             "note": one.note,

@@ -109,7 +109,7 @@ def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
             item_id=item_id,
             reason_code=request.POST.get("reason_code", ""),
             note=required(request, "note", _("请写明挂起的说明和凭据。")),
-            until=_moment(request.POST.get("until", "")),
+            until=moment(request.POST.get("until", "")),
         )
 
     return run_verb(request, item_id, act, said=_("已挂起"))
@@ -264,7 +264,7 @@ def required(request: SignedIn, name: str, what: str) -> str:
     return text
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     try:
         return read_local(text)
     except ValueError:
