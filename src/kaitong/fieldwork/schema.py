@@ -28,6 +28,7 @@ SCHEMA: dict[str, Any] = _closed(
         "resource-check": {"type": "string", "minLength": 1},
         "resend": {"type": "string", "minLength": 1},
         "on-site": {"type": "array", "items": KEY},
+        "posts": {"type": "array", "items": KEY},
         "port-reasons": _list(
             _closed(
                 {
@@ -99,6 +100,9 @@ def faults(content: Mapping[str, Any], fields: Set[str]) -> Iterator[tuple[list[
     if entry["correction"] not in {reason["key"] for reason in entry["port-reasons"]}:
         what = f"No port reason {entry['correction']!r}."
         yield ["fieldwork", "correction"], what, "Name a key of port-reasons."
+    for post in entry.get("posts", ()):
+        if post not in content["posts"]:
+            yield ["fieldwork", "posts"], f"No post {post!r}.", "Name it under posts:."
     for name in entry.get("on-site", ()):
         if name not in fields:
             yield ["fieldwork", "on-site"], f"No form asks {name!r}.", "Name a field of a form."

@@ -36,6 +36,13 @@ def rules_of(item: process.WorkDetail) -> Rules:
     return Rules.read(content.get("fieldwork", {}), content.get("definitions", {}))
 
 
+def works_outside(actor: Actor) -> bool:
+    """Whether the actor's posts work at customers' (`fieldwork: posts`): the phone is their desk."""
+    return any(
+        set(entry.get("posts", ())) & actor.posts for entry in queries.current_content("fieldwork")
+    )
+
+
 def visit_lengths(item: process.WorkDetail) -> list[tuple[int, str]]:
     """Lengths of a visit in minutes with their words, as the playbook's forms offer them."""
     pinned = item.parameters.get("playbook") or {}

@@ -91,5 +91,11 @@ def deployments() -> list[Deployment]:
     )
 
 
+def current_content(part: str) -> list[Mapping[str, Any]]:
+    """One part of every current version's content."""
+    rows = Deployment.objects.filter(retired_at=None).values_list("playbook", "hash")
+    return [content(playbook, version).get(part, {}) for playbook, version in rows]
+
+
 def current(playbook: str) -> Deployment | None:
     return Deployment.objects.filter(playbook=playbook, retired_at=None).defer("content").first()

@@ -106,6 +106,7 @@ class WorkDetail:
     history: tuple[Line, ...]
     after: str
     can: Can
+    on_site: bool = False  # done at the customer's: the phone's page has the live check
 
 
 def form_of(actor: Actor, item_id: UUID) -> Form | None:
@@ -181,6 +182,7 @@ def work_detail(
         history=tuple(told[:_HISTORY_SHOWN]),
         after=_after(item, model, say, posts, can),
         can=can,
+        on_site=bool(item.definition.extension.get("check")),
     )
 
 

@@ -271,3 +271,11 @@ def test_giving_up_on_the_phone_needs_the_photo(installer, world, visit):
     assert answer.status_code == 302
     rows = process.open_items_of(SYSTEM, [visit[0].id]).get(visit[0].id, [])
     assert "Install" not in {r.node for r in rows}
+
+
+def test_who_works_outside_lands_on_the_phones_page_by_phone(world, signed_in):
+    by_phone = {"sec-ch-ua-mobile": "?1"}
+    assert signed_in("installer", **by_phone).get("/work/").url == reverse("web:phone")
+    assert signed_in("installer", **by_phone).get("/work/?desk=1").status_code == 200
+    assert signed_in("clerk", **by_phone).get("/work/").status_code == 200
+    assert signed_in("installer").get("/work/").status_code == 200

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
+from kaitong.playbooks import onsite
 from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
 from kaitong.web.forms import read
@@ -37,6 +38,8 @@ REFUSED, CONFLICT = 422, 409
 @require_GET
 def workbench(request: SignedIn) -> HttpResponse:
     """The list; with `item` in the address its drawer stands open."""
+    if _on_a_phone(request) and not request.GET and onsite.works_outside(request.actor):
+        return redirect("web:phone")
     if is_part(request, "list"):
         return HttpResponse("".join(list_parts(request)))
     detail = _asked_item(request)
@@ -243,6 +246,12 @@ def _drawer_context(
 def _drawer(request: SignedIn, item_id: UUID, **drawer: Any) -> str:
     context = _drawer_context(request, item_id, **drawer)
     return render_to_string("web/work/drawer.html", context, request)
+
+
+def _on_a_phone(request: SignedIn) -> bool:
+    """As the browser says it: client hints, else the word in its name."""
+    hint = request.headers.get("Sec-CH-UA-Mobile", "")
+    return hint == "?1" or (not hint and "Mobile" in request.headers.get("User-Agent", ""))
 
 
 def _asked_item(request: SignedIn) -> drawers.WorkDetail | None:
