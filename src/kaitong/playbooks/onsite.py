@@ -37,7 +37,7 @@ def rules_of(item: process.WorkDetail) -> Rules:
 
 
 def works_outside(actor: Actor) -> bool:
-    """Whether the actor's posts work at customers' (`fieldwork: posts`): the phone is their desk."""
+    """Whether the actor's posts work outside (`fieldwork: posts`): the phone is their desk."""
     return any(
         set(entry.get("posts", ())) & actor.posts for entry in queries.current_content("fieldwork")
     )
