@@ -26,7 +26,6 @@ from kaitong.ordering import papers
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
-from kaitong.ordering.sheets import Invoice
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
 
@@ -165,26 +164,6 @@ def test_voucher_says_what_was_paid_and_that_nothing_is_invoiced(office, tmp_pat
     for said in (paper.number, order.number, "王*远", "现金", "100.00", "未开票", "094058", "已收"):
         assert said in text, said
     assert not [secret for secret in SECRETS if secret in text]
-
-
-def test_adapter_gives_number_and_state_of_the_invoice(office):
-    asked = []
-
-    def adapter(payment_id):
-        asked.append(payment_id)
-        return Invoice("已开具", "26342000000012345678")
-
-    papers.invoices_by(adapter)
-    try:
-        order = office.submit()
-        payment = pay(office, order)
-    finally:
-        papers.invoices_by(None)
-    assert asked == [payment.pk]
-    assert data_of(office, order, "voucher")["invoice"] == {
-        "state": "已开具",
-        "number": "26342000000012345678",
-    }
 
 
 def test_sheets_are_chinese_whoever_issues_them(office):

@@ -17,7 +17,9 @@ from django.db import connection, connections
 from kaitong.activation import actions as activation
 from kaitong.activation import queries as exchanges
 from kaitong.charging import queries as charging
+from kaitong.charging import services as charging_verbs
 from kaitong.charging.models import JournalLine, Payment
+from kaitong.charging.tests.test_invoices import books, platform
 from kaitong.core import clock
 from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 from kaitong.documents import queries as documents
@@ -37,6 +39,8 @@ from kaitong.process import commands, sweeper
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 from kaitong.process.models import Command
+
+__all__ = ["books", "platform"]
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()
@@ -175,6 +179,29 @@ def test_money_goes_back_the_way_it_was_paid(office, method):
     ]
     for title in ("客户撤单", "资源退回", "退费", "已撤单", "撤单通知"):
         assert title in told, told
+
+
+def test_an_invoice_is_taken_back_with_the_money(office, platform, books):
+    order = office.submit()
+    payment = pay(office, order)
+    charging_verbs.request_invoice(
+        actor=office.people["clerk"],
+        payment_id=payment.pk,
+        buyer_kind="individual",
+        title="王明远",
+    )
+    charging_verbs.drain_invoices()
+    withdraw(office, order)
+    office.work()
+    assert [i.state for i in charging.invoices(SYSTEM, order.id)] == ["red-requested", "requested"]
+    charging_verbs.drain_invoices()
+    blue, red = charging.invoices(SYSTEM, order.id)
+    assert (blue.state, red.state, red.amount_fen) == ("red-lettered", "issued", 10000)
+    assert books.count() == 2
+    papers = documents.papers_of_order(office.people["clerk"], order.id)
+    refunds = [p for p in papers if p.kind == "voucher" and p.state == "issued"]
+    data = document_verbs.paper_data(refunds[0])
+    assert data["invoice"] == {"state": "红冲中", "number": blue.number}
 
 
 def test_after_installation_the_fee_stays_and_the_terminal_is_fetched(office):

@@ -2,7 +2,14 @@
 
 from django.contrib import admin
 
-from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
+from kaitong.charging.models import (
+    Charge,
+    Invoice,
+    JournalEntry,
+    JournalLine,
+    Payment,
+    TaxPlatform,
+)
 from kaitong.core.admin import ReadOnlyAdmin
 
 
@@ -31,3 +38,16 @@ class ChargeAdmin(ReadOnlyAdmin):
 class PaymentAdmin(ReadOnlyAdmin):
     list_display = ["paid_at", "branch", "kind", "method", "amount_fen"]
     list_filter = ["kind", "method"]
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "branch", "kind", "state", "number", "amount_fen", "error"]
+    list_filter = ["kind", "state"]
+    exclude = ["buyer_name", "buyer_number"]
+
+
+@admin.register(TaxPlatform)
+class TaxPlatformAdmin(ReadOnlyAdmin):
+    list_display = ["key", "branch", "title", "url", "is_test", "in_service"]
+    exclude = ["secret"]

@@ -40,3 +40,32 @@ class EntryKind(models.TextChoices):
     PAYMENT = "payment", _("收费")
     REFUND = "refund", _("退费")
     VOID = "void", _("取消收费")
+
+
+class InvoiceKind(models.TextChoices):
+    BLUE = "blue", _("蓝字发票")
+    RED = "red", _("红字发票")  # takes a blue one back, wholly or in part
+
+
+class InvoiceState(models.TextChoices):
+    """Life of a tax invoice (发票, F-31). A red one takes back the blue one it names."""
+
+    # asked of the tax platform, no answer yet
+    REQUESTED = "requested", _("开票中")
+    # the platform gave it a number
+    ISSUED = "issued", _("已开具")
+    # money was given back: a red one is asked for
+    RED_REQUESTED = "red-requested", _("红冲中")
+    # wholly taken back
+    RED_LETTERED = "red-lettered", _("已红冲")
+    # the platform refused, or did not answer for long: a person looks and tries again
+    FAILED = "failed", _("开票失败")
+    # the money was given back before anything was issued
+    CANCELLED = "cancelled", _("未开即撤")
+
+
+class BuyerKind(models.TextChoices):
+    """Whose name an invoice bears (抬头)."""
+
+    INDIVIDUAL = "individual", _("个人")
+    ORGANIZATION = "organization", _("单位")

@@ -1,6 +1,6 @@
 """The exception family of charging."""
 
-from kaitong.core.errors import Conflict, NotFound, Refused
+from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 
 
 class ChargingRefused(Refused):
@@ -13,3 +13,11 @@ class ChargingConflict(Conflict, ChargingRefused):
 
 class ChargingNotFound(NotFound):
     """No such payment among those the actor may see."""
+
+
+class ChargingForbidden(Forbidden):
+    """The actor's posts do not allow this."""
+
+
+class BadInvoice(BadInput):
+    """The buyer's data have faults; nothing was asked for."""

@@ -7,7 +7,18 @@ the journal is ever changed or deleted: a mistake is corrected by a further entr
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from kaitong.charging.choices import AccountKey, ChargeState, EntryKind, Method, PaymentKind
+from kaitong.charging.choices import (
+    AccountKey,
+    BuyerKind,
+    ChargeState,
+    EntryKind,
+    InvoiceKind,
+    InvoiceState,
+    Method,
+    PaymentKind,
+)
+from kaitong.core.clock import now
+from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import Row
 from kaitong.org.models import Branch
 
@@ -132,3 +143,82 @@ class Charge(Row):
 
     def __str__(self) -> str:
         return f"{self.title} {self.amount_fen}"
+
+
+class TaxPlatform(Row):
+    """Where tax invoices are issued (开票平台): it serves a branch and those below it.
+
+    `is_test` marks one that issues nothing valid; every page says so.
+    """
+
+    key = models.CharField(max_length=40, unique=True)
+    branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
+    title = models.CharField(_("名称"), max_length=80)
+    url = models.CharField(max_length=200)
+    seller_name = models.CharField(_("销售方"), max_length=120)
+    seller_number = models.CharField(_("销售方税号"), max_length=20)
+    is_test = models.BooleanField(_("测试平台"), default=False)
+    secret = EncryptedTextField(purpose="charging.tax-platform")
+    in_service = models.BooleanField(_("在用"), default=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("开票平台")
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Invoice(Row):
+    """A tax invoice of a payment, or the red one of a refund (发票, 红字发票; F-31).
+
+    The row is the request: a worker leases it, asks the platform under `key`, and records the
+    answer. The buyer's name and taxpayer number are sealed; `buyer` is masked for lists.
+    """
+
+    branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
+    order_id = models.UUIDField()
+    payment = models.OneToOneField(Payment, models.PROTECT, related_name="invoice")
+    kind = models.CharField(max_length=4, choices=InvoiceKind)
+    of = models.ForeignKey("self", models.PROTECT, null=True, related_name="reds")
+    state = models.CharField(max_length=14, choices=InvoiceState, default=InvoiceState.REQUESTED)
+    amount_fen = models.BigIntegerField(_("金额（分）"))
+    key = models.CharField(max_length=80, unique=True)
+    buyer_kind = models.CharField(max_length=12, choices=BuyerKind)
+    buyer = models.CharField(_("抬头"), max_length=120)
+    buyer_name = EncryptedTextField(purpose="charging.invoice.buyer")
+    buyer_number = EncryptedTextField(purpose="charging.invoice.number", null=True)
+    number = models.CharField(_("发票号码"), max_length=40, blank=True)
+    code = models.CharField(_("发票代码"), max_length=20, blank=True)
+    issued_at = models.DateTimeField(_("开具时间"), null=True)
+    platform = models.CharField(max_length=80, blank=True)
+    is_test = models.BooleanField(default=False)
+    error = models.CharField(_("失败原因"), max_length=300, blank=True)
+    refused = models.BooleanField(default=False)  # by the platform: surely nothing was issued
+    requested_by = models.UUIDField(null=True)
+    attempts = models.IntegerField(default=0)
+    next_attempt_at = models.DateTimeField(default=now)
+    lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("发票")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount_fen__gt=0), name="charging_invoice_positive"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="blue", of=None) | models.Q(kind="red", of__isnull=False),
+                name="charging_red_names_its_blue",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["branch", "order_id"], name="charging_invoice_by_order"),
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(state="requested"),
+                name="charging_invoice_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or self.key

@@ -9,8 +9,16 @@ from uuid import UUID
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from kaitong.charging.choices import AccountKey, ChargeState, Method, PaymentKind
-from kaitong.charging.models import Charge, JournalLine, Payment
+from kaitong.charging.choices import (
+    AccountKey,
+    ChargeState,
+    InvoiceKind,
+    InvoiceState,
+    Method,
+    PaymentKind,
+)
+from kaitong.charging.invoices import platform_for
+from kaitong.charging.models import Charge, Invoice, JournalLine, Payment
 from kaitong.core import wording
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names, visible_to
@@ -69,6 +77,40 @@ def money(actor: Actor, order_id: UUID) -> Money:
     )
 
 
+def invoices(actor: Actor, order_id: UUID) -> list[Invoice]:
+    """Invoices of an order, the oldest first; the buyer's data stay sealed."""
+    rows = visible_to(Invoice.objects.filter(order_id=order_id), actor)
+    return list(rows.defer("buyer_name", "buyer_number").select_related("of").order_by("pk"))
+
+
+def can_invoice(branch_id: UUID) -> bool:
+    """Whether a tax platform serves this branch."""
+    return platform_for(branch_id) is not None
+
+
+def is_test_platform(branch_id: UUID) -> bool:
+    """Whether what this branch's platform issues is worth nothing."""
+    platform = platform_for(branch_id)
+    return platform is not None and platform.is_test
+
+
+def invoiceable(payment: Payment, money: Money) -> bool:
+    """Whether an invoice may be asked for: collected here, and not wholly given back."""
+    if payment.kind != PaymentKind.PAYMENT or payment.method == Method.BILL:
+        return False
+    back = sum(p.amount_fen for p in money.payments if p.refund_of_id == payment.pk)
+    return back < payment.amount_fen
+
+
+def invoice_words(payment: Payment) -> tuple[str, str | None]:
+    """State and number of the invoice that stands behind a payment, or a refund's payment."""
+    paid = payment.refund_of_id or payment.pk
+    row = Invoice.objects.filter(payment_id=paid).defer("buyer_name", "buyer_number").first()
+    if row is None:
+        return _("未开票"), None
+    return str(InvoiceState(row.state).label), row.number or None
+
+
 def due_by_order(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Fen still due by order, for lists, in one query. Orders owing nothing are absent."""
     rows = visible_to(
@@ -107,7 +149,32 @@ def timeline(actor: Actor, order_id: UUID) -> list[dict[str, Any]]:
                 ],
             }
         )
+    entries += [_invoiced(row) for row in invoices(actor, order_id)]
     return sorted(entries, key=lambda entry: entry["at"])
+
+
+def _invoiced(row: Invoice) -> dict[str, Any]:
+    """An invoice's line: what was asked for, and what became of it."""
+    red = row.kind == InvoiceKind.RED
+    label = InvoiceState(row.state).label if not red else red_label(row.state)
+    parts = [yuan(row.amount_fen), str(label), row.number, row.error]
+    return {
+        "at": row.issued_at or row.created_at,
+        "kind": "money",
+        "icon": "receipt-tax",
+        "title": _("红字发票") if red else _("发票"),
+        "text": " · ".join(part for part in parts if part),
+        "who": "",
+        "detail": [],
+    }
+
+
+def red_label(state: str) -> str:
+    return {
+        InvoiceState.REQUESTED: str(InvoiceState.RED_REQUESTED.label),
+        InvoiceState.ISSUED: str(InvoiceState.RED_LETTERED.label),
+        InvoiceState.FAILED: _("红冲失败"),
+    }.get(InvoiceState(state), str(InvoiceState(state).label))
 
 
 def balances(actor: Actor) -> dict[str, int]:

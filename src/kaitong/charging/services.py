@@ -10,10 +10,29 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging.choices import AccountKey, ChargeState, EntryKind, Method, PaymentKind
 from kaitong.charging.errors import ChargingConflict, ChargingNotFound, ChargingRefused
+from kaitong.charging.invoices import drain as drain_invoices
+from kaitong.charging.invoices import (
+    red_letter,
+    register_tax_platform,
+    request_invoice,
+    retry_invoice,
+)
 from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
 from kaitong.core import clock, db
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
+
+__all__ = [
+    "NewCharge",
+    "drain_invoices",
+    "pay",
+    "raise_charges",
+    "refund",
+    "register_tax_platform",
+    "request_invoice",
+    "retry_invoice",
+    "void_due",
+]
 
 COUNTER_ACCOUNT = {
     Method.CASH: AccountKey.CASH,
@@ -263,6 +282,7 @@ def _refund_one(
         clerk_id=actor.id,
         paid_at=clock.now(),
     )
+    red_letter(actor=actor, refund=payment)  # its invoice is taken back with it (F-31)
     for row, fen in parts:
         row.refunded_fen += fen
         row.refund = payment

@@ -1,4 +1,4 @@
-"""The worker process: timers, messages, external commands, notices, the watch over sessions."""
+"""The worker process: timers, messages, external commands, notices, invoices, sessions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from kaitong.charging import services as charging
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 1.0
 HOUSEKEEPING_SECONDS = 10.0
 NOTICE_SECONDS = 1.0
+INVOICE_SECONDS = 1.0
 OVERDUE_SECONDS = 15.0
 SWEEP_SECONDS = 3600.0
 JOB_SECONDS = 1.0
@@ -75,6 +77,7 @@ def run(stop: threading.Event | None = None) -> None:
         threading.Thread(target=_repeat, args=(stop, seconds, work, name), name=name)
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
+            (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (OVERDUE_SECONDS, overdue.watch, "watch over due times"),
             # each carrier alone: a slow mail server holds up mail and nothing else

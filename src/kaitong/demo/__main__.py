@@ -162,6 +162,21 @@ def start_radius() -> tuple[bool, AccessServer | None]:
     return started, modems
 
 
+def start_tax() -> bool:
+    """Start the tax platform to practise with and tell Kaitong where it is; whether here."""
+    from kaitong.lab import tax
+    from kaitong.lab.errors import LabError
+
+    lab = tax.TaxLab()
+    before = lab.running()
+    try:
+        tax.register(lab.up())
+    except LabError as error:
+        say(f"no tax platform: {error} Invoices wait until ./run lab up tax.")
+        return False
+    return not before
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Start Kaitong with a demo.")
     parser.add_argument("--port", type=int, default=8000)
@@ -189,7 +204,7 @@ def main() -> int:
 def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None:
     """All of it, until a signal; then what was started is ended."""
     cluster = database.embedded()
-    database_started = lab_started = False
+    database_started = lab_started = tax_started = False
     children: Children | None = None
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -206,6 +221,7 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
         setup.branch(step)
         lab_started, modems = start_radius()
         lab_started = lab_started or inherits
+        tax_started = start_tax() or inherits
         setup.orders(step, modems)
         module = ["-m", "kaitong.cli"]
         children = Children(
@@ -231,6 +247,10 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
             from kaitong.lab.radius import RadiusLab
 
             RadiusLab().down()
+        if tax_started:
+            from kaitong.lab.tax import TaxLab
+
+            TaxLab().down()
         if cluster is not None and database_started:
             cluster.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -13,11 +14,13 @@ from typing import Any
 from kaitong.activation import nasport
 from kaitong.activation.nasport import Line
 from kaitong.core.errors import KaitongError
+from kaitong.lab import tax
 from kaitong.lab.errors import LabError
 from kaitong.lab.radius import RadiusLab, Status
 from kaitong.lab.session import AccessServer, SessionResult, other_port
+from kaitong.lab.tax import TaxLab, TaxSettings
 
-ELEMENTS = ("radius",)
+ELEMENTS = ("radius", "tax")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,11 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
 
     up = verbs.add_parser("up", help="start elements and wait until they answer")
-    up.add_argument("element", nargs="*", default=list(ELEMENTS), metavar="ELEMENT")
+    up.add_argument("element", nargs="*", default=["radius"], metavar="ELEMENT")
     up.set_defaults(run=_up)
 
     down = verbs.add_parser("down", help="end what `up` started")
-    down.add_argument("element", nargs="*", default=list(ELEMENTS), metavar="ELEMENT")
+    down.add_argument("element", nargs="*", default=["radius"], metavar="ELEMENT")
     down.set_defaults(run=_down)
 
     status = verbs.add_parser("status", help="host, port and shared secret of each element")
@@ -73,6 +76,10 @@ def _known(elements: Sequence[str]) -> None:
 
 def _up(arguments: argparse.Namespace) -> int:
     _known(arguments.element)
+    if "tax" in arguments.element:
+        _tax_up(arguments.json)
+    if "radius" not in arguments.element:
+        return 0
     status = RadiusLab().up()
     told = _tell_kaitong(status)
     if arguments.json:
@@ -82,8 +89,42 @@ def _up(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _tax_up(as_json: bool) -> None:
+    """The tax platform to practise with; Kaitong is told where it is."""
+    settings = TaxLab().up()
+    told = False
+    if _kaitong():
+        from django.db import DatabaseError
+
+        with contextlib.suppress(DatabaseError):
+            told = tax.register(settings)
+    if as_json:
+        print(json.dumps(_tax_facts(settings, running=True)))
+    else:
+        print(f"tax: up, {settings.url}{', Kaitong knows it' if told else ''}")
+
+
+def _tax_facts(settings: TaxSettings, *, running: bool) -> dict[str, Any]:
+    return {
+        "element": "tax",
+        "kind": "tax-platform",
+        "running": running,
+        "host": settings.host,
+        "port": settings.port,
+        "secret": settings.secret,
+    }
+
+
 def _down(arguments: argparse.Namespace) -> int:
     _known(arguments.element)
+    if "tax" in arguments.element:
+        ended = TaxLab().down()
+        if arguments.json:
+            print(json.dumps({"element": "tax", "running": False, "ended": ended}))
+        else:
+            print("tax: down" if ended else "tax: was not running")
+    if "radius" not in arguments.element:
+        return 0
     ended = RadiusLab().down()
     if arguments.json:
         print(json.dumps({"element": "radius", "running": False, "ended": ended}))
@@ -93,10 +134,18 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    status = RadiusLab().status()
+    status, platform = RadiusLab().status(), TaxLab()
+    place = platform.settings()
     if arguments.json:
-        print(json.dumps({"elements": [_facts(status)] if status else []}))
-    elif status is None:
+        facts = [_facts(status)] if status else []
+        if place is not None:
+            facts.append(_tax_facts(place, running=platform.running()))
+        print(json.dumps({"elements": facts}))
+        return 0
+    if place is not None:
+        state = "up" if platform.running() else "down"
+        print(f"tax: {state}, {place.url}, shared secret {place.secret}")
+    if status is None:
         print("radius: never started here. Start it: ./run lab up radius")
     else:
         print(

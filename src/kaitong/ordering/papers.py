@@ -28,11 +28,20 @@ from kaitong.ordering import notices, queries
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
 from kaitong.ordering.models import Order, OrderItem
-from kaitong.ordering.sheets import Facts, invoices_by
+from kaitong.ordering.sheets import Facts
 from kaitong.ordering.states import locked
 from kaitong.org.actor import Actor
 
-__all__ = ["Moment", "invoices_by", "issue", "paper_of", "pay", "renew", "work_sheets"]
+__all__ = [
+    "Moment",
+    "give_back",
+    "issue",
+    "paper_of",
+    "pay",
+    "renew",
+    "void_work",
+    "work_sheets",
+]
 
 Moment = Literal["accepted", "assigned", "paid"]
 MOMENTS = get_args(Moment)

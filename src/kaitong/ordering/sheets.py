@@ -7,8 +7,6 @@ People are masked. Texts are Chinese and final: a template reads no clock and kn
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -36,37 +34,12 @@ from kaitong.worktime.budgets import BudgetKind, parse_budget
 from kaitong.worktime.explain import UNITS_ZH, WEEKDAYS_ZH
 from kaitong.worktime.steps import StepKind
 
-NO_INVOICE = "未开票"
 REFUNDS = {"none": "不退", "full-until-installed": "装机前撤单全退", "full": "可全退"}
 RESULT = (
     "port", "pon", "drop", "serial", "stb", "power", "speed", "proof", "outcome", "reason",
     "new_appointment", "arrived_at", "finished_at", "customer_sign", "installer_sign",
     "signed_on", "satisfaction",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Invoice:
-    """A tax invoice (发票, F-31) as another system keeps it: its number and state, in words."""
-
-    state: str
-    number: str | None = None
-
-
-def _no_invoice(_payment_id: UUID) -> Invoice:
-    return Invoice(NO_INVOICE)
-
-
-_invoice_of: Callable[[UUID], Invoice] = _no_invoice
-
-
-def invoices_by(adapter: Callable[[UUID], Invoice] | None) -> None:
-    """Ask this adapter for the invoice of a payment; without one nothing is invoiced here.
-
-    It is asked within a transaction: it must answer from what it has, not over a network.
-    """
-    global _invoice_of
-    _invoice_of = adapter or _no_invoice
 
 
 class Facts:
@@ -331,7 +304,7 @@ class Facts:
         issued = documents.issued(self.order.id)
         receipts = {k for k, entry in self.papers.items() if entry["when"] == "accepted"}
         name, number = self.staff(payment.clerk_id)
-        invoice = _invoice_of(payment.pk)
+        invoiced, number_of_invoice = charging.invoice_words(payment)
         product = self.products()
         return {
             "order": self.order.number,
@@ -349,7 +322,7 @@ class Facts:
             },
             "status": "已退" if back else "已并入账单" if payment.method == Method.BILL else "已收",
             "void": self._void(payment, issued) if back else None,
-            "invoice": {"state": invoice.state, "number": invoice.number},
+            "invoice": {"state": invoiced, "number": number_of_invoice},
             "cashier": f"{name}（{number}）" if name and number else name or self.actor.name,
         }
 

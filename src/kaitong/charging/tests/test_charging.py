@@ -185,7 +185,7 @@ def test_timeline_and_lists(clerk, django_assert_num_queries):
     assert queries.due_by_order(clerk, [ORDER, uuid4()]) == {ORDER: 17026}
     pay(clerk, method="card", reference="622848 / 094058")
     services.refund(actor=clerk, order_id=ORDER, key="r", reason="撤单")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         entries = queries.timeline(clerk, ORDER)
     assert [(e["title"], e["text"]) for e in entries] == [
         ("计费", "安装费、300M 家庭宽带 10 月 · ¥170.26"),

@@ -11,7 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
-from kaitong.charging.choices import ChargeState, Method, PaymentKind
+from kaitong.charging.choices import (
+    ChargeState,
+    InvoiceKind,
+    InvoiceState,
+    Method,
+    PaymentKind,
+)
+from kaitong.charging.models import Invoice
 from kaitong.charging.queries import Money
 from kaitong.core import audit, wording
 from kaitong.documents import queries as documents
@@ -19,7 +26,7 @@ from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState
 from kaitong.ordering.choices import ItemAction, OrderState
-from kaitong.ordering.plans import method_back
+from kaitong.ordering.plans import may_withdraw, method_back
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
@@ -101,6 +108,21 @@ class MovedRow:
     url: str
     void: bool
     tone: str
+    invoice: InvoiceView | None = None
+    invoice_url: str = ""  # where one is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceView:
+    """A tax invoice as it stands: words, number, whose name it bears, what went wrong."""
+
+    text: str
+    tone: str
+    number: str
+    buyer: str
+    error: str
+    test: bool
+    retry_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +320,9 @@ def _words(order: Any) -> Callable[[str], str]:
 def _moved(actor: Actor, order: Any, money: Money, say: Callable[[str], str]) -> Iterable[MovedRow]:
     """Every time money was taken or given back, with its voucher; the newest last."""
     papers = {p.key.partition(":")[2]: p for p in documents.papers_of_order(actor, order.id)}
+    invoices = {row.payment_id: row for row in charging.invoices(actor, order.id)}
+    may = may_withdraw(actor)  # clerks and supervisors handle money
+    served = may and charging.can_invoice(order.branch_id)
     colon = fmt.mark("：")
     for payment in money.payments:
         back = payment.kind == PaymentKind.REFUND
@@ -315,7 +340,37 @@ def _moved(actor: Actor, order: Any, money: Money, say: Callable[[str], str]) ->
             url=reverse("web:paper", args=[paper.id]) if paper else "",
             void=paper is not None and paper.state == PaperState.VOID,
             tone="soon" if back else "ok",
+            invoice=_invoice(order, invoices[payment.pk], may) if payment.pk in invoices else None,
+            invoice_url=reverse("web:invoice", args=[order.id, payment.pk])
+            if served and charging.invoiceable(payment, money) and payment.pk not in invoices
+            else "",
         )
+
+
+def _invoice(order: Any, row: Invoice, may: bool) -> InvoiceView:
+    state = InvoiceState(row.state)
+    red = row.kind == InvoiceKind.RED
+    return InvoiceView(
+        text=charging.red_label(state) if red else str(state.label),
+        tone=_INVOICE_TONES[state],
+        number=row.number,
+        buyer=row.buyer,
+        error=row.error,
+        test=row.is_test,
+        retry_url=reverse("web:invoice_retry", args=[order.id, row.pk])
+        if may and state == InvoiceState.FAILED
+        else "",
+    )
+
+
+_INVOICE_TONES = {
+    InvoiceState.REQUESTED: "wait",
+    InvoiceState.ISSUED: "ok",
+    InvoiceState.RED_REQUESTED: "wait",
+    InvoiceState.RED_LETTERED: "wait",
+    InvoiceState.FAILED: "late",
+    InvoiceState.CANCELLED: "wait",
+}
 
 
 def _audit(actor: Actor, order: Any) -> AuditPane:
