@@ -19,7 +19,6 @@ from kaitong.activation import queries as exchanges
 from kaitong.charging import queries as charging
 from kaitong.charging import services as charging_verbs
 from kaitong.charging.models import JournalLine, Payment
-from kaitong.charging.tests.test_invoices import books, platform
 from kaitong.core import clock
 from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 from kaitong.documents import queries as documents
@@ -39,6 +38,7 @@ from kaitong.process import commands, sweeper
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
 from kaitong.process.models import Command
+from tests.path.test_invoices import books, platform
 
 __all__ = ["books", "platform"]
 
