@@ -193,6 +193,11 @@ class SmtpCarrier:
         except ValueError:
             raise ChannelMisconfigured("KAITONG_SMTP_PORT is no number.", "Correct it.") from None
         user = env.get("KAITONG_SMTP_USER", "")
+        if user and tls == "none" and host not in ("127.0.0.1", "::1", "localhost"):
+            raise ChannelMisconfigured(
+                "A password would go over the network in clear.",
+                "Set KAITONG_SMTP_TLS to starttls or tls.",
+            )
         timeout = float(env.get("KAITONG_SMTP_TIMEOUT") or TIMEOUT_SECONDS)
         return cls(host, port, sender, user, password, tls, timeout)
 

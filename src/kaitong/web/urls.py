@@ -94,6 +94,7 @@ urlpatterns = [
     path("incidents/<uuid:incident_id>/by-hand", incidents.by_hand, name="by_hand"),
     path("notices/", notices.notice_list, name="notices"),
     path("notices/retry", notices.retry, name="notice_retry"),
+    path("notices/<uuid:notice_id>/text", notices.text, name="notice_text"),
     path("notices/<uuid:notice_id>/retry", notices.retry_one, name="notice_retry_one"),
     path("papers/<uuid:paper_id>.pdf", papers.paper, name="paper"),
     path("attachments/<uuid:attachment_id>", papers.attachment, name="attachment"),

@@ -5,12 +5,20 @@ from __future__ import annotations
 import email
 import email.policy
 import socket
+import ssl
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from ipaddress import ip_address
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from kaitong.messaging import services as messaging
 from kaitong.messaging.services import NewNotice
@@ -70,6 +78,65 @@ def mailbox(monkeypatch):
     box.stop = stop
     yield box
     stop()
+
+
+@pytest.fixture
+def guarded(monkeypatch, tmp_path):
+    """A server that speaks to nobody without STARTTLS and a password, with its own certificate."""
+    certificate, key = _certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    def known(server, session, envelope, mechanism, data):
+        right = data.login == b"kaitong" and data.password == b"s3cret"
+        return AuthResult(success=right, handled=right)
+
+    box = Mailbox()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        box.port = free.getsockname()[1]
+    server = Controller(
+        box, hostname="127.0.0.1", port=box.port, tls_context=context, require_starttls=True,
+        authenticator=known, auth_required=True,
+    )  # fmt: skip
+    server.start()
+    monkeypatch.setenv("KAITONG_SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("KAITONG_SMTP_PORT", str(box.port))
+    monkeypatch.setenv("KAITONG_MAIL_FROM", "notice@kaitong.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    yield box
+    server.stop()
+
+
+def _certificate(folder):
+    """A certificate of 127.0.0.1 that vouches for itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    moment = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(moment - timedelta(days=1))
+        .not_valid_after(moment + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "server.pem", folder / "server.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, secret
 
 
 @pytest.fixture

@@ -268,6 +268,40 @@ def test_wrong_password_is_told_apart(teller, mailbox, monkeypatch):
     assert "s3cret" not in row.last_error
 
 
+def test_starttls_and_password_reach_a_server_that_demands_them(teller, guarded, monkeypatch):
+    monkeypatch.setenv("KAITONG_SMTP_USER", "kaitong")
+    monkeypatch.setenv("KAITONG_SMTP_PASSWORD", "wrong")
+    teller()
+    sending.drain_all()
+    assert (the().state, the().trouble) == ("queued", "configuration")
+    monkeypatch.setenv("KAITONG_SMTP_PASSWORD", "s3cret")
+    with frozen(now() + timedelta(minutes=1)):
+        sending.drain_all()
+    assert the().state == "sent"
+    assert guarded.bodies() == ["您办理的家庭宽带已受理。"]
+
+
+def test_server_nobody_vouches_for_gets_nothing(teller, guarded, monkeypatch):
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv("KAITONG_SMTP_USER", "kaitong")
+    monkeypatch.setenv("KAITONG_SMTP_PASSWORD", "s3cret")
+    teller()
+    sending.drain_all()
+    assert (the().state, guarded.got) == ("queued", [])
+
+
+def test_password_never_goes_over_a_network_in_clear(teller, monkeypatch):
+    monkeypatch.setenv("KAITONG_SMTP_HOST", "mail.example.com")
+    monkeypatch.setenv("KAITONG_MAIL_FROM", "notice@kaitong.example")
+    monkeypatch.setenv("KAITONG_SMTP_TLS", "none")
+    monkeypatch.setenv("KAITONG_SMTP_USER", "kaitong")
+    monkeypatch.setenv("KAITONG_SMTP_PASSWORD", "s3cret")
+    teller()
+    sending.drain_all()
+    assert (the().state, the().trouble) == ("queued", "configuration")
+    assert "s3cret" not in the().last_error
+
+
 def test_what_was_sent_is_not_sent_again(teller, mailbox):
     teller()
     sending.drain_all()

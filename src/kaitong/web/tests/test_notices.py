@@ -52,6 +52,19 @@ def test_what_was_not_sent_stands_on_the_desk_and_goes_out_again(world, signed_i
     assert again.status_code == 200  # twice changes nothing
 
 
+def test_text_is_shown_on_asking_and_that_is_recorded(world, signed_in, part):
+    order = world.order(1)
+    row = Notice.objects.get(order_id=order.id)
+    client = signed_in("clerk")
+    tab = client.get(f"/orders/{order.id}/notices/", headers=part).content.decode()
+    assert "已受理" not in tab
+    said = client.post(f"/notices/{row.id}/text", headers=part).content.decode()
+    assert f"订单号{order.number}" in said
+    audit = client.get(f"/orders/{order.id}/?tab=audit").content.decode()
+    assert "查看通知内容" in audit
+    assert signed_in("foreigner").post(f"/notices/{row.id}/text", headers=part).status_code == 404
+
+
 def test_another_branch_sees_and_sends_nothing(world, signed_in, part):
     row = skipped(world, world.order(1))
     client = signed_in("foreigner")

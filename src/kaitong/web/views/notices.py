@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -65,6 +66,16 @@ def retry_one(request: SignedIn, notice_id: UUID) -> HttpResponse:
         tabs = render_to_string("web/order/tabs.html", context, request)
         html = part("#tabs", tabs, "innerHTML")
     return HttpResponse(html + toast(request, _("已安排重新发送")))
+
+
+@page
+@require_POST
+def text(request: SignedIn, notice_id: UUID) -> HttpResponse:
+    """看内容: what was said, in clear; a recorded act."""
+    said = messaging.reveal_text(
+        actor=request.actor, notice_id=notice_id, reason=_("订单页查看通知内容")
+    )
+    return HttpResponse(format_html('<span class="kt-pre">{}</span>', said))
 
 
 def _list(request: SignedIn) -> str:
