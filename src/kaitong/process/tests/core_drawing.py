@@ -20,8 +20,8 @@ _HEAD = (
 class Drawing:
     """A process drawn line by line: every element stands on a line of its own."""
 
-    def __init__(self, name: str = "试验") -> None:
-        self.name = name
+    def __init__(self, name: str = "试验", key: str = "p") -> None:
+        self.name, self.key = name, key
         self.lines: list[str] = []
         self.roots: list[str] = []
         self.in_lane: list[str] = []
@@ -120,7 +120,7 @@ class Drawing:
         lanes = f'<bpmn:laneSet id="lanes"><bpmn:lane id="clerk" name="营业员">{refs}</bpmn:lane>'
         lines = [
             *self.roots,
-            f'<bpmn:process id="p" name="{self.name}" isExecutable="true">',
+            f'<bpmn:process id="{self.key}" name="{self.name}" isExecutable="true">',
             f"{lanes}</bpmn:laneSet>" if self.in_lane else "",
             *self.lines,
             "</bpmn:process>",

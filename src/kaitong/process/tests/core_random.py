@@ -21,28 +21,35 @@ Path = tuple[int, ...]
 SWITCHES = 6  # the variables x0..x5 that conditions read: numbers 0..9
 
 
-def random_block(random: Random, size: int, *, nest: str = "any") -> Block:
+def random_block(random: Random, size: int, *, nest: str = "any", calls: bool = False) -> Block:
     """A structured block of roughly `size` tasks.
 
     `nest="apart"` keeps loops and parallel blocks out of each other (SpiffWorkflow 3 loses tokens
     of nested parallel blocks in the second round of a loop, and merges variables of branches).
+    `calls` lets some blocks be processes of their own.
     """
     if size <= 1:
         return (random.choice(("user", "user", "manual", "service", "service", "say")),)
     kind = random.choice(("sequence", "sequence", "exclusive", "parallel", "loop", "race"))
+    if calls and random.random() < 0.15:
+        return ("call", random_block(random, size - 1, nest=nest, calls=True))
     if kind == "loop" and nest not in ("any", "apart"):
         kind = "sequence"
     if kind == "parallel" and nest == "in a loop":
         kind = "exclusive"
     if kind == "loop":
         inside = "in a loop" if nest == "apart" else nest
-        return ("loop", random.randint(1, 3), random_block(random, size - 1, nest=inside))
+        return (
+            "loop",
+            random.randint(1, 3),
+            random_block(random, size - 1, nest=inside, calls=calls),
+        )
     inside = "in a fork" if kind == "parallel" and nest == "apart" else nest
     parts = random.randint(2, min(3, size))
     sizes = [1] * parts
     for _ in range(size - parts):
         sizes[random.randrange(parts)] += 1
-    blocks = [random_block(random, part, nest=inside) for part in sizes]
+    blocks = [random_block(random, part, nest=inside, calls=calls) for part in sizes]
     if kind == "exclusive":
         tests = [
             (random.randrange(SWITCHES), random.choice((">", "<=", "=")), random.randint(0, 9))
@@ -63,6 +70,8 @@ def expected(block: Block, values: dict[str, int], path: Path = ()) -> Counter[P
     if kind == "loop":
         once = expected(block[2], values, (*path, 0))
         return Counter({leaf: block[1] * times for leaf, times in once.items()})
+    if kind == "call":
+        return expected(block[1], values, (*path, 0))
     if kind in ("sequence", "parallel", "exclusive", "race"):
         chosen = [block[2]] if kind == "race" else list(range(len(block[1])))
         if kind == "exclusive":
@@ -85,10 +94,12 @@ class Sketch:
     path: Path = ()
     leaves: dict[str, Path] = field(default_factory=dict)  # tasks by name -> their path
     first: dict[str, str] = field(default_factory=dict)  # event gateways -> what comes first
+    called: dict[str, Sketch] = field(default_factory=dict)  # processes by key
+    prefix: str = ""  # of every name in a called process
 
     def name(self, prefix: str) -> str:
         self.serial += 1
-        return f"{prefix}{self.serial}"
+        return f"{self.prefix}{prefix}{self.serial}"
 
     def sequence_flow(self, source: str, target: str, test: tuple[Any, ...] | None = None) -> None:
         """`test` is (variable, sign, number): FEEL here, Python there."""
@@ -158,6 +169,25 @@ class Sketch:
             self.sequence_flow(last, merge)
         return gateway, merge
 
+    def _call(self, block: Block) -> tuple[str, str]:
+        """A process of its own, told the switches."""
+        name = self.name("k")
+        inputs = "; ".join(f"x{number}=x{number}" for number in range(SWITCHES))
+        self.drawing.call(name, f"p{name}", **({} if self.spiff else {"k_in": inputs}))
+        inner = Sketch(Drawing(key=f"p{name}"), self.spiff, path=(*self.path, 0), prefix=f"{name}_")
+        inner.whole(block)
+        self.called = {**self.called, f"p{name}": inner, **inner.called}
+        return name, name
+
+    def whole(self, block: Block) -> Sketch:
+        """The whole process of a block, from a start to an end event."""
+        start, end = f"{self.prefix}start", f"{self.prefix}end"
+        self.drawing.start(start).end(end)
+        first, last = self.block(block)
+        self.drawing.flow(start, first)
+        self.drawing.flow(last, end)
+        return self
+
     def _sequence(self, blocks: list[Block]) -> tuple[str, str]:
         drawn = [self.inside(at, block) for at, block in enumerate(blocks)]
         for (_, last), (first, _) in pairwise(drawn):
@@ -210,9 +240,4 @@ class Sketch:
 
 def sketch(block: Block, *, spiff: bool = False) -> Sketch:
     """The whole process of a block, from a start to an end event."""
-    made = Sketch(spiff=spiff)
-    made.drawing.start().end()
-    first, last = made.block(block)
-    made.drawing.flow("start", first)
-    made.drawing.flow(last, "end")
-    return made
+    return Sketch(spiff=spiff).whole(block)

@@ -11,6 +11,7 @@ from collections import Counter
 from io import BytesIO
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from SpiffWorkflow.bpmn.parser import BpmnParser
@@ -19,7 +20,7 @@ from SpiffWorkflow.util.task import TaskState
 
 from kaitong.process.model import WaitKind
 from kaitong.process.tests.core_kit import Game
-from kaitong.process.tests.core_random import SWITCHES, Block, random_block, sketch
+from kaitong.process.tests.core_random import SWITCHES, Block, Sketch, random_block, sketch
 
 RUNS = int(os.environ.get("KAITONG_ORACLE_RUNS", "60"))
 MAX_STEPS = 2_000
@@ -28,27 +29,54 @@ Outcome = tuple[Counter[str], str, Any]
 
 
 def play_here(block: Block, values: dict[str, int], order: Random) -> Outcome:
+    """The process, and those it calls, each in a shell of its own."""
     drawn = sketch(block)
-    game = Game(drawn.drawing.model(), {"work": dict}, **values)
+    root = Game(drawn.drawing.model(), {"work": dict}, **values)
+    sketches = {"p": drawn, **drawn.called}
+    games: list[tuple[Game, Sketch]] = [(root, drawn)]
+    under_way: dict[tuple[int, UUID], Game] = {}
     for _ in range(MAX_STEPS):
-        if game.state:
+        for game, _drawn in list(games):
+            for token, call in list(game.children.items()):
+                child = under_way.get((id(game), token))
+                if child is None:
+                    inner = sketches[call.called]
+                    child = Game(inner.drawing.model(), {"work": dict}, **dict(call.inputs))
+                    under_way[id(game), token] = child
+                    games.append((child, inner))
+                elif child.state:
+                    game.returned(call.node, **child.variables)
+        if root.state:
             break
-        waiting = {token.node for token in game.tokens.values() if token.wait in _OURS}
-        node = order.choice(sorted(waiting))
-        if node in drawn.first:
-            game.fire(node, drawn.first[node])
+        waiting = sorted(
+            {
+                (number, token.node)
+                for number, (game, _drawn) in enumerate(games)
+                for token in game.tokens.values()
+                if token.wait in _OURS
+            }
+        )
+        if not waiting:
+            continue
+        number, node = order.choice(waiting)
+        game, of = games[number]
+        if node in of.first:
+            game.fire(node, of.first[node])
         else:
             game.complete(node)
-    return Counter(game.went("left")), game.state, game.variables
+    left = sum((Counter(game.went("left")) for game, _drawn in games), Counter())
+    return left, root.state, root.variables
 
 
 def play_there(
     block: Block, values: dict[str, int], order: Random
 ) -> tuple[Counter[str], str, Any]:
     parser = BpmnParser()
-    text = sketch(block, spiff=True).drawing.text()
-    parser.add_bpmn_io(BytesIO(text.encode()), filename="random.bpmn")
-    workflow = BpmnWorkflow(parser.get_spec("p"))
+    drawn = sketch(block, spiff=True)
+    for key, one in {"p": drawn, **drawn.called}.items():
+        text = one.drawing.text()
+        parser.add_bpmn_io(BytesIO(text.encode()), filename=f"{key}.bpmn")
+    workflow = BpmnWorkflow(parser.get_spec("p"), parser.get_subprocess_specs("p"))
     workflow.task_tree.data.update(values)
     for task in workflow.get_tasks(state=TaskState.READY):
         task.data.update(values)
@@ -61,7 +89,8 @@ def play_there(
             break
         order.choice(ready).run()
         workflow.do_engine_steps()
-    ours = set(sketch(block).drawing.model().nodes)
+    here = sketch(block)
+    ours = {node for one in (here, *here.called.values()) for node in one.drawing.model().nodes}
     done = (task.task_spec.name for task in workflow.get_tasks(state=TaskState.COMPLETED))
     state = "completed" if workflow.completed else "stuck"
     return Counter(name for name in done if name in ours), state, workflow.data
@@ -70,13 +99,13 @@ def play_there(
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_both_engines_execute_the_same_steps(seed: int) -> None:
     random = Random(seed)
-    block = random_block(random, random.randint(2, 14), nest="apart")
+    block = random_block(random, random.randint(2, 14), nest="apart", calls=True)
     values = {f"x{number}": random.randint(0, 9) for number in range(SWITCHES)}
     here, state, variables = play_here(block, values, Random(seed + 1))
     there, their_state, their_variables = play_there(block, values, Random(seed + 2))
     assert state == their_state == "completed"
     # Where branches meet, the other engine counts one task at the join for each of them.
-    joins = [name for name in here if name.startswith("join")]
+    joins = [name for name in here if name.rpartition("_")[2].startswith("join")]
     for join in joins:
         assert there.pop(join) >= here.pop(join)
     assert here == there

@@ -1,0 +1,276 @@
+"""Tokens of one step: where they stand and rest, how they leave, what watches them.
+
+One `Moves` object (of `advance_moves`, which adds what each node does) lives for one call of
+`advance`. It is the only mutable thing of the core, and nothing of it survives the call except the
+immutable `Step` made by `step()`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from kaitong.process.feel import FeelError, plain
+from kaitong.process.feel.temporal import (
+    YearMonths,
+    add_months,
+    duration_of,
+    format_duration,
+    moment_of,
+)
+from kaitong.process.model import (
+    AddToken,
+    Call,
+    ChangeWait,
+    Effect,
+    Finish,
+    Flow,
+    Model,
+    Node,
+    NodeKind,
+    OpenIncident,
+    OpenTimer,
+    Record,
+    RemoveToken,
+    SetVariables,
+    State,
+    Step,
+    Subscribe,
+    TimerSpec,
+    Token,
+    WaitKind,
+)
+
+TokenId = UUID | int
+
+
+class Tokens:
+    """The tokens, variables and effects of one step."""
+
+    def __init__(self, model: Model, state: State, now: datetime, external: frozenset[str]):
+        self.model = model
+        self.now = now
+        self.external = external
+        self.queue: deque[Token] = deque()  # about to enter their node, next first
+        self.resting: dict[TokenId, Token] = {}
+        self.called: Token | None = None  # its transactional action is under way
+        self.call: Call | None = None
+        self.effects: list[Effect] = []
+        self.variables: Mapping[str, Any] = state.variables
+        self.catches = state.catches
+        self.serial = state.serial
+        self.moves = 0 if state.calling is None else state.moves
+        self.finished = ""
+        self._own_variables = False
+        for token in state.tokens:
+            if type(token.id) is int and token.id < self.serial:
+                self.serial = token.id
+            if token.id == state.calling:
+                self.called = token
+            if token.wait is not None:
+                self.resting[token.id] = token
+            elif token.id != state.calling:
+                self.queue.append(token)
+
+    def step(self) -> Step:
+        if self.call is None and not self.finished:
+            if not self.resting:
+                self.finish("completed", "")
+            elif all(token.wait is WaitKind.JOIN for token in self.resting.values()):
+                self._break_deadlock()
+        if self.finished:
+            ended = State((), self.variables, False, None, self.serial, 0, self.catches)
+            return Step(ended, tuple(self.effects))
+        tokens = [*self.queue, *self.resting.values()]
+        calling = None
+        if self.call is not None and self.called is not None:
+            calling = self.called.id
+            if calling not in self.resting:
+                tokens.insert(0, self.called)
+        moves = self.moves if calling is not None else 0
+        state = State(
+            tuple(tokens), self.variables, True, calling, self.serial, moves, self.catches
+        )
+        return Step(state, tuple(self.effects), self.call)
+
+    def note(
+        self,
+        kind: str,
+        node: str,
+        token: TokenId | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.effects.append(Record(kind, node, token, data or {}))
+
+    def set_variables(self, values: Mapping[str, Any]) -> None:
+        """Keep values as they will be read back from the database, within this step already."""
+        if not values:
+            return
+        values = {name: plain(value) for name, value in values.items()}
+        if not self._own_variables:
+            self.variables = dict(self.variables)
+            self._own_variables = True
+        self.variables.update(values)  # type: ignore[attr-defined]
+        self.effects.append(SetVariables(values))
+
+    def finish(
+        self,
+        state: str,
+        node: str,
+        error: str = "",
+        message: str = "",
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.finished = state
+        self.queue.clear()
+        self.note("ended", node, None, {"state": state, **({"error": error} if error else {})})
+        self.effects.append(Finish(state, error, message, values or {}))
+
+    def escape(self, token: Token, error: str, message: str, values: Mapping[str, Any]) -> None:
+        """A business error that only the caller of this process catches ends the process."""
+        if token.id not in self.resting:
+            self.note("interrupted", token.node, token.id, {"reason": "error"})
+        self.take_all_away("error")
+        self.finish("terminated", token.node, error, message, values)
+
+    def new_id(self) -> int:
+        self.serial -= 1
+        return self.serial
+
+    def rest(self, token: Token, wait: WaitKind) -> bool:
+        """Let the token rest at its node; False if it rested there before (a retry)."""
+        again = token.id in self.resting
+        rested = Token(token.id, token.node, wait, token.scope, token.arrived_by)
+        self.resting[token.id] = rested
+        if again:
+            self.effects.append(ChangeWait(token.id, token.node, wait))
+        else:
+            self.effects.append(AddToken(rested))
+        return not again
+
+    def drop(self, token: Token, reason: str) -> None:
+        """Forget the token; what rested there is closed, boundary incidents of it as well."""
+        if self.resting.pop(token.id, None) is None:
+            return
+        self.effects.append(RemoveToken(token.id, token.node, reason))
+        boundaries = self.model.nodes[token.node].boundaries
+        if boundaries and not any(t.node == token.node for t in self.resting.values()):
+            for other in [t for t in self.resting.values() if t.node in boundaries]:
+                self.take_away(other, "interrupted")
+
+    def take_away(self, token: Token, reason: str, data: Mapping[str, Any] | None = None) -> None:
+        """Remove a token that did not finish its node."""
+        self.note("interrupted", token.node, token.id, {"reason": reason, **(data or {})})
+        self.drop(token, reason)
+
+    def take_all_away(self, reason: str) -> None:
+        self.queue.clear()
+        for token in list(self.resting.values()):
+            if token.id in self.resting:
+                self.take_away(token, reason)
+
+    def leave(self, token: Token, node: Node, flows: Iterable[Flow] | None = None) -> None:
+        """Consume the token and send one along each flow; the first branch runs first."""
+        reuse = type(token.id) is int and token.id not in self.resting
+        self.note("left", node.id, token.id)
+        self.drop(token, "completed")
+        made = []
+        for flow in node.outgoing if flows is None else flows:
+            new_id = token.id if reuse else self.new_id()
+            reuse = False
+            made.append(Token(new_id, flow.target, None, token.scope, flow.id))
+        self.queue.extendleft(reversed(made))
+
+    def incident(
+        self,
+        token: Token,
+        node: Node,
+        cause: str,
+        message: str,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Park the token at its node until a person decides in the fallout desk (异常单)."""
+        first = self.rest(token, WaitKind.INCIDENT)
+        told = {"cause": cause, "message": message, **(data or {})}
+        self.note("error", node.id, token.id, told)
+        self.effects.append(OpenIncident(token.id, node.id, cause, message))
+        if first and node.boundaries:
+            self.open_boundaries(token, node)
+
+    def inputs(self, node: Node) -> dict[str, Any]:
+        return {
+            name: plain(expression.evaluate(self.variables))
+            for name, expression in node.inputs.items()
+        }
+
+    def _break_deadlock(self) -> None:
+        """Only joins are left, and nobody will come: say so, for a person to decide."""
+        seen: set[str] = set()
+        for token in list(self.resting.values()):
+            if token.node not in seen:
+                seen.add(token.node)
+                message = "汇合处还缺其他分支，而流程里已没有别的事在办。"
+                self.incident(token, self.model.nodes[token.node], "deadlock", message)
+
+    def open_boundaries(self, host: Token, node: Node) -> None:
+        for boundary_id in node.boundaries:
+            boundary = self.model.nodes[boundary_id]
+            if boundary.kind is NodeKind.BOUNDARY_ERROR:
+                continue
+            try:
+                self.effects.append(self.watcher(host.id, boundary))
+            except (FeelError, ValueError) as error:
+                # The host's work goes on; the watch that failed is an incident of its own.
+                token = Token(self.new_id(), boundary_id, None, host.scope)
+                self.note("entered", boundary_id, token.id)
+                self.incident(token, boundary, "data", str(error))
+
+    def watcher(self, token: TokenId, node: Node) -> OpenTimer | Subscribe:
+        """The timer or subscription of a catch or boundary event; ValueError if it has no value."""
+        if node.timer is None:
+            return Subscribe(token, node.id, node.message, self.message_key(node))
+        try:
+            return self._timer(token, node.id, node.timer)
+        except OverflowError:
+            raise ValueError("定时超出了公元 1 年到 9999 年。") from None
+
+    def message_key(self, node: Node) -> str:
+        key = plain(node.message_key.evaluate(self.variables))
+        if key is None or isinstance(key, bool | list | dict) or key == "":
+            raise ValueError(f"消息 {node.message} 的关联键没有值。")
+        return str(key)
+
+    def _timer(self, token: TokenId, node_id: str, spec: TimerSpec) -> OpenTimer:
+        if spec.date is not None:
+            return OpenTimer(token, node_id, at=moment_of(spec.date.evaluate(self.variables)))
+        duration = duration_of(spec.duration.evaluate(self.variables))
+        if spec.working:
+            return OpenTimer(token, node_id, duration=format_duration(duration), working=True)
+        if isinstance(duration, YearMonths):
+            return OpenTimer(token, node_id, at=add_months(self.now, duration.months))
+        return OpenTimer(token, node_id, at=self.now + duration)
+
+    def fire(self, boundary: Node, host: Token) -> None:
+        """A boundary event fires: an interrupting one takes the host's token away."""
+        if boundary.interrupting:
+            self.take_away(host, "interrupted", {"by": boundary.id})
+        token = Token(self.new_id(), boundary.id, None, host.scope)
+        self.note("fired", boundary.id, token.id, {"host": host.node})
+        self.leave(token, boundary)
+
+    def give_up(self, token: Token) -> None:
+        self.note("left", token.node, token.id)
+        self.drop(token, "completed")
+
+    def answers(self, node: Node, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the node sets: its values by name, or what `kaitong:out` makes of them.
+
+        A called process gives only what `kaitong:out` takes: its variables are its own.
+        """
+        if not node.outputs:
+            return {} if node.kind is NodeKind.CALL else values
+        seen = {**self.variables, **values}
+        return {name: plain(expression.evaluate(seen)) for name, expression in node.outputs.items()}
