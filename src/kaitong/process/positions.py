@@ -18,7 +18,7 @@ from kaitong.process import values
 from kaitong.process.advance_graph import reach
 from kaitong.process.choices import CommandState, Position
 from kaitong.process.model import NodeKind, WaitKind
-from kaitong.process.models import Command, WorkItem
+from kaitong.process.models import Command, Inbox, WorkItem
 from kaitong.process.standing import Standing, Visits, WaitFact, earliest, family
 from kaitong.process.standing import standing as standing_of
 
@@ -127,8 +127,14 @@ def still_running(business_id: UUID, *, but: UUID) -> datetime | None:
 
     Cancelling an instance closes its commands, but a worker in the middle of one cannot be
     stopped: who undoes what such a command does waits for its outcome, or for its lease to end.
+    A called process that is yet to hear that its caller was taken back is asked about again.
     `but` names the instance that asks. None when nothing runs.
     """
+    unheard = Inbox.objects.filter(
+        instance__business_id=business_id, key="caller", processed_at=None
+    ).exclude(instance_id=but)
+    if unheard.exists():
+        return clock_now() + timedelta(seconds=1)
     running = Command.objects.filter(
         instance__business_id=business_id,
         state=CommandState.CANCELLED,

@@ -13,7 +13,14 @@ from kaitong.process import actions, inbound, services, store, worker
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessRefused
 from kaitong.process.models import Call, Inbox, Incident, Instance, Token, WorkItem
-from kaitong.process.queries import history, picture, positions, steps, waits
+from kaitong.process.queries import (
+    history,
+    picture,
+    positions,
+    steps,
+    still_running,
+    waits,
+)
 from kaitong.process.shell import Play
 from kaitong.process.sweeper import check
 from kaitong.process.tests.shell_kit import item_of, transactional
@@ -166,6 +173,15 @@ def test_cancelling_the_caller_cancels_children_and_their_children(begin, crew):
     assert set(Instance.objects.values_list("state", flat=True)) == {"cancelled"}
     assert not Token.objects.exists()
     assert item_of(grandchild.pk, "Review").state == "cancelled"
+
+
+def test_who_undoes_waits_until_called_processes_have_heard_of_it(called, crew):
+    business_id = Instance.objects.get(pk=called).business_id
+    assert still_running(business_id, but=called) is None
+    services.cancel(actor=crew.supervisor, instance_id=called, reason="撤单")
+    assert still_running(business_id, but=called) is not None
+    worker.drain_all()
+    assert still_running(business_id, but=called) is None
 
 
 def test_cancelling_before_the_child_began(begin, crew):
