@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.catalog import queries as catalog
-from kaitong.catalog.choices import OfferingKind
-from kaitong.catalog.models import Offering, ServiceSpecification
-from kaitong.catalog.pricing import priced
 from kaitong.charging import services as charging
 from kaitong.core import audit, wording
 from kaitong.core.clock import now
-from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
+from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
 from kaitong.core.masking import mask_phone
 from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
-from kaitong.inventory.choices import ServiceState, Verdict
-from kaitong.inventory.results import CoverageVerdict
+from kaitong.inventory.choices import ServiceState
 from kaitong.ordering import bindings, drafts, evidence, notices, papers
-from kaitong.ordering.choices import DemandReason, ItemAction, OrderState
-from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
+from kaitong.ordering.asked import Wanted, check, collects, refused_of, require_post
+from kaitong.ordering.choices import ItemAction, OrderState
+from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
-from kaitong.ordering.requests import AddressRef, CustomerData, SubmitItem, SubmitOrder
+from kaitong.ordering.requests import CustomerData, SubmitItem, SubmitOrder
 from kaitong.ordering.states import move, note
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -38,42 +32,9 @@ from kaitong.party import kinds
 from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.party.errors import PartyConflict
-from kaitong.party.names import PhoneNumber
 from kaitong.places import queries as places
 from kaitong.process import services as process
-from kaitong.process.definitions import model_of
 from kaitong.worktime import queries as worktime
-
-# What an address is refused for at intake. A full box is none of these: such an order is taken in,
-# and the resource post finds a port or has the box expanded.
-REFUSED_AT_INTAKE = {
-    Verdict.NOT_COVERED: DemandReason.NOT_COVERED,
-    Verdict.PLANNED: DemandReason.PLANNED,
-    Verdict.NO_ENTRY: DemandReason.NO_ENTRY,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One item with everything it refers to, checked."""
-
-    asked: SubmitItem
-    procedure: Procedure
-    specification: ServiceSpecification
-    offering: Offering | None
-    address_id: UUID | None
-    verdict: CoverageVerdict | None
-    case: Offering | None = None
-    number: PhoneNumber | None = None  # bound to the case
-
-    @property
-    def charges(self) -> list[dict[str, Any]]:
-        """What the plan costs, with the case where there is one."""
-        if self.offering is None:
-            return []
-        if self.case is None:
-            return priced(self.offering.charges)
-        return priced(self.offering.charges, self.case.prices, self.case.charges)
 
 
 def submit(*, actor: Actor, request: SubmitOrder) -> Order:
@@ -112,8 +73,8 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         draft = drafts.take(actor=actor, draft_id=request.draft_id)
         if draft is None:
             return Order.objects.get(pk=request.draft_id)
-    wanted = _check(actor, request)
-    _require_post(actor, wanted)
+    wanted = check(actor, request)
+    require_post(actor, wanted)
     if draft is not None and draft.address_id != wanted[0].address_id:
         raise OrderRefused(_("地址不是草稿选的那个。"), _("请重新选地址。"), field="address")
     moment = now()
@@ -145,7 +106,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         order.introduction_letter = request.customer.introduction_letter
     _set_due(order, first.procedure, moment)
     order.save(force_insert=True)
-    refused = _refused(wanted, request)
+    refused = refused_of(wanted, request)
     if refused is None:
         evidence.take(actor=actor, order=order, request=request)
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
@@ -158,7 +119,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         move(order, OrderState.IN_PROGRESS)
         for item, want in zip(items, wanted, strict=True):
             _begin(actor, order, item, want, drafted=draft is not None)
-        if request.payment is not None and _collects(wanted):
+        if request.payment is not None and collects(wanted):
             charging.pay(
                 actor=actor,
                 order_id=order.id,
@@ -181,214 +142,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
     return order
 
 
-# ---- checking ------------------------------------------------------------------------------------
-
-
-def _check(actor: Actor, request: SubmitOrder) -> list[_Wanted]:
-    faults: list[InputFault] = []
-    wanted: list[_Wanted] = []
-    if not request.items:
-        faults.append(InputFault("items", _("没有要办理的业务。"), _("至少给出一项。")))
-    for position, item in enumerate(request.items):
-        try:
-            wanted.append(_want(actor, item, f"items[{position}]"))
-        except BadInput as error:
-            faults += error.faults
-        except NotFound as error:
-            where = f"items[{position}].{error.field}".rstrip(".")
-            faults.append(InputFault(where, str(error.what), str(error.remedy)))
-    books = {w.procedure.playbook for w in wanted}
-    if len(books) > 1:
-        faults.append(
-            InputFault("items", _("一个订单里不能有不同的业务流程包。"), _("请分成几个订单提交。"))
-        )
-    if any(w.asked.action == "add" for w in wanted) and request.customer is None:
-        faults.append(InputFault("customer", _("没有客户。"), _("新装必须实名登记（BB-16）。")))
-    if faults:
-        raise BadOrder(faults)
-    return wanted
-
-
-def _refused(wanted: list[_Wanted], request: SubmitOrder) -> _Wanted | None:
-    """The item that cannot be served, if any.
-
-    What the counter refused with the customer in front of it must still be refused: nobody gets
-    an order who was told that there is none.
-    """
-    reasons = set(REFUSED_AT_INTAKE)
-    if request.demand_only:
-        reasons.add(Verdict.NO_FREE_PORT)
-    refused = next((w for w in wanted if w.verdict and w.verdict.verdict in reasons), None)
-    if refused is None and request.demand_only:
-        raise OrderRefused(
-            _("这个地址现在可以开通了。"), _("请重新选这个地址，正常受理。"), field="address"
-        )
-    return refused
-
-
-def _collects(wanted: list[_Wanted]) -> bool:
-    return any(
-        charge["when"] == "accepted" and charge["amount"]
-        for want in wanted
-        for charge in want.charges
-    )
-
-
-def _require_post(actor: Actor, wanted: list[_Wanted]) -> None:
-    """Whoever takes an order in holds the post in whose lane its process starts."""
-    if actor.is_supervisor:
-        return
-    for want in wanted:
-        process_model = model_of(want.procedure.definition_id)
-        if not actor.has_post(process_model.nodes[process_model.start].lane):
-            raise OrderForbidden(
-                _("您的岗位不能受理订单。"), _("请由流程起始环节的岗位或班长受理。")
-            )
-
-
-def _want(actor: Actor, item: SubmitItem, place: str) -> _Wanted:
-    offering = _offering(item, place)
-    playbook, _dot, key = item.specification.rpartition(".")
-    if offering is not None and not key:
-        playbook, key = offering.playbook, (offering.services or [""])[0]
-    try:
-        specification = catalog.service_specification(key, playbook=playbook)
-    except KaitongError as error:
-        raise BadOrder(
-            [InputFault(f"{place}.specification", str(error.what), str(error.remedy))]
-        ) from None
-    procedure = Procedure.objects.filter(
-        playbook=specification.playbook,
-        specification=specification.key,
-        action=item.action,
-        retired_at=None,
-    ).first()
-    if procedure is None:
-        possible = "、".join(
-            f"{p.title}（{p.action}）"
-            for p in Procedure.objects.filter(
-                playbook=specification.playbook,
-                specification=specification.key,
-                retired_at=None,
-            )
-        )
-        raise BadOrder(
-            [
-                InputFault(
-                    f"{place}.action",
-                    _("%(service)s不能办理 %(action)s。")
-                    % {"service": specification.title, "action": item.action},
-                    _("可以办理：%s。") % possible if possible else "",
-                )
-            ]
-        )
-    address_id = _address(actor, item.address, place) if item.action == "add" else None
-    verdict = inventory.coverage_verdict(address_id) if address_id else None
-    case = _case(item, offering, place)
-    number = _bound_number(item, case, place)
-    return _Wanted(item, procedure, specification, offering, address_id, verdict, case, number)
-
-
-def _offering(item: SubmitItem, place: str) -> Offering | None:
-    if not item.offering:
-        if not item.specification:
-            raise BadOrder(
-                [
-                    InputFault(
-                        f"{place}.specification", _("没有说明要办什么业务。"), _("请给出套餐。")
-                    )
-                ]
-            )
-        return None
-    try:
-        found = catalog.offering(item.offering)
-    except KaitongError as error:
-        raise BadOrder(
-            [InputFault(f"{place}.offering", str(error.what), str(error.remedy))]
-        ) from None
-    if found.kind == OfferingKind.CASE:
-        raise BadOrder(
-            [
-                InputFault(
-                    f"{place}.offering",
-                    _("“%s”是营销案，不是套餐。") % found.title,
-                    _("请选套餐，营销案另选。"),
-                )
-            ]
-        )
-    return found
-
-
-def _case(item: SubmitItem, offering: Offering | None, place: str) -> Offering | None:
-    """The marketing case asked for, as it may be had with this plan today (BB-15)."""
-    if not item.case:
-        return None
-    try:
-        return catalog.case(
-            item.case,
-            plan=offering.key if offering is not None else "",
-            on=timezone.localdate(now()),
-        )
-    except KaitongError as error:
-        raise BadOrder([InputFault(f"{place}.case", str(error.what), str(error.remedy))]) from None
-
-
-def _bound_number(item: SubmitItem, case: Offering | None, place: str) -> PhoneNumber | None:
-    """The number that the case is bound to: needed by cases that say so, unknown to others."""
-    where, text = f"{place}.bound_number", item.bound_number.strip()
-    needed = case is not None and case.bound_number
-    if not needed:
-        if not text:
-            return None
-        raise BadOrder(
-            [InputFault(where, _("所选营销案不绑定号码。"), _("请删去绑定号码，或另选营销案。"))]
-        )
-    number = bindings.mobile(text)
-    if number is None:
-        what = _("绑定号码不是手机号码。") if text else _("没有填绑定号码。")
-        raise BadOrder([InputFault(where, what, _("请填 11 位手机号码。"))])
-    if bindings.taken(number):
-        raise BadOrder(
-            [
-                InputFault(
-                    where,
-                    _("这个号码已绑定在另一条宽带上。"),
-                    _("请换一个号码，或先办理原来那条的营销案变更。"),
-                )
-            ]
-        )
-    return number
-
-
-def _address(actor: Actor, asked: AddressRef | None, place: str) -> UUID:
-    where = f"{place}.address"
-    if asked is None:
-        raise BadOrder([InputFault(where, _("没有装机地址。"), _("请给出标准地址。"))])
-    if asked.address_id is not None:
-        try:
-            return places.address(actor, asked.address_id).id
-        except NotFound as error:
-            raise BadOrder([InputFault(where, str(error.what), str(error.remedy))]) from None
-    if asked.any_covered:
-        assert actor.branch_id is not None
-        found = inventory.free_address(actor)
-        if found is None:
-            raise BadOrder(
-                [InputFault(where, _("本分公司没有可开通的空闲地址。"), _("请先扩容或导入地址。"))]
-            )
-        return found
-    match = places.match(actor, asked.text) if asked.text.strip() else None
-    if match is None:
-        raise BadOrder(
-            [
-                InputFault(
-                    where,
-                    _("标准地址库里没有“%s”。") % asked.text[:60],
-                    _("请按标准地址填写到房号。"),
-                )
-            ]
-        )
-    return match.id
+# ---- people --------------------------------------------------------------------------------------
 
 
 def _customer(
@@ -438,7 +192,7 @@ def _customer(
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def _price(wanted: _Wanted) -> dict[str, Any]:
+def _price(wanted: Wanted) -> dict[str, Any]:
     assert wanted.offering is not None
     case, number = wanted.case, wanted.number
     return {
@@ -474,7 +228,7 @@ def _set_due(order: Order, procedure: Procedure, start: datetime) -> None:
     order.due_at = worktime.deadline(budget, start, calendar_key=calendar).due_at
 
 
-def _add_item(order: Order, position: int, wanted: _Wanted) -> OrderItem:
+def _add_item(order: Order, position: int, wanted: Wanted) -> OrderItem:
     return OrderItem.objects.create(
         order=order,
         branch_id=order.branch_id,
@@ -490,7 +244,7 @@ def _add_item(order: Order, position: int, wanted: _Wanted) -> OrderItem:
     )
 
 
-def _told_case(wanted: _Wanted) -> dict[str, str]:
+def _told_case(wanted: Wanted) -> dict[str, str]:
     """The case as TMF641 answers tell it; its number masked."""
     told = {"marketingCase": wanted.case.key} if wanted.case is not None else {}
     if wanted.number is not None:
@@ -498,7 +252,7 @@ def _told_case(wanted: _Wanted) -> dict[str, str]:
     return told
 
 
-def _reject(order: Order, refused: _Wanted, items: list[OrderItem], actor: Actor) -> None:
+def _reject(order: Order, refused: Wanted, items: list[OrderItem], actor: Actor) -> None:
     assert refused.verdict is not None
     verdict = refused.verdict
     if refused.address_id is not None:
@@ -530,7 +284,7 @@ def record_demand(
 
 
 def _begin(
-    actor: Actor, order: Order, item: OrderItem, wanted: _Wanted, *, drafted: bool = False
+    actor: Actor, order: Order, item: OrderItem, wanted: Wanted, *, drafted: bool = False
 ) -> None:
     """Make the service of a new line, raise its charges, start its process.
 

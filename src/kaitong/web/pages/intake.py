@@ -6,97 +6,46 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.catalog.models import Offering
 from kaitong.charging.choices import Method
 from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import counter, drafts, evidence
+from kaitong.ordering import counter, evidence
 from kaitong.ordering.models import Draft
 from kaitong.ordering.requests import AddressRef, PaymentData, SubmitItem, SubmitOrder
-from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import kinds as tables
 from kaitong.party.queries import Summary
 from kaitong.places import queries as places
-from kaitong.playbooks import queries as playbooks
-from kaitong.web import format as fmt
 from kaitong.web.forms import Field
 from kaitong.web.pages import intake_case as marketing
 from kaitong.web.pages import intake_evidence as proof
 from kaitong.web.pages import intake_people as people
+from kaitong.web.pages.intake_parts import (
+    Fee,
+    Hold,
+    Plan,
+    Spot,
+    Todo,
+    Waiting,
+    address_of,
+    branch_name,
+    fees_of,
+    hold_of,
+    plan_of,
+    spot,
+    todo_of,
+    waiting_of,
+)
 from kaitong.web.pages.intake_people import Data, Faults, Known
 
 SHORTEST, MOST = 2, 12
 ASKED = ("q", "offering", "method", *marketing.INPUTS, *people.names())
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """An address and what can be had there; the refusals are told apart (BB-17)."""
-
-    id: UUID
-    title: str
-    area: str
-    full: str
-    tone: str
-    word: str
-    text: str
-    chosen: bool = False
-    refused: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """The port in front of the clerk; `left` and `whole` are seconds."""
-
-    port: str
-    until: datetime
-    left: int
-    whole: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    key: str
-    title: str
-    monthly: int
-    lines: tuple[str, ...]
-    chosen: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fee:
-    """A charge taken now; `listed` is what it costs without the marketing case."""
-
-    title: str
-    amount: int
-    listed: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Todo:
-    text: str
-    done: bool
-    anchor: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A draft of the same clerk to go on with."""
-
-    id: UUID
-    address: str
-    word: str
-    tone: str
-    saved: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +115,7 @@ def spots(actor: Actor, typed: str, draft: Draft | None = None) -> tuple[Spot, .
     verdicts = inventory.coverage_verdicts(hit.id for hit in found)
     chosen = draft.address_id if draft is not None else None
     rows = [
-        _spot(hit, verdicts[hit.id], draft if hit.id == chosen else None)
+        spot(hit, verdicts[hit.id], draft if hit.id == chosen else None)
         for hit in found
         if hit.id in verdicts
     ]
@@ -190,7 +139,7 @@ def page(
     cases = counter.cases(on, offers)
     offer = marketing.chosen(_chosen(offers, data), cases, data)
     kinds = _kinds(offers, data)
-    address = _address(actor, draft)
+    address = address_of(actor, draft)
     refusing = address is not None and address.refused
     uploads = documents.uploads(actor, draft_id) if draft is not None else {}
     terms = offer or next(iter(offers), None)
@@ -218,22 +167,22 @@ def page(
         own = of_person(prefix="", organization=organization, known=record)
         if people.with_agent(data):
             agents = of_person(prefix=people.AGENT, organization=False)
-    hold = _hold(draft, offers, moment)
-    fees = _fees(offer)
+    hold = hold_of(draft, offers, moment)
+    fees = fees_of(offer)
     total = sum(fee.amount for fee in fees)
     promise = None
     if offer is not None and actor.branch_id is not None and not refusing:
         promise = offer.promise(actor.branch_id, moment)
     return IntakePage(
         draft_id=draft_id,
-        branch=_branch(actor),
+        branch=branch_name(actor),
         saved=draft.updated_at if draft is not None else None,
         q=str(data.get("q", "")),
         spots=spots(actor, str(data.get("q", "")), draft),
         address=address,
         hold=hold,
         gone=bool(draft and draft.port and hold is None and not refusing),
-        plans=tuple(_plan(one, one.offering.key == data.get("offering")) for one in offers),
+        plans=tuple(plan_of(one, one.offering.key == data.get("offering")) for one in offers),
         cases=marketing.cards(offer, cases, data, wrong, shown) if not refusing else nothing_more,
         data=data,
         known=known,
@@ -269,13 +218,13 @@ def page(
                 (Method.BILL.value, Method.BILL.label),
             )
         ),
-        todo=tuple(_todo(data, wrong, known, hold, offer, total, refusing=refusing)),
+        todo=tuple(todo_of(data, wrong, known, hold, offer, total, refusing=refusing)),
         due=promise.due_at if promise is not None else None,
         hold_minutes=round(offers[0].hold_time.total_seconds() / 60) if offers else 0,
         unread=not refusing
         and not (own.complete and (agents.complete or not people.with_agent(data))),
         fault=fault,
-        waiting=() if draft is not None else _waiting(actor, moment),
+        waiting=() if draft is not None else waiting_of(actor, moment),
     )
 
 
@@ -369,148 +318,3 @@ def _chosen(offers: list[counter.Offer], data: Data) -> counter.Offer | None:
 def _kinds(offers: list[counter.Offer], data: Data) -> tuple[tables.KindRule, ...]:
     offer = _chosen(offers, data) or next(iter(offers), None)
     return offer.document_kinds if offer is not None else tables.DEFAULT_KINDS
-
-
-def _spot(hit: Any, verdict: Any, draft: Draft | None) -> Spot:
-    """An address as its row says it; for the draft's own, its port comes before the verdict."""
-    ours = draft is not None and bool(draft.port)
-    tone, word = verdict.tone, verdict.label
-    if draft is not None and ours:
-        live = draft.held_until is not None and draft.held_until > now()
-        tone, word = ("ok", _("已预占")) if live else ("soon", _("预占已到时"))
-    return Spot(
-        id=hit.id,
-        title=hit.short_text,
-        area=hit.area_text,
-        full=hit.full_text,
-        tone=tone,
-        word=word,
-        text=verdict.text if verdict.text != verdict.label else "",
-        chosen=draft is not None,
-        refused=not verdict.available and not ours,
-    )
-
-
-def _address(actor: Actor, draft: Draft | None) -> Spot | None:
-    if draft is None or draft.address_id is None:
-        return None
-    row = places.address(actor, draft.address_id)
-    verdict = inventory.coverage_verdict(row.pk)
-    return _spot(row, verdict, draft)
-
-
-def _hold(draft: Draft | None, offers: list[counter.Offer], moment: datetime) -> Hold | None:
-    if draft is None or draft.held_until is None or draft.held_until <= moment:
-        return None
-    left = int((draft.held_until - moment).total_seconds())
-    whole = int(offers[0].hold_time.total_seconds()) if offers else left
-    return Hold(draft.port, draft.held_until, left, max(left, whole))
-
-
-def _english() -> bool:
-    return (get_language() or "zh").startswith("en")
-
-
-def _branch(actor: Actor) -> str:
-    if actor.branch_id is None:
-        return ""
-    own = org.branch(actor.branch_id)
-    return own.name_en if _english() and own.name_en else own.name
-
-
-def _title(offering: Offering) -> str:
-    return offering.title_en if _english() and offering.title_en else offering.title
-
-
-def _plan(offer: counter.Offer, chosen: bool) -> Plan:
-    offering = offer.offering
-    lines = []
-    speed = offering.characteristics
-    if speed.get("down_mbps"):
-        lines.append(
-            _("下行 %(down)sM，上行 %(up)sM")
-            % {"down": speed["down_mbps"], "up": speed.get("up_mbps", fmt.DASH)}
-        )
-    number, _space, unit = offering.term.partition(" ")
-    if number.isdigit() and unit.startswith("month"):
-        lines.append(_("合约 %(n)s 个月") % {"n": number})
-    lines += [f"{fee.title} {fmt.yuan(fee.amount)}" for fee in _fees(offer)]
-    return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen)
-
-
-def _fees(offer: counter.Offer | None) -> tuple[Fee, ...]:
-    if offer is None:
-        return ()
-    say = playbooks.words(offer.offering.playbook, offer.offering.version)
-    return tuple(
-        Fee(say(str(charge["title"])), int(charge["amount"]), charge.get("listed"))
-        for charge in offer.charges
-        if charge["when"] == counter.NOW
-    )
-
-
-def _todo(
-    data: Data,
-    wrong: Faults,
-    known: Known | None,
-    hold: Hold | None,
-    offer: counter.Offer | None,
-    total: int,
-    *,
-    refusing: bool,
-) -> list[Todo]:
-    own = [
-        name
-        for name in wrong
-        if not name.startswith(people.AGENT) and name not in ("letter", "bound_number")
-    ]
-    faces = [name for name in wrong if name.removeprefix(people.AGENT) in proof.INPUTS]
-    documents = [name for name in own if name not in ("name", "phone", *proof.INPUTS)]
-    listed = [
-        Todo(_("装机地址"), True, "s-address")
-        if refusing
-        else Todo(_("地址与端口"), hold is not None, "s-address"),
-        Todo(_("套餐"), offer is not None and "bound_number" not in wrong, "s-plan"),
-        Todo(
-            _("客户姓名与电话"),
-            known is not None if data.get("party") else not set(own) & {"name", "phone"},
-            "s-people",
-        ),
-    ]
-    if refusing:
-        return listed
-    good = not known.fault if known is not None else not documents and not data.get("party")
-    listed.append(Todo(_("证件有效"), good, "s-people"))
-    if faces:
-        listed.append(Todo(_("人像比对"), False, "s-people"))
-    if people.with_agent(data):
-        title = _("经办人与介绍信") if people.is_organization(data) else _("代办人证件")
-        clean = not any(
-            (n.startswith(people.AGENT) and n not in faces) or n == "letter" for n in wrong
-        )
-        listed.append(Todo(title, clean, "s-agent"))
-    if offer is None or total:
-        listed.append(Todo(_("收费方式"), bool(data.get("method")), "s-pay"))
-    return listed
-
-
-def _waiting(actor: Actor, moment: datetime) -> tuple[Waiting, ...]:
-    rows = drafts.drafts_of(actor, limit=8)
-    texts = places.short_texts(row.address_id for row in rows)
-    return tuple(
-        Waiting(
-            row.pk,
-            texts.get(row.address_id, fmt.DASH) if row.address_id else fmt.DASH,
-            *_stand(row, moment),
-            row.updated_at,
-        )
-        for row in rows
-    )
-
-
-def _stand(row: Draft, moment: datetime) -> tuple[str, str]:
-    if not row.port:
-        return _("没有预占端口"), "wait"
-    if row.held_until is None or row.held_until <= moment:
-        return _("预占已到时"), "soon"
-    return _("预占还剩 %(left)s") % {"left": fmt.span(row.held_until - moment)}, "you"
