@@ -82,9 +82,10 @@ def service(county, element):
         ],
     )
     rows = [
-        ResourceRow("olt", "OLT-01"),
-        ResourceRow("pon-port", "0/3/6", parent="OLT-01"),
-        ResourceRow("splitter", "POS-01", pon_port="OLT-01>0/3/6", ports=2),
+        ResourceRow("site", "海阳机房"),
+        ResourceRow("olt", "OLT-01", parent="海阳机房"),
+        ResourceRow("pon-port", "0/3/6", parent="海阳机房>OLT-01"),
+        ResourceRow("splitter", "POS-01", pon_port="海阳机房>OLT-01>0/3/6", ports=2),
     ]
     inventory_verbs.ensure_kinds(actor=SYSTEM)
     inventory_verbs.add_resources(actor=SYSTEM, branch_id=county.id, rows=rows)

@@ -34,7 +34,12 @@ def test_deploying_twice_changes_nothing():
     assert services.deploy(actor=SYSTEM, folder=HOME_BROADBAND).id == first.id
     assert Deployment.objects.count() == 1
     assert Post.objects.get(key="monitor").name_en == "Network monitoring"
-    assert {o.key for o in catalog.current_offerings(SYSTEM)} == {"home-300", "home-1000"}
+    assert {o.key for o in catalog.current_offerings(SYSTEM)} == {
+        "home-300",
+        "home-1000",
+        "home-300-family",
+        "home-1000-prepaid",
+    }
 
 
 @pytest.mark.django_db
