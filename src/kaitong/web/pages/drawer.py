@@ -276,7 +276,7 @@ def _can(
     until = timezone.localtime(clock_now() + timedelta(days=1))
     return Can(
         complete=manager,
-        complete_verb=_verbs().get(form.verb, form.verb) or _("办结"),
+        complete_verb=verb_words().get(form.verb, form.verb) or _("办结"),
         release=manager,
         urge=not mine,
         return_to=tuple((node, say(title)) for node, title in item.return_targets)
@@ -302,7 +302,7 @@ def _helpers(item: process.WorkDetail) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _verbs() -> dict[str, str]:
+def verb_words() -> dict[str, str]:
     """The trade's verbs for completing, which forms may name."""
     return {"办结": _("办结"), "回单": _("回单"), "派单": _("派单"), "同意": _("同意")}
 

@@ -31,7 +31,7 @@ from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.web import forms
 from kaitong.web.pages import customers
 from kaitong.web.pages.drawer import form_of as drawer_form
-from kaitong.web.pages.drawer import suspend_reasons
+from kaitong.web.pages.drawer import suspend_reasons, verb_words
 from kaitong.web.pages.facts import facts_of
 from kaitong.web.pages.parts import Person
 from kaitong.web.pages.phone import map_link
@@ -202,7 +202,7 @@ def job(
         override=tuple(parts["override"]),
         giving=tuple(parts["giving"]),
         demanded=tuple(n for n in rules.on_site if form and n in form.fields),
-        verb=asked.verb or _("办结"),
+        verb=verb_words().get(asked.verb, asked.verb) or _("办结"),
         loose=asked.loose,
         free_ports=_free(actor, service) if checked and going else (),
         rules=_worded(rules, say),

@@ -273,6 +273,15 @@ def test_giving_up_on_the_phone_needs_the_photo(installer, world, visit):
     assert "Install" not in {r.node for r in rows}
 
 
+def test_the_page_reads_in_english(world, visit, signed_in):
+    client = signed_in("installer", **{"accept-language": "en"})
+    html = client.get(reverse("web:phone_job", args=[visit[1].id])).content.decode()
+    for text in ("Live check", "Site checklist", "# still missing", ">Complete<", "Change port"):
+        assert text in html, text
+    for text in ("还差", "回单", "现网核验"):
+        assert text not in html, text
+
+
 def test_who_works_outside_lands_on_the_phones_page_by_phone(world, signed_in):
     by_phone = {"sec-ch-ua-mobile": "?1"}
     assert signed_in("installer", **by_phone).get("/work/").url == reverse("web:phone")

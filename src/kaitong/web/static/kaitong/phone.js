@@ -36,7 +36,7 @@
     for (const el of [$('[data-power]', form), $('[data-serial]', form)]) if (el && !el.value.trim() && el.closest('section')) count += 1;
     for (const name of (form.dataset.demanded || '').split(' ').filter(Boolean)) if (!$(`[name="${name}"]`, form)?.value) count += 1;
     const line = $('[data-need]');
-    if (line && !queued()) line.textContent = count ? word('wordMissing').replace('%s', count) : '';
+    if (line && !queued()) line.textContent = count ? word('wordMissing').replace('#', count) : '';
   }
   function scale() {
     const svg = $('[data-scale]'), input = $('[data-power]');
