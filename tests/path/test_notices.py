@@ -227,9 +227,10 @@ def test_playbook_with_bad_notices_is_refused_with_every_fault(tmp_path):
     ), 1)  # fmt: skip
     text = text.replace('"21:00-08:00"', '"nachts"', 1)
     text = text.replace(
-        "numbers:\n",
+        "\nnotices:\n",
+        "\nnotices:\n"
         "  lost: {title: 派单通知, when: entered, to: customer, by: [sms], text: '{'}\n"
-        "  crew: {title: 派单通知, when: accepted, to: staff, by: [sms], text: ok}\n\nnumbers:\n",
+        "  crew: {title: 派单通知, when: accepted, to: staff, by: [sms], text: ok}\n",
         1,
     )
     book.write_text(text, encoding="utf-8")
