@@ -6,6 +6,7 @@ instant one wins and the other is told.
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +20,8 @@ from kaitong.activation import queries as exchanges
 from kaitong.charging import queries as charging
 from kaitong.charging import services as charging_verbs
 from kaitong.charging.models import JournalLine, Payment
+from kaitong.cli import commands as commands_of
+from kaitong.cli.__main__ import parser
 from kaitong.core import clock
 from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 from kaitong.documents import queries as documents
@@ -437,6 +440,22 @@ def test_withdrawing_while_the_installer_completes_has_one_winner(office, round_
         assert "变化" in back
         assert Terminal.objects.filter(state="installed").count() == 1
     assert sweeper.check() == []
+
+
+def test_the_command_line_shows_the_plan_and_then_acts(office, capsys):
+    order = office.submit()
+    pay(office, order)
+    line = ["order", "withdraw", str(order.id), "--as", "clerk", "--json"]
+    commands_of.order_withdraw(parser().parse_args([*line, "--plan"]))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["possible"], told["refund_by_method"]) == (True, {"cash": 10000})
+    assert "operator.too-slow" in told["reasons"]
+    assert not Withdrawal.objects.exists()
+    commands_of.order_withdraw(parser().parse_args([*line, "--reason", "too-slow"]))
+    done = json.loads(capsys.readouterr().out)
+    assert done["withdrawal"] == str(Withdrawal.objects.get().pk)
+    office.work()
+    assert office.show(order)["state"] == "cancelled"
 
 
 # ---- the network ---------------------------------------------------------------------------------

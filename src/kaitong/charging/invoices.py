@@ -26,6 +26,7 @@ from kaitong.charging.errors import (
     ChargingRefused,
 )
 from kaitong.charging.models import Charge, Invoice, Payment, TaxPlatform
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
@@ -231,9 +232,11 @@ def lease() -> Leased | None:
 def ask(leased: Leased, speak: Adapters = adapter) -> tax.Issued | tax.PlatformRefused | str:
     """The platform's answer: the invoice, its refusal, or why there is none yet."""
     if leased.platform is None:
-        return "本分公司没有接入开票平台。"
+        with wording.stored():
+            return _("本分公司没有接入开票平台。")
     try:
-        return speak(leased.platform).issue(leased.asked)
+        with wording.stored():
+            return speak(leased.platform).issue(leased.asked)
     except tax.PlatformRefused as refused:
         return refused
     except tax.PlatformAway as away:

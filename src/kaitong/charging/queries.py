@@ -157,7 +157,7 @@ def _invoiced(row: Invoice) -> dict[str, Any]:
     """An invoice's line: what was asked for, and what became of it."""
     red = row.kind == InvoiceKind.RED
     label = InvoiceState(row.state).label if not red else red_label(row.state)
-    parts = [yuan(row.amount_fen), str(label), row.number, row.error]
+    parts = [yuan(row.amount_fen), str(label), row.number, wording.read(row.error)]
     return {
         "at": row.issued_at or row.created_at,
         "kind": "money",

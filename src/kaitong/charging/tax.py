@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from django.utils.translation import gettext as _
+
 from kaitong.charging.errors import ChargingRefused
 from kaitong.core.errors import KaitongError
 
@@ -90,15 +92,20 @@ class SignedHttp:
             self._refused(error)
         except (urllib.error.URLError, TimeoutError, ConnectionError, OSError) as error:
             why = getattr(error, "reason", error)
-            raise PlatformAway(f"开票平台没有应答（{type(why).__name__}）。") from None
+            raise PlatformAway(
+                _("开票平台没有应答（%(why)s）。") % {"why": type(why).__name__}
+            ) from None
         raise AssertionError("not reached")
 
     def _refused(self, error: urllib.error.HTTPError) -> None:
         data = error.read(_LARGEST)
         if error.code >= 500:
-            raise PlatformAway(f"开票平台暂时不能开票（{error.code}）。") from None
+            raise PlatformAway(
+                _("开票平台暂时不能开票（%(code)s）。") % {"code": error.code}
+            ) from None
         said = self._document(data, error.headers.get(SIGNATURE, ""))
-        raise PlatformRefused(f"开票平台拒绝：{str(said.get('reason', ''))[:200]}") from None
+        why = str(said.get("reason", ""))[:200]
+        raise PlatformRefused(_("开票平台拒绝：%(why)s") % {"why": why}) from None
 
     def _read(self, data: bytes, signature: str) -> Issued:
         said = self._document(data, signature)
@@ -110,13 +117,13 @@ class SignedHttp:
                 platform=str(said["platform"])[:80],
             )
         except (KeyError, ValueError, TypeError):
-            raise PlatformAway("开票平台的应答不完整。") from None
+            raise PlatformAway(_("开票平台的应答不完整。")) from None
 
     def _document(self, data: bytes, signature: str) -> Mapping[str, Any]:
         if not hmac.compare_digest(sign(self.secret, data), signature):
-            raise PlatformAway("开票平台的应答签名不符，没有采信。")
+            raise PlatformAway(_("开票平台的应答签名不符，没有采信。"))
         try:
             said = json.loads(data)
         except ValueError:
-            raise PlatformAway("开票平台的应答不是 JSON。") from None
+            raise PlatformAway(_("开票平台的应答不是 JSON。")) from None
         return said if isinstance(said, dict) else {}

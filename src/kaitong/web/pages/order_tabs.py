@@ -355,7 +355,7 @@ def _invoice(order: Any, row: Invoice, may: bool) -> InvoiceView:
         tone=_INVOICE_TONES[state],
         number=row.number,
         buyer=row.buyer,
-        error=row.error,
+        error=wording.read(row.error),
         test=row.is_test,
         retry_url=reverse("web:invoice_retry", args=[order.id, row.pk])
         if may and state == InvoiceState.FAILED
