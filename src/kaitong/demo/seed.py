@@ -25,6 +25,7 @@ from kaitong.places import services as places
 
 _SPEEDS = ((100, 20), (300, 50), (300, 50), (300, 50), (500, 50), (1000, 100))
 _FIRST_CUSTOMER = 100_000  # serial of the first customer who was there before
+_IN_A_CAR = 6  # terminals
 _CUSTOMERS = 600  # so many of the lines are known with their customer; of others only the line
 
 
@@ -61,6 +62,7 @@ def seed_branch(scale: str = plant.COUNTY.name, *, branch_code: str = COUNTY) ->
     )
     _spoil(plan, actor, branch.pk)
     terminals = inventory.add_terminals(actor=actor, branch_id=branch.pk, rows=plan.terminals)
+    _hand_out(plan, actor, branch.pk)
     return Seeded(addresses.added, built.added, covered, lines.added, terminals)
 
 
@@ -102,6 +104,14 @@ def _lines(
             )
         )
     return rows
+
+
+def _hand_out(plan: Plan, actor: Actor, branch_id: UUID) -> None:
+    """Each installer has some terminals in the car (领用)."""
+    last = [row.serial for row in reversed(plan.terminals)]
+    for number, installer in enumerate(org.holders(branch_id, "installer")):
+        serials = last[number * _IN_A_CAR : (number + 1) * _IN_A_CAR]
+        inventory.issue_terminals(actor=actor, serials=serials, holder_id=installer.pk)
 
 
 def _spoil(plan: Plan, actor: Actor, branch_id: UUID) -> None:

@@ -79,6 +79,10 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
     late = process.work_items(actor_of("supervisor"), tab="open", overdue=True)
     assert late.total > 0
     assert len(story.drafts.drafts_of(actor_of("clerk"))) == 2
+    assert work["ResourceCheck todo"] == 1
+    carried = db.one("SELECT count(*) AS n FROM inventory_terminal WHERE state = 'issued'", [])
+    assert carried is not None
+    assert carried["n"] >= 30
 
 
 @pytest.mark.django_db(transaction=True)
