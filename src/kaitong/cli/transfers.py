@@ -122,12 +122,16 @@ def tell(outcome: Outcome, files: dict[str, str], *, dry_run: bool) -> None:
     if files["refused"]:
         count = {"count": len(outcome.refused), "path": files["refused"]}
         print(_("退回 %(count)s 行，改正后可再导入：%(path)s") % count)
+    elif outcome.heading_wrong:
+        print(_("什么也没有写入。先改正表头。"))
     elif outcome.faults and not outcome.written:
         print(_("什么也没有写入。改正后再导入，或用 --skip-bad 先导入其余的行。"))
 
 
 def summary(outcome: Outcome, *, dry_run: bool = False) -> str:
     """What an import did, in one sentence."""
+    if outcome.examples and not outcome.rows:
+        return str(_("只有示例行，没有可导入的。"))
     if outcome.written and not outcome.added and not outcome.changed:
         return str(_("没有变化：%(same)s 项都已是这样。") % {"same": f"{outcome.same:,}"})
     counts = {
