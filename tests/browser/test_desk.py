@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from kaitong.core.clock import now
 from kaitong.process import queries as process
+from kaitong.process.models import WorkItem
 from tests.browser.conftest import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -47,6 +51,31 @@ def test_claim_and_complete_with_the_keyboard(county, sit):
         "Install"
     )
     assert item_of(county, second).node == "Appoint"
+
+
+def test_numbers_lead_to_their_rows_and_no_mark_is_cut_off(county, sit, no_sideways):
+    order = county.order(1)
+    item = item_of(county, order)
+    long_ago = now() - timedelta(days=11, hours=22)
+    WorkItem.objects.filter(pk=item.id).update(due_at=long_ago, urged=12, escalated_at=long_ago)
+    page = sit("supervisor")
+    for address in ("/work/", f"/work/?tab=open&item={item.id}"):
+        page.goto(address)
+        row = page.locator("tr[data-row]")
+        expect(row.locator(".kt-urge")).to_have_text("催 12")
+        for mark in (".kt-urge", ".kt-mark-late"):
+            cell = row.locator("td").filter(has=page.locator(mark))
+            assert cell.evaluate("cell => cell.scrollWidth <= cell.clientWidth"), (address, mark)
+    page.locator(".kt-stats").get_by_text("超时").click()
+    page.wait_for_url("**due=late")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.locator(".kt-stats").get_by_text("今日到期").click()
+    page.wait_for_url("**due=today")
+    expect(page.locator("tr[data-row]")).to_have_count(0)
+    phone = sit("supervisor", size=PHONE)
+    phone.goto("/work/?tab=open")
+    expect(phone.locator(".kt-stats").get_by_text("超时")).to_be_visible()
+    no_sideways(phone)
 
 
 def test_the_drawer_says_why_and_the_address_keeps_it_open(county, sit):

@@ -182,7 +182,7 @@ def export_work(asked: argparse.Namespace) -> None:
             draft,
             tab=asked.tab,
             post=asked.post or None,
-            overdue=asked.overdue,
+            due="late" if asked.overdue else "",
             everyone=asked.team,
             reveal=asked.reveal,
             watch=watch,

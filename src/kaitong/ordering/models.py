@@ -143,6 +143,7 @@ class OrderItem(Row):
             models.Index(fields=["service_id"], name="order_item_by_service"),
             models.Index(fields=["instance_id"], name="order_item_by_instance"),
             models.Index(fields=["address_id"], name="order_item_by_address"),
+            models.Index(fields=["offering", "order"], name="order_item_by_offering"),
         ]
 
     def __str__(self) -> str:

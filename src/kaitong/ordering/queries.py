@@ -100,6 +100,12 @@ def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
     return list(rows.defer(*UNLISTED).prefetch_related(ITEMS))
 
 
+def sold(offering: str) -> QuerySet[OrderItem, UUID]:
+    """Identifiers of the orders of an offering, for a list of something else to be narrowed by
+    within the database: nothing is read here, and who may see what is that list's matter."""
+    return OrderItem.objects.filter(offering=offering).values_list("order_id", flat=True)
+
+
 def count(actor: Actor, filters: Iterable[OrderFilter] = ()) -> int:
     """How many visible orders match."""
     return _filtered(visible_to(Order.objects.all(), actor), filters).count()

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
 from kaitong.org import queries as org
+from kaitong.org.actor import Actor
 from kaitong.playbooks import wiring
 from kaitong.playbooks.forms import Form
 from kaitong.playbooks.models import Deployment
+from kaitong.process import queries as process
 
 
 @lru_cache(maxsize=256)
@@ -95,6 +97,23 @@ def current_content(part: str) -> list[Mapping[str, Any]]:
     """One part of every current version's content."""
     rows = Deployment.objects.filter(retired_at=None).values_list("playbook", "hash")
     return [content(playbook, version).get(part, {}) for playbook, version in rows]
+
+
+def steps(actor: Actor) -> list[tuple[str, str]]:
+    """The steps (环节) of the actor's posts in the current versions: the title as work items bear
+    it, and as the reader calls it. Steps of one title are one."""
+    versions = dict(
+        Deployment.objects.filter(retired_at=None)
+        .values_list("playbook", "hash")
+        .order_by("playbook")
+    )
+    found: dict[str, str] = {}
+    for playbook, nodes in process.tasks().items():
+        say = words(playbook, versions.get(playbook, "")) if playbook in versions else str
+        for node in nodes:
+            if actor.is_supervisor or node.lane in actor.posts:
+                found.setdefault(node.name, say(node.name))
+    return list(found.items())
 
 
 def current(playbook: str) -> Deployment | None:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import (
+    Case,
+    DateTimeField,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,11 +33,11 @@ from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import due, listening, suspension, work
-from kaitong.process.choices import OPEN_WORK, IncidentState, WorkState
+from kaitong.process.choices import GOING_WORK, OPEN_WORK, IncidentState, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.listening import StepFact
-from kaitong.process.model import Node
+from kaitong.process.model import Node, NodeKind
 from kaitong.process.models import (
     Definition,
     Feedback,
@@ -53,6 +64,7 @@ from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import rules
 
 __all__ = [
+    "DUES",
     "TABS",
     "HistoryRow",
     "IncidentRow",
@@ -80,6 +92,7 @@ __all__ = [
     "steps",
     "steps_with_notice",
     "still_running",
+    "tasks",
     "waiting",
     "waits",
     "work_batches",
@@ -89,6 +102,7 @@ __all__ = [
 
 TABS = ("todo", "mine", "helping", "suspended", "done")  # 待接单, 处理中, 协办, 已挂起, 今日已办
 OPEN_TABS = (*TABS, "open")
+DUES = ("today", "soon", "late")  # 今日到期, 临期, 超时
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,8 +195,9 @@ def work_items(
     post: str | None = None,
     node: str | None = None,
     business_id: UUID | None = None,
-    business_ids: Iterable[UUID] | None = None,
-    overdue: bool = False,
+    business_ids: Iterable[UUID] | QuerySet[Any] | None = None,
+    title: str | None = None,
+    due: str = "",
     everyone: bool = False,
     offset: int = 0,
     limit: int = 50,
@@ -192,13 +207,12 @@ def work_items(
     has just counted them.
 
     `tab` is one of TABS, or "open": all open work of the actor's posts. `everyone` shows a
-    supervisor the whole team's mine/suspended/done. Done is what was completed today.
+    supervisor the whole team's mine/suspended/done. Done is what was completed today. `due` is
+    one of DUES. `business_ids` may be another package's query, which then stays in the database.
     """
-    rows = _wanted(_tab(actor, tab, everyone), post, node, overdue)
+    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business_ids)
     if business_id is not None:
         rows = rows.filter(business_id=business_id)
-    if business_ids is not None:
-        rows = rows.filter(business_id__in=list(business_ids))
     order = _urgent(tab)
     total = rows.count() if counted is None else counted
     # identifiers first, from the index alone; then only this page's rows
@@ -212,12 +226,14 @@ def work_batches(
     tab: str = "open",
     post: str | None = None,
     node: str | None = None,
-    overdue: bool = False,
+    title: str | None = None,
+    due: str = "",
+    business_ids: QuerySet[Any] | None = None,
     everyone: bool = False,
     size: int = 500,
 ) -> tuple[int, Iterator[Sequence[WorkRow]]]:
     """All rows of a tab in its order, so many at a time; and how many there are."""
-    rows = _wanted(_tab(actor, tab, everyone), post, node, overdue)
+    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business_ids)
     order = _urgent(tab)
     ids = list(rows.order_by(*order).values_list("pk", flat=True))
 
@@ -230,13 +246,44 @@ def work_batches(
 
 
 def _wanted(
-    rows: QuerySet[WorkItem], post: str | None, node: str | None, overdue: bool
+    rows: QuerySet[WorkItem],
+    post: str | None,
+    node: str | None,
+    title: str | None,
+    due: str,
+    business_ids: Iterable[UUID] | QuerySet[Any] | None,
 ) -> QuerySet[WorkItem]:
     if post is not None:
         rows = rows.filter(post=post)
     if node is not None:
         rows = rows.filter(node=node)
-    return rows.filter(due_at__lt=clock_now()) if overdue else rows
+    if title is not None:
+        rows = rows.filter(title=title)
+    if business_ids is not None:
+        subquery = isinstance(business_ids, QuerySet)
+        rows = rows.filter(business_id__in=business_ids if subquery else list(business_ids))
+    return rows.filter(_due(due)) if due else rows
+
+
+def _due(which: str) -> Q:
+    """Work whose clock runs (挂起 stands still) by how its time stands: the words of the chip."""
+    moment = clock_now()
+    match which:
+        case "late":
+            found = Q(due_at__lt=moment)
+        case "soon":  # from its warning on; without one, in the last fifth of its time
+            whole = F("due_at") - F("created_at")
+            fifth = ExpressionWrapper(whole / Value(5), DurationField())
+            since = ExpressionWrapper(F("due_at") - fifth, DateTimeField())
+            last = Q(
+                LessThanOrEqual(since, Value(moment)), warn_at=None, created_at__lt=F("due_at")
+            )
+            found = Q(due_at__gte=moment) & (Q(warn_at__lte=moment) | last)
+        case "today":
+            found = Q(due_at__gte=midnight(), due_at__lt=midnight() + timedelta(days=1))
+        case _:
+            raise ProcessNotFound(f"There is no due {which!r}.", f"Use one of: {', '.join(DUES)}.")
+    return found & Q(state__in=GOING_WORK)
 
 
 def _urgent(tab: str) -> tuple[Any, str]:
@@ -251,21 +298,40 @@ def waiting(actor: Actor) -> int:
 
 
 def counts(actor: Actor, *, everyone: bool = False) -> dict[str, int]:
-    """How many items stand in each tab, and how many open ones are overdue; in one query."""
-    counted = {tab: _tab(actor, tab, everyone) for tab in TABS}
-    counted["overdue"] = _tab(actor, "open", everyone).filter(due_at__lt=clock_now())
+    """How many items stand in each tab, how many are open ("open"), and how many of those are due
+    today, soon, or late; in one statement, in which the open ones are read once."""
     parts: list[str] = []
     params: list[Any] = []
-    for name, rows in counted.items():
-        try:
-            sql, values = rows.values_list(Value(1)).query.sql_with_params()
-        except EmptyResultSet:  # somebody without a post, or without a branch
-            sql, values = "select 1 where false", ()
-        parts.append(f"(select count(*) from ({sql}) c) as {name}")
+    for tab in TABS:
+        sql, values = _sql(_tab(actor, tab, everyone).values_list(Value(1)), "1")
+        parts.append(f"(select count(*) from ({sql}) c) as {tab}")
         params += values
-    found = db.one(f"select {', '.join(parts)}", params)
+    flags = {f"due_{which}": _flag(_due(which)) for which in DUES}
+    opened = _tab(actor, "open", everyone).annotate(**flags).values_list(*flags)
+    sql, values = _sql(opened, "null::boolean, null::boolean, null::boolean")
+    columns = ", ".join(f"count(*) filter (where o.{which}) as {which}" for which in DUES)
+    named = f"({sql}) o ({', '.join(DUES)})"
+    parts += [f"o.{name}" for name in ("open", *DUES)]
+    params += values
+    found = db.one(
+        f"select {', '.join(parts)} from (select count(*) as open, {columns} from {named}) o",
+        params,
+    )
     assert found is not None
     return found
+
+
+def _flag(condition: Q) -> Case:
+    return Case(When(condition, then=True), default=False)
+
+
+def _sql(rows: QuerySet[Any], columns: str) -> tuple[str, Sequence[Any]]:
+    """The statement of a query; of somebody without a post, or a branch, one without rows."""
+    try:
+        sql, values = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return f"select {columns} where false", ()
+    return sql, values
 
 
 def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
@@ -395,6 +461,22 @@ def definitions(*, playbook: str | None = None, retired: bool = False) -> list[D
     if playbook is not None:
         rows = rows.filter(playbook=playbook)
     return list(rows if retired else rows.filter(retired_at=None))
+
+
+def tasks() -> dict[str, tuple[Node, ...]]:
+    """The steps done by people (环节) in what is deployed now, by playbook, in the files' order."""
+    found: dict[str, tuple[Node, ...]] = {}
+    for row in (
+        Definition.objects.filter(retired_at=None)
+        .order_by("playbook", "-key")
+        .only("playbook", "key")
+    ):
+        nodes = model_of(row.pk).nodes.values()
+        found[row.playbook] = (
+            *found.get(row.playbook, ()),
+            *(node for node in nodes if node.kind in (NodeKind.USER, NodeKind.MANUAL)),
+        )
+    return found
 
 
 def definition(definition_id: UUID) -> Definition:

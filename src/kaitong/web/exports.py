@@ -119,7 +119,9 @@ def work_book(
     *,
     tab: str = "open",
     post: str | None = None,
-    overdue: bool = False,
+    step: str | None = None,
+    product: str | None = None,
+    due: str = "",
     everyone: bool = False,
     reveal: str = "",
     watch: Watch | None = None,
@@ -128,7 +130,13 @@ def work_book(
     may_reveal(actor, reveal)
     watch = watch or Nobody()
     total, batches = process.work_batches(
-        actor, tab=tab, post=post, overdue=overdue, everyone=everyone
+        actor,
+        tab=tab,
+        post=post,
+        title=step,
+        due=due,
+        business_ids=ordering.sold(product) if product else None,
+        everyone=everyone,
     )
     watch.stage(_("导出工单"), total)
     posts, branches = post_names(), branch_names(actor)

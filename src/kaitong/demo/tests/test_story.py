@@ -76,7 +76,7 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
         [],
     )
     assert backwards == {"n": 0}
-    late = process.work_items(actor_of("supervisor"), tab="open", overdue=True)
+    late = process.work_items(actor_of("supervisor"), tab="open", due="late")
     assert late.total > 0
     assert len(story.drafts.drafts_of(actor_of("clerk"))) == 2
     assert work["ResourceCheck todo"] == 1

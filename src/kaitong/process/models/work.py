@@ -71,6 +71,12 @@ class WorkItem(Row):
                 name="process_workitem_urgent",
                 condition=Q(state__in=OPEN_WORK),
             ),
+            models.Index(  # by step, and what is due today, soon, late: from the index alone
+                fields=["branch", "title", "due_at", "id"],
+                include=["state", "post", "warn_at", "created_at"],
+                name="process_workitem_step",
+                condition=Q(state__in=OPEN_WORK),
+            ),
             models.Index(
                 fields=["candidate"],
                 name="process_workitem_candidate",

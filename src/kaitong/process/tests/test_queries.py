@@ -9,7 +9,8 @@ import pytest
 from kaitong.core.clock import frozen, now
 from kaitong.process import queries, services, worker
 from kaitong.process.actions import Transient, Wait
-from kaitong.process.models import Instance
+from kaitong.process.errors import ProcessNotFound
+from kaitong.process.models import Instance, WorkItem
 from kaitong.process.tests.shell_kit import item_of
 
 pytestmark = pytest.mark.django_db
@@ -69,7 +70,10 @@ def test_tabs_and_their_counts(begin, crew, receiver):
         "helping": 0,
         "suspended": 0,
         "done": 1,
-        "overdue": 0,
+        "open": 1,
+        "today": 0,
+        "soon": 0,
+        "late": 0,
     }
     assert queries.counts(crew.installer)["suspended"] == 1
     assert queries.counts(crew.stranger) == dict.fromkeys(queries.counts(crew.clerk), 0)
@@ -105,8 +109,57 @@ def test_the_most_urgent_stands_first_and_overdue_is_told(begin, crew, receiver)
         rows = queries.work_items(crew.clerk).rows
         assert [row.instance_id for row in rows] == [late, later, none]
         assert [row.overdue for row in rows] == [True, False, False]
-        assert queries.work_items(crew.clerk, overdue=True).total == 1
-        assert queries.counts(crew.clerk)["overdue"] == 1
+        assert queries.work_items(crew.clerk, due="late").total == 1
+        assert queries.counts(crew.clerk)["late"] == 1
+
+
+def test_numbers_at_the_top_are_the_rows_they_lead_to(begin, crew, receiver):
+    from kaitong.worktime.services import seed_calendar
+
+    seed_calendar("cn", [2026])
+    moment = datetime(2026, 3, 2, 1, tzinfo=UTC)  # a Monday, nine o'clock
+    with frozen(moment):
+        late = begin(parameters={"check_within": "2 hours"})
+        soon = begin(parameters={"check_within": "4 hours"})
+        tomorrow = begin(parameters={"check_within": "2 days"})
+        waiting = begin(parameters={"check_within": "2 hours"})
+        begin()  # without a time of its own
+        item = item_of(waiting, "Check").pk
+        services.claim(actor=crew.clerk, item_id=item)
+        services.suspend(
+            actor=crew.clerk,
+            item_id=item,
+            reason_code="customer-absent",
+            note="出差",
+            until=moment + timedelta(days=3),
+        )
+        assert queries.counts(crew.clerk)["soon"] == 0
+    WorkItem.objects.filter(instance_id=soon).update(warn_at=None)  # its last fifth
+    for hours, expected in (
+        (3.5, {"today": [late, soon], "soon": [soon], "late": [late]}),
+        (5, {"today": [late, soon], "soon": [], "late": [late, soon]}),
+        (24 * 7, {"today": [], "soon": [], "late": [late, soon, tomorrow]}),
+    ):
+        with frozen(moment + timedelta(hours=hours)):
+            counted = queries.counts(crew.clerk)
+            assert counted["open"] == 5
+            for due, instances in expected.items():
+                page = queries.work_items(crew.clerk, tab="open", due=due)
+                assert [row.instance_id for row in page.rows] == instances, (hours, due)
+                assert counted[due] == page.total == len(instances)
+    with pytest.raises(ProcessNotFound):
+        queries.work_items(crew.clerk, due="yesterday")
+
+
+def test_a_step_by_its_title_and_orders_by_a_query(begin, crew, receiver):
+    first, second = begin(), begin()
+    done(crew.clerk, first, "Check")
+    title = item_of(first, "Visit").title
+    found = queries.work_items(crew.supervisor, tab="open", title=title)
+    assert [row.instance_id for row in found.rows] == [first]
+    wanted = Instance.objects.filter(pk=second).values_list("business_id", flat=True)
+    found = queries.work_items(crew.supervisor, tab="open", business_ids=wanted)
+    assert [row.instance_id for row in found.rows] == [second]
 
 
 def test_a_dispatched_item_is_shown_to_its_person_only(begin, crew, receiver):

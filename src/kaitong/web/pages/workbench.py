@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import queries as catalog
 from kaitong.core.clock import now as clock_now
+from kaitong.ordering import queries as ordering
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.choices import WorkState
 from kaitong.web import format as fmt
@@ -25,7 +30,7 @@ PAGE_SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    key: str
+    url: str
     label: str
     count: int
     tone: str
@@ -76,7 +81,12 @@ def tab_labels() -> dict[str, str]:
         "helping": _("协办"),
         "suspended": _("已挂起"),
         "done": _("今日已办"),
+        "open": _("全部在办"),
     }
+
+
+# Tabs of work whose clock runs: what is due today, soon, or late is asked there.
+TIMED = ("todo", "mine", "helping", "open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +95,61 @@ class Asked:
 
     tab: str
     post: str | None
-    overdue: bool
+    step: str | None  # the title that work items bear
+    product: str | None  # an offering's key
+    due: str
     everyone: bool
 
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.post or self.step or self.product or self.due)
 
-def asked_of(actor: Actor, query: QueryDict) -> Asked:
+    def found(self) -> dict[str, Any]:
+        """As the runtime's lists are asked."""
+        return {
+            "tab": self.tab,
+            "post": self.post,
+            "title": self.step,
+            "business_ids": ordering.sold(self.product) if self.product else None,
+            "due": self.due,
+            "everyone": self.everyone,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen: steps of the actor's posts, and products on sale."""
+
+    steps: list[tuple[str, str]]
+    products: list[tuple[str, str]]
+
+
+def options_of(actor: Actor) -> Options:
+    english = (get_language() or "zh").startswith("en")
+    plans = catalog.current_offerings(actor)
+    return Options(
+        playbooks.steps(actor),
+        [(row.key, row.title_en if english and row.title_en else row.title) for row in plans],
+    )
+
+
+def asked_of(actor: Actor, query: QueryDict, options: Options | None = None) -> Asked:
     tab = query.get("tab", "todo")
     post = query.get("post") or None
     if post is not None and not (actor.is_supervisor or post in actor.posts):
         post = None
+    step, product, due = (query.get(key) or None for key in ("step", "product", "due"))
+    if step or product:
+        options = options or options_of(actor)
+        step = step if step in dict(options.steps) else None
+        product = product if product in dict(options.products) else None
+    tab = tab if tab in tab_labels() else "todo"
     return Asked(
-        tab=tab if tab in tab_labels() else "todo",
+        tab=tab,
         post=post,
-        overdue=query.get("due") == "late",
+        step=step,
+        product=product,
+        due=due if due in process.DUES and tab in TIMED else "",
         everyone=query.get("who") == "team" and actor.is_supervisor,
     )
 
@@ -105,38 +157,36 @@ def asked_of(actor: Actor, query: QueryDict) -> Asked:
 def work_page(actor: Actor, query: QueryDict) -> WorkPage:
     """The list as the address asks for it; unknown values of filters are no filters."""
     labels = tab_labels()
-    asked = asked_of(actor, query)
-    tab, post, late, team = asked.tab, asked.post, asked.overdue, asked.everyone
-    counts = process.counts(actor, everyone=team)
+    options = options_of(actor)
+    asked = asked_of(actor, query, options)
+    tab = asked.tab
+    counts = process.counts(actor, everyone=asked.everyone)
     number = page_number(query)
     found = process.work_items(
         actor,
-        tab=tab,
-        post=post,
-        overdue=late,
-        everyone=team,
+        **asked.found(),
         offset=(number - 1) * PAGE_SIZE,
         limit=PAGE_SIZE,
-        counted=counts[tab] if post is None and not late else None,
+        counted=None if asked.narrowed else counts[tab],
     )
     facts = facts_of(actor, [row.business_id for row in found.rows])
     moment = clock_now()
-    stat = Stat("" if late else "late", _("超时"), counts["overdue"], "is-late", late)
     return WorkPage(
         tabs=tuple(
             Tab(key, label, counts[key], key == tab)
             for key, label in labels.items()
-            if key != "helping" or counts[key] or key == tab  # most people help nobody today
+            # most people help nobody today; all that is open is where the numbers lead
+            if key == tab or not (key == "open" or (key == "helping" and not counts[key]))
         ),
-        stats=(stat,),
-        filters=_filters(actor, query, tab),
+        stats=_stats(asked, counts),
+        filters=_filters(actor, query, tab, options),
         rows=tuple(
             _row(actor, row, facts.get(row.business_id) if row.business_id else None, moment)
             for row in found.rows
         ),
         total=found.total,
         pager=Pager(number, PAGE_SIZE, found.total),
-        empty=_empty(tab, counts, filtered=late or post is not None),
+        empty=_empty(tab, counts, filtered=asked.narrowed),
         claimable=tab == "todo",
         bulk=tab in ("todo", "mine"),
         teams=tuple(sorted(post_names().items(), key=lambda pair: pair[1]))
@@ -146,6 +196,21 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
         at=moment,
         waiting=counts["todo"],
     )
+
+
+def due_labels() -> dict[str, str]:
+    return {"today": _("今日到期"), "soon": _("临期"), "late": _("超时")}
+
+
+def _stats(asked: Asked, counts: dict[str, int]) -> tuple[Stat, ...]:
+    """The numbers at the top, of all open work of the actor's posts: each leads to just those."""
+    home, tones = reverse("web:workbench"), {"soon": "is-soon", "late": "is-late"}
+    found = []
+    for key, label in due_labels().items():
+        current = asked.tab == "open" and asked.due == key
+        url = f"{home}?tab=open" if current else f"{home}?tab=open&due={key}"
+        found.append(Stat(url, label, counts[key], tones.get(key, ""), current))
+    return tuple(found)
 
 
 def tab_of(actor: Actor, item_id: UUID) -> str:
@@ -208,16 +273,21 @@ def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: d
     )
 
 
-def _filters(actor: Actor, query: QueryDict, tab: str) -> tuple[Filter, ...]:
+def _filters(actor: Actor, query: QueryDict, tab: str, options: Options) -> tuple[Filter, ...]:
     names = post_names()
     held = sorted(names) if actor.is_supervisor else sorted(actor.posts)
     posts = [(key, names[key]) for key in held if key in names]
     filters = []
-    if actor.is_supervisor and tab != "todo":
+    if actor.is_supervisor and tab not in ("todo", "open"):
         filters.append(choose(query, "who", _("经办"), [("team", _("全班"))], everything=_("我的")))
     if len(posts) > 1:
         filters.append(choose(query, "post", _("岗位"), posts, everything=_("全部")))
-    filters.append(choose(query, "due", _("时限"), [("late", _("超时"))], everything=_("全部")))
+    everything = _("全部")
+    filters.append(choose(query, "step", _("环节"), options.steps, everything=everything))
+    filters.append(choose(query, "product", _("产品"), options.products, everything=everything))
+    if tab in TIMED:
+        dues = list(due_labels().items())
+        filters.append(choose(query, "due", _("时限"), dues, everything=everything))
     return tuple(filters)
 
 
@@ -241,6 +311,7 @@ def _empty(tab: str, counts: dict[str, int], *, filtered: bool) -> Empty:
         "helping": (_("没有协办的工单"), _("同事请你协办的工单会列在这里。")),
         "suspended": (_("没有挂起的工单"), _("等客户或等资源的工单挂起后在这里，到时会提醒。")),
         "done": (_("今天还没有办结"), _("今天办结的工单会列在这里。")),
+        "open": (_("没有在办的工单"), _("本岗的工单都办结了。")),
     }
     title, text = titles[tab]
     if counts["todo"]:

@@ -119,9 +119,9 @@ def query(context: RequestContext, **changes: Any) -> SafeString:
 
 
 @register.simple_tag
-def due_chip(due: fmt.Due) -> SafeString:
-    """How much time is left, in a word, a sign and a colour. Made here and not by a template of its
-    own: lists show fifty."""
+def due_chip(due: fmt.Due, escalated: bool = False) -> SafeString:
+    """How much time is left, in a word, a sign and a colour; `escalated` (督办) is the sign of a
+    bell. Made here and not by a template of its own: lists show fifty."""
     if due.state == "none":
         return format_html('<span class="kt-3" title="{}">—</span>', _("这一步没有时限"))
     title = fmt.full(due.at)
@@ -131,8 +131,18 @@ def due_chip(due: fmt.Due) -> SafeString:
         '<span class="kt-due is-{}" title="{}">{}{}{}{}</span>',
         due.state,
         title,
-        icon(due.icon),
+        _escalated() if escalated else icon(due.icon),
         due.word,
         format_html(" <b>{}</b>", due.left) if due.left else "",
         f" {_('暂定')}" if due.provisional else "",
+    )
+
+
+def _escalated() -> SafeString:
+    told = _("已超时，已报督办")
+    return format_html(
+        '<span class="kt-mark-late" role="img" aria-label="{}" title="{}">{}</span>',
+        told,
+        told,
+        icon("bell-ringing"),
     )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
+from python_calamine import CalamineWorkbook
 
+from kaitong.catalog import queries as catalog
 from kaitong.core.clock import now
 from kaitong.process import queries as process
 from kaitong.process import services as verbs
+from kaitong.process.models import WorkItem
 
 
 def open_item(world, order):
@@ -152,6 +157,7 @@ def test_pages_carry_the_content_policy_with_a_nonce(world, signed_in):
 def test_the_list_costs_the_same_whatever_its_length(county_of_sixty, signed_in, queries_of):
     client = signed_in("installer")
     county_of_sixty.order(0)
+    client.get("/work/")  # definitions are read once and kept
     few = queries_of(lambda: client.get("/work/"))
     for serial in range(1, 50):
         county_of_sixty.order(serial)
@@ -160,3 +166,54 @@ def test_the_list_costs_the_same_whatever_its_length(county_of_sixty, signed_in,
     many = queries_of(lambda: client.get("/work/"))
     assert many == few
     assert many <= 26
+    narrow = "/work/?tab=open&due=today&step=预约派单&product=hb-300m"
+    assert queries_of(lambda: client.get(narrow)) <= many + 1  # and the total is counted
+
+
+def test_each_number_leads_to_its_rows_and_back(world, signed_in):
+    late, other = world.order(1), world.order(2)
+    WorkItem.objects.filter(business_id=late.id).update(due_at=now() - timedelta(minutes=26))
+    WorkItem.objects.filter(business_id=other.id).update(due_at=now() + timedelta(days=9))
+    client = signed_in("installer")
+    html = client.get("/work/").content.decode()
+    link, count = re.search(r'<a href="([^"]*due=late)"[^>]*>超时<b>(\d+)</b>', html).groups()
+    assert count == "1"
+    html = client.get(link.replace("&amp;", "&")).content.decode()
+    assert late.number in html
+    assert other.number not in html
+    assert re.search(r'aria-current="true">超时', html)
+    assert re.search(r'aria-selected="true">全部在办<span>2<', html)
+    back = re.search(r'<a href="([^"]*)"[^>]*>超时<b>', html)[1]
+    assert other.number in client.get(back).content.decode()
+
+
+def test_the_list_is_narrowed_by_step_and_product(world, signed_in):
+    order = world.order(1)
+    item, (sold,) = open_item(world, order), order.items.all()
+    client = signed_in("installer")
+    html = client.get("/work/").content.decode()
+    assert f"step={quote(item.title)}" in html
+    assert f"product={sold.offering}" in html
+    for wanted in ({"step": item.title}, {"product": sold.offering}):
+        html = client.get("/work/", wanted).content.decode()
+        assert order.number in html, wanted
+        assert "is-set" in html
+    other = next(
+        o.key for o in catalog.current_offerings(world.actor("clerk")) if o.key != sold.offering
+    )
+    for wanted in ({"step": "上门安装"}, {"product": other}):
+        html = client.get("/work/", wanted).content.decode()
+        assert order.number not in html, wanted
+        assert "没有符合的工单" in html
+    html = client.get("/work/", {"step": "\x00", "product": "nonsense"}).content.decode()
+    assert order.number in html
+
+
+def test_the_workbook_holds_what_the_filters_left(world, signed_in):
+    order = world.order(1)
+    (sold,) = order.items.all()
+    client = signed_in("installer")
+    for wanted, rows in (({"product": sold.offering}, 1), ({"step": "上门安装"}, 0)):
+        answer = client.get("/work/export.xlsx", wanted)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(b"".join(answer.streaming_content)))
+        assert len(book.get_sheet_by_index(0).to_python()) - 1 == rows

@@ -39,8 +39,9 @@ def orders(request: SignedIn) -> HttpResponseBase:
 @page
 @require_GET
 def work(request: SignedIn) -> HttpResponseBase:
-    asked = asdict(asked_of(request.actor, request.GET))
-    if process.work_batches(request.actor, **asked)[0] >= exports.AS_JOB_FROM:
+    wanted = asked_of(request.actor, request.GET)
+    asked = asdict(wanted)
+    if process.work_batches(request.actor, **wanted.found())[0] >= exports.AS_JOB_FROM:
         return _as_job(request, "work", _("工单"))
     target = tempfile.TemporaryFile()  # noqa: SIM115 (the answer closes it)
     exports.work_book(request.actor, target, **asked)
