@@ -121,9 +121,13 @@ def hold_uploads(*, actor: Actor, owner_id: UUID, until: datetime) -> None:
 
 
 def discard_upload(*, actor: Actor, attachment_id: UUID) -> None:
-    """Take an upload back before its form is sent; what was used is evidence and stays."""
+    """Take an upload back before its form is sent; what was used is evidence and stays.
+
+    Locked first: the form may be on its way at this instant.
+    """
     with transaction.atomic():
-        row = visible_to(Attachment.objects.all(), actor).filter(pk=attachment_id).first()
+        rows = visible_to(Attachment.objects.all(), actor).filter(pk=attachment_id)
+        row = rows.select_for_update().first()
         if row is None:
             return
         if row.pending_until is None or row.stored_by != actor.id:

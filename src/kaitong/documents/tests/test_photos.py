@@ -2,12 +2,13 @@
 
 import io
 import threading
+import time
 import zlib
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from PIL import Image, ImageChops
 
 from kaitong.core import clock
@@ -208,3 +209,29 @@ def test_two_forms_at_once_use_one_upload_for_one_order(county, staff_of):
         thread.join()
     assert len(won) == 1
     assert Attachment.objects.get().owner_id == won[0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_taken_back_while_its_form_is_sent_it_stays_evidence(county, staff_of):
+    clerk = staff_of(county, "clerk", "clerk")
+    row = store(clerk)
+    used, refused = threading.Event(), []
+
+    def discard():
+        used.wait()
+        try:
+            services.discard_upload(actor=clerk, attachment_id=row.pk)
+        except AttachmentRefused as refusal:
+            refused.append(refusal)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=discard)
+    thread.start()
+    with transaction.atomic():
+        use(clerk, row)
+        used.set()
+        time.sleep(0.3)  # the other waits for this transaction
+    thread.join()
+    assert Attachment.objects.get().owner_id == ORDER
+    assert refused
