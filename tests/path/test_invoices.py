@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from kaitong.charging import invoices, queries, services, tax
 from kaitong.charging.models import Invoice, Payment
@@ -292,3 +293,42 @@ def test_the_platform_gives_the_same_for_a_key_and_refuses_another_content(platf
     assert books.count() == 1
     assert json.dumps(asked)  # what is asked is plain JSON
     assert not Payment.objects.exists()
+
+
+def test_given_back_while_it_is_asked_for_nothing_stays_invoiced(clerk, platform, books):
+    """The refund waits for whoever asks at this instant, and takes that invoice back, too."""
+    payment = paid(clerk)
+
+    def give_back():
+        try:
+            refund(clerk, payment)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=give_back)
+    with transaction.atomic():
+        row = ask(clerk, payment)
+        thread.start()
+        time.sleep(0.3)
+    thread.join()
+    assert fresh(row).state == "cancelled"
+    assert services.drain_invoices() == 0
+    assert books.count() == 0
+
+
+def test_tried_again_it_may_still_have_been_issued_before(clerk, platform, books):
+    """An answer was lost each time; a refund after 重试 takes back what may stand at the
+    platform."""
+    payment = paid(clerk)
+    row = ask(clerk, payment)
+    held = invoices.lease()
+    assert held is not None
+    invoices.ask(held)  # issued, and the answer lost
+    Invoice.objects.filter(pk=row.pk).update(
+        state="failed", attempts=7, lease_until=None, worker="", refused=False
+    )
+    services.retry_invoice(actor=clerk, invoice_id=row.pk)
+    refund(clerk, payment)
+    assert services.drain_invoices() == 2
+    assert fresh(row).state == "red-lettered"
+    assert books.count() == 2

@@ -167,7 +167,11 @@ def red_letter(*, actor: Actor, refund: Payment) -> Invoice | None:
 
 
 def retry_invoice(*, actor: Actor, invoice_id: UUID) -> Invoice:
-    """Try again what failed (重试), under the same key."""
+    """Try again what failed (重试), under the same key.
+
+    What the platform did not refuse it may have issued, its answer lost: that stays a row that was
+    asked for, so that a refund does not take it for one that nobody has heard of.
+    """
     if not (actor.has_post(CLERK) or actor.is_supervisor):
         raise ChargingForbidden(_("只有营业员或班长可以开票。"), _("请由营业员办理。"))
     with transaction.atomic():
@@ -177,8 +181,8 @@ def retry_invoice(*, actor: Actor, invoice_id: UUID) -> Invoice:
             raise ChargingNotFound(_("没有这张发票。"), _("请核对编号和所在分公司。"))
         if row.state != InvoiceState.FAILED:
             raise ChargingConflict(_("这张发票没有失败。"), _("请刷新页面。"))
+        row.attempts, row.next_attempt_at = 0 if row.refused else 1, now()
         row.state, row.error, row.refused = InvoiceState.REQUESTED, "", False
-        row.attempts, row.next_attempt_at = 0, now()
         row.save(update_fields=["state", "error", "refused", "attempts", "next_attempt_at"])
     return row
 

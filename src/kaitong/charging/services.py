@@ -23,6 +23,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
 __all__ = [
+    "COLLECTED",
     "NewCharge",
     "drain_invoices",
     "pay",
@@ -267,7 +268,8 @@ def _refund_one(
     reason: str,
     approved_by: UUID | None,
 ) -> Payment:
-    original = Payment.objects.get(pk=payment_id)
+    # Locked as `request_invoice` does: an invoice being asked for now is waited for and taken back.
+    original = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
     total = sum(fen for _row, fen in parts)
     payment = Payment.objects.create(
         branch_id=original.branch_id,
