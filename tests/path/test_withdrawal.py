@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import psycopg
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from kaitong.activation import actions as activation
 from kaitong.activation import queries as exchanges
@@ -28,19 +30,21 @@ from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.models import Terminal
+from kaitong.ordering import actions
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering.errors import PlanChanged, WrongOrderState
-from kaitong.ordering.models import Procedure, Withdrawal
+from kaitong.ordering.models import OrderItem, Procedure, Withdrawal
+from kaitong.ordering.requests import AddressRef
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
-from kaitong.playbooks import photos
+from kaitong.playbooks import onsite, photos
 from kaitong.playbooks import queries as forms
 from kaitong.playbooks import services as playbooks
 from kaitong.process import commands, sweeper
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
-from kaitong.process.models import Command
+from kaitong.process.models import Command, Instance
 from tests.path.test_invoices import books, platform
 
 __all__ = ["books", "platform"]
@@ -612,3 +616,61 @@ def test_an_order_that_was_refused_gives_the_money_back_once(office):
     with pytest.raises(WrongOrderState, match="没有可撤的"):
         withdraw(office, order)
     assert service_of(office, order).state == "terminated"
+
+
+# ---- what else is under way for the order --------------------------------------------------------
+
+
+@pytest.mark.radius
+def test_data_on_their_way_again_are_stopped_before_the_network_is_cleared(office, radius, lab):
+    """The installer had the data sent again; that must not come after what the withdrawal
+    removed. What people look at meanwhile (资源核查) goes on."""
+    order = office.submit()
+    office.work()
+    office.complete(order, "Appoint")
+    item = office.item(order, "Install")
+    change = onsite.change_port(
+        actor=office.people["installer"], item_id=item.id, reason="bad-port"
+    )
+    mine = Command.objects.filter(instance_id=change.resend_id)
+    assert mine.update(next_attempt_at=clock.now() + timedelta(hours=1)) == 1
+    withdraw(office, order)
+    office.work_until_state(order, "cancelled")
+    assert Instance.objects.get(pk=change.resend_id).state == "cancelled"
+    mine.update(next_attempt_at=clock.now())
+    office.work()
+    assert mine.get().state == "cancelled"
+    assert Instance.objects.get(pk=change.resource_check_id).state == "running"
+    assert sweeper.check() == []
+
+
+def two_lines(office):
+    asked = office.request().items[0]
+    second = replace(asked, item_id="2", address=AddressRef(address_id=office.plant.rooms[1]))
+    order = office.submit(items=(asked, second))
+    return order, {i.item_id: i for i in OrderItem.objects.filter(order=order)}
+
+
+def test_a_refused_line_takes_back_its_own_charges_only(office):
+    order, items = two_lines(office)
+    pay(office, order)
+    context = SimpleNamespace(
+        inputs={"item_id": str(items["1"].id), "reason": "管路不通"}, actor_id=None
+    )
+    with transaction.atomic():
+        actions.refuse(context)
+    assert {c.item: c.state for c in money(office, order).charges} == {
+        "1": "refunded", "2": "paid"
+    }  # fmt: skip
+    told = plan(office, order)
+    assert {line.item: line.outcome for line in told.money} == {"1": "refunded", "2": "refund"}
+
+
+def test_a_line_that_works_keeps_its_price_when_another_is_withdrawn(office):
+    order, items = two_lines(office)
+    pay(office, order)
+    OrderItem.objects.filter(pk=items["1"].pk).update(state="completed")
+    told = plan(office, order)
+    assert {line.item: (line.outcome, line.back_fen) for line in told.money} == {
+        "1": ("keep", 0), "2": ("refund", 10000)
+    }  # fmt: skip

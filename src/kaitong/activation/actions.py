@@ -39,6 +39,7 @@ from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
 from kaitong.process import feel
 from kaitong.process import queries as process
+from kaitong.process import services as process_verbs
 from kaitong.process.actions import ActionContext, BusinessError, Outcome, Transient, Wait
 
 ACCOUNT_NOT_PROVEN = "account-not-proven"
@@ -74,13 +75,20 @@ def apply_service(ctx: ActionContext) -> Outcome:
 def remove_service(ctx: ActionContext) -> Outcome:
     """Take the service's account out of the AAA server (撤销网络数据).
 
-    A command of the order's process that was taken back may still be under way in another worker:
-    what it writes must not come after what is removed here, so its end is waited for.
+    What else writes data of it for the order (重发数据 of an installer) is stopped first. A command
+    that was taken back may still be under way in another worker: what it writes must not come after
+    what is removed here, so its end is waited for.
     """
     service = _service(ctx)
     if not service.account or not queries.known_to_network(ElementKind.AAA, service.branch_id):
         return None
     if ctx.business_id is not None:
+        process_verbs.stop_machines(
+            business_id=ctx.business_id,
+            about=("service_id", str(service.id)),
+            but=ctx.instance_id,
+            reason="撤销网络数据",
+        )
         until = process.still_running(ctx.business_id, but=ctx.instance_id)
         if until is not None:
             return Wait(_ASK_AGAIN, "等待正在执行的下发结束。")

@@ -153,10 +153,17 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
         inventory_verbs.withdraw_service(
             actor=actor, service_id=item.service_id, reason=f"退单：{reason}"
         )
-    charging.void_due(actor=actor, order_id=order.id)
-    if charges.money(actor, order.id).collected_fen:
+    # Only what this item cost: another item of the order may be going on, or work already.
+    mine = [c for c in charges.charges(actor, order.id) if c.item in (item.item_id, "")]
+    charging.void_due(actor=actor, order_id=order.id, charge_ids=[c.pk for c in mine])
+    back = {c.pk: c.amount_fen - c.refunded_fen for c in mine if c.state in charging.COLLECTED}
+    if any(back.values()):
         charging.refund(
-            actor=actor, order_id=order.id, key=f"refused-{item.id}", reason=f"退单：{reason}"
+            actor=actor,
+            order_id=order.id,
+            key=f"refused-{item.id}",
+            reason=f"退单：{reason}",
+            amounts=back,
         )
     verdict = ctx.inputs.get("verdict")
     if verdict:

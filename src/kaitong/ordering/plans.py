@@ -7,7 +7,7 @@ refund a second person must agree. Sums come from the charges' own refund rules.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -158,7 +158,8 @@ def plan_of(actor: Actor, order: Order) -> WithdrawalPlan:
     services = inventory.services_of_order(order.pk)
     boxes = inventory.terminals_of([s.id for s in services])
     installed = {i.item_id for i in going if _installed(i, passed, boxes)}
-    money = money_lines(found.charges, methods, installed, fee)
+    ended = {i.item_id for i in items if i.state in FINAL}
+    money = money_lines(found.charges, methods, installed, fee, ended)
     work = process.open_items_of(actor, [order.pk]).get(order.pk, [])
     return WithdrawalPlan(
         order_id=order.pk,
@@ -205,23 +206,30 @@ def money_lines(
     methods: dict[UUID, str],
     installed: set[str],
     fee_fen: int,
+    ended: Collection[str] = (),
 ) -> tuple[MoneyLine, ...]:
-    """What becomes of each charge; a fee is kept back from what would be returned, never more."""
+    """What becomes of each charge; a fee is kept back from what would be returned, never more.
+
+    Charges of items that had `ended` before stay as they are: the withdrawal is not theirs.
+    """
     lines = []
     for charge in charges:
         if charge.state == ChargeState.VOID:
             continue
         rule = charge.refund_rule or "full"
         late = rule == UNTIL_INSTALLED and charge.item in installed
-        keeps = rule == "none" or late
+        over = charge.item in ended
+        keeps = rule == "none" or late or over
         why = _("已装机，不再退") if late else _("约定不退") if rule == "none" else ""
+        why = _("这一项已办结") if over else why
         method, back, held = "", 0, 0
         if charge.state == ChargeState.DUE:
             outcome = "owed" if keeps else "void"
         else:
             method = methods.get(charge.payment_id, "") if charge.payment_id else ""
             back = 0 if keeps else charge.amount_fen - charge.refunded_fen
-            outcome = "keep" if keeps else "refund" if back else "refunded"
+            given = charge.refunded_fen == charge.amount_fen
+            outcome = "refunded" if given else "keep" if keeps else "refund"
         if back and fee_fen:
             held = min(fee_fen, back)
             fee_fen -= held

@@ -22,10 +22,10 @@ from kaitong.org.actor import Actor
 from kaitong.process import access, definitions, model, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
-from kaitong.process.choices import IncidentState
+from kaitong.process.choices import IncidentState, InstanceState
 from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
-from kaitong.process.models import Definition, Inbox, Message
+from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
@@ -67,11 +67,15 @@ __all__ = [
     "retry_incident",
     "return_to",
     "start",
+    "stop_machines",
     "suspend",
     "tell",
     "transfer",
     "urge",
 ]
+
+# Work for people, or a call, behind which there may be some.
+_NOT_BY_ITSELF = frozenset({model.NodeKind.USER, model.NodeKind.MANUAL, model.NodeKind.CALL})
 
 
 def deploy(
@@ -162,6 +166,34 @@ def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:
         play.advance(model.Cancelled(now=play.now, reason=reason))
         play.save()
     return progress(play, "")
+
+
+def stop_machines(
+    *, business_id: UUID, about: tuple[str, str], but: UUID, reason: str
+) -> list[UUID]:
+    """Take back what only machines do for an order about one thing; which instances that were.
+
+    `about` is a variable and its value. A process with work for people goes on, and so does the one
+    that asks (`but`). Each in a transaction of its own; again finds nothing left to stop.
+    """
+    name, value = about
+    rows = Instance.objects.filter(
+        business_id=business_id,
+        parent=None,
+        state=InstanceState.RUNNING,
+        **{f"variables__{name}": value},
+    )
+    stopped = []
+    for row in rows.exclude(pk=but).order_by("pk").only("pk", "definition_id"):
+        nodes = definitions.model_of(row.definition_id).nodes.values()
+        if any(n.kind in _NOT_BY_ITSELF for n in nodes):
+            continue
+        try:
+            cancel(actor=Actor.system(), instance_id=row.pk, reason=reason)
+        except ProcessConflict:  # it ended meanwhile
+            continue
+        stopped.append(row.pk)
+    return stopped
 
 
 # ---- fallout desk (异常单) ------------------------------------------------------------------
