@@ -20,6 +20,7 @@ from kaitong.core.ids import uuid7
 from kaitong.documents import pictures
 from kaitong.documents import queries as documents
 from kaitong.fieldwork import queries as fieldwork
+from kaitong.fieldwork import receipts
 from kaitong.fieldwork.errors import CheckFailed, CheckStale
 from kaitong.fieldwork.models import Check, Receipt
 from kaitong.inventory import services as inventory
@@ -279,6 +280,16 @@ def test_sent_twice_at_once_completes_once(office, visit):
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(send, range(4))) == ["Install"] * 4
     assert Terminal.objects.filter(service=visit.service, state="installed").count() == 1
+    assert Receipt.objects.count() == 1
+
+
+def test_one_key_for_two_items_at_once_is_a_conflict(office, visit):
+    """The second, having seen no receipt of the first yet, is told like one that came later."""
+    item = office.item(visit.order, "Install")
+    actor = office.people["installer"]
+    receipts.keep(actor, "k", uuid7(), {})
+    with pytest.raises(Conflict):
+        receipts.keep(actor, "k", item.id, {})
     assert Receipt.objects.count() == 1
 
 

@@ -344,3 +344,23 @@ def test_a_return_the_supervisor_does_not_agree_to_becomes_rework(office, visit)
     )
     office.complete(visit.order, "Rework")
     office.work_until(visit.order, "Accept")
+
+
+def test_only_a_step_at_the_customers_changes_anything(office, visit):
+    """Whoever has another step of the order in hand (资源核查, 退费复核) has nothing to change."""
+    change = onsite.change_port(actor=visit.installer, item_id=visit.item.id, reason="bad-port")
+    held = visit.service().port.id
+    check = office.item(visit.order, "ResourceCheck")
+    resource = office.people["resource"]
+    for act in (
+        lambda: onsite.change_port(actor=resource, item_id=check.id, reason="shorter"),
+        lambda: onsite.change_terminal(
+            actor=resource, item_id=check.id, serial="ZTEGC0000003", reason="faulty"
+        ),
+        lambda: onsite.resend_data(actor=resource, item_id=check.id),
+        lambda: onsite.check_now(actor=resource, item_id=check.id, answers={}),
+    ):
+        with pytest.raises(ChangeRefused):
+            act()
+    assert visit.service().port.id == held
+    assert [c.pk for c in Change.objects.all()] == [change.pk]

@@ -141,11 +141,21 @@ def resend_data(*, actor: Actor, item_id: UUID, rules: Rules) -> Change:
         return change
 
 
+def require_on_site(step: StepContext) -> None:
+    """Only a step that looks at the line (`kaitong:check`) is at the customer's. Whoever checks a
+    port that was left, or what a withdrawal removed, has nothing to change there."""
+    if not step.node.extension.get("check"):
+        raise ChangeRefused(
+            _("这个环节不在现场，不能核验或更改线路。"), _("请由上门的装维人员办理。")
+        )
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
 def _service(step: StepContext) -> ServiceView:
     """The service the step is about, its row locked: what is read now stays until the end."""
+    require_on_site(step)
     service_id = UUID(str(step.variables["service_id"]))
     inventory_verbs.hold_line(actor=step.actor, service_id=service_id)
     return inventory.service(step.actor, service_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import Conflict
@@ -36,16 +37,26 @@ def answered(actor: Actor, key: str, item_id: UUID) -> Answered | None:
     if row is None:
         return None
     if row.item_id != item_id:
-        raise Conflict(_("这个回单键已用于另一张工单。"), _("请刷新页面后再提交。"))
+        raise _used()
     business = row.answer.get("business_id")
     return Answered(
         UUID(row.answer["instance_id"]), UUID(business) if business else None, row.answer["node"]
     )
 
 
+def _used() -> Conflict:
+    return Conflict(_("这个回单键已用于另一张工单。"), _("请刷新页面后再提交。"))
+
+
 def keep(actor: Actor, key: str, item_id: UUID, answer: dict[str, Any]) -> None:
-    """Remember an answer, inside the completing transaction."""
-    if key and actor.id is not None:
-        Receipt.objects.create(
-            actor_id=actor.id, key=key[:LONGEST_KEY], item_id=item_id, answer=answer
-        )
+    """Remember an answer, inside the completing transaction; Conflict when the key was used for
+    another item at this very instant."""
+    if not key or actor.id is None:
+        return
+    try:
+        with transaction.atomic():  # a savepoint: what is asked next is not in vain
+            Receipt.objects.create(
+                actor_id=actor.id, key=key[:LONGEST_KEY], item_id=item_id, answer=answer
+            )
+    except IntegrityError:
+        raise _used() from None

@@ -5,6 +5,7 @@ from kaitong.fieldwork.changes import (
     change_terminal,
     correct_port,
     give_up,
+    require_on_site,
     resend_data,
 )
 from kaitong.fieldwork.check import (
@@ -31,5 +32,6 @@ __all__ = [
     "keep",
     "override_faults",
     "require",
+    "require_on_site",
     "resend_data",
 ]

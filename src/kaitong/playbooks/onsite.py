@@ -64,12 +64,13 @@ def check_now(*, actor: Actor, item_id: UUID, answers: Mapping[str, Any]) -> Che
     """
     item = process.work_item(actor, item_id)
     with process_verbs.held(actor=actor, item_id=item_id) as step:
+        fieldwork.require_on_site(step)
         targets = _form(item).targets()
         written = {t: answers[name] for t, name in targets.items() if name in answers}
         asked = fieldwork.Asked.of(
             step, {t: v for t, v in written.items() if t not in fieldwork.FOR_CHECK}
         )
-        kind = step.node.extension.get("check", "line")
+        kind = step.node.extension["check"]
     return wiring.CHECKS[kind](asked)
 
 

@@ -260,6 +260,13 @@ def test_a_new_appointment_moves_the_times_and_renews_the_work_order(installer, 
         reverse("web:phone_agree", args=[visit[1].id]), {"start": "2020-01-01T09:00"}
     )
     assert past.status_code == 422
+    for minutes in ("0", "7", "²", "9" * 30):  # nothing that the page offers
+        odd = installer.post(
+            reverse("web:phone_agree", args=[visit[1].id]),
+            {"start": start.strftime("%Y-%m-%dT%H:%M"), "minutes": minutes},
+        )
+        assert odd.status_code == 422
+    assert orders.order(SYSTEM, visit[0].id).appointment_end == order.appointment_end
 
 
 def test_giving_up_on_the_phone_needs_the_photo(installer, world, visit):

@@ -243,15 +243,19 @@ def resume(request: SignedIn, item_id: UUID) -> HttpResponse:
 @require_POST
 def agree(request: SignedIn, item_id: UUID) -> HttpResponse:
     """改约: the visit's new time; the due times and the printed work order follow."""
+    item = process.work_item(request.actor, item_id)
 
     def act() -> None:
         start = moment(request.POST.get("start", ""))
         minutes = request.POST.get("minutes", "120")
+        offered = {str(m) for m, _words in onsite.visit_lengths(item)} or {"120"}
+        if minutes not in offered:
+            raise BadInput([InputFault("minutes", _("没有这种时长。"), _("请从列出的时长中选。"))])
         onsite.agree(
             actor=request.actor,
             item_id=item_id,
             start=start,
-            length=timedelta(minutes=int(minutes) if minutes.isdigit() else 120),
+            length=timedelta(minutes=int(minutes)),
             reason=request.POST.get("note", "")[:200],
         )
 
