@@ -20,6 +20,7 @@ from kaitong.inventory.models import Resource
 from kaitong.inventory.network import port_view, with_line
 from kaitong.inventory.results import (
     CoverageVerdict,
+    NearPort,
     PortView,
 )
 from kaitong.org.actor import Actor
@@ -196,3 +197,60 @@ def free_ports(actor: Actor, address_id: UUID, *, limit: int = 100) -> list[Port
     order: dict[UUID | None, int] = {box: place for place, box in enumerate(boxes)}
     found = sorted(rows, key=lambda r: (order[r.parent_id], r.position or 0))
     return [port_view(row) for row in found[:limit]]
+
+
+_NEAR_PORTS = """
+WITH boxes AS (
+    SELECT c.box_id, min(n.far) AS far, min(c.rank) AS rank
+    FROM unnest(%(addresses)s::uuid[], %(far)s::int[]) AS n (address_id, far)
+    JOIN inventory_coverage c ON c.address_id = n.address_id
+    GROUP BY c.box_id
+), free AS (
+    SELECT p.id, boxes.far, boxes.rank, b.name, b.id AS box_id,
+           count(*) OVER (PARTITION BY b.id) - 1 AS left_over,
+           row_number() OVER (PARTITION BY b.id ORDER BY p.position, p.id) AS place
+    FROM boxes
+    JOIN inventory_resource b ON b.id = boxes.box_id AND b.state NOT IN ('damaged', 'kept')
+    JOIN inventory_resource pon
+      ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
+    JOIN inventory_resource p ON p.parent_id = b.id AND p.state = 'free'
+    WHERE p.specification = ANY(%(kinds)s)
+)
+SELECT id, far, left_over FROM free WHERE place <= %(a_box)s
+ORDER BY far, rank, name, box_id, place LIMIT %(limit)s
+"""
+
+
+def ports_nearby(
+    actor: Actor, address_id: UUID, *, a_box: int = 2, limit: int = 12
+) -> list[NearPort]:
+    """Free ports for a choice by hand (另配端口): of the boxes of the address, of its building, of
+    its estate; the first few of each box."""
+    near = places.near(places.address(actor, address_id))
+    found = db.rows(
+        _NEAR_PORTS,
+        {
+            "addresses": list(near),
+            "far": list(near.values()),
+            "kinds": list(LINE_PORTS),
+            "a_box": a_box,
+            "limit": limit,
+        },
+    )
+    rows = with_line(
+        visible_to(Resource.objects.all(), actor).filter(pk__in=[f["id"] for f in found])
+    )
+    views = {row.pk: port_view(row) for row in rows}
+    return [NearPort(views[f["id"]], f["far"], f["left_over"]) for f in found if f["id"] in views]
+
+
+def serves(port_id: UUID, address_id: UUID) -> bool:
+    """Whether the box of a port covers an address."""
+    return bool(
+        db.one(
+            "SELECT 1 AS yes FROM inventory_resource p"
+            " JOIN inventory_coverage c ON c.box_id = p.parent_id AND c.address_id = %s"
+            " WHERE p.id = %s",
+            [address_id, port_id],
+        )
+    )

@@ -13,6 +13,8 @@ from kaitong.inventory.coverage import (
     free_ports,
     free_ports_on,
     full_box_address,
+    ports_nearby,
+    serves,
 )
 from kaitong.inventory.network import (
     behind,
@@ -70,7 +72,9 @@ __all__ = [
     "port_text_of",
     "port_texts",
     "port_view",
+    "ports_nearby",
     "resource",
+    "serves",
     "service",
     "service_by_account",
     "services",

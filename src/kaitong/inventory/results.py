@@ -99,6 +99,16 @@ class PortView:
 
 
 @dataclass(frozen=True, slots=True)
+class NearPort:
+    """A free port of a box that serves an address (`far` 0), its building (1) or its estate (2);
+    `left` more are free in that box."""
+
+    port: PortView
+    far: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProofView:
     """One proof attempt. `counts` is false when the line has changed since it was made."""
 

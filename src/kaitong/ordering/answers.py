@@ -17,7 +17,9 @@ from django.utils.translation import gettext as _
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
+from kaitong.inventory import queries as coverage
 from kaitong.inventory import services as inventory
+from kaitong.inventory.results import NoPort
 from kaitong.ordering.models import Order
 from kaitong.ordering.states import locked, note
 from kaitong.ordering.withdrawals import decide_refund
@@ -158,6 +160,44 @@ def letter_photo(step: StepContext, value: str) -> None:
     if not order.introduction_letter:
         order.introduction_letter = True
         order.save(update_fields=["introduction_letter"])
+
+
+PORT, PORT_REASON = "service.port", "service.port_reason"
+
+
+def port(step: StepContext, value: str) -> None:
+    """另配端口: the resource post names the port; the assignment that follows keeps it.
+
+    A port of a box that does not cover the address needs a reason, which stands in the timeline.
+    """
+    order = _order(step)
+    service_id = _service_id(step)
+    reason = str(step.values.get(PORT_REASON, "")).strip()
+    item = order.items.get(service_id=service_id)
+    try:
+        wanted = UUID(value)
+    except ValueError:
+        what, remedy = _("没有这个端口。"), _("请从列出的端口里选一个。")
+        raise BadInput([InputFault(PORT, what, remedy)]) from None
+    covered = item.address_id is None or coverage.serves(wanted, item.address_id)
+    if not covered and not reason:
+        what = _("这个端口的分光器不覆盖装机地址。")
+        raise BadInput([InputFault(PORT_REASON, what, _("请写明为什么用它，或另选端口。"))])
+    try:
+        taken = inventory.take_port(
+            actor=step.actor, order_id=order.id, service_id=service_id, port_id=wanted
+        )
+    except KaitongError as error:
+        raise BadInput([InputFault(PORT, error.what, error.remedy)]) from None
+    if isinstance(taken, NoPort) or taken.resource_id != wanted:
+        what = _("这个服务已经占用了端口 %s。") % taken.text
+        raise BadInput([InputFault(PORT, what, _("请选重新配线。"))])
+    data = {"port": taken.text, "reason": reason, "covered": covered}
+    note(order.id, "port-named", actor_id=step.actor.id, data=data)
+
+
+def port_reason(step: StepContext, value: str) -> None:
+    """Why that port: `port` reads it beside its own answer."""
 
 
 FRONT, BACK = AttachmentKind.IDENTITY_FRONT, AttachmentKind.IDENTITY_BACK

@@ -58,7 +58,7 @@ _WORK = frozenset(telling.TOLD | {"incident"}) - {
 }  # fmt: skip
 
 
-_RESOURCE = ("port-assigned", "data-made", "given-back")
+_RESOURCE = ("port-assigned", "port-named", "data-made", "given-back")
 
 
 def _event_titles() -> dict[str, str]:
@@ -67,6 +67,7 @@ def _event_titles() -> dict[str, str]:
         "rejected": _("不予受理"),
         "documents-checked": _("证件核验通过"),
         "port-assigned": _("自动配线"),
+        "port-named": _("另配端口"),
         "data-made": _("自动数据制作"),
         "appointment": _("预约上门"),
         "refused": _("退单"),
@@ -89,6 +90,8 @@ def _event_titles() -> dict[str, str]:
 def _event_text(data: dict[str, Any]) -> str:
     if data.get("start"):
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
+    if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address
+        return f"{data['port']} · {data['reason']}"
     return next(
         (str(data[key]) for key in ("port", "reason", "account", "sum") if data.get(key)), ""
     )

@@ -183,6 +183,29 @@ def coverage_status(address_id: UUID) -> str:
     return str(found["coverage"]) if found else ""
 
 
+def near(address: Address, *, limit: int = 3000) -> dict[UUID, int]:
+    """An address and its neighbours by how far they are: itself 0, its building 1, its estate (or
+    road or village, where there is none) 2. One range of the index of full texts."""
+    levels = [address.province, address.city, address.county, address.township, address.road]
+    area = "".join([*levels, address.estate])
+    building = area + address.building if address.building else ""
+    rows = db.rows(
+        "SELECT id, CASE WHEN id = %(own)s THEN 0"
+        " WHEN %(building)s <> '' AND starts_with(full_text, %(building)s) THEN 1 ELSE 2 END AS far"
+        " FROM places_address WHERE branch_id = %(branch)s"
+        " AND full_text >= %(area)s AND full_text < %(area)s || chr(1114111)"
+        " ORDER BY far, full_text LIMIT %(limit)s",
+        {
+            "own": address.pk,
+            "branch": address.branch_id,
+            "area": area,
+            "building": building,
+            "limit": limit,
+        },
+    )
+    return {row["id"]: row["far"] for row in rows}
+
+
 def short_texts(address_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     """What lists show of addresses, in one query."""
     wanted = {i for i in address_ids if i is not None}

@@ -71,8 +71,24 @@ class Form:
             for error in sorted(validator.iter_errors(dict(data)), key=lambda e: list(e.path))
             for fault in self._faults(error)
         ]
+        faults += [
+            InputFault(
+                name,
+                _("%(field)s这里不用填。") % {"field": self._title(name)},
+                _("请清空，或改选相应的处理办法。"),
+            )
+            for name in self.unasked(data)
+        ]
         if faults:
             raise BadInput(faults)
+
+    def unasked(self, data: Mapping[str, Any]) -> list[str]:
+        """Answers to fields that another answer leaves unasked (`ui.when`)."""
+        return [
+            name
+            for name, when in self.ui.get("when", {}).items()
+            if name in data and any(data.get(other) != value for other, value in when.items())
+        ]
 
     def split(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """(variables, writes): answers that steer the process, and those that belong elsewhere."""
@@ -89,10 +105,9 @@ class Form:
         """A refusal of the verb behind `writes:` that names its target, at the form's own field."""
         field = next((n for n, spec in self.fields.items() if spec.get("writes") == target), "")
         if isinstance(refused, BadInput):
-            if all(fault.field != target for fault in refused.faults):
-                return refused
+            fields = self.targets()
             return BadInput(
-                [replace(f, field=field) if f.field == target else f for f in refused.faults]
+                [replace(f, field=fields.get(f.field, f.field)) for f in refused.faults]
             )
         if refused.field != target:
             return refused

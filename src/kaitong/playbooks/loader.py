@@ -252,7 +252,7 @@ class _Reader:
                     self._fault(
                         file, 1, name, "Required, but not a property.", "Correct `required`."
                     )
-        for part in ("order", "labels", "widgets", "groups", "units", "help", "only"):
+        for part in ("order", "labels", "widgets", "groups", "units", "help", "only", "when"):
             for name in form.ui.get(part, ()):
                 if name not in form.fields:
                     self._fault(

@@ -319,6 +319,8 @@ FORM: dict[str, Any] = _closed(
         "type": {"const": "object"},
         "required": {"type": "array", "items": {"type": "string"}},
         "additionalProperties": {"const": False},
+        "if": {"type": "object"},
+        "then": {"type": "object"},
         "properties": {
             "type": "object",
             "additionalProperties": {
@@ -328,6 +330,7 @@ FORM: dict[str, Any] = _closed(
                     "title": TITLE,
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
+                    "x-choice": {"enum": ["free-port"]},
                 },
             },
         },
@@ -344,6 +347,8 @@ FORM: dict[str, Any] = _closed(
                 "help": {"type": "object", "additionalProperties": {"type": "string"}},
                 # fields only some see: a post's key
                 "only": {"type": "object", "additionalProperties": KEY},
+                # fields only asked when other fields have these values
+                "when": {"type": "object", "additionalProperties": {"type": "object"}},
                 "verb": {"enum": ["办结", "回单", "派单", "同意"]},
             }
         ),

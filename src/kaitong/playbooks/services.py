@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -326,9 +327,10 @@ def _attempt(
                     raise BadInput(faults)
                 raise _LookFirst(kind, asked, form.targets())
             fieldwork.hold(check, step)
+        told = replace(step, values=writes)  # an answer may need another: a port its reason
         for target, value in writes.items():
             try:
-                wiring.WRITES[target](step, value)
+                wiring.WRITES[target](told, value)
             except KaitongError as refused:
                 raise form.named(refused, target) from None
         if step.business_id is not None and wiring.ON_WORK_ORDERS & set(writes):

@@ -63,6 +63,8 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "order.refund_decision_reason": answers.refund_decision_reason,
     "service.terminal_serial": answers.terminal_serial,
     "service.power_dbm": answers.power_dbm,
+    answers.PORT: answers.port,
+    answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }

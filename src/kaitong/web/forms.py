@@ -34,6 +34,8 @@ class Option:
     value: str
     label: str
     chosen: bool = False
+    help: str = ""
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Field:
     readonly: bool = False
     wide: bool = False
     photo: PhotoSlot | None = None
+    when: str = ""  # "field=value": only asked then
+    unasked: bool = False
     errors: tuple[str, ...] = ()
 
 
@@ -114,11 +118,13 @@ def build(
     say: Say = _as_written,
     photo_url: str = "",
     posts: Set[str] = frozenset(),
+    offered: Mapping[str, Iterable[Option]] | None = None,
 ) -> WorkForm:
     """The fields in the order of `ui`, with what was entered and what is wrong with it.
 
     `photo_url` is where pictures of photo fields are sent, each with its field's name. Fields of
-    one post alone (`only`) are asked where `posts` holds it.
+    one post alone (`only`) are asked where `posts` holds it. `offered` are the choices of fields
+    whose choices are found and not written down (`x-choice`).
     """
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     required = set(schema.get("required", ()))
@@ -153,8 +159,19 @@ def build(
                     f"{photo_url}?field={name}", str(spec[PHOTO]), spec[PHOTO] in SENSITIVE
                 ),
             )
+        if offered is not None and name in offered:
+            made = _offered(made, offered[name], (values or {}).get(name))
+        for other, value in ui.get("when", {}).get(name, {}).items():
+            unasked = made.unasked or (values or {}).get(other) != value
+            made = replace(made, when=f"{other}={value}", unasked=unasked)
         fields.append(made)
     return WorkForm(tuple(fields), say(str(ui["verb"])) if ui.get("verb") else "", tuple(loose))
+
+
+def _offered(made: Field, options: Iterable[Option], value: Any) -> Field:
+    found = tuple(replace(one, chosen=one.value == str(value)) for one in options)
+    nothing = "" if found else _("现在没有可选的。")
+    return replace(made, widget="choose", options=found, wide=True, help=nothing or made.help)
 
 
 def shown(

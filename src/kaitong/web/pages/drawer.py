@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import InputFault
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.choices import ResourceState
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
@@ -139,6 +140,7 @@ def work_detail(
             faults=faults,
             say=say,
             photo_url=reverse("web:work_photo", args=[item.id]),
+            offered=_offered(actor, form, facts) if ready else None,
         )
         if form
         else (forms.WorkForm())
@@ -219,6 +221,38 @@ def _service(facts: OrderFacts | None) -> Any:
     if facts is None:
         return None
     return next(iter(inventory.services_of_order(facts.id)), None)
+
+
+def _offered(actor: Actor, form: Form, facts: OrderFacts | None) -> dict[str, list[forms.Option]]:
+    """Choices that are found and not written down: the free ports of an address and nearby."""
+    wanted = [n for n, spec in form.fields.items() if spec.get("x-choice") == "free-port"]
+    service = _service(facts) if wanted else None
+    if service is None or service.address_id is None:
+        return {name: [] for name in wanted}
+    where = {
+        0: _("覆盖本址"),
+        1: _("同楼栋的分光器，不覆盖本址"),
+        2: _("邻近的分光器，不覆盖本址"),
+    }
+    options = [
+        forms.Option(
+            str(near.port.id),
+            near.port.box_text,
+            help=" · ".join(
+                filter(
+                    None,
+                    (
+                        where[near.far],
+                        near.port.pon_text,
+                        _("同箱还有 %(n)s 口空闲") % {"n": near.left} if near.left else "",
+                    ),
+                )
+            ),
+            tag=str(ResourceState.FREE.label),
+        )
+        for near in inventory.ports_nearby(actor, service.address_id)
+    ]
+    return dict.fromkeys(wanted, options)
 
 
 def suspend_reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]:

@@ -160,6 +160,8 @@ def complete(request: SignedIn, item_id: UUID) -> HttpResponse:
     form = drawers.form_of(request.actor, item_id)
     schema = form.schema if form else {}
     answers = read(schema, request.POST)
+    for name in form.unasked(answers) if form else ():  # chosen, then another way was taken
+        del answers[name]
     try:
         progress = playbooks.complete_work(actor=request.actor, item_id=item_id, data=answers)
     except NotFound:

@@ -134,6 +134,13 @@
     if (count) count.textContent = String(n);
   }
 
+  // fields that another answer asks for (`data-when="decision=assign"`)
+  function asked(input) {
+    $$(`[data-when^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
+      field.hidden = field.dataset.when !== `${input.name}=${input.value}`;
+    });
+  }
+
   function theme(event) {
     event.preventDefault();
     const value = root.dataset.bsTheme === 'dark' ? 'light' : 'dark';
@@ -149,6 +156,7 @@
     document.addEventListener('change', e => {
       if (e.target.matches('input[name=pick]')) picked();
       if (e.target.matches('[data-pick-all]')) act.all(e.target);
+      if (e.target.form && e.target.name) asked(e.target);
       if (e.target.matches('[data-submit]')) e.target.form.requestSubmit();
     });
     document.addEventListener('click', e => {
