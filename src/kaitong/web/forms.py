@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.errors import InputFault
 from kaitong.documents.choices import SENSITIVE
 from kaitong.playbooks.forms import PHOTO
+from kaitong.web.format import mark
 
 _INPUT_TYPES = {"date": "date", "date-time": "datetime-local", "time": "time"}
 _SEGMENTS_MOST = 4
@@ -128,6 +129,8 @@ def build(
     """
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     required = set(schema.get("required", ()))
+    # asked only with another answer, and then needed
+    needed = {n for n in schema.get("then", {}).get("required", ()) if n in ui.get("when", {})}
     ordered = [n for n in ui.get("order", ()) if n in properties]
     ordered += [n for n in properties if n not in ordered]
     ordered = [n for n in ordered if ui.get("only", {}).get(n, "") in ("", *posts)]
@@ -135,7 +138,7 @@ def build(
     loose: list[str] = []
     for fault in faults:
         name = fault.field.split(".")[0].split("[")[0]
-        text = f"{fault.what}{fault.remedy}"
+        text = f"{fault.what}{mark('')}{fault.remedy}".strip()
         if name in properties:
             wrong.setdefault(name, []).append(text)
         else:
@@ -148,7 +151,7 @@ def build(
             fields.append(Field(f"group-{len(fields)}", say(heading), "heading", wide=True))
         group = heading
         spec = properties[name]
-        must = name in required or spec.get("const") is True
+        must = name in required or name in needed or spec.get("const") is True
         errors = tuple(wrong.get(name, ()))
         made = _field(name, spec, ui, must, values or {}, errors, say)
         if PHOTO in spec:

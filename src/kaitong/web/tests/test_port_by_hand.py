@@ -49,6 +49,9 @@ def test_a_port_nearby_is_listed_and_needs_a_reason(world, signed_in, part):
     assert re.search(rf'type="radio" name="port" value="{port.pk}"', html)
     assert "横江花园 POS-02/05" in html
     assert "不覆盖本址" in html
+    assert re.search(
+        r'data-when="decision=assign" hidden>\s*<span[^>]*>端口<span class="kt-req">', html
+    )
 
     asked = {"decision": "assign"}
     answer = client.post(f"/work/{item.id}/complete", asked, headers=part)
