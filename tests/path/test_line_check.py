@@ -29,7 +29,7 @@ from kaitong.inventory.services import TerminalRow
 from kaitong.lab.session import other_port
 from kaitong.ordering import queries as orders
 from kaitong.org.actor import Actor
-from kaitong.playbooks import photos, wiring
+from kaitong.playbooks import onsite, photos, wiring
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()
@@ -281,6 +281,16 @@ def test_sent_twice_at_once_completes_once(office, visit):
         assert list(pool.map(send, range(4))) == ["Install"] * 4
     assert Terminal.objects.filter(service=visit.service, state="installed").count() == 1
     assert Receipt.objects.count() == 1
+
+
+def test_a_power_that_is_no_number_is_a_finding(office, visit):
+    item = office.item(visit.order, "Install")
+    for typed in (float("nan"), float("inf"), "弱"):
+        check = onsite.check_now(
+            actor=office.people["installer"], item_id=item.id, answers={"power_dbm": typed}
+        )
+        (found,) = [f for f in check.findings if f["code"] == "power"]
+        assert (found["tone"], found["facts"]["value"]) == ("late", None)
 
 
 def test_one_key_for_two_items_at_once_is_a_conflict(office, visit):

@@ -269,7 +269,7 @@ def _power(asked: Asked, service: ServiceView, found: list[dict[str, Any]]) -> N
         value = Decimal(str(raw)) if raw is not None else None
     except InvalidOperation:
         value = None
-    if value is None:
+    if value is None or not value.is_finite():
         _add(found, Finding.POWER, Tone.LATE, value=None, **facts)
         return
     facts["value"] = _number(value)

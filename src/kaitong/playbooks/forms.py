@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import isfinite
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.playbooks.errors import PlaybookError
@@ -19,6 +20,17 @@ UNIQUE = "x-example-unique"
 # Its answer is the identifier of an upload of that kind, taken for this very work item.
 ATTACHMENT, PHOTO = "attachment", "x-photo"
 FORMATS = FormatChecker()
+_NUMBER = Draft202012Validator.TYPE_CHECKER
+
+
+def _is_number(_checker: object, value: object) -> bool:
+    """JSON knows no NaN and no infinity, and no limit refuses a NaN; Python reads both."""
+    return _NUMBER.is_type(value, "number") and isfinite(value)  # type: ignore[arg-type]
+
+
+_Answers = validators.extend(
+    Draft202012Validator, type_checker=_NUMBER.redefine("number", _is_number)
+)
 
 
 @FORMATS.checks(ATTACHMENT)
@@ -65,7 +77,7 @@ class Form:
 
     def check(self, data: Mapping[str, Any]) -> None:
         """Raise BadInput with every fault of the answers; nothing is written."""
-        validator = Draft202012Validator(self.schema, format_checker=FORMATS)
+        validator = _Answers(self.schema, format_checker=FORMATS)
         faults = [
             fault
             for error in sorted(validator.iter_errors(dict(data)), key=lambda e: list(e.path))

@@ -40,6 +40,8 @@ def test_examples_are_valid(form):
         ({"power_dbm": -91}, "power_dbm", "低于"),
         ({"power_dbm": 13}, "power_dbm", "高于"),
         ({"power_dbm": "弱"}, "power_dbm", "数字"),
+        ({"power_dbm": float("nan")}, "power_dbm", "数字"),  # typed as "nan", or sent as NaN
+        ({"power_dbm": float("inf")}, "power_dbm", "数字"),
         ({"power_dbm": None}, "power_dbm", "没有填"),
         ({"terminal_serial": "短"}, "terminal_serial", ""),
         ({"colour": "red"}, "colour", "没有 colour"),
