@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from kaitong.core import wording
@@ -100,10 +100,12 @@ def by_ids(actor: Actor, order_ids: Iterable[UUID]) -> list[Order]:
     return list(rows.defer(*UNLISTED).prefetch_related(ITEMS))
 
 
-def sold(offering: str) -> QuerySet[OrderItem, UUID]:
-    """Identifiers of the orders of an offering, for a list of something else to be narrowed by
-    within the database: nothing is read here, and who may see what is that list's matter."""
-    return OrderItem.objects.filter(offering=offering).values_list("order_id", flat=True)
+def sold(offering: str) -> Subquery:
+    """For a list of work to be narrowed by: not null for the order of an offering, whose identifier
+    is the row's `business_id`. One look into an index for each row of that list, whatever the
+    number of orders; who may see what is the list's matter."""
+    items = OrderItem.objects.filter(order_id=OuterRef("business_id"), offering=offering)
+    return Subquery(items.values("order_id")[:1])
 
 
 def count(actor: Actor, filters: Iterable[OrderFilter] = ()) -> int:

@@ -21,6 +21,7 @@ from django.db.models import (
     F,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
@@ -195,7 +196,8 @@ def work_items(
     post: str | None = None,
     node: str | None = None,
     business_id: UUID | None = None,
-    business_ids: Iterable[UUID] | QuerySet[Any] | None = None,
+    business_ids: Iterable[UUID] | None = None,
+    business: Subquery | None = None,
     title: str | None = None,
     due: str = "",
     everyone: bool = False,
@@ -208,11 +210,13 @@ def work_items(
 
     `tab` is one of TABS, or "open": all open work of the actor's posts. `everyone` shows a
     supervisor the whole team's mine/suspended/done. Done is what was completed today. `due` is
-    one of DUES. `business_ids` may be another package's query, which then stays in the database.
+    one of DUES. `business` is another package's look at a row's business, null where not wanted.
     """
-    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business_ids)
+    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business)
     if business_id is not None:
         rows = rows.filter(business_id=business_id)
+    if business_ids is not None:
+        rows = rows.filter(business_id__in=list(business_ids))
     order = _urgent(tab)
     total = rows.count() if counted is None else counted
     # identifiers first, from the index alone; then only this page's rows
@@ -228,12 +232,12 @@ def work_batches(
     node: str | None = None,
     title: str | None = None,
     due: str = "",
-    business_ids: QuerySet[Any] | None = None,
+    business: Subquery | None = None,
     everyone: bool = False,
     size: int = 500,
 ) -> tuple[int, Iterator[Sequence[WorkRow]]]:
     """All rows of a tab in its order, so many at a time; and how many there are."""
-    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business_ids)
+    rows = _wanted(_tab(actor, tab, everyone), post, node, title, due, business)
     order = _urgent(tab)
     ids = list(rows.order_by(*order).values_list("pk", flat=True))
 
@@ -251,7 +255,7 @@ def _wanted(
     node: str | None,
     title: str | None,
     due: str,
-    business_ids: Iterable[UUID] | QuerySet[Any] | None,
+    business: Subquery | None,
 ) -> QuerySet[WorkItem]:
     if post is not None:
         rows = rows.filter(post=post)
@@ -259,9 +263,8 @@ def _wanted(
         rows = rows.filter(node=node)
     if title is not None:
         rows = rows.filter(title=title)
-    if business_ids is not None:
-        subquery = isinstance(business_ids, QuerySet)
-        rows = rows.filter(business_id__in=business_ids if subquery else list(business_ids))
+    if business is not None:
+        rows = rows.alias(wanted=business).filter(wanted__isnull=False)
     return rows.filter(_due(due)) if due else rows
 
 

@@ -135,7 +135,7 @@ def work_book(
         post=post,
         title=step,
         due=due,
-        business_ids=ordering.sold(product) if product else None,
+        business=ordering.sold(product) if product else None,
         everyone=everyone,
     )
     watch.stage(_("导出工单"), total)

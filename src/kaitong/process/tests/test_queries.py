@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db.models import OuterRef, Subquery
 
 from kaitong.core.clock import frozen, now
 from kaitong.process import queries, services, worker
@@ -157,8 +158,10 @@ def test_a_step_by_its_title_and_orders_by_a_query(begin, crew, receiver):
     title = item_of(first, "Visit").title
     found = queries.work_items(crew.supervisor, tab="open", title=title)
     assert [row.instance_id for row in found.rows] == [first]
-    wanted = Instance.objects.filter(pk=second).values_list("business_id", flat=True)
-    found = queries.work_items(crew.supervisor, tab="open", business_ids=wanted)
+    wanted = Subquery(
+        Instance.objects.filter(pk=second, business_id=OuterRef("business_id")).values("pk")[:1]
+    )
+    found = queries.work_items(crew.supervisor, tab="open", business=wanted)
     assert [row.instance_id for row in found.rows] == [second]
 
 

@@ -110,7 +110,7 @@ class Asked:
             "tab": self.tab,
             "post": self.post,
             "title": self.step,
-            "business_ids": ordering.sold(self.product) if self.product else None,
+            "business": ordering.sold(self.product) if self.product else None,
             "due": self.due,
             "everyone": self.everyone,
         }
