@@ -118,6 +118,24 @@ def test_new_time_is_told_the_first_one_is_not(office):
     assert f"{local.month}月{local.day}日" in text
 
 
+def test_a_time_agreed_again_after_another_is_told_again(office):
+    order = office.submit()
+    office.complete(order, "Appoint")
+    first = Order.objects.get(pk=order.id).appointment_start
+    step = _step(office, order)
+    from kaitong.ordering import answers, papers
+
+    for days in (1, 2, 1, 1):
+        with transaction.atomic():
+            answers.appointment_start(step, (first + timedelta(days=days)).isoformat())
+            papers.renew(actor=step.actor, order_id=order.id)
+    said_days = [
+        next(d for d in (1, 2) if f"{(first + timedelta(days=d)).astimezone().day}日" in row.text)
+        for row in of(order, "reappointed")
+    ]
+    assert said_days == [1, 2, 1]  # the customer heard last what holds
+
+
 def _step(office, order):
     item = process.work_item(SYSTEM, install_of(order).id)
     return verbs.StepContext(

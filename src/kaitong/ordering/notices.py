@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from string import Formatter
 from typing import Any, Literal, get_args
 from uuid import UUID
@@ -101,14 +102,21 @@ def tell(
 
 
 def appointment_changed(*, actor: Actor, order: Order) -> None:
-    """改约: the customer is told a new time, never the first one (who comes tells that one)."""
-    agreed = OrderNote.objects.filter(order_id=order.id, kind="appointment").count()
-    if agreed > 1 and order.appointment_start is not None:
+    """改约: the customer is told a new time, never the first one (who comes tells that one).
+
+    Back to a time told before is told again; the same one agreed twice in a row is not.
+    """
+    notes = OrderNote.objects.filter(order_id=order.id, kind="appointment").order_by("pk")
+    agreed = [
+        datetime.fromisoformat(data["start"]) for data in notes.values_list("data", flat=True)
+    ]
+    changes = sum(before != after for before, after in pairwise(agreed))
+    if changes and order.appointment_start is not None:
         tell(
             actor=actor,
             order=order,
             when="reappointed",
-            once=order.appointment_start.astimezone().isoformat(timespec="minutes"),
+            once=f"{order.appointment_start.astimezone():%Y-%m-%dT%H:%M}#{changes}",
         )
 
 
