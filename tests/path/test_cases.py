@@ -19,10 +19,11 @@ from kaitong.core.errors import KaitongError
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.ordering import services as ordering
+from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import BadOrder, OrderRefused
-from kaitong.ordering.models import NumberBinding, Order
-from kaitong.ordering.requests import PaymentData
-from kaitong.ordering.states import locked, move
+from kaitong.ordering.models import NumberBinding, Order, OrderItem
+from kaitong.ordering.requests import AddressRef, PaymentData
+from kaitong.ordering.states import finish_item, locked, move
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,3 +156,22 @@ def test_of_two_clerks_at_once_one_binds_the_number(office):
     assert len(orders) == 1, answers
     assert Order.objects.count() == 1  # the other left nothing behind
     assert NumberBinding.objects.get().order_id == orders[0].id
+
+
+def test_a_refused_line_frees_its_number_although_another_line_goes_on(office):
+    """Else the number would stay bound to nothing, when the order ends as partly done."""
+    asked = request(office)
+    second = replace(
+        asked.items[0],
+        item_id="2",
+        bound_number="13855901235",
+        address=AddressRef(address_id=office.plant.rooms[1]),
+    )
+    order = ordering.submit(
+        actor=office.people["clerk"], request=replace(asked, items=(asked.items[0], second))
+    )
+    item = OrderItem.objects.get(order=order, item_id="1")
+    with transaction.atomic():
+        finish_item(locked(order.pk), item, OrderState.FAILED)
+    living = NumberBinding.objects.filter(ended_at=None)
+    assert [row.item_id for row in living] == ["2"]

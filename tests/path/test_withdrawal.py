@@ -674,3 +674,24 @@ def test_a_line_that_works_keeps_its_price_when_another_is_withdrawn(office):
     assert {line.item: (line.outcome, line.back_fen) for line in told.money} == {
         "1": ("keep", 0), "2": ("refund", 10000)
     }  # fmt: skip
+
+
+def test_of_two_lines_the_withdrawal_ends_with_the_last(office):
+    order, _items = two_lines(office)
+    pay(office, order)
+    made = withdraw(office, order)
+    first, second = Instance.objects.filter(
+        business_id=order.id, definition__key="withdraw"
+    ).order_by("pk")
+    late = Command.objects.filter(instance=second)
+    late.update(next_attempt_at=clock.now() + timedelta(hours=1))
+    office.work()
+    assert Instance.objects.get(pk=first.pk).state == "completed"
+    assert Withdrawal.objects.get(pk=made.pk).ended_at is None
+    late.update(next_attempt_at=clock.now())
+    office.work_until_state(order, "cancelled")
+    assert Withdrawal.objects.get(pk=made.pk).ended_at is not None
+    assert {c.item: c.state for c in money(office, order).charges} == {
+        "1": "refunded", "2": "refunded"
+    }  # fmt: skip
+    assert sum(p.amount_fen for p in Payment.objects.filter(kind="refund")) == 20000

@@ -19,7 +19,7 @@ from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
 from kaitong.ordering import evidence, notices, papers, withdrawals
-from kaitong.ordering.choices import OrderState
+from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderNotFound, OrderRefused
 from kaitong.ordering.intake import record_demand
 from kaitong.ordering.models import Order, OrderItem
@@ -234,10 +234,11 @@ def refund(ctx: ActionContext) -> dict[str, Any]:
             amounts=back,
             approved_by=UUID(said["by"]) if said.get("by") else None,
         )
-    withdrawal.ended_at = ctx.now
-    withdrawal.save(update_fields=["ended_at"])
     note(order.id, "withdrawn", actor_id=None, data={"reason": withdrawal.reason})
     finish_item(order, item, OrderState.CANCELLED, reason=f"撤单：{withdrawal.reason}")
+    if order.state in FINAL:  # the last line is undone
+        withdrawal.ended_at = ctx.now
+        withdrawal.save(update_fields=["ended_at"])
     papers.give_back(actor=actor, order=order)
     notices.tell(
         actor=actor,

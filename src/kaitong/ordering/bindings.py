@@ -52,9 +52,12 @@ def bind(order: Order, *, item_id: str, case: str, number: PhoneNumber) -> Numbe
         ) from None
 
 
-def end(order_id: UUID) -> int:
-    """Set an order's numbers free; ending twice keeps the first time."""
-    return NumberBinding.objects.filter(order_id=order_id, ended_at=None).update(ended_at=now())
+def end(order_id: UUID, item_id: str = "") -> int:
+    """Set an order's numbers free, or those of one line; ending twice keeps the first time."""
+    rows = NumberBinding.objects.filter(order_id=order_id, ended_at=None)
+    if item_id:
+        rows = rows.filter(item_id=item_id)
+    return rows.update(ended_at=now())
 
 
 def _index(number: PhoneNumber) -> bytes:

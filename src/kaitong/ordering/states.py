@@ -50,6 +50,8 @@ def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") 
     """End an item of a locked order; the last item to end decides how the order ends."""
     item.state = state
     item.save(update_fields=["state"])
+    if state != OrderState.COMPLETED:
+        bindings.end(order.pk, item.item_id)  # whatever becomes of the order's other lines
     states = set(OrderItem.objects.filter(order=order).values_list("state", flat=True))
     if not states <= FINAL:
         return
