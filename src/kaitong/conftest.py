@@ -18,6 +18,15 @@ def lacking(what: str, remedy: str) -> None:
     pytest.skip(message)
 
 
+@pytest.fixture(autouse=True)
+def own_language():
+    """A request or command in English leaves its language in the thread: not to the next test."""
+    from django.utils import translation
+
+    yield
+    translation.deactivate()
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of third-party contracts and test cases (KAITONG_SHARED)."""

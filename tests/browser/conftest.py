@@ -25,9 +25,12 @@ PHONE = {"width": 390, "height": 844}
 _EXPECTED = ("Failed to load resource",)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The machine's own Chromium; nothing is downloaded."""
+    """The machine's own Chromium; nothing is downloaded.
+
+    It ends with its module: its event loop must not stand in the thread of other tests.
+    """
     sync_api = pytest.importorskip("playwright.sync_api")
     program = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -40,12 +43,15 @@ def chromium():
             "npm ci --ignore-scripts; python -m kaitong.web.vendor node_modules " + VENDOR.name,
         )
     # Playwright's event loop stands in this thread; the tests' own queries are made between acts.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     sync_api.expect.set_options(timeout=20_000)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
         browser.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -47,7 +47,10 @@ FROM boxes JOIN inventory_resource p ON p.parent_id = boxes.id
 WHERE p.state = 'free' AND p.specification = ANY(%(kinds)s) AND p.id <> ALL(%(without)s::uuid[])
 ORDER BY boxes.place, p.position, p.id
 LIMIT 1
-FOR NO KEY UPDATE OF p
+"""
+_PICK_FREE = _PICK + "FOR NO KEY UPDATE OF p SKIP LOCKED"
+_LOCK_FREE = """
+SELECT id, branch_id FROM inventory_resource WHERE id = %s AND state = 'free' FOR NO KEY UPDATE
 """
 
 _ASSIGN = """
@@ -145,13 +148,21 @@ def _pick(address_id: UUID, without: Sequence[UUID] = ()) -> _Port | None:
     """Lock the first free port of the boxes that serve an address, the boxes in their order.
 
     Ports that others are taking at this instant are skipped. When only such ports are left we wait
-    for them: their takers may yet roll back, and "no free port" must be true when it is said.
+    for them, one in each statement: their takers may yet roll back, and "no free port" must be true
+    when it is said. PostgreSQL keeps the lock of a row that turns out to be taken; a statement that
+    waited for row after row would hold such locks under an old snapshot, and two of them deadlock.
+    With a fresh snapshot before each wait nobody waits for a row that was taken before it looked.
     """
     if places.coverage_status(address_id) in ("", CoverageStatus.PLANNED, CoverageStatus.NO_ENTRY):
         return None
     params = {"address": address_id, "kinds": list(LINE_PORTS), "without": list(without)}
-    found = db.one(_PICK + "SKIP LOCKED", params) or db.one(_PICK, params)
-    return _Port(found["id"], found["branch_id"]) if found else None
+    found = db.one(_PICK_FREE, params)
+    while found is None:
+        next_free = db.one(_PICK, params)
+        if next_free is None:
+            return None
+        found = db.one(_LOCK_FREE, [next_free["id"]])
+    return _Port(found["id"], found["branch_id"])
 
 
 def _named_port(actor: Actor, port_id: UUID) -> Resource:

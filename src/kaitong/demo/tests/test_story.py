@@ -46,7 +46,8 @@ def times() -> list[str]:
 
 @pytest.fixture
 def told(branch, lab):
-    """One order of each kind, on the lab's AAA server."""
+    """One order of each kind, on the lab's AAA server; of earlier tests no history is left."""
+    db.execute("DELETE FROM process_history", [])
     network.register(lab)
     story.tell(AccessServer(lab), scale="small", few=True)
 

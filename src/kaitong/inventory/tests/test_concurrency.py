@@ -47,7 +47,8 @@ def taker(plant, service, **more):
     return lambda: services.take_port(actor=plant.actor, service_id=service, order_id=None, **more)
 
 
-def test_sixteen_takers_of_a_box_of_eight(plant):
+@pytest.mark.parametrize("attempt", range(4))
+def test_sixteen_takers_of_a_box_of_eight(plant, attempt):
     wanting = [plant.service() for _ in range(16)]
 
     answers = together([taker(plant, s) for s in wanting])

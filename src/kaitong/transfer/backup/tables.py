@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import psycopg
+from django.apps import apps
 from psycopg import sql
 
 from kaitong.transfer.backup.archive import Hashing, Manifest, TableFacts, blocks
@@ -40,7 +42,23 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def kept(name: str) -> bool:
-    return name not in LEFT_OUT and not name.startswith(LEFT_OUT_PREFIXES)
+    """Whether a backup holds this table: one of ours, of this version or an earlier one.
+
+    What else stands in the database (somebody's scratch table) no restore's schema would have.
+    """
+    if name in LEFT_OUT or name.startswith(LEFT_OUT_PREFIXES):
+        return False
+    return name in _tables_of_models() or name.startswith(_prefixes())
+
+
+@cache
+def _tables_of_models() -> frozenset[str]:
+    return frozenset(m._meta.db_table for m in apps.get_models(include_auto_created=True))
+
+
+@cache
+def _prefixes() -> tuple[str, ...]:
+    return tuple(f"{config.label}_" for config in apps.get_app_configs())
 
 
 def table_columns(connection: Connection) -> dict[str, list[str]]:
