@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 REQUIRE_ALL = os.environ.get("KAITONG_REQUIRE_ALL") == "1"
 
@@ -150,3 +151,10 @@ def django_db_setup(django_test_environment, django_db_blocker, worker_id):
     with django_db_blocker.unblock():
         use(original)
         admin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(autouse=True)
+def source_language():
+    """A request in English leaves its language in the thread; the next test reads Chinese."""
+    yield
+    translation.deactivate()
