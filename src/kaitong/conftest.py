@@ -22,8 +22,6 @@ def lacking(what: str, remedy: str) -> None:
 @pytest.fixture(autouse=True)
 def own_language():
     """A request or command in English leaves its language in the thread: not to the next test."""
-    from django.utils import translation
-
     yield
     translation.deactivate()
 
@@ -151,10 +149,3 @@ def django_db_setup(django_test_environment, django_db_blocker, worker_id):
     with django_db_blocker.unblock():
         use(original)
         admin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-@pytest.fixture(autouse=True)
-def source_language():
-    """A request in English leaves its language in the thread; the next test reads Chinese."""
-    yield
-    translation.deactivate()
