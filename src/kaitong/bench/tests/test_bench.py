@@ -41,6 +41,7 @@ def place(transactional_db, monkeypatch):
     yield Place(dsn=lambda _name: url, version=0, borrowed=str(settings["NAME"]))
     with connection.cursor() as cursor:  # no model of Django's empties it
         cursor.execute("DELETE FROM process_history")
+        cursor.execute("DROP TABLE IF EXISTS commit_limit")  # pgbench's
     for keeper in (playbooks, definitions, worktime):
         keeper.forget()
 
