@@ -217,18 +217,3 @@ def test_the_workbook_holds_what_the_filters_left(world, signed_in):
         answer = client.get("/work/export.xlsx", wanted)
         book = CalamineWorkbook.from_filelike(io.BytesIO(b"".join(answer.streaming_content)))
         assert len(book.get_sheet_by_index(0).to_python()) - 1 == rows
-
-
-@pytest.mark.parametrize("where", ["query", "body"])
-def test_a_sign_no_text_can_hold_is_refused_and_nothing_written(world, signed_in, where):
-    item = claimed(world)
-    client = signed_in("installer")
-    if where == "query":
-        answer = client.get("/work/?post=a%00b")
-    else:
-        answer = client.post(
-            f"/work/{item.id}/suspend", {"reason_code": "customer-not-home", "note": "a\x00b"}
-        )
-    assert answer.status_code == 400
-    assert "不能保存的字符" in answer.content.decode()
-    assert WorkItem.objects.get(pk=item.id).state == "claimed"

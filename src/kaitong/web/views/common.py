@@ -31,24 +31,12 @@ def page(view: View) -> View:
 
     @wraps(view)
     def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if _holds_nul(request):
-            return unreadable(request)
         try:
             return view(request, *args, **kwargs)
         except NotFound as absent:
             return missing(request, absent)
 
     return login_required(guarded)
-
-
-def _holds_nul(request: HttpRequest) -> bool:
-    """NUL is a sign that no text of the database can hold, and nobody types."""
-    return any(
-        "\x00" in value
-        for query in (request.GET, request.POST)
-        for values in query.lists()
-        for value in (values[0], *values[1])
-    )
 
 
 def is_part(request: HttpRequest, part: str = "") -> bool:
@@ -91,22 +79,4 @@ def missing(request: SignedIn, absent: KaitongError) -> HttpResponse:
         {"base": "web/base.html", "title": _("没有找到"), "text": text, "icon_name": "map-pin-off"},
         place="",
         status=404,
-    )
-
-
-def unreadable(request: SignedIn) -> HttpResponse:
-    text = _("提交的内容里有不能保存的字符。请删去看不见的字符，重新填写。")
-    if is_part(request):
-        return HttpResponse(toast(request, text, "late"), status=400)
-    return render_page(
-        request,
-        "web/gone.html",
-        {
-            "base": "web/base.html",
-            "title": _("内容有误"),
-            "text": text,
-            "icon_name": "alert-triangle",
-        },
-        place="",
-        status=400,
     )
