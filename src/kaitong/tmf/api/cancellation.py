@@ -24,15 +24,15 @@ from kaitong.tmf.api.documentation import (
     failing,
     with_headers,
 )
-from kaitong.tmf.api.service_order import MAX_KEY, MODELS, Error, api
+from kaitong.tmf.api.parts import key_of, listed, number_of
+from kaitong.tmf.api.service_order import MODELS, Error, api
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
 from kaitong.tmf.contract.cancellation import TMF641_CANCELLATION
-from kaitong.tmf.errors import BadQuery
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.cancellation import cancellation, wanted
 from kaitong.tmf.mapping.incoming import DOCUMENT
-from kaitong.tmf.paging import Page, put_headers
+from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
 from kaitong.tmf.wire import answer, body_of
 
@@ -71,8 +71,7 @@ def create_cancel_service_order(
 ) -> HttpResponse:
     """201 with Location; the body was checked by its model and is taken as it was sent."""
     caller = caller_of(request)
-    if key is not None and not (0 < len(key.strip()) <= MAX_KEY and key.isprintable()):
-        raise BadQuery(f"must be 1 to {MAX_KEY} printable signs.", field="Idempotency-Key")
+    asked = key_of(key)
     body = body_of(request)
     order_id = _order_id(body)
     try:
@@ -81,7 +80,7 @@ def create_cancel_service_order(
                 actor=caller.actor,
                 order_id=order_id,
                 reason=str(body.get("cancellationReason") or ""),
-                key=f"tmf-{key.strip() if key else uuid7()}",
+                key=f"tmf-{asked or uuid7()}",
                 channel="api",
                 ext={DOCUMENT: body},
             )
@@ -136,10 +135,7 @@ def list_cancel_service_order(
             limit=page.limit,
         )
     )
-    bodies = [select(body, selected) for body in _bodies(request, rows)]
-    response = answer(bodies, page.status(len(bodies), total))
-    put_headers(response, request, page, count=len(bodies), total=total)
-    return response
+    return listed(request, page, _bodies(request, rows), total, selected)
 
 
 @api.get(
@@ -158,10 +154,7 @@ def retrieve_cancel_service_order(
 ) -> HttpResponse:
     """One cancellation, or 404 for one that is not the caller's to see."""
     selected = parse_fields(fields)
-    try:
-        number = UUID(id)
-    except ValueError:
-        raise NotFound("There is no such cancellation.") from None
+    number = number_of(id, "There is no such cancellation.")
     row = queries.withdrawal(caller_of(request).actor, number)
     return answer(select(_bodies(request, [row])[0], selected))
 

@@ -1,12 +1,9 @@
 """TMF638 Service Inventory v4, read only: one service, many services."""
 
-from uuid import UUID
-
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja.params.functions import Path, Query
 
-from kaitong.core.errors import NotFound
 from kaitong.inventory import queries
 from kaitong.inventory.results import ServiceView
 from kaitong.tmf.api.base import TmfApi
@@ -19,13 +16,14 @@ from kaitong.tmf.api.documentation import (
     failing,
     with_headers,
 )
+from kaitong.tmf.api.parts import listed, number_of
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
 from kaitong.tmf.contract.schemas import build
 from kaitong.tmf.contract.service import TMF638
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.services import service, wanted
-from kaitong.tmf.paging import Page, put_headers
+from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
 from kaitong.tmf.wire import answer
 
@@ -74,10 +72,7 @@ def list_service(
             limit=page.limit,
         )
     )
-    bodies = [select(body, selected) for body in _bodies(request, views)]
-    response = answer(bodies, page.status(len(bodies), total))
-    put_headers(response, request, page, count=len(bodies), total=total)
-    return response
+    return listed(request, page, _bodies(request, views), total, selected)
 
 
 @api.get(
@@ -96,10 +91,7 @@ def retrieve_service(
 ) -> HttpResponse:
     """One service, or 404 for a service that is not the caller's to see."""
     selected = parse_fields(fields)
-    try:
-        number = UUID(id)
-    except ValueError:
-        raise NotFound("There is no such service.") from None
+    number = number_of(id, "There is no such service.")
     view = queries.service(caller_of(request).actor, number)
     return answer(select(_bodies(request, [view])[0], selected))
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -29,16 +28,17 @@ from kaitong.tmf.api.documentation import (
     filter_parameters,
     with_headers,
 )
+from kaitong.tmf.api.parts import key_of, listed, number_of
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
 from kaitong.tmf.contract.schemas import build
 from kaitong.tmf.contract.service_order import TMF641
-from kaitong.tmf.errors import BadQuery, KeyReused
+from kaitong.tmf.errors import KeyReused
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.conditions import conditions
 from kaitong.tmf.mapping.incoming import FINGERPRINT, Reading
 from kaitong.tmf.mapping.outgoing import service_order
-from kaitong.tmf.paging import Page, put_headers
+from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
 from kaitong.tmf.wire import answer, body_of
 
@@ -46,7 +46,6 @@ api = TmfApi(TMF641)
 MODELS = build(TMF641)
 ServiceOrder, ServiceOrderCreate = MODELS["ServiceOrder"], MODELS["ServiceOrder_Create"]
 Error = MODELS["Error"]
-MAX_KEY = 120
 
 
 @api.post(
@@ -72,9 +71,8 @@ def create_service_order(
 ) -> HttpResponse:
     """201 with Location; the body was checked by its model and is taken as it was sent."""
     caller = caller_of(request)
-    if key is not None and not (0 < len(key.strip()) <= MAX_KEY and key.isprintable()):
-        raise BadQuery(f"must be 1 to {MAX_KEY} printable signs.", field="Idempotency-Key")
-    reading = Reading(body_of(request), key=key.strip() if key else "")
+    asked = key_of(key)
+    reading = Reading(body_of(request), key=asked)
     try:
         with acting(caller.actor.id, "POST serviceOrder"), transaction.atomic():
             made = services.submit(actor=caller.actor, request=reading.order)
@@ -124,10 +122,7 @@ def list_service_order(
     wanted = parse_fields(fields)
     found = conditions(parse_filters(TMF641, request.GET))
     rows, total = queries.orders(actor, found, page.offset, page.limit, without=queries.UNTOLD)
-    bodies = [select(body, wanted) for body in _bodies(request, rows)]
-    response = answer(bodies, page.status(len(bodies), total))
-    put_headers(response, request, page, count=len(bodies), total=total)
-    return response
+    return listed(request, page, _bodies(request, rows), total, wanted)
 
 
 @api.get(
@@ -147,15 +142,9 @@ def retrieve_service_order(
     """One order, or 404 for an order that is not the caller's to see."""
     actor = caller_of(request).actor
     wanted = parse_fields(fields)
-    body = _bodies(request, [queries.order(actor, _number(id))])[0]
+    number = number_of(id, "There is no such service order.")
+    body = _bodies(request, [queries.order(actor, number)])[0]
     return answer(select(body, wanted))
-
-
-def _number(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("There is no such service order.") from None
 
 
 def _bodies(request: HttpRequest, rows: Iterable[Order]) -> list[dict[str, Any]]:

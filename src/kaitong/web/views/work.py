@@ -139,14 +139,10 @@ def return_to(request: SignedIn, item_id: UUID) -> HttpResponse:
 @require_POST
 def dispatch(request: SignedIn, item_id: UUID) -> HttpResponse:
     def act() -> None:
-        try:
-            to = UUID(request.POST.get("to", ""))
-        except ValueError:
-            raise BadInput([InputFault("to", _("没有选人。"), _("请选择一位。"))]) from None
         process.dispatch(
             actor=request.actor,
             item_id=item_id,
-            to=to,
+            to=chosen(request),
             reason=required(request, "reason", _("请写明原因。")),
         )
 
@@ -273,6 +269,14 @@ def required(request: SignedIn, name: str, what: str) -> str:
     if not text:
         raise BadInput([InputFault(name, what)], what)
     return text
+
+
+def chosen(request: SignedIn) -> UUID:
+    """The person picked for 改派 or 协办."""
+    try:
+        return UUID(request.POST.get("to", ""))
+    except ValueError:
+        raise BadInput([InputFault("to", _("没有选人。"), _("请选择一位。"))]) from None
 
 
 def moment(text: str) -> datetime:

@@ -8,10 +8,9 @@ from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from kaitong.core.errors import BadInput, InputFault
 from kaitong.process import services as process
 from kaitong.web.views.common import SignedIn, page
-from kaitong.web.views.work import required, run_verb
+from kaitong.web.views.work import chosen, required, run_verb
 
 
 @page
@@ -36,14 +35,10 @@ def ask_help(request: SignedIn, item_id: UUID) -> HttpResponse:
     """协办: somebody joins, the owner stays."""
 
     def act() -> None:
-        try:
-            to = UUID(request.POST.get("to", ""))
-        except ValueError:
-            raise BadInput([InputFault("to", _("没有选人。"), _("请选择一位。"))]) from None
         process.ask_help(
             actor=request.actor,
             item_id=item_id,
-            to=to,
+            to=chosen(request),
             reason=required(request, "reason", _("请写明要协办什么。")),
         )
 
