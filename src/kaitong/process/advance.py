@@ -26,6 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from kaitong.process.advance_graph import flows_already_in, is_upstream, siblings_region
+from kaitong.process.advance_inclusive import fork
 from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
 from kaitong.process.errors import ProcessConflict, ProcessError, ProcessRefused
 from kaitong.process.feel import FeelError
@@ -167,6 +168,8 @@ def _done_by_hand(moves: Moves, event: DoneByHand) -> None:
     moves.set_variables(event.values)
     if node.kind in (NodeKind.EXCLUSIVE, NodeKind.EVENT_BASED):
         moves.execute(token, node)
+    elif node.kind is NodeKind.INCLUSIVE:
+        fork(moves, token, node)
     elif node.kind in (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE):
         moves.give_up(token)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from kaitong.process.model import QUIET_ENDS, Flow, Model, Node, NodeKind
 
@@ -41,7 +41,7 @@ def unavoidable_joins(model: Model, node_id: str) -> set[str]:
     return {
         join.id
         for join in model.nodes.values()
-        if join.kind is NodeKind.PARALLEL
+        if join.kind in (NodeKind.PARALLEL, NodeKind.INCLUSIVE)
         and join.incoming > 1
         and not ends & reach(model, [node_id], avoid={join.id}, boundaries=False)
     }
@@ -76,6 +76,8 @@ def flows_already_in(model: Model, target: str, current: str) -> list[Flow]:
     found: list[Flow] = []
     passed = unavoidable_joins(model, target) - unavoidable_joins(model, current)
     for join in sorted(passed):
+        if model.nodes[join].kind is not NodeKind.PARALLEL:
+            continue  # an inclusive join waits for what is under way only
         again = reach(model, [target], avoid={join}, boundaries=False)
         found += [
             flow
@@ -85,3 +87,38 @@ def flows_already_in(model: Model, target: str, current: str) -> list[Flow]:
             if flow.target == join
         ]
     return found
+
+
+def inclusive_paths(nodes: Mapping[str, Node]) -> dict[str, dict[str, frozenset[str]]]:
+    """For each inclusive join and each of its incoming flows: the nodes a token of which can come
+    by that flow without visiting the join first (BPMN 2.0.2, 13.4.3). Boundary events count as
+    ways out of their hosts: a token at a task may yet leave by one.
+    """
+    backward: dict[str, list[str]] = {}
+    for node in nodes.values():
+        for flow in node.outgoing:
+            backward.setdefault(flow.target, []).append(node.id)
+        for boundary in node.boundaries:
+            backward.setdefault(boundary, []).append(node.id)
+    return {
+        join.id: {
+            flow.id: _behind(node.id, join.id, backward)
+            for node in nodes.values()
+            for flow in node.outgoing
+            if flow.target == join.id
+        }
+        for join in nodes.values()
+        if join.kind is NodeKind.INCLUSIVE and join.incoming > 1
+    }
+
+
+def _behind(source: str, join: str, backward: Mapping[str, list[str]]) -> frozenset[str]:
+    """`source` and every node from which it can be reached without visiting the join."""
+    seen = {source} - {join}
+    waiting = list(seen)
+    while waiting:
+        for earlier in backward.get(waiting.pop(), ()):
+            if earlier not in seen and earlier != join:
+                seen.add(earlier)
+                waiting.append(earlier)
+    return frozenset(seen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from kaitong.process import advance_inclusive, advance_script
 from kaitong.process.advance_tokens import TokenId, Tokens
 from kaitong.process.dmn.errors import DecisionError
 from kaitong.process.feel import FeelError
@@ -32,7 +33,11 @@ class Moves(Tokens):
     def run(self) -> None:
         """Move tokens until all rest, the instance ended, or an action must be called."""
         queue = self.queue
-        while queue and self.call is None and not self.finished:
+        while self.call is None and not self.finished:
+            if not queue:
+                if self.model.inclusive and advance_inclusive.release(self):
+                    continue
+                return
             token = queue.popleft()
             node = self.model.nodes[token.node]
             self.note("entered", node.id, token.id, {"flow": token.arrived_by})
@@ -51,6 +56,11 @@ class Moves(Tokens):
 
     def _pass(self, token: Token, node: Node) -> None:
         self.leave(token, node)
+
+    def jump(self, token: Token, node: Node) -> None:
+        """Go on at the link's catch event. Links that lead in a circle are a loop."""
+        if not self.looping(token, node):
+            self.leave(token, node)
 
     def _terminate(self, token: Token, node: Node) -> None:
         self.leave(token, node)
@@ -254,6 +264,12 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.TIMER_CATCH: Moves._catch,
     NodeKind.EXCLUSIVE: Moves._exclusive,
     NodeKind.PARALLEL: Moves._parallel,
+    NodeKind.INCLUSIVE: advance_inclusive.arrive,
+    NodeKind.SCRIPT: advance_script.run,
+    NodeKind.SEND: Moves._publish,
+    NodeKind.NONE_THROW: Moves._pass,
+    NodeKind.LINK_THROW: Moves.jump,
+    NodeKind.LINK_CATCH: Moves._pass,
     NodeKind.BOUNDARY_TIMER: Moves.retry_boundary,
     NodeKind.BOUNDARY_MESSAGE: Moves.retry_boundary,
     NodeKind.BOUNDARY_ERROR: Moves._pass,

@@ -12,8 +12,10 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from kaitong.process.advance_graph import inclusive_paths
 from kaitong.process.bpmn_check import check_shape
 from kaitong.process.bpmn_faults import PICTURES, ROOT_PICTURES, Faults
+from kaitong.process.bpmn_links import join_links
 from kaitong.process.bpmn_nodes import NodeReader, tidy
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element, MalformedXml, read
 from kaitong.process.dmn import Decisions
@@ -21,8 +23,8 @@ from kaitong.process.feel import Expression, FeelError, compile
 from kaitong.process.model import Fault, Flow, Lane, Model, Node, NodeKind, RefusedProcess
 
 _TASKS = {"userTask", "manualTask", "serviceTask", "receiveTask", "businessRuleTask"}
-_TASKS |= {"callActivity"}
-_GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway"}
+_TASKS |= {"callActivity", "scriptTask", "sendTask"}
+_GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway", "inclusiveGateway"}
 _EVENTS = {"startEvent", "endEvent", "boundaryEvent"}
 _EVENTS |= {"intermediateCatchEvent", "intermediateThrowEvent"}
 _NODES = _TASKS | _GATEWAYS | _EVENTS
@@ -82,7 +84,7 @@ class _Reader:
         reader = NodeReader(self.root, self.faults, lane_of)
         drafts = {id_: reader.node(element) for id_, element in self.elements.items()}
         reader.check_references(set(self.elements))
-        nodes = self._connect(drafts)
+        nodes = join_links(self._connect(drafts), self.elements, self.faults)
         used = self._decisions(nodes)
         self._calls(nodes)
         check_shape(nodes, self.elements, self.flow_elements, process, self.faults)
@@ -96,6 +98,7 @@ class _Reader:
             lanes=tuple(lanes),
             documentation=_documentation(process),
             decisions=used,
+            inclusive=inclusive_paths(nodes),
         )
 
     def _decisions(self, nodes: Mapping[str, Node]) -> dict[str, Decisions]:

@@ -11,6 +11,7 @@ from kaitong.process.model import ENDS, Flow, Node, NodeKind
 _BOUNDARIES = frozenset(
     {NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_MESSAGE}
 )
+_DECIDING = frozenset({NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE})
 _HOSTS = frozenset(
     {NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE, NodeKind.CALL}
 )
@@ -61,7 +62,7 @@ def _edges(node: Node, element: Element, faults: Faults) -> None:
         faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
     if node.kind in _BOUNDARIES and node.incoming:
         faults.add(element, "A sequence flow leads into a boundary event.", "Remove the flow.")
-    if node.kind not in ENDS and not node.outgoing:
+    if node.kind not in ENDS and node.kind is not NodeKind.LINK_THROW and not node.outgoing:
         faults.add(
             element,
             f"Nothing follows {node.id}.",
@@ -70,17 +71,19 @@ def _edges(node: Node, element: Element, faults: Faults) -> None:
 
 
 def _conditions(node: Node, element: Element, flows: Mapping[str, Element], faults: Faults) -> None:
-    if node.kind is not NodeKind.EXCLUSIVE:
+    if node.kind not in _DECIDING:
         for flow in node.outgoing:
             if flow.condition is not None:
                 faults.add(
                     flows[flow.id],
                     f"The flow leaves {node.id}, a {node.kind} node, on a condition.",
-                    "Let an exclusive gateway decide.",
+                    "Let an exclusive or inclusive gateway decide.",
                 )
         if node.default is not None:
             faults.add(
-                element, f"{node.id} has a default flow.", "Only exclusive gateways have one."
+                element,
+                f"{node.id} has a default flow.",
+                "Only exclusive and inclusive gateways have one.",
             )
         return
     default = next((flow for flow in node.outgoing if flow.id == node.default), None)
@@ -96,7 +99,9 @@ def _conditions(node: Node, element: Element, flows: Mapping[str, Element], faul
             "The default flow has a condition.",
             "Remove the condition: the default is taken when no other holds.",
         )
-    if len(node.outgoing) > 1:
+    if node.kind is NodeKind.INCLUSIVE:
+        _never(node, default, flows, faults)
+    elif len(node.outgoing) > 1:
         _undecided(node, default, flows, faults)
 
 
@@ -110,6 +115,18 @@ def _undecided(
                 f"The flow leaves the exclusive gateway {node.id} without a condition.",
                 "Give it a FEEL condition, or make it the gateway's default flow.",
             )
+
+
+def _never(node: Node, default: Flow | None, flows: Mapping[str, Element], faults: Faults) -> None:
+    """A flow without a condition is always taken (BPMN 2.0.2, 8.4.13): a default never would be."""
+    always = next((f for f in node.outgoing if f.condition is None and f is not default), None)
+    if default is not None and always is not None:
+        faults.add(
+            flows[default.id],
+            f"The default flow of {node.id} is never taken: {always.id} has no condition and"
+            " always is.",
+            f"Give {always.id} a FEEL condition, or remove the default.",
+        )
 
 
 def _boundary(
@@ -226,6 +243,7 @@ def _reachable(
 ) -> None:
     edges = [(flow.get("sourceRef"), flow.get("targetRef")) for flow in flows.values()]
     edges += [(n.attached_to, n.id) for n in nodes.values() if n.attached_to]
+    edges += [(n.id, f.target) for n in nodes.values() if n.link for f in n.outgoing]
     forward: dict[str, list[str]] = {}
     backward: dict[str, list[str]] = {}
     for source, target in edges:

@@ -10,13 +10,10 @@ from kaitong.process.model import Fault
 # Elements of BPMN 2.0 the runtime does not execute, each with the way to say it otherwise.
 REMEDIES: dict[str, str] = {
     "task": "Say what does it: make it a user task, a manual task or a service task.",
-    "sendTask": "Use a service task whose action sends the notice.",
-    "scriptTask": "Use a service task with an action, or a mapping in kaitong:out.",
     "subProcess": "Draw its steps in the process itself, or call a process of its own.",
     "adHocSubProcess": "Draw its steps in the process itself.",
     "transaction": "Draw its steps in the process itself.",
-    "inclusiveGateway": "Use a parallel gateway whose branches begin with exclusive gateways.",
-    "complexGateway": "Use exclusive and parallel gateways.",
+    "complexGateway": "Use exclusive, inclusive and parallel gateways.",
     "implicitThrowEvent": "Use a service task.",
     "choreographyTask": "Use a process, not a choreography.",
     "event": "Use a start, end, boundary or intermediate catch event.",
@@ -25,7 +22,6 @@ REMEDIES: dict[str, str] = {
     "compensateEventDefinition": "Undo the work in a service task of its own.",
     "conditionalEventDefinition": "Wait for a message or a timer.",
     "escalationEventDefinition": "Use a boundary timer, or kaitong:escalate-to.",
-    "linkEventDefinition": "Draw the sequence flow.",
     "signalEventDefinition": "Use a message with a key.",
     "cancelEventDefinition": "Use an error boundary event.",
     "resourceRole": "A lane with kaitong:post says who does the work.",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kaitong.process import bpmn_events
 from kaitong.process.bpmn_faults import PICTURES, Faults, did_you_mean
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element
 from kaitong.process.feel import Expression, FeelError, compile
@@ -19,6 +20,9 @@ _KINDS = {
     "receiveTask": NodeKind.RECEIVE,
     "businessRuleTask": NodeKind.RULE,
     "callActivity": NodeKind.CALL,
+    "scriptTask": NodeKind.SCRIPT,
+    "sendTask": NodeKind.SEND,
+    "inclusiveGateway": NodeKind.INCLUSIVE,
     "exclusiveGateway": NodeKind.EXCLUSIVE,
     "parallelGateway": NodeKind.PARALLEL,
     "eventBasedGateway": NodeKind.EVENT_BASED,
@@ -34,8 +38,13 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "errorEventDefinition": NodeKind.ERROR_END,
         "messageEventDefinition": NodeKind.MESSAGE_END,
     },
-    "intermediateThrowEvent": {"messageEventDefinition": NodeKind.MESSAGE_THROW},
+    "intermediateThrowEvent": {
+        "": NodeKind.NONE_THROW,
+        "linkEventDefinition": NodeKind.LINK_THROW,
+        "messageEventDefinition": NodeKind.MESSAGE_THROW,
+    },
     "intermediateCatchEvent": {
+        "linkEventDefinition": NodeKind.LINK_CATCH,
         "timerEventDefinition": NodeKind.TIMER_CATCH,
         "messageEventDefinition": NodeKind.MESSAGE_CATCH,
     },
@@ -68,6 +77,10 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.ERROR_END: {"notice", "milestone", "paper"},
     NodeKind.MESSAGE_END: {"key", "in", "notice", "milestone", "paper"},
     NodeKind.MESSAGE_THROW: {"key", "in", "notice", "milestone"},
+    NodeKind.SEND: {"key", "in", "notice", "milestone", "point-of-no-return"},
+    NodeKind.SCRIPT: {"in", "out", "result", "notice", "milestone", "point-of-no-return"},
+    NodeKind.NONE_THROW: {"notice", "milestone"},
+    NodeKind.LINK_THROW: {"notice", "milestone"},
 }
 _MESSAGES = frozenset(
     {
@@ -76,9 +89,11 @@ _MESSAGES = frozenset(
         NodeKind.BOUNDARY_MESSAGE,
         NodeKind.MESSAGE_THROW,
         NodeKind.MESSAGE_END,
+        NodeKind.SEND,
     }
 )
-_OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working"}
+_SCRIPT = ("scriptTask", "script")
+_OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working", "result"}
 _ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -119,6 +134,7 @@ class NodeReader:
             values["message_key"] = self._key(element, attributes)
         if kind in (NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR) and definition is not None:
             values["error_code"] = self._error_code(element, definition, kind)
+        values.update(bpmn_events.read(self, element, definition, kind, attributes))
         if element.tag == "boundaryEvent":
             values["attached_to"] = element.get("attachedToRef")
             values["interrupting"] = element.get("cancelActivity", "true") != "false"
@@ -160,7 +176,7 @@ class NodeReader:
             if child.space != BPMN or child.tag in PICTURES:
                 self._assignments(child)
                 continue
-            if child.tag in ("incoming", "outgoing"):
+            if child.tag in ("incoming", "outgoing") or (element.tag, child.tag) == _SCRIPT:
                 continue
             if child.tag.endswith("EventDefinition") and element.tag in _EVENTS:
                 found.append(child)
@@ -209,8 +225,6 @@ class NodeReader:
         if not tag:
             remedy = "Say what it waits for: a timer, a message"
             remedy += " or an error." if element.tag == "boundaryEvent" else "."
-            if element.tag == "intermediateThrowEvent":
-                remedy = "Say which message it sends, or put kaitong:milestone on a task."
             self.faults.add(element, f"The {element.tag} has no event definition.", remedy)
         elif definition is not None:
             self.faults.unsupported(definition)
@@ -321,12 +335,12 @@ class NodeReader:
             if variable in made:
                 self.faults.add(element, f"kaitong:{name} sets {variable} twice.", "Set it once.")
                 continue
-            expression = self._feel(element, text.strip(), f"kaitong:{name} {variable}")
+            expression = self.feel(element, text.strip(), f"kaitong:{name} {variable}")
             if expression is not None:
                 made[variable] = expression
         return made
 
-    def _feel(self, element: Element, text: str, where: str) -> Expression | None:
+    def feel(self, element: Element, text: str, where: str) -> Expression | None:
         try:
             return compile(text, where=f"{element.id} {where}")
         except FeelError as error:
@@ -400,7 +414,7 @@ class NodeReader:
     def _key(self, element: Element, attributes: Mapping[str, str]) -> Expression | None:
         text = attributes.get("key", "").strip()
         if text:
-            return self._feel(element, text, "kaitong:key")
+            return self.feel(element, text, "kaitong:key")
         self.faults.add(
             element,
             "The message event has no correlation key.",

@@ -34,9 +34,15 @@ class NodeKind(StrEnum):
     CALL = "call"  # another process as a child instance
     RULE = "rule"  # a decision (DMN), made within the step
     RECEIVE = "receive"  # waits for a message
+    SCRIPT = "script"  # a FEEL expression that sets variables, within the step
+    SEND = "send"  # says something, as a task
     EXCLUSIVE = "exclusive"
+    INCLUSIVE = "inclusive"
     PARALLEL = "parallel"
     EVENT_BASED = "event-based"  # the first of the catch events behind it decides
+    NONE_THROW = "none-throw"  # a place on the way (milestone): passed
+    LINK_THROW = "link-throw"  # goes on at the catch event of the same link
+    LINK_CATCH = "link-catch"
     MESSAGE_THROW = "message-throw"
     TIMER_CATCH = "timer-catch"
     MESSAGE_CATCH = "message-catch"
@@ -106,6 +112,9 @@ class Node:
     error_code: str | None = None  # None catches any BPMN error
     message: str = ""
     message_key: Any = None  # Expression: correlation key
+    script: Any = None  # Expression of a script task
+    result: str = ""  # kaitong:result, the variable that takes a script's value
+    link: str = ""
     # the other attributes by their names: budget, warn, paper, notice, milestone ...
     extension: Mapping[str, str] = field(default_factory=dict)
 
@@ -150,6 +159,8 @@ class Model:
     documentation: str = ""
     decisions: Mapping[str, Any] = field(default_factory=dict)  # by file: kaitong.process.dmn
     calls: Mapping[str, str] = field(default_factory=dict)  # called process -> its definition's id
+    # inclusive join -> incoming flow -> the nodes from which it can be reached without the join
+    inclusive: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
 
     def node(self, node_id: str) -> Node:
         return self.nodes[node_id]

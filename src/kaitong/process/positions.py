@@ -29,6 +29,8 @@ STEP_KINDS = (
     NodeKind.RULE,
     NodeKind.CALL,
     NodeKind.RECEIVE,
+    NodeKind.SCRIPT,
+    NodeKind.SEND,
 )
 
 

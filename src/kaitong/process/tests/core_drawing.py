@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count, pairwise
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from kaitong.process.bpmn import parse
 from kaitong.process.model import Model
@@ -67,6 +67,13 @@ class Drawing:
 
     def parallel(self, id_: str) -> Drawing:
         return self.node("parallelGateway", id_)
+
+    def inclusive(self, id_: str, default: str = "") -> Drawing:
+        return self.node("inclusiveGateway", id_, **({"default": default} if default else {}))
+
+    def script(self, id_: str, text: str, **attributes: str) -> Drawing:
+        inside = f"<bpmn:script>{escape(text)}</bpmn:script>"
+        return self.node("scriptTask", id_, inside, **{"scriptFormat": "FEEL", **attributes})
 
     def message(self, id_: str, name: str) -> Drawing:
         return self.root(f'<bpmn:message id="{id_}" name="{name}"/>')

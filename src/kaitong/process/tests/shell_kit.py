@@ -24,6 +24,9 @@ TAGS = {
     "receive": "receiveTask",
     "xor": "exclusiveGateway",
     "and": "parallelGateway",
+    "or": "inclusiveGateway",
+    "script": "scriptTask",
+    "send": "sendTask",
     "timer": "intermediateCatchEvent",
     "call": "callActivity",
     "error-end": "endEvent",
@@ -114,7 +117,7 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
     if message:
         declared = f'<message id="message-{message}" name="{message}"/>'
         extra += [] if declared in extra else [declared]
-        if kind == "receive":
+        if kind in ("receive", "send"):
             plain += f' messageRef="message-{message}"'
         else:
             inner += f'<messageEventDefinition messageRef="message-{message}"/>'
@@ -126,6 +129,10 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         plain += f' attachedToRef="{host}"'
     if attributes.pop("keep", None):
         plain += ' cancelActivity="false"'
+    text = attributes.pop("text", None)  # a script; no blanks in it
+    if text:
+        plain += ' scriptFormat="FEEL"'
+        inner += f"<script>{escape(text)}</script>"
     if kind == "terminate":
         inner += "<terminateEventDefinition/>"
     own = "".join(f" kaitong:{name}={quoteattr(value)}" for name, value in attributes.items())

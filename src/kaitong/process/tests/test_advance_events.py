@@ -193,7 +193,6 @@ def test_the_parallel_kind_of_event_gateway() -> None:
 @pytest.mark.parametrize(
     ("inside", "attributes", "what"),
     [
-        ("", {}, "no event definition"),
         (on_message("m"), {}, "no correlation key"),
         (on_message("other"), {"k_key": "1"}, "does not exist"),
         ("<bpmn:signalEventDefinition/>", {}, "does not execute signalEventDefinition"),

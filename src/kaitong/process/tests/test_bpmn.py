@@ -174,10 +174,7 @@ def test_every_fault_is_listed_at_once_with_its_line() -> None:
     "tag",
     [
         "task",
-        "scriptTask",
-        "sendTask",
         "subProcess",
-        "inclusiveGateway",
         "complexGateway",
         "transaction",
         "adHocSubProcess",

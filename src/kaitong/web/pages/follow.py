@@ -9,7 +9,9 @@ from django.utils.translation import gettext as _
 from kaitong.process.model import ENDS, Model, Node, NodeKind
 from kaitong.web import format as fmt
 
-_MACHINES = (NodeKind.SERVICE, NodeKind.RULE)
+_MACHINES = (NodeKind.SERVICE, NodeKind.RULE, NodeKind.SCRIPT, NodeKind.SEND)
+_CHOICES = (NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE)
+_JOINS = (NodeKind.PARALLEL, NodeKind.INCLUSIVE)
 _TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.RECEIVE, *_MACHINES)
 _MOST = 4
 
@@ -34,13 +36,13 @@ def _walk(
 ) -> None:
     for flow in node.outgoing:
         target = model.nodes[flow.target]
-        named = say(flow.name) if flow.name and node.kind is NodeKind.EXCLUSIVE else branch
+        named = say(flow.name) if flow.name and node.kind in _CHOICES else branch
         if target.id in seen and target.kind not in _TASKS:
             continue
         seen.add(target.id)
         if target.kind in _TASKS or target.kind in ENDS:
             found.append(_phrase(target, named, say, posts))
-        elif target.kind is NodeKind.PARALLEL and target.incoming > 1 and len(target.outgoing) == 1:
+        elif target.kind in _JOINS and target.incoming > 1 and len(target.outgoing) == 1:
             rest: list[str] = []
             _walk(model, target, named, say, posts, rest, seen)
             waits = (

@@ -23,7 +23,7 @@ def lines(
 ) -> list[Line]:
     """Newest first. With the `model` the end of machines' tasks is told as well, and an error is
     told once, not again at the boundary event that caught it."""
-    machines = (NodeKind.SERVICE, NodeKind.RULE) if model is not None else ()
+    machines = (NodeKind.SERVICE, NodeKind.RULE, NodeKind.SCRIPT) if model is not None else ()
     catches = (NodeKind.BOUNDARY_ERROR,) if model is not None else ()
     told = [
         row

@@ -1,0 +1,96 @@
+"""What single kinds of nodes hold besides the common attributes: scripts, links."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kaitong.process.bpmn_xml import Element
+from kaitong.process.feel import Expression, FeelError, compile
+from kaitong.process.model import NodeKind
+
+if TYPE_CHECKING:
+    from kaitong.process.bpmn_nodes import NodeReader
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def read(
+    reader: NodeReader,
+    element: Element,
+    definition: Element | None,
+    kind: NodeKind,
+    attributes: Mapping[str, str],
+) -> dict[str, Any]:
+    """Fields of the node; whatever is wrong is a fault by then."""
+    if kind is NodeKind.SCRIPT:
+        return _script(reader, element, attributes)
+    if definition is not None and kind in (NodeKind.LINK_THROW, NodeKind.LINK_CATCH):
+        return {"link": _link(reader, element, definition)}
+    return {}
+
+
+def _script(reader: NodeReader, element: Element, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """A script is one FEEL expression: a context whose entries become variables, or with
+    `kaitong:result` any value."""
+    language = element.get("scriptFormat")
+    result = attributes.get("result", "").strip()
+    if "feel" not in language.lower():
+        reader.faults.add(
+            element,
+            f"The script is written in {language or 'no named language'}.",
+            'Write a FEEL expression and set scriptFormat="FEEL".',
+        )
+        return {}
+    if result and not _NAME.fullmatch(result):
+        reader.faults.add(
+            element, f"kaitong:result is {result}.", "Write the name of one variable."
+        )
+    holder = element.first("script")
+    text = holder.text.rstrip() if holder is not None else ""
+    if holder is None or not text:
+        reader.faults.add(
+            element,
+            "The script task holds no script.",
+            "Write a FEEL context such as {total: price * count}.",
+        )
+        return {}
+    expression = expression_in(reader, element, holder, "script", "Correct the script.")
+    if expression is not None and not expression.names and not result:
+        try:
+            if not isinstance(expression.evaluate({}), dict):
+                raise ValueError
+        except (FeelError, ValueError):
+            reader.faults.add(
+                element,
+                "The script gives a value that no variable takes.",
+                "Set kaitong:result, or write a context such as {total: 3}.",
+            )
+    return {"script": expression, "result": result}
+
+
+def expression_in(
+    reader: NodeReader, element: Element, holder: Element, where: str, remedy: str
+) -> Expression | None:
+    """The FEEL expression an element holds as its text; a fault names its line."""
+    text = holder.text.rstrip()
+    if text.startswith("=") and not text.startswith("=="):
+        text = text[1:]  # some modellers mark FEEL by a leading `=`
+    try:
+        return compile(text, where=f"{element.id} {where}")
+    except FeelError as error:
+        line = holder.text_line or holder.line
+        reader.faults.add_at(line + error.line - 1, element.label, str(error), remedy)
+        return None
+
+
+def _link(reader: NodeReader, element: Element, definition: Element) -> str:
+    name = definition.get("name").strip() or element.get("name").strip()
+    if not name:
+        reader.faults.add(
+            element,
+            "The link has no name.",
+            "Give its throw and its catch event the same name.",
+        )
+    return name
