@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from importlib import import_module
 
-from kaitong.bench.figures import Figure, machine, say, table
+from kaitong.bench.figures import Figure, keyed, machine, say, table
 from kaitong.bench.place import Place, own_place
 from kaitong.core.errors import KaitongError
 
 BENCHES = {
+    "process": "steps of the process runtime beside a bare table, the commit limit, SpiffWorkflow",
     "orders": "whole orders a second beside the machine's commit limit",
     "pages": "p95 of workbench, order page and TMF641 list with 100,000 orders",
     "ports": "32 clients taking 10,000 ports, none twice",
@@ -71,6 +72,7 @@ def main() -> int:
             "small": asked.small,
             "figures": {name: [f.as_dict() for f in found] for name, found in figures.items()},
             "missed": missed,
+            **keyed(figure for found in figures.values() for figure in found),
         }
         print(json.dumps(document, ensure_ascii=False), flush=True)
     return 0

@@ -15,7 +15,9 @@ from kaitong.core.errors import KaitongError
 from kaitong.core.postgres import binaries
 
 _TPS = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
-_ROW = "x" * 120
+_BYTES = 120
+_BESIDES = 150  # bytes of log around a row: its headers, its index entry, the commit
+_LARGEST = 7500  # what fits a page beside the row's header
 
 
 class BenchError(KaitongError):
@@ -31,13 +33,16 @@ def prepare(url: str) -> None:
             "CREATE TABLE IF NOT EXISTS commit_limit"
             " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text)"
         )
+        connection.execute("ALTER TABLE commit_limit ALTER COLUMN body SET STORAGE PLAIN")
 
 
-def limit(url: str, *, clients: int, seconds: float, commits: float) -> float:
+def limit(url: str, *, clients: int, seconds: float, commits: float, size: int = 0) -> float:
     """How many times a second `clients` can do that many commits; pgbench measures.
 
-    `commits` may be a fraction: the whole number below it is run and the result scaled.
+    `commits` may be a fraction: the whole number below it is run and the result scaled. `size` is
+    how many bytes of log each writes; 0 means a small row.
     """
+    row = min(max(size - _BESIDES, 1), _LARGEST) if size else _BYTES
     program = binaries() / "pgbench"
     if not program.exists():
         raise BenchError(f"There is no pgbench in {program.parent}.", "Unset KAITONG_PG_BIN.")
@@ -46,7 +51,7 @@ def limit(url: str, *, clients: int, seconds: float, commits: float) -> float:
     user = unquote(parts.username or "")
     with tempfile.TemporaryDirectory(prefix="kaitong-bench-") as folder:
         script = Path(folder) / "commits.sql"
-        script.write_text(f"INSERT INTO commit_limit (body) VALUES ('{_ROW}');\n" * whole)
+        script.write_text(f"INSERT INTO commit_limit (body) VALUES (repeat('x', {row}));\n" * whole)
         outcome = subprocess.run(
             [
                 str(program), "-n", "-M", "prepared",

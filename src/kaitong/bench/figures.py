@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-__all__ = ["Figure", "machine", "median", "percentile", "say", "table"]
+__all__ = ["Figure", "keyed", "machine", "median", "percentile", "say", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Figure:
     sense: str = ""
     limit: float | None = None
     note: str = ""
+    key: tuple[str, ...] = ()  # where it stands in the JSON object: a name, and for whom
 
     @property
     def mark(self) -> str:
@@ -35,7 +36,24 @@ class Figure:
         return "pass" if good else "miss"
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "value": round(self.value, 4), "mark": self.mark}
+        told = {**asdict(self), "value": round(self.value, 4), "mark": self.mark}
+        del told["key"]
+        return told
+
+
+def keyed(figures: Iterable[Figure]) -> dict[str, Any]:
+    """The figures that have a key, as the JSON object holds them.
+
+    >>> keyed([Figure("a", 3.0, "orders/s", key=("orders_per_s", "4"))])
+    {'orders_per_s': {'4': 3.0}}
+    """
+    found: dict[str, Any] = {}
+    for figure in figures:
+        if len(figure.key) == 1:
+            found[figure.key[0]] = round(figure.value, 4)
+        elif figure.key:
+            found.setdefault(figure.key[0], {})[figure.key[1]] = round(figure.value, 4)
+    return found
 
 
 def say(text: str) -> None:

@@ -11,6 +11,7 @@ from kaitong.core.home import library
 from kaitong.demo import people
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import Kind
+from kaitong.org import services as org
 from kaitong.org.actor import Actor
 from kaitong.org.models import Branch
 from kaitong.places import services as places
@@ -29,6 +30,14 @@ def migrate() -> None:
     """The normal migration."""
     say("migrating")
     migrating.migrate()
+
+
+def staff() -> None:
+    """Working calendar, branches, posts and staff, as the demo has them; no playbook."""
+    worktime.seed_calendar(key="cn", years=range(2024, now().year + 1))
+    for post in sorted({post for account in people.ACCOUNTS for post in account.posts}):
+        org.ensure_post(key=post, name=post)
+    people.seed()
 
 
 def people_and_playbooks() -> Branch:

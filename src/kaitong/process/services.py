@@ -29,6 +29,7 @@ from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
+    Opened,
     Progress,
     StepContext,
     ask_help,
@@ -46,6 +47,7 @@ from kaitong.process.work import (
 )
 
 __all__ = [
+    "Opened",
     "Progress",
     "StepContext",
     "agree",
@@ -59,6 +61,7 @@ __all__ = [
     "feedback",
     "forget_messages",
     "held",
+    "launch",
     "progress_of",
     "publish",
     "release",
@@ -134,7 +137,27 @@ def start(
     variables: Mapping[str, Any],
     parameters: Mapping[str, Any],
 ) -> UUID:
-    """Start an instance and play until everything waits; the identifier of the instance.
+    """Start an instance (`launch`); its identifier."""
+    return launch(
+        actor=actor,
+        definition_id=definition_id,
+        business_id=business_id,
+        branch_id=branch_id,
+        variables=variables,
+        parameters=parameters,
+    ).instance_id
+
+
+def launch(
+    *,
+    actor: Actor,
+    definition_id: UUID,
+    business_id: UUID | None,
+    branch_id: UUID,
+    variables: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+) -> Progress:
+    """Start an instance and play until everything waits; where it stands, and the work it opened.
 
     `parameters` are the operator's figures as they stand now: budgets by name, and optionally
     `calendar` (a key), `posts` ({post: {department, branch_id, pick}}), `suspend-reasons`.
@@ -149,7 +172,7 @@ def start(
             parameters=parameters,
             actor_id=actor.id,
         )
-    return play.loaded.id
+    return progress(play, play.model.start)
 
 
 def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:

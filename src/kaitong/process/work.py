@@ -41,14 +41,26 @@ class StepContext:
     parameters: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A piece of work that a verb's step opened."""
+
+    item_id: UUID
+    node: str
+    post: str
+    branch_id: UUID
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where an instance stands after a verb. `state` is its state, `node` where the verb acted."""
+    """Where an instance stands after a verb. `state` is its state, `node` where the verb acted,
+    `opened` the work its step opened; of a verb that was answered before nothing is told again."""
 
     instance_id: UUID
     business_id: UUID | None
     state: str
     node: str
+    opened: tuple[Opened, ...] = ()
 
 
 def claim(*, actor: Actor, item_id: UUID) -> None:
@@ -323,6 +335,10 @@ def progress(play: Play, node: str) -> Progress:
         business_id=play.loaded.business_id,
         state=play.change.state,
         node=node,
+        opened=tuple(
+            Opened(row["id"], row["node"], row["post"], row["branch_id"])
+            for row in play.change.work_opened
+        ),
     )
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 from django.db import connection
 
-from kaitong.bench import commits, imports, loader, orders, pages, papers, ports, walking, world
-from kaitong.bench.figures import Figure, percentile, table
+from kaitong.bench import (
+    commits,
+    imports,
+    loader,
+    orders,
+    pages,
+    papers,
+    ports,
+    process_order,
+    walking,
+    world,
+)
+from kaitong.bench import process as steps
+from kaitong.bench.figures import Figure, keyed, percentile, table
 from kaitong.bench.place import Place
 from kaitong.inventory.models import Proof
 from kaitong.lab.errors import LabMissing
@@ -17,6 +30,7 @@ from kaitong.ordering.models import Order
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
 from kaitong.process import queries as process
+from kaitong.process.models import Instance, WorkItem
 from kaitong.worktime import queries as worktime
 
 
@@ -42,6 +56,9 @@ def place(transactional_db, monkeypatch):
     with connection.cursor() as cursor:  # no model of Django's empties it
         cursor.execute("DELETE FROM process_history")
         cursor.execute("DROP TABLE IF EXISTS commit_limit")  # pgbench's
+        cursor.execute(
+            "DROP TABLE IF EXISTS bare_process, bare_token, bare_task, bare_history, spiff_state"
+        )
     for keeper in (playbooks, definitions, worktime):
         keeper.forget()
 
@@ -53,6 +70,31 @@ def test_orders(place):
     assert found["orders, without network, 1 worker: commit limit"].value > 0
     assert found["orders, without network, 1 worker: CPU a step"].value > 0
     assert Order.objects.filter(state="completed").count() >= 2
+    assert not process.check()
+
+
+def test_process(place):
+    found = keyed(steps.run(place, steps.SMALL))
+    for key in ("limit", "base", "kaitong", "spiff"):
+        assert set(found[f"{key}_orders_per_s"]) == {"1", "2"}
+        assert all(speed > 0 for speed in found[f"{key}_orders_per_s"].values())
+    assert found["kaitong_cpu_ms_per_step"]["1"] > 0
+    ended = Instance.objects.filter(state="completed")
+    assert ended.count() > 6
+    # every engine came to the same end
+    done = {name for name, _feel, _python in process_order.SCRIPTS.values()}
+    done |= {name for answers in process_order.ANSWERS.values() for name in answers}
+    wanted = {*process_order.DATA, *done}
+    assert set(ended.first().variables) == wanted
+    with connection.cursor() as cursor:
+        cursor.execute("select variables::text from bare_process where state = 'done' limit 1")
+        assert set(json.loads(cursor.fetchone()[0])) == wanted
+        cursor.execute("select state from spiff_state limit 1")
+        ended_in = cursor.fetchone()[0]
+    assert all(f'"{name}"' in ended_in for name in wanted)
+    items = WorkItem.objects.filter(instance__in=ended)
+    assert items.filter(due_at=None).count() == 0
+    assert items.exclude(completed_by=None).count() == items.count() == 5 * ended.count()
     assert not process.check()
 
 
