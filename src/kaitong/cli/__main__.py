@@ -11,7 +11,7 @@ work complete ID --as USER [--data JSON | --example]
 work claim|release|urge|resume ID --as USER [--reason TEXT]
 work dispatch|help ID --to USER --as USER [--reason TEXT]
 work transfer ID --post POST --as USER [--reason TEXT]
-work return ID --step NODE --reason TEXT --as USER
+work return ID --as USER [--step NODE] [--plan | --reason TEXT [--expect FINGERPRINT]] [--json]
 work feedback ID --text TEXT --as USER
 work suspend ID --reason-code CODE --until TIME --as USER [--reason TEXT]
 service show ID [--json] [--reveal]
@@ -109,8 +109,11 @@ def parser() -> argparse.ArgumentParser:
         "help": (to, reason),
         "transfer": (("--post", {"required": True, "metavar": "POST"}), reason),
         "return": (
-            ("--step", {"required": True, "metavar": "NODE"}),
-            ("--reason", {"required": True, "metavar": "TEXT"}),
+            ("--step", {"default": "", "metavar": "NODE"}),
+            reason,
+            ("--plan", {"action": "store_true"}),
+            ("--expect", {"default": "", "metavar": "FINGERPRINT"}),
+            as_json,
         ),
         "feedback": (("--text", {"required": True}),),
         "suspend": (

@@ -249,6 +249,9 @@ def work_verb(asked: argparse.Namespace) -> None:
     """The trade's verbs; prints how the item stands then."""
     item_id, actor = _id(asked.id), org.actor_of(asked.user)
     given: dict[str, Any] = {"actor": actor, "item_id": item_id}
+    if asked.what == "return" and asked.plan:
+        _tell_return(process.return_plan(actor, item_id, asked.step), as_json=asked.json)
+        return
     match asked.what:
         case "claim" | "resume":
             pass
@@ -261,7 +264,7 @@ def work_verb(asked: argparse.Namespace) -> None:
         case "transfer":
             given |= {"post": asked.post, "reason": asked.reason}
         case "return":
-            given |= {"node": asked.step, "reason": asked.reason}
+            given |= {"node": asked.step, "reason": asked.reason, "expected": asked.expect}
         case "feedback":
             given["text"] = asked.text
         case "suspend":
@@ -275,6 +278,33 @@ def work_verb(asked: argparse.Namespace) -> None:
     verb(**given)
     item = process.work_item(SYSTEM, item_id)
     print(f"{item.title} {item.state} {item.claimed_name or item.candidate_name or '-'}")
+
+
+def _tell_return(plan: process.ReturnPlan, *, as_json: bool) -> None:
+    """What a return would undo; its fingerprint goes back with --expect."""
+    facts = {
+        "item": str(plan.item_id),
+        "from": plan.node,
+        "to": plan.target,
+        "steps": dict(plan.targets),
+        "again": [line.node for line in plan.again],
+        "ends": [line.node for line in plan.ends],
+        "stays": [line.node for line in plan.stays],
+        "undone": {line.node: line.undone_by for line in plan.effects if line.undone_by},
+        "post": plan.post,
+        "person": plan.person_name or None,
+        "fingerprint": plan.fingerprint,
+    }
+    if as_json:
+        _print(facts)
+        return
+    print(f"{plan.title} → {plan.target_title}  {plan.post} {plan.person_name}".rstrip())
+    for name in ("again", "ends", "stays", "undone"):
+        if facts[name]:
+            print(f"  {name}: {', '.join(facts[name])}")  # type: ignore[arg-type]
+    for node, title in plan.targets:
+        print(f"  --step {node}  {title}")
+    print(f"  --expect {plan.fingerprint}")
 
 
 def _moment(text: str, field: str) -> datetime:

@@ -397,6 +397,10 @@ class _Reader:
             if node.action and node.action not in self.actions:
                 known = ", ".join(sorted(self.actions))
                 self._fault(file, where, node.id, f"No action {node.action!r}.", f"Known: {known}.")
+            undo = node.extension.get("compensate", "")
+            if undo and undo not in self.actions:
+                known = ", ".join(sorted(self.actions))
+                self._fault(file, where, node.id, f"No action {undo!r}.", f"Known: {known}.")
             if node.kind is NodeKind.USER and node.form not in forms:
                 self._fault(file, where, node.id, f"No form {node.form!r}.", "Add it to forms/.")
             check = node.extension.get("check", "")

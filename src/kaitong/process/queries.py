@@ -33,7 +33,7 @@ from kaitong.core import db, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import due, listening, suspension, work
+from kaitong.process import due, listening, returning, suspension
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, IncidentState, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -60,6 +60,8 @@ from kaitong.process.positions import (
     steps,
     still_running,
 )
+from kaitong.process.returning import Open as ReturnOpen
+from kaitong.process.returning import ReturnPlan, return_plan
 from kaitong.process.standing import WaitFact, waits
 from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import rules
@@ -72,6 +74,8 @@ __all__ = [
     "Page",
     "Picture",
     "Problem",
+    "ReturnOpen",
+    "ReturnPlan",
     "StepRow",
     "WaitFact",
     "WorkDetail",
@@ -89,6 +93,7 @@ __all__ = [
     "passed",
     "picture",
     "positions",
+    "return_plan",
     "state_of",
     "steps",
     "steps_with_notice",
@@ -346,7 +351,7 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
     node = process.nodes[item.node]
     codes = node.extension.get("suspend-reasons", "").replace(",", " ").replace(";", " ").split()
     targets = (
-        work.return_targets(item.instance_id, process, item.node)
+        returning.return_targets(item.instance_id, process, item.node)
         if item.state in OPEN_WORK
         else set()
     )

@@ -26,6 +26,7 @@ from kaitong.process.choices import IncidentState, InstanceState
 from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Definition, Inbox, Instance, Message
+from kaitong.process.returning import return_to
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
@@ -41,7 +42,6 @@ from kaitong.process.work import (
     progress,
     progress_of,
     release,
-    return_to,
     transfer,
     urge,
 )

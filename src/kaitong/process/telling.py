@@ -26,6 +26,7 @@ TOLD = frozenset(
         "redispatched",
         "transferred",
         "returned",
+        "compensated",
         "suspended",
         "resumed",
         "helped",
@@ -107,6 +108,8 @@ def _verb(
             return _("%(title)s 转派给 %(post)s") % words
         case "returned":
             return _("%(title)s 退回") % words
+        case "compensated":
+            return _("%(title)s 已撤销") % words
         case "helped":
             return _("%(title)s 请 %(who)s 协办") % words
         case "warned":

@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from kaitong.core.ids import uuid7
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import access, model, suspension
-from kaitong.process.advance_graph import is_upstream
+from kaitong.process import access, model
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
-from kaitong.process.models import Helper, History, Instance, WorkItem
+from kaitong.process.models import Helper, Instance, WorkItem
 from kaitong.process.shell import Play
 
 
@@ -205,56 +204,6 @@ def transfer(
         )
         play.note_item("transferred", reason=reason, post=post, was=item["post"])
         play.save()
-
-
-def return_to(*, actor: Actor, item_id: UUID, node: str, reason: str) -> Progress:
-    """退回: back to an earlier step, which its last worker finds again as a proposal."""
-    if not reason.strip():
-        raise ProcessRefused(_("退回需要说明原因。"), _("请填写原因。"), field="reason")
-    with transaction.atomic():
-        play = access.work(actor, item_id)
-        item = play.row
-        access.require_open(item)
-        access.require_hand(actor, item)
-        if node not in return_targets(play.loaded.id, play.model, item["node"]):
-            raise ProcessRefused(
-                _("不能退回到这个环节。"), _("请选择本流程中已办结的环节。"), field="node"
-            )
-        token_id = UUID(item["token_id"])
-        play.patch(
-            state=WorkState.RETURNED,
-            completed_at=play.now,
-            completed_by=actor.id,
-            suspended_until=None,
-        )
-        suspension.end(play)
-        play.note_item("returned", reason=reason, to=node)
-        play.advance(model.ReturnedTo(now=play.now, token=token_id, node=node, reason=reason))
-        before = (
-            WorkItem.objects.filter(instance_id=play.loaded.id, node=node, state=WorkState.DONE)
-            .order_by("-completed_at")
-            .values_list("completed_by", flat=True)
-            .first()
-        )
-        for row in play.change.work_opened:
-            if row["node"] == node:
-                row.update(returned_from=item["node"], candidate=before or row["candidate"])
-        play.save()
-    return progress(play, item["node"])
-
-
-def return_targets(instance_id: UUID, process: model.Model, node_id: str) -> set[str]:
-    """User and manual tasks completed in this instance from which the node can be reached."""
-    done = History.objects.filter(instance_id=instance_id, kind="completed")
-    people = (model.NodeKind.USER, model.NodeKind.MANUAL)
-    return {
-        node
-        for node in done.values_list("node", flat=True).distinct()
-        if node != node_id
-        and node in process.nodes
-        and process.nodes[node].kind in people
-        and is_upstream(process, node, node_id)
-    }
 
 
 def urge(*, actor: Actor, item_id: UUID, note: str = "") -> int:

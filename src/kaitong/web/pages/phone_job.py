@@ -119,6 +119,7 @@ class Job:
     customer_reasons: tuple[tuple[str, str], ...]
     other_reasons: tuple[tuple[str, str], ...]
     returns: bool
+    returnable: bool  # 退回: there is an earlier step to go back to
     lengths: tuple[tuple[str, str], ...]  # of a visit, as the playbook's appointment offers them
     tomorrow: str
 
@@ -209,6 +210,7 @@ def job(
         customer_reasons=tuple(theirs),
         other_reasons=tuple(r for r in reasons if r not in theirs),
         returns=bool(item.definition.extension.get("returns")),
+        returnable=bool(item.return_targets),
         lengths=tuple((str(m), say(t)) for m, t in onsite.visit_lengths(item)),
         tomorrow=tomorrow.strftime("%Y-%m-%dT%H:%M"),
     )

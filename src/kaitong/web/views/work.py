@@ -120,23 +120,6 @@ def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
 
 @page
 @require_POST
-def return_to(request: SignedIn, item_id: UUID) -> HttpResponse:
-    return run_verb(
-        request,
-        item_id,
-        lambda: process.return_to(
-            actor=request.actor,
-            item_id=item_id,
-            node=request.POST.get("node", ""),
-            reason=request.POST.get("reason", ""),
-        ),
-        said=_("已退回"),
-        close=True,
-    )
-
-
-@page
-@require_POST
 def dispatch(request: SignedIn, item_id: UUID) -> HttpResponse:
     def act() -> None:
         process.dispatch(
@@ -214,9 +197,13 @@ def _closed(request: SignedIn, text: str) -> HttpResponse:
     """The item left this person's hands: the drawer closes, the list is fresh."""
     if not is_part(request):
         return redirect("web:workbench")
+    return HttpResponse(closed_parts(request) + toast(request, text))
+
+
+def closed_parts(request: SignedIn) -> str:
+    """The drawer shut and the list fresh."""
     table, rail = list_parts(request)
-    closed = part("#drawer", "", "innerHTML")
-    return HttpResponse(closed + part("#list", table) + rail + toast(request, text))
+    return part("#drawer", "", "innerHTML") + part("#list", table) + rail
 
 
 def list_parts(request: SignedIn, item_id: UUID | None = None) -> tuple[str, str]:
