@@ -79,6 +79,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
                 "forms": {file: dict(form.content) for file, form in book.forms.items()},
                 "english": dict(book.english),
                 "posts": book.content["posts"],
+                "parameters": book.content.get("parameters", {}),
                 "fieldwork": book.content.get("fieldwork", {}),
                 "definitions": _deploy_onsite(book),
             },

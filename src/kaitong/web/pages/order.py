@@ -23,6 +23,7 @@ from kaitong.ordering.plans import may_withdraw
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
+from kaitong.process import layout
 from kaitong.process import queries as process
 from kaitong.process.choices import Position
 from kaitong.web import format as fmt
@@ -217,12 +218,13 @@ def open_work(actor: Actor, order_id: UUID) -> list[UUID]:
 
 
 def bpmn_of(definition_id: UUID) -> bytes:
-    """The file of a definition, its names in the reader's language.
+    """The file of a definition, its names in the reader's language, with a diagram whether it was
+    drawn or not.
 
     Procedures are no secret among staff.
     """
     definition = process.definition(definition_id)
-    data = bytes(definition.bpmn)
+    data = layout.complete(bytes(definition.bpmn))
     version = playbooks.current(definition.playbook)
     if version is None:
         return data

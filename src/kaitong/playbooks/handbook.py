@@ -1,0 +1,524 @@
+"""流程说明书: a process as a sheet to print, made from its BPMN file and the playbook's words.
+
+Picture, step table (流程环节、责任角色、本环节具体工作及职责、时限、去向), decisions with their
+conditions, events, time limits and forms. Nothing stands here that the file does not say, so what
+is printed is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from kaitong.documents import render
+from kaitong.playbooks import queries
+from kaitong.playbooks.model import Playbook
+from kaitong.process import layout
+from kaitong.process import queries as process
+from kaitong.process.bpmn_xml import BPMN, KAITONG, Element, read
+from kaitong.process.layout.graph import EVENTS, GATEWAYS, STEPS, SUBS
+from kaitong.worktime.budgets import Budget, Unit, parse_budget
+from kaitong.worktime.errors import BudgetError
+
+TEMPLATE = "common/papers/handbook.typ"
+_KINDS = {
+    "task": "环节",
+    "userTask": "人工办理",
+    "manualTask": "人工办理（无表单）",
+    "serviceTask": "系统处理",
+    "scriptTask": "系统计算",
+    "sendTask": "发送消息",
+    "receiveTask": "等待消息",
+    "businessRuleTask": "按规则判定",
+    "callActivity": "调用子流程",
+    "subProcess": "子流程",
+    "adHocSubProcess": "子流程",
+    "transaction": "子流程",
+}
+_EVENTS = {
+    "timer": "定时",
+    "message": "消息",
+    "signal": "信号",
+    "error": "差错",
+    "escalation": "升级",
+    "conditional": "条件",
+    "compensate": "补偿",
+    "link": "连接",
+    "terminate": "终止",
+    "cancel": "取消",
+}
+_PLACES = {
+    "startEvent": "开始",
+    "endEvent": "结束",
+    "intermediateCatchEvent": "等待",
+    "intermediateThrowEvent": "发出",
+    "boundaryEvent": "边界",
+}
+_GATEWAYS = {
+    "exclusiveGateway": "择一",
+    "parallelGateway": "并行",
+    "inclusiveGateway": "择多",
+    "eventBasedGateway": "先到先走",
+    "complexGateway": "复杂",
+}
+_UNITS = {
+    Unit.MINUTES: "分钟",
+    Unit.HOURS: "小时",
+    Unit.DAYS: "天",
+    Unit.WEEKS: "周",
+    Unit.MONTHS: "个月",
+    Unit.YEARS: "年",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a handbook is made of: the file, and what the playbook says of it."""
+
+    bpmn: bytes
+    playbook: str
+    title: str  # of the playbook
+    version: str
+    posts: Mapping[str, Mapping[str, Any]]
+    parameters: Mapping[str, Mapping[str, Any]]
+    forms: Mapping[str, Mapping[str, Any]]
+
+
+def of_definition(definition_id: UUID) -> Source:
+    """A deployed process, in the version that was deployed with it."""
+    found = process.definition(definition_id)
+    version = queries.current(found.playbook)
+    content = queries.content(found.playbook, version.hash) if version is not None else {}
+    return Source(
+        bytes(found.bpmn),
+        found.playbook,
+        version.title if version is not None else found.playbook,
+        found.hash,
+        content.get("posts", {}),
+        content.get("parameters", {}),
+        content.get("forms", {}),
+    )
+
+
+def of_playbook(book: Playbook, key: str) -> Source:
+    """A process of a playbook's folder, deployed or not."""
+    return Source(
+        book.bpmn[key],
+        book.key,
+        book.title,
+        book.hash,
+        book.content["posts"],
+        book.content.get("parameters", {}),
+        {file: form.content for file, form in book.forms.items()},
+    )
+
+
+def pdf(source: Source, *, now: datetime) -> bytes:
+    """The handbook as PDF/A."""
+    return render.render_sources(render.read_sources(TEMPLATE), contents(source, now=now), at=now)
+
+
+def contents(source: Source, *, now: datetime) -> dict[str, Any]:
+    """What the sheet shows, as the template takes it."""
+    root = read(source.bpmn)
+    processes = root.all("process")
+    book = _Book(source, root)
+    picture = layout.picture(source.bpmn)
+    first = processes[0] if processes else root
+    return {
+        "title": first.get("name") or first.id,
+        "key": first.id,
+        "playbook": source.title,
+        "playbook_key": source.playbook,
+        "version": source.version[:12],
+        "printed_at": timezone.localtime(now).strftime("%Y-%m-%d %H:%M"),
+        "documentation": _documentation(first),
+        "picture": _picture(picture),
+        "posts": book.lanes(),
+        "steps": book.steps(),
+        "gateways": book.gateways(),
+        "events": book.events(),
+        "parameters": book.parameters(),
+        "forms": book.forms(),
+    }
+
+
+def _picture(picture: layout.Picture) -> dict[str, Any]:
+    return {
+        "box": asdict(picture.box),
+        "shapes": [
+            {
+                "id": shape.id,
+                "tag": shape.tag,
+                "name": shape.name,
+                **asdict(shape.box),
+                "label": asdict(shape.label) if shape.label else None,
+                "marks": dict(shape.marks),
+            }
+            for shape in picture.shapes
+        ],
+        "edges": [
+            {
+                "tag": edge.tag,
+                "name": edge.name,
+                "points": edge.points,
+                "label": asdict(edge.label) if edge.label else None,
+                "marks": dict(edge.marks),
+            }
+            for edge in picture.edges
+        ],
+    }
+
+
+class _Book:
+    """The rows of the sheet's tables."""
+
+    def __init__(self, source: Source, root: Element) -> None:
+        self.source = source
+        self.processes = processes = root.all("process")
+        self.elements: dict[str, Element] = {}
+        self.level: dict[str, int] = {}
+        self.flows: list[Element] = []
+        self.lane_of: dict[str, Element] = {}
+        self.definitions = {e.id: e for e in root.children if e.space == BPMN and e.id}
+        for one in processes:
+            self._collect(one, 0)
+            for lane in (e for e in one.walk() if e.space == BPMN and e.tag == "lane"):
+                for reference in lane.all("flowNodeRef"):
+                    self.lane_of[reference.text.strip()] = lane
+        self.used: list[str] = []
+
+    def _collect(self, container: Element, level: int) -> None:
+        for child in container.children:
+            if child.space != BPMN:
+                continue
+            if child.tag == "sequenceFlow":
+                self.flows.append(child)
+            elif child.tag in STEPS and child.id:
+                self.elements[child.id] = child
+                self.level[child.id] = level
+                if child.tag in SUBS:
+                    self._collect(child, level + 1)
+
+    # ---- names
+
+    def name(self, element: Element) -> str:
+        if name := element.get("name").strip():
+            return name
+        if element.tag in GATEWAYS:
+            return f"{_GATEWAYS[element.tag]}网关"
+        if element.tag in EVENTS:
+            kind = _event_kind(element)
+            return _PLACES[element.tag] + (f"（{_EVENTS.get(kind, kind)}）" if kind else "")
+        return element.id
+
+    def post(self, id_: str) -> str:
+        lane = self.lane_of.get(id_)
+        if lane is None:
+            return ""
+        return lane.get("name").strip() or self._post_title(lane)
+
+    def _post_title(self, lane: Element) -> str:
+        key = lane.attributes.get((KAITONG, "post"), "") or lane.id
+        return str(self.source.posts.get(key, {}).get("title", key))
+
+    def parameter(self, name: str) -> str:
+        """A time limit as people say it; a parameter's figure is the playbook's default."""
+        name = name.strip()
+        if not name:
+            return ""
+        entry = self.source.parameters.get(name)
+        if entry is not None:
+            if name not in self.used:
+                self.used.append(name)
+            return budget_text(entry.get("default"))
+        return budget_text(name)
+
+    # ---- tables
+
+    def lanes(self) -> list[dict[str, Any]]:
+        found = []
+        lanes = [e for p in self.processes for e in p.walk() if e.space == BPMN and e.tag == "lane"]
+        for lane in lanes:
+            key = lane.attributes.get((KAITONG, "post"), "") or lane.id
+            entry = self.source.posts.get(key, {})
+            count = sum(
+                1
+                for id_, owner in self.lane_of.items()
+                if owner is lane and id_ in self.elements and _is_step(self.elements[id_])
+            )
+            found.append(
+                {
+                    "name": lane.get("name").strip() or self._post_title(lane),
+                    "department": entry.get("department", ""),
+                    "steps": count,
+                }
+            )
+        return found
+
+    def steps(self) -> list[dict[str, Any]]:
+        rows = []
+        for element in self._ordered():
+            if not _is_step(element):
+                continue
+            extension = {n: v for (s, n), v in element.attributes.items() if s == KAITONG}
+            form = self.source.forms.get(extension.get("form", ""), {})
+            notes = [
+                ("表单", form.get("title", "")),
+                ("预警", self.parameter(extension.get("warn", ""))),
+                ("督办", self._title_of_post(extension.get("escalate-to", ""))),
+                ("重试", extension["retries"] + " 次" if "retries" in extension else ""),
+                ("子流程", element.get("calledElement")),
+                ("规则表", extension.get("decision", "")),
+                ("复核", self._others(extension.get("four-eyes-with", ""))),
+            ]
+            rows.append(
+                {
+                    "id": element.id,
+                    "level": self.level[element.id],
+                    "name": self.name(element),
+                    "kind": _KINDS.get(element.tag, element.tag) + _repeats(element),
+                    "post": self.post(element.id),
+                    "work": _documentation(element),
+                    "limit": self.parameter(extension.get("budget", "")),
+                    "next": self._next(element.id),
+                    "notes": [f"{word}：{text}" for word, text in notes if text],
+                }
+            )
+        return rows
+
+    def gateways(self) -> list[dict[str, Any]]:
+        rows = []
+        for element in self._ordered():
+            ways = self._out(element.id)
+            if element.tag not in GATEWAYS or len(ways) < 2:
+                continue
+            for flow in ways:
+                condition = flow.first("conditionExpression")
+                default = element.get("default") == flow.id
+                words = condition.text.strip() if condition is not None else ""
+                if default:
+                    words = "其余情况"
+                elif not words:
+                    words = "都走" if element.tag == "parallelGateway" else "——"
+                rows.append(
+                    {
+                        "name": self._question(element),
+                        "kind": _GATEWAYS.get(element.tag, element.tag),
+                        "way": flow.get("name").strip(),
+                        "condition": words,
+                        "to": self._target(flow),
+                    }
+                )
+        return rows
+
+    def events(self) -> list[dict[str, Any]]:
+        rows = []
+        for element in self._ordered():
+            kind = _event_kind(element)
+            if element.tag not in EVENTS or (not kind and element.tag != "endEvent"):
+                continue
+            host = self.elements.get(element.get("attachedToRef"))
+            stops = element.get("cancelActivity", "true") != "false"
+            rows.append(
+                {
+                    "name": self.name(element),
+                    "kind": _PLACES[element.tag] + (f"·{_EVENTS.get(kind, kind)}" if kind else ""),
+                    "at": (self.name(host) + ("（中断）" if stops else "（不中断）"))
+                    if host
+                    else "",
+                    "when": self._when(element),
+                    "next": self._next(element.id),
+                }
+            )
+        return rows
+
+    def parameters(self) -> list[dict[str, str]]:
+        return [
+            {
+                "name": name,
+                "value": budget_text(self.source.parameters[name].get("default")),
+                "why": str(self.source.parameters[name].get("why", "")),
+            }
+            for name in self.used
+        ]
+
+    def forms(self) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for element in self._ordered():
+            file = element.attributes.get((KAITONG, "form"), "")
+            form = self.source.forms.get(file)
+            if form is None:
+                continue
+            entry = found.setdefault(file, {"title": form["title"], "steps": [], "fields": []})
+            entry["steps"].append(self.name(element))
+            if not entry["fields"]:
+                entry["fields"] = list(_fields(form))
+        return list(found.values())
+
+    # ---- inside
+
+    def _ordered(self) -> Iterator[Element]:
+        """Along the flow from the starts; what no flow reaches follows in the file's order."""
+        seen: set[str] = set()
+        starts = [e.id for e in self.elements.values() if e.tag == "startEvent"]
+        for start in [*starts, *self.elements]:
+            waiting = [start]
+            while waiting:
+                id_ = waiting.pop(0)
+                if id_ in seen or id_ not in self.elements:
+                    continue
+                if id_ == start and not self._parents(id_) <= seen:
+                    continue  # what is inside comes with the sub-process around it
+                seen.add(id_)
+                yield self.elements[id_]
+                borders = [e.id for e in self.elements.values() if e.get("attachedToRef") == id_]
+                inner = [
+                    c.id
+                    for c in self.elements[id_].children
+                    if c.space == BPMN and c.tag == "startEvent"
+                ]
+                waiting += [*inner, *(f.get("targetRef") for f in self._out(id_)), *borders]
+
+    def _parents(self, id_: str) -> set[str]:
+        return {
+            e.id
+            for e in self.elements.values()
+            if e.tag in SUBS and any(c.id == id_ for c in e.children)
+        }
+
+    def _out(self, id_: str) -> list[Element]:
+        return [flow for flow in self.flows if flow.get("sourceRef") == id_]
+
+    def _target(self, flow: Element) -> str:
+        target = self.elements.get(flow.get("targetRef"))
+        return self._question(target) if target is not None else ""
+
+    def _question(self, element: Element) -> str:
+        """A gateway without a name is told by the step before it."""
+        if element.tag not in GATEWAYS or element.get("name").strip():
+            return self.name(element)
+        before = [f.get("sourceRef") for f in self.flows if f.get("targetRef") == element.id]
+        if len(before) == 1 and before[0] in self.elements:
+            other = self.elements[before[0]]
+            if other.tag not in GATEWAYS:
+                after = "分头办理" if element.tag == "parallelGateway" else "的判断"
+                return f"“{self.name(other)}”之后{after}"
+        return "汇合" if len(self._out(element.id)) < 2 else self.name(element)
+
+    def _next(self, id_: str) -> list[str]:
+        return [
+            (f"{way}：" if (way := flow.get("name").strip()) else "") + self._target(flow)
+            for flow in self._out(id_)
+        ]
+
+    def _others(self, text: str) -> str:
+        names = [
+            self.name(self.elements[i])
+            for i in text.replace(",", " ").split()
+            if i in self.elements
+        ]
+        return f"不得与{'、'.join(names)}同一人" if names else ""
+
+    def _title_of_post(self, text: str) -> str:
+        if not text:
+            return ""
+        return str(self.source.posts.get(text, {}).get("title", text))
+
+    def _when(self, element: Element) -> str:
+        for child in element.children:
+            if child.space != BPMN or not child.tag.endswith("EventDefinition"):
+                continue
+            for part in child.children:
+                if part.tag in ("timeDate", "timeDuration", "timeCycle", "condition"):
+                    working = (KAITONG, "working") in child.attributes
+                    working = working or (KAITONG, "working") in element.attributes
+                    return part.text.strip().strip('"') + ("（工作时间）" if working else "")
+            for attribute in ("messageRef", "errorRef", "signalRef", "escalationRef"):
+                if reference := child.get(attribute):
+                    return self._definition(reference)
+        return ""
+
+    def _definition(self, id_: str) -> str:
+        return self.definitions[id_].get("name") or id_ if id_ in self.definitions else id_
+
+
+def _is_step(element: Element) -> bool:
+    return element.tag not in EVENTS and element.tag not in GATEWAYS
+
+
+def _event_kind(element: Element) -> str:
+    for child in element.children:
+        if child.space == BPMN and child.tag.endswith("EventDefinition"):
+            return child.tag.removesuffix("EventDefinition")
+    return ""
+
+
+def _repeats(element: Element) -> str:
+    for child in element.children:
+        if child.tag == "multiInstanceLoopCharacteristics":
+            return "，逐个" if child.get("isSequential") == "true" else "，同时多个"
+        if child.tag == "standardLoopCharacteristics":
+            return "，循环"
+    return ""
+
+
+def _documentation(element: Element) -> str:
+    return "\n".join(d.text.strip() for d in element.all("documentation") if d.text.strip())
+
+
+def _fields(form: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    ui = form.get("ui", {})
+    required = form.get("required", ())
+    order = [*ui.get("order", ()), *form["properties"]]
+    for name in dict.fromkeys(n for n in order if n in form["properties"]):
+        spec = form["properties"][name]
+        labels = ui.get("labels", {}).get(name, {})
+        choices = [str(labels.get(str(v), v)) for v in spec.get("enum", ())]
+        kind = {
+            "boolean": "是／否",
+            "integer": "整数",
+            "number": "数字",
+            "array": "多项",
+        }.get(str(spec.get("type", "")), "文字")
+        if spec.get("format") == "attachment":
+            kind = "照片"
+        elif spec.get("format") in ("date", "date-time"):
+            kind = "时间"
+        yield {
+            "title": str(spec.get("title", name)),
+            "required": "是"
+            if name in required
+            else "按情况"
+            if name in ui.get("when", {})
+            else "",
+            "kind": "、".join(choices) or kind,
+            "help": str(ui.get("help", {}).get(name, "")),
+        }
+
+
+def budget_text(value: Any) -> str:
+    """A time limit in Chinese: `3 个工作日`, `48 小时`; anything else as it stands."""
+    if value is None:
+        return ""
+    try:
+        budget = parse_budget(value)
+    except (BudgetError, TypeError, ValueError):
+        return str(value)
+    return _budget(budget)
+
+
+def _budget(budget: Budget) -> str:
+    if budget.kind == "working-days":
+        text = f"{budget.amount} 个工作日"
+        if budget.cutoff is not None:
+            text += f"（{budget.cutoff:%H:%M} 后收到的顺延）"
+        return text
+    if budget.kind == "working-hours":
+        return f"{budget.amount} 个工作{_UNITS[budget.unit]}"
+    return f"{budget.amount} {_UNITS[budget.unit]}"
