@@ -22,6 +22,8 @@ import ... --template FILE.xlsx  an empty sheet with headings, explanations and 
 export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--reveal WHY]
 export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY]
 playbook check|test|deploy|list [PATH]
+process layout FILE.bpmn [-o OUT.bpmn]             a diagram for a file that has none
+process handbook PLAYBOOK [PROCESS] -o FILE.pdf    流程说明书
 notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
 notices retry ID --as USER
 backup FILE.zip [--with-keys --passphrase-file F]   database and files of one moment
@@ -171,6 +173,17 @@ def parser() -> argparse.ArgumentParser:
     for name in ("check", "test", "deploy"):
         leaf(playbook, name, f"playbook_{name}", ("path", {}))
     leaf(playbook, "list", "playbook_list", ("path", {"nargs": "?"}), as_json)
+    process = group("process")
+    leaf(
+        process, "layout", "processes.process_layout",
+        ("file", {"metavar": "FILE.bpmn"}),
+        ("-o", {"dest": "output", "default": "", "metavar": "OUT.bpmn"}),
+    )  # fmt: skip
+    leaf(
+        process, "handbook", "processes.process_handbook",
+        ("playbook", {}), ("process", {"nargs": "?", "default": ""}),
+        ("-o", {"dest": "output", "required": True, "metavar": "FILE.pdf"}),
+    )  # fmt: skip
     notices = group("notices")
     states = ["queued", "sending", "sent", "failed", "skipped"]
     leaf(

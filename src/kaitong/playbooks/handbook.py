@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,11 +18,13 @@ from django.utils import timezone
 from kaitong.documents import render
 from kaitong.playbooks import queries
 from kaitong.playbooks.model import Playbook
+from kaitong.playbooks.schema import BUDGET_KINDS
 from kaitong.process import layout
 from kaitong.process import queries as process
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element, read
+from kaitong.process.feel.temporal import YearMonths, duration_of
 from kaitong.process.layout.graph import EVENTS, GATEWAYS, STEPS, SUBS
-from kaitong.worktime.budgets import Budget, Unit, parse_budget
+from kaitong.worktime.budgets import Budget, BudgetKind, Unit, parse_budget
 from kaitong.worktime.errors import BudgetError
 
 TEMPLATE = "common/papers/handbook.typ"
@@ -126,10 +128,9 @@ def pdf(source: Source, *, now: datetime) -> bytes:
 def contents(source: Source, *, now: datetime) -> dict[str, Any]:
     """What the sheet shows, as the template takes it."""
     root = read(source.bpmn)
-    processes = root.all("process")
-    book = _Book(source, root)
     picture = layout.picture(source.bpmn)
-    first = processes[0] if processes else root
+    book = _Book(source, root, picture)
+    first = root.first("process") or root
     return {
         "title": first.get("name") or first.id,
         "key": first.id,
@@ -178,11 +179,13 @@ def _picture(picture: layout.Picture) -> dict[str, Any]:
 class _Book:
     """The rows of the sheet's tables."""
 
-    def __init__(self, source: Source, root: Element) -> None:
+    def __init__(self, source: Source, root: Element, picture: layout.Picture) -> None:
         self.source = source
+        self.picture = picture
         self.processes = processes = root.all("process")
         self.elements: dict[str, Element] = {}
         self.level: dict[str, int] = {}
+        self.holder: dict[str, str] = {}  # the sub-process a step stands in
         self.flows: list[Element] = []
         self.lane_of: dict[str, Element] = {}
         self.definitions = {e.id: e for e in root.children if e.space == BPMN and e.id}
@@ -202,6 +205,8 @@ class _Book:
             elif child.tag in STEPS and child.id:
                 self.elements[child.id] = child
                 self.level[child.id] = level
+                if level:
+                    self.holder[child.id] = container.id
                 if child.tag in SUBS:
                     self._collect(child, level + 1)
 
@@ -233,11 +238,11 @@ class _Book:
         if not name:
             return ""
         entry = self.source.parameters.get(name)
-        if entry is not None:
-            if name not in self.used:
-                self.used.append(name)
-            return budget_text(entry.get("default"))
-        return budget_text(name)
+        if entry is None:
+            return limit_text(name)
+        if name not in self.used:
+            self.used.append(name)
+        return _default(entry)
 
     # ---- tables
 
@@ -342,7 +347,7 @@ class _Book:
         return [
             {
                 "name": name,
-                "value": budget_text(self.source.parameters[name].get("default")),
+                "value": _default(self.source.parameters[name]),
                 "why": str(self.source.parameters[name].get("why", "")),
             }
             for name in self.used
@@ -363,34 +368,18 @@ class _Book:
 
     # ---- inside
 
-    def _ordered(self) -> Iterator[Element]:
-        """Along the flow from the starts; what no flow reaches follows in the file's order."""
-        seen: set[str] = set()
-        starts = [e.id for e in self.elements.values() if e.tag == "startEvent"]
-        for start in [*starts, *self.elements]:
-            waiting = [start]
-            while waiting:
-                id_ = waiting.pop(0)
-                if id_ in seen or id_ not in self.elements:
-                    continue
-                if id_ == start and not self._parents(id_) <= seen:
-                    continue  # what is inside comes with the sub-process around it
-                seen.add(id_)
-                yield self.elements[id_]
-                borders = [e.id for e in self.elements.values() if e.get("attachedToRef") == id_]
-                inner = [
-                    c.id
-                    for c in self.elements[id_].children
-                    if c.space == BPMN and c.tag == "startEvent"
-                ]
-                waiting += [*inner, *(f.get("targetRef") for f in self._out(id_)), *borders]
+    def _ordered(self) -> list[Element]:
+        """As one reads the picture: from left to right, what is inside after what holds it."""
+        at = {shape.id: shape.box for shape in self.picture.shapes}
 
-    def _parents(self, id_: str) -> set[str]:
-        return {
-            e.id
-            for e in self.elements.values()
-            if e.tag in SUBS and any(c.id == id_ for c in e.children)
-        }
+        def place(id_: str) -> tuple[tuple[float, float], ...]:
+            holder = self.holder.get(id_)
+            host = self.elements[id_].get("attachedToRef")
+            before = place(holder) if holder else place(host) if host in self.elements else ()
+            box = at.get(id_)
+            return (*before, (box.x, box.y) if box else (0.0, 0.0))
+
+        return sorted(self.elements.values(), key=lambda element: place(element.id))
 
     def _out(self, id_: str) -> list[Element]:
         return [flow for flow in self.flows if flow.get("sourceRef") == id_]
@@ -406,9 +395,10 @@ class _Book:
         before = [f.get("sourceRef") for f in self.flows if f.get("targetRef") == element.id]
         if len(before) == 1 and before[0] in self.elements:
             other = self.elements[before[0]]
-            if other.tag not in GATEWAYS:
+            if other.tag not in GATEWAYS or len(self._out(other.id)) < 2:
                 after = "分头办理" if element.tag == "parallelGateway" else "的判断"
-                return f"“{self.name(other)}”之后{after}"
+                name = "汇合" if other.tag in GATEWAYS else f"“{self.name(other)}”"
+                return f"{name}之后{after}"
         return "汇合" if len(self._out(element.id)) < 2 else self.name(element)
 
     def _next(self, id_: str) -> list[str]:
@@ -438,11 +428,18 @@ class _Book:
                 if part.tag in ("timeDate", "timeDuration", "timeCycle", "condition"):
                     working = (KAITONG, "working") in child.attributes
                     working = working or (KAITONG, "working") in element.attributes
-                    return part.text.strip().strip('"') + ("（工作时间）" if working else "")
+                    text = limit_text(self._plain(part.text)) or part.text.strip()
+                    return text + ("（工作时间）" if working else "")
             for attribute in ("messageRef", "errorRef", "signalRef", "escalationRef"):
                 if reference := child.get(attribute):
                     return self._definition(reference)
         return ""
+
+    def _plain(self, text: str) -> str:
+        """The text of a constant, or the default of the parameter it names."""
+        text = text.strip().removeprefix("=").strip()
+        entry = self.source.parameters.get(text)
+        return _default(entry) if entry is not None else text.strip('"')
 
     def _definition(self, id_: str) -> str:
         return self.definitions[id_].get("name") or id_ if id_ in self.definitions else id_
@@ -502,23 +499,43 @@ def _fields(form: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         }
 
 
-def budget_text(value: Any) -> str:
-    """A time limit in Chinese: `3 个工作日`, `48 小时`; anything else as it stands."""
+def limit_text(value: Any) -> str:
+    """A time limit in Chinese: `3 个工作日`, `48 小时`, `30 分钟`; anything else as it stands."""
     if value is None:
         return ""
     try:
-        budget = parse_budget(value)
+        return _budget(parse_budget(value))
     except (BudgetError, TypeError, ValueError):
+        pass
+    try:
+        return _duration(duration_of(value))
+    except ValueError:
         return str(value)
-    return _budget(budget)
+
+
+def _default(entry: Mapping[str, Any]) -> str:
+    """The default of a parameter, with its unit."""
+    value = entry.get("default")
+    if entry.get("kind") in BUDGET_KINDS:
+        return limit_text({"kind": entry["kind"], "amount": value})
+    if isinstance(value, Mapping | list):
+        return "见流程包"
+    return f"{value} {entry['unit']}" if entry.get("unit") else str(value)
 
 
 def _budget(budget: Budget) -> str:
-    if budget.kind == "working-days":
-        text = f"{budget.amount} 个工作日"
-        if budget.cutoff is not None:
-            text += f"（{budget.cutoff:%H:%M} 后收到的顺延）"
-        return text
-    if budget.kind == "working-hours":
-        return f"{budget.amount} 个工作{_UNITS[budget.unit]}"
-    return f"{budget.amount} {_UNITS[budget.unit]}"
+    if budget.kind is BudgetKind.WORKING_DAYS:
+        late = f"（{budget.cutoff:%H:%M} 后收到的顺延）" if budget.cutoff else ""
+        return f"{budget.amount} 个工作日{late}"
+    work = "个工作" if budget.kind is BudgetKind.WORKING_HOURS else ""
+    return f"{budget.amount} {work}{_UNITS[budget.unit]}"
+
+
+def _duration(value: timedelta | YearMonths) -> str:
+    if isinstance(value, YearMonths):
+        return f"{value.months} 个月"
+    minutes, seconds = divmod(int(value.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "天"), (hours, "小时"), (minutes, "分钟"), (seconds, "秒")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 秒"

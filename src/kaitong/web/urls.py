@@ -79,6 +79,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/withdraw", withdrawals.withdraw, name="withdraw"),
     path("orders/<uuid:order_id>/<slug:tab>/", orders.order_tab, name="order_tab"),
     path("processes/<uuid:definition_id>.bpmn", orders.bpmn, name="bpmn"),
+    path("processes/<uuid:definition_id>/handbook.pdf", orders.handbook, name="handbook"),
     path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
     path("intake/", intake.begin, name="intake"),
     path("intake/<uuid:draft_id>/", intake.resume, name="intake_draft"),

@@ -169,3 +169,15 @@ def test_list_and_page_cost_the_same_whatever_the_number(county_of_sixty, signed
     assert queries_of(lambda: client.get(f"/orders/{first.id}/")) == page
     assert few <= 26
     assert page <= 90
+
+
+def test_the_handbook_of_a_deployed_process_is_a_sheet_for_any_signed_in_person(world, signed_in):
+    order = world.order(1)
+    client = signed_in("clerk")
+    html = client.get(f"/orders/{order.id}/").content.decode()
+    url = re.search(r'href="(/processes/[^"]+/handbook.pdf)"', html)[1]
+    answer = client.get(url)
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer.content.startswith(b"%PDF")
+    client.logout()
+    assert client.get(url).status_code == 302

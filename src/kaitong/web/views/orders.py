@@ -11,7 +11,9 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError, NotFound
+from kaitong.playbooks import handbook as handbooks
 from kaitong.process import services as process
 from kaitong.web.pages import customers as people
 from kaitong.web.pages import order as pages
@@ -88,6 +90,16 @@ def bpmn(request: SignedIn, definition_id: UUID) -> HttpResponseBase:
     data = pages.bpmn_of(definition_id)
     answer = HttpResponse(data, content_type="application/xml; charset=utf-8")
     patch_cache_control(answer, private=True, max_age=365 * 24 * 3600, immutable=True)
+    return answer
+
+
+@page
+@require_GET
+def handbook(request: SignedIn, definition_id: UUID) -> HttpResponse:
+    """流程说明书 of a deployed process."""
+    made = handbooks.pdf(handbooks.of_definition(definition_id), now=now())
+    answer = HttpResponse(made, content_type="application/pdf")
+    answer["Content-Disposition"] = 'inline; filename="handbook.pdf"'
     return answer
 
 
