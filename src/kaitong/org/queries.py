@@ -95,6 +95,15 @@ def branch(branch_id: UUID) -> Branch:
     return found
 
 
+def branches_below(branch_id: UUID) -> list[UUID]:
+    """A branch and all below it."""
+    path = Branch.objects.filter(pk=branch_id).values_list("path", flat=True).first()
+    if path is None:
+        return []
+    below = Branch.objects.filter(models.Q(path=path) | models.Q(path__startswith=f"{path}."))
+    return list(below.values_list("id", flat=True))
+
+
 def branch_by_code(code: str) -> Branch:
     found = Branch.objects.filter(code=code).first()
     if found is None:

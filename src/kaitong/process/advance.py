@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from kaitong.process.advance_events import escalate
 from kaitong.process.advance_graph import flows_already_in, is_upstream, siblings_region
 from kaitong.process.advance_inclusive import fork
 from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
@@ -39,6 +40,7 @@ from kaitong.process.model import (
     Completed,
     DoneByHand,
     Effect,
+    Escalated,
     Event,
     Failed,
     Flow,
@@ -55,6 +57,7 @@ from kaitong.process.model import (
     Retried,
     Returned,
     ReturnedTo,
+    SignalArrived,
     Started,
     State,
     Step,
@@ -170,7 +173,7 @@ def _done_by_hand(moves: Moves, event: DoneByHand) -> None:
         moves.execute(token, node)
     elif node.kind is NodeKind.INCLUSIVE:
         fork(moves, token, node)
-    elif node.kind in (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE):
+    elif node.attached_to is not None:
         moves.give_up(token)
     else:
         if node.kind is NodeKind.PARALLEL and node.incoming > 1:
@@ -200,6 +203,21 @@ def _message_arrived(moves: Moves, event: MessageArrived) -> None:
     boundary = _boundary(moves, node, event.node, NodeKind.BOUNDARY_MESSAGE)
     moves.set_variables(event.values)
     moves.fire(boundary, token)
+
+
+def _signal_arrived(moves: Moves, event: SignalArrived) -> None:
+    token, node = _find(moves, event.token)
+    heard = moves.model.nodes.get(event.node)
+    here = token.wait is WaitKind.SIGNAL and event.node == node.id
+    behind = token.wait is WaitKind.EVENT and any(f.target == event.node for f in node.outgoing)
+    if heard is None or not heard.signal or not (here or behind or event.node in node.boundaries):
+        raise WrongEvent(f"{node.name or node.id} 没有在等 {event.node}。")
+    moves.happened(token, heard, event.values)
+
+
+def _escalated(moves: Moves, event: Escalated) -> None:
+    token, node = _find(moves, event.token, WaitKind.CHILD)
+    escalate(moves, token, node, event.code, event.values)
 
 
 def _cancelled(moves: Moves, event: Cancelled) -> None:
@@ -257,6 +275,8 @@ _HANDLERS: dict[type[Event], Callable[[Moves, Any], None]] = {
     DoneByHand: _done_by_hand,
     TimerFired: _timer_fired,
     MessageArrived: _message_arrived,
+    SignalArrived: _signal_arrived,
+    Escalated: _escalated,
     Cancelled: _cancelled,
     ReturnedTo: _returned_to,
 }

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-from kaitong.process import advance_inclusive, advance_script
+from kaitong.process import (
+    advance_conditions,
+    advance_events,
+    advance_inclusive,
+    advance_script,
+)
 from kaitong.process.advance_tokens import TokenId, Tokens
 from kaitong.process.dmn.errors import DecisionError
 from kaitong.process.feel import FeelError
@@ -34,6 +40,9 @@ class Moves(Tokens):
         """Move tokens until all rest, the instance ended, or an action must be called."""
         queue = self.queue
         while self.call is None and not self.finished:
+            if self.stirred or self.due:
+                advance_conditions.look(self)
+                continue
             if not queue:
                 if self.model.inclusive and advance_inclusive.release(self):
                     continue
@@ -154,6 +163,8 @@ class Moves(Tokens):
             return
         self.rest(token, WaitKind.EVENT)
         self.effects += opened
+        for arm in arms:
+            self.awaits(token, arm)
 
     def decide(self, token: Token, gateway: Node, arm_id: str) -> tuple[Token, Node]:
         """The event `arm_id` came first: the token moves there and the other waits are withdrawn.
@@ -173,11 +184,30 @@ class Moves(Tokens):
         except (FeelError, ValueError) as error:
             self.incident(token, node, "data", str(error))
             return
-        timer = node.kind is NodeKind.TIMER_CATCH
-        first = self.rest(token, WaitKind.TIMER if timer else WaitKind.MESSAGE)
+        first = self.rest(token, _CATCHES[node.kind])
         self.effects.append(opened)
+        self.awaits(token, node)
         if first and node.boundaries:
             self.open_boundaries(token, node)
+
+    def happened(self, token: Token, event: Node, values: Mapping[str, Any] | None = None) -> None:
+        """What `event` waits for came about: there the token stands, or before it (an event-based
+        gateway), or it hangs on the token's node."""
+        node = self.model.nodes[token.node]
+        if event.id == node.id or token.wait is WaitKind.EVENT:
+            if event.id != node.id:
+                token, node = self.decide(token, node, event.id)
+            try:
+                answers = self.answers(node, values or {})
+            except FeelError as error:
+                told = {"values": dict(values or {})}
+                self.incident(token, node, "data", f"回填的值算不出来：{error}", told)
+                return
+            self.set_variables(answers)
+            self.leave(token, node)
+            return
+        self.set_variables(values or {})
+        self.fire(event, token)
 
     def _exclusive(self, token: Token, node: Node) -> None:
         if self.looping(token, node):
@@ -246,6 +276,13 @@ class Moves(Tokens):
         self.give_up(token)
 
 
+_CATCHES = {
+    NodeKind.RECEIVE: WaitKind.MESSAGE,
+    NodeKind.MESSAGE_CATCH: WaitKind.MESSAGE,
+    NodeKind.TIMER_CATCH: WaitKind.TIMER,
+    NodeKind.SIGNAL_CATCH: WaitKind.SIGNAL,
+    NodeKind.CONDITION_CATCH: WaitKind.CONDITION,
+}
 _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.START: Moves._pass,
     NodeKind.END: Moves._pass,
@@ -273,4 +310,13 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.BOUNDARY_TIMER: Moves.retry_boundary,
     NodeKind.BOUNDARY_MESSAGE: Moves.retry_boundary,
     NodeKind.BOUNDARY_ERROR: Moves._pass,
+    NodeKind.SIGNAL_CATCH: Moves._catch,
+    NodeKind.CONDITION_CATCH: Moves._catch,
+    NodeKind.BOUNDARY_SIGNAL: Moves.retry_boundary,
+    NodeKind.BOUNDARY_CONDITION: Moves.retry_boundary,
+    NodeKind.BOUNDARY_ESCALATION: Moves._pass,
+    NodeKind.SIGNAL_THROW: advance_events.throw_signal,
+    NodeKind.SIGNAL_END: advance_events.throw_signal,
+    NodeKind.ESCALATION_THROW: advance_events.throw_escalation,
+    NodeKind.ESCALATION_END: advance_events.throw_escalation,
 }

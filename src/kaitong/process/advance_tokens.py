@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from kaitong.process import advance_conditions
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.feel.temporal import (
     YearMonths,
@@ -45,6 +46,8 @@ from kaitong.process.model import (
 )
 
 TokenId = UUID | int
+# Boundary events that no row watches: what their host does tells of them.
+_UNWATCHED = frozenset({NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_ESCALATION})
 
 
 class Tokens:
@@ -64,6 +67,9 @@ class Tokens:
         self.serial = state.serial
         self.moves = 0 if state.calling is None else state.moves
         self.finished = ""
+        self.stirred = False  # variables changed since conditions were looked at
+        self.truths: dict[tuple[TokenId, str], bool] = {}  # how conditions stood
+        self.due: list[tuple[TokenId, str]] = []  # conditions that became true: token, node
         self._own_variables = False
         for token in state.tokens:
             if type(token.id) is int and token.id < self.serial:
@@ -110,6 +116,8 @@ class Tokens:
         if not values:
             return
         values = {name: plain(value) for name, value in values.items()}
+        if self.model.conditional:
+            advance_conditions.remember(self)
         if not self._own_variables:
             self.variables = dict(self.variables)
             self._own_variables = True
@@ -218,10 +226,11 @@ class Tokens:
     def open_boundaries(self, host: Token, node: Node) -> None:
         for boundary_id in node.boundaries:
             boundary = self.model.nodes[boundary_id]
-            if boundary.kind is NodeKind.BOUNDARY_ERROR:
+            if boundary.kind in _UNWATCHED:
                 continue
             try:
                 self.effects.append(self.watcher(host.id, boundary))
+                self.awaits(host, boundary)
             except (FeelError, ValueError) as error:
                 # The host's work goes on; the watch that failed is an incident of its own.
                 token = Token(self.new_id(), boundary_id, None, host.scope)
@@ -230,12 +239,22 @@ class Tokens:
 
     def watcher(self, token: TokenId, node: Node) -> OpenTimer | Subscribe:
         """The timer or subscription of a catch or boundary event; ValueError if it has no value."""
+        if node.signal:
+            return Subscribe(token, node.id, node.signal, "", WaitKind.SIGNAL)
+        if node.condition is not None:
+            text = node.condition.text[:100]
+            return Subscribe(token, node.id, text, "", WaitKind.CONDITION)
         if node.timer is None:
             return Subscribe(token, node.id, node.message, self.message_key(node))
         try:
             return self._timer(token, node.id, node.timer)
         except OverflowError:
             raise ValueError("定时超出了公元 1 年到 9999 年。") from None
+
+    def awaits(self, token: Token, node: Node) -> None:
+        """A watch was set: a condition may hold already."""
+        if node.condition is not None:
+            advance_conditions.arrive(self, token, node)
 
     def message_key(self, node: Node) -> str:
         key = plain(node.message_key.evaluate(self.variables))

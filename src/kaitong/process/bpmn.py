@@ -99,6 +99,7 @@ class _Reader:
             documentation=_documentation(process),
             decisions=used,
             inclusive=inclusive_paths(nodes),
+            conditional=any(node.condition is not None for node in nodes.values()),
         )
 
     def _decisions(self, nodes: Mapping[str, Node]) -> dict[str, Decisions]:

@@ -9,9 +9,17 @@ from kaitong.process.bpmn_xml import Element
 from kaitong.process.model import ENDS, Flow, Node, NodeKind
 
 _BOUNDARIES = frozenset(
-    {NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_MESSAGE}
+    {
+        NodeKind.BOUNDARY_TIMER,
+        NodeKind.BOUNDARY_ERROR,
+        NodeKind.BOUNDARY_MESSAGE,
+        NodeKind.BOUNDARY_SIGNAL,
+        NodeKind.BOUNDARY_CONDITION,
+        NodeKind.BOUNDARY_ESCALATION,
+    }
 )
 _DECIDING = frozenset({NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE})
+_RAISING = frozenset({NodeKind.CALL})  # what may raise an escalation that is caught there
 _HOSTS = frozenset(
     {NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE, NodeKind.CALL}
 )
@@ -164,9 +172,23 @@ def _boundary(
             faults.add(
                 element, "A receive task raises no errors.", "Attach a timer, or remove the event."
             )
+    elif node.kind is NodeKind.BOUNDARY_ESCALATION and host.kind not in _RAISING:
+        faults.add(
+            element,
+            f"Nothing raises an escalation at {host_id}, a {host.kind} node.",
+            "Attach it to what holds an escalation event, or use a boundary timer.",
+        )
 
 
-_ARMS = frozenset({NodeKind.TIMER_CATCH, NodeKind.MESSAGE_CATCH, NodeKind.RECEIVE})
+_ARMS = frozenset(
+    {
+        NodeKind.TIMER_CATCH,
+        NodeKind.MESSAGE_CATCH,
+        NodeKind.SIGNAL_CATCH,
+        NodeKind.CONDITION_CATCH,
+        NodeKind.RECEIVE,
+    }
+)
 
 
 def _event_gateway(
@@ -194,7 +216,8 @@ def _event_gateway(
             faults.add(
                 where,
                 f"{arm.id}, a {arm.kind} node, follows the event-based gateway {gateway.id}.",
-                "Only timer or message catch events and receive tasks may: draw one between.",
+                "Only timer, message, signal or conditional catch events and receive tasks may:"
+                " draw one between.",
             )
             continue
         if arm.incoming > 1:
@@ -221,18 +244,22 @@ def _event_gateway(
 def _rival_catchers(
     node: Node, nodes: Mapping[str, Node], elements: Mapping[str, Element], faults: Faults
 ) -> None:
-    seen: set[str | None] = set()
+    seen: set[tuple[NodeKind, str | None]] = set()
     for boundary_id in node.boundaries:
         boundary = nodes[boundary_id]
-        if boundary.kind is not NodeKind.BOUNDARY_ERROR:
+        if boundary.kind is NodeKind.BOUNDARY_ERROR:
+            code, every = boundary.error_code, "every error"
+        elif boundary.kind is NodeKind.BOUNDARY_ESCALATION:
+            code, every = boundary.escalation, "every escalation"
+        else:
             continue
-        if boundary.error_code in seen:
+        if (boundary.kind, code) in seen:
             faults.add(
                 elements[boundary_id],
-                f"Two boundary events of {node.id} catch {boundary.error_code or 'every error'}.",
+                f"Two boundary events of {node.id} catch {code or every}.",
                 "Keep one of them.",
             )
-        seen.add(boundary.error_code)
+        seen.add((boundary.kind, code))
 
 
 def _reachable(

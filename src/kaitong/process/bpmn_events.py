@@ -1,4 +1,5 @@
-"""What single kinds of nodes hold besides the common attributes: scripts, links."""
+"""What single kinds of nodes hold besides the common attributes: scripts, links, signals,
+conditions, escalations."""
 
 from __future__ import annotations
 
@@ -28,7 +29,72 @@ def read(
         return _script(reader, element, attributes)
     if definition is not None and kind in (NodeKind.LINK_THROW, NodeKind.LINK_CATCH):
         return {"link": _link(reader, element, definition)}
+    if definition is not None and definition.tag == "signalEventDefinition":
+        return {"signal": _signal(reader, element, definition)}
+    if definition is not None and definition.tag == "conditionalEventDefinition":
+        return {"condition": _condition(reader, element, definition)}
+    if definition is not None and definition.tag == "escalationEventDefinition":
+        return {"escalation": _escalation(reader, element, definition, kind)}
     return {}
+
+
+def _signal(reader: NodeReader, element: Element, definition: Element) -> str:
+    reference = definition.get("signalRef").rpartition(":")[2]
+    signal = reader.signals.get(reference)
+    name = " ".join(signal.get("name").split()) if signal is not None else ""
+    if not reference:
+        reader.faults.add(element, "The event names no signal.", "Set its signal.")
+    elif signal is None:
+        reader.faults.add(
+            element, f"The signal {reference} does not exist.", "Define it, or name another."
+        )
+    elif not name:
+        reader.faults.add(signal, "The signal has no name.", "Name it: who throws it uses it.")
+    return name
+
+
+def _condition(reader: NodeReader, element: Element, definition: Element) -> Expression | None:
+    holder = definition.first("condition")
+    if holder is None or not holder.text.strip():
+        reader.faults.add(
+            element, "The event has no condition.", "Write a FEEL condition such as speed > 100."
+        )
+        return None
+    language = holder.get("language")
+    if language and "feel" not in language.lower():
+        reader.faults.add(holder, f"The condition is written in {language}.", "Write it in FEEL.")
+        return None
+    found = expression_in(reader, element, holder, "condition", "Correct the condition.")
+    if found is not None and not found.names:
+        reader.faults.add(
+            element,
+            "The condition reads no variable: it never changes.",
+            "Name the variables it waits for.",
+        )
+    return found
+
+
+def _escalation(
+    reader: NodeReader, element: Element, definition: Element, kind: NodeKind
+) -> str | None:
+    reference = definition.get("escalationRef").rpartition(":")[2]
+    if not reference:
+        if kind in (NodeKind.ESCALATION_THROW, NodeKind.ESCALATION_END):
+            reader.faults.add(
+                element, "The event names no escalation.", "Set its escalation with a code."
+            )
+        return None  # a boundary event without one catches every escalation
+    escalation = reader.escalations.get(reference)
+    if escalation is None:
+        reader.faults.add(
+            element, f"The escalation {reference} does not exist.", "Define it, or name another."
+        )
+        return None
+    if not escalation.get("escalationCode"):
+        reader.faults.add(
+            escalation, "The escalation has no code.", "Set escalationCode: it is caught by it."
+        )
+    return escalation.get("escalationCode") or None
 
 
 def _script(reader: NodeReader, element: Element, attributes: Mapping[str, str]) -> dict[str, Any]:

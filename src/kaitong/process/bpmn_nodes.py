@@ -37,21 +37,30 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "terminateEventDefinition": NodeKind.TERMINATE_END,
         "errorEventDefinition": NodeKind.ERROR_END,
         "messageEventDefinition": NodeKind.MESSAGE_END,
+        "signalEventDefinition": NodeKind.SIGNAL_END,
+        "escalationEventDefinition": NodeKind.ESCALATION_END,
     },
     "intermediateThrowEvent": {
         "": NodeKind.NONE_THROW,
         "linkEventDefinition": NodeKind.LINK_THROW,
         "messageEventDefinition": NodeKind.MESSAGE_THROW,
+        "signalEventDefinition": NodeKind.SIGNAL_THROW,
+        "escalationEventDefinition": NodeKind.ESCALATION_THROW,
     },
     "intermediateCatchEvent": {
         "linkEventDefinition": NodeKind.LINK_CATCH,
         "timerEventDefinition": NodeKind.TIMER_CATCH,
         "messageEventDefinition": NodeKind.MESSAGE_CATCH,
+        "signalEventDefinition": NodeKind.SIGNAL_CATCH,
+        "conditionalEventDefinition": NodeKind.CONDITION_CATCH,
     },
     "boundaryEvent": {
         "timerEventDefinition": NodeKind.BOUNDARY_TIMER,
         "errorEventDefinition": NodeKind.BOUNDARY_ERROR,
         "messageEventDefinition": NodeKind.BOUNDARY_MESSAGE,
+        "signalEventDefinition": NodeKind.BOUNDARY_SIGNAL,
+        "conditionalEventDefinition": NodeKind.BOUNDARY_CONDITION,
+        "escalationEventDefinition": NodeKind.BOUNDARY_ESCALATION,
     },
 }
 _WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
@@ -81,6 +90,15 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.SCRIPT: {"in", "out", "result", "notice", "milestone", "point-of-no-return"},
     NodeKind.NONE_THROW: {"notice", "milestone"},
     NodeKind.LINK_THROW: {"notice", "milestone"},
+    NodeKind.SIGNAL_THROW: {"in", "notice", "milestone"},
+    NodeKind.SIGNAL_END: {"in", "notice", "milestone", "paper"},
+    NodeKind.SIGNAL_CATCH: {"out", "notice", "milestone"},
+    NodeKind.BOUNDARY_SIGNAL: {"notice"},
+    NodeKind.CONDITION_CATCH: {"notice", "milestone"},
+    NodeKind.BOUNDARY_CONDITION: {"notice"},
+    NodeKind.ESCALATION_THROW: {"in", "notice", "milestone"},
+    NodeKind.ESCALATION_END: {"in", "notice", "milestone", "paper"},
+    NodeKind.BOUNDARY_ESCALATION: {"notice"},
 }
 _MESSAGES = frozenset(
     {
@@ -114,6 +132,8 @@ class NodeReader:
         self.lane_of = lane_of
         self.messages = {e.id: e for e in root.all("message")}
         self.errors = {e.id: e for e in root.all("error")}
+        self.signals = {e.id: e for e in root.all("signal")}
+        self.escalations = {e.id: e for e in root.all("escalation")}
         self.references: list[tuple[Element, str]] = []  # four-eyes-with, checked at the end
 
     def node(self, element: Element) -> Node | None:

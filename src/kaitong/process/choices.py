@@ -56,6 +56,12 @@ class TimerState(TextChoices):
     CANCELLED = "cancelled", _("已取消")
 
 
+class SubscriptionKind(TextChoices):
+    MESSAGE = "message", _("消息")
+    SIGNAL = "signal", _("信号")
+    CONDITION = "condition", _("条件")
+
+
 class SubscriptionState(TextChoices):
     OPEN = "open", _("等待消息")
     DELIVERED = "delivered", _("已收到")

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import model, suspension, values
+from kaitong.process import hearing, model, suspension, values
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.shell import Play, begin, cause_of, describe, place
@@ -41,7 +41,7 @@ _MESSAGES = """select m.id, s.instance_id, s.id as subscription_id from (
  select id, name, key, scope from process_message where state = 'kept' and next_attempt_at <= %s
  order by next_attempt_at limit %s for update skip locked) m
  left join lateral (select id, instance_id from process_subscription s where s.state = 'open'
- and s.name = m.name and s.key = m.key order by s.id limit 1) s on true"""
+ and s.kind = 'message' and s.name = m.name and s.key = m.key order by s.id limit 1) s on true"""
 
 Row = dict[str, Any]
 
@@ -157,7 +157,7 @@ def _deliver(row: Row, now: datetime) -> bool:
 
 def _arrive(play: Play, subscription: Row, answers: Row, data: Row) -> None:
     token_id, node = UUID(str(subscription["token_id"])), subscription["node"]
-    play.close_subscription(token_id, node, "delivered")
+    play.heard(token_id, node)
     play.note("message", node, token_id, {"name": subscription["name"], **data})
     play.advance(model.MessageArrived(now=play.now, token=token_id, node=node, values=answers))
 
@@ -243,13 +243,24 @@ def _read(row: Row, now: datetime) -> bool:
         play.note("cancelled", data={"reason": reason, "inbox": play.row["key"]})
         play.advance(model.Cancelled(now=now, reason=reason))
     elif event["kind"] == "child":
+        if hearing.unheard_escalations(play, event["child"]):
+            return False  # in the order in which it said them; they are due as this is
         if not _child_ended(play, event):
             _processed(row, now, "ignored")  # its caller went on without it
+            return True
+    elif event["kind"] == "signal":
+        if not hearing.signal(play, event):
+            _processed(row, now, "ignored")  # what listened went on before it came
+            return True
+    elif event["kind"] == "escalation":
+        if not hearing.escalation(play, event):
+            _processed(row, now, "ignored")
             return True
     else:
         subscription = db.one(
             """select token_id, node, name from process_subscription
- where instance_id = %s and name = %s and state = 'open' order by id limit 1""",
+ where instance_id = %s and name = %s and state = 'open' and kind = 'message'
+ order by id limit 1""",
             [row["instance_id"], event["name"]],
         )
         if subscription is None:  # not yet: opening one wakes this row

@@ -49,6 +49,15 @@ class NodeKind(StrEnum):
     BOUNDARY_TIMER = "boundary-timer"
     BOUNDARY_ERROR = "boundary-error"
     BOUNDARY_MESSAGE = "boundary-message"
+    SIGNAL_THROW = "signal-throw"  # says something to everybody in the branch who listens
+    SIGNAL_END = "signal-end"
+    SIGNAL_CATCH = "signal-catch"
+    BOUNDARY_SIGNAL = "boundary-signal"
+    CONDITION_CATCH = "condition-catch"  # waits until the variables make a condition true
+    BOUNDARY_CONDITION = "boundary-condition"
+    ESCALATION_THROW = "escalation-throw"  # tells who is further out, and goes on
+    ESCALATION_END = "escalation-end"
+    BOUNDARY_ESCALATION = "boundary-escalation"
 
 
 class WaitKind(StrEnum):
@@ -58,6 +67,8 @@ class WaitKind(StrEnum):
     COMMAND = "command"  # an external action under way
     TIMER = "timer"  # an intermediate or boundary timer
     MESSAGE = "message"  # a subscription
+    SIGNAL = "signal"  # a subscription
+    CONDITION = "condition"  # a subscription; looked at in the step that changes variables
     CHILD = "child"  # a called process
     EVENT = "event"  # the timers and subscriptions behind an event-based gateway, all at once
     JOIN = "join"  # parked at a parallel join; watched by its sibling branches, not counted as open
@@ -115,6 +126,9 @@ class Node:
     script: Any = None  # Expression of a script task
     result: str = ""  # kaitong:result, the variable that takes a script's value
     link: str = ""
+    signal: str = ""
+    condition: Any = None  # Expression of a conditional event
+    escalation: str | None = None  # its code; None catches every escalation
     # the other attributes by their names: budget, warn, paper, notice, milestone ...
     extension: Mapping[str, str] = field(default_factory=dict)
 
@@ -130,12 +144,16 @@ _WAITS = frozenset(
         NodeKind.RECEIVE,
         NodeKind.TIMER_CATCH,
         NodeKind.MESSAGE_CATCH,
+        NodeKind.SIGNAL_CATCH,
+        NodeKind.CONDITION_CATCH,
         NodeKind.EVENT_BASED,
         NodeKind.CALL,
     }
 )
 # End events that consume their token and nothing else.
-QUIET_ENDS = frozenset({NodeKind.END, NodeKind.MESSAGE_END})
+QUIET_ENDS = frozenset(
+    {NodeKind.END, NodeKind.MESSAGE_END, NodeKind.SIGNAL_END, NodeKind.ESCALATION_END}
+)
 ENDS = QUIET_ENDS | {NodeKind.TERMINATE_END, NodeKind.ERROR_END}
 
 
@@ -161,6 +179,7 @@ class Model:
     calls: Mapping[str, str] = field(default_factory=dict)  # called process -> its definition's id
     # inclusive join -> incoming flow -> the nodes from which it can be reached without the join
     inclusive: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    conditional: bool = False  # whether anything in it waits for a condition
 
     def node(self, node_id: str) -> Node:
         return self.nodes[node_id]
@@ -321,6 +340,24 @@ class MessageArrived(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalArrived(Event):
+    """A signal that `node` waits for was thrown; `token` as in `TimerFired`."""
+
+    token: UUID | int
+    node: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated(Event):
+    """The process called at a call activity, where `token` waits, raised an escalation."""
+
+    token: UUID | int
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
     """The whole instance is taken back (撤单, 退单)."""
 
@@ -417,10 +454,13 @@ class OpenTimer(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Subscribe(Effect):
+    """`message` is the name of the message or signal, or the text of the condition."""
+
     token: UUID | int
     node: str
     message: str
     key: str
+    kind: WaitKind = WaitKind.MESSAGE  # or SIGNAL, CONDITION
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +471,26 @@ class Publish(Effect):
     node: str
     message: str
     key: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast(Effect):
+    """A signal thrown, for everybody who listens: stored with the step."""
+
+    token: UUID | int
+    node: str
+    signal: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate(Effect):
+    """An escalation that nothing in this process caught: its caller is told, if it has one."""
+
+    token: UUID | int
+    node: str
+    code: str
     values: Mapping[str, Any]
 
 
@@ -457,6 +517,8 @@ class Record(Effect):
     joined       the token waited at the join `node` and was merged into a sibling
     interrupted  the token was taken away from `node`; data.reason says by what
     fired        a boundary event `node` fired; data.host, and the host's token
+    escalation   an escalation was raised; data.code, and data.caught: by which node ("": none)
+    signalled    a signal was thrown; data.name
     error        an action ended in a business error or failed; data.cause, data.message, data.code
     ended        the instance ended; data.state
     """

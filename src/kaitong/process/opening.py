@@ -133,8 +133,11 @@ class Opening:
             "node": effect.node,
             "name": effect.message,
             "key": effect.key,
+            "kind": effect.kind,
         }
         self.change.subscriptions_opened.append(row)
+        if effect.kind is not model.WaitKind.MESSAGE:
+            return  # a signal is heard when it is thrown, a condition looked at within steps
         self.change.messages_woken.append(row)  # one that came early
         self.change.inbox_woken[:] = [{"at": self.now}]
         self.change.notify = True

@@ -28,6 +28,7 @@ from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefu
 from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.returning import return_to
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
+from kaitong.process.signalling import signal
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.work import (
     Opened,
@@ -69,6 +70,7 @@ __all__ = [
     "retire",
     "retry_incident",
     "return_to",
+    "signal",
     "start",
     "stop_machines",
     "suspend",

@@ -21,7 +21,7 @@ from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
-from kaitong.process import actions, listening, model, store
+from kaitong.process import actions, listening, model, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -235,6 +235,10 @@ class Play:
                     change.variables = dict(self.state.variables)
                 case model.Publish():
                     self._publish(effect)
+                case model.Broadcast():
+                    thrown.throw(self, effect, effects)
+                case model.Escalate():
+                    thrown.escalate(self, effect)
                 case model.Finish():
                     change.state = effect.state
                     change.ended_at = self.now
@@ -287,7 +291,7 @@ class Play:
                     change.incidents_closed.append(close)
             case model.WaitKind.TIMER:
                 self.close_timer(token.id, token.node, "cancelled")
-            case model.WaitKind.MESSAGE:
+            case model.WaitKind.MESSAGE | model.WaitKind.SIGNAL | model.WaitKind.CONDITION:
                 self.close_subscription(token.id, token.node, "cancelled")
             case model.WaitKind.EVENT:
                 for flow in self.model.nodes[token.node].outgoing:
@@ -338,15 +342,21 @@ class Play:
 
     def _close_boundaries(self, token: model.Token) -> None:
         for boundary_id in self.model.nodes[token.node].boundaries:
-            kind = self.model.nodes[boundary_id].kind
-            if kind is model.NodeKind.BOUNDARY_TIMER:
+            boundary = self.model.nodes[boundary_id]
+            if boundary.timer is not None:
                 self.close_timer(token.id, boundary_id, "cancelled")
-            elif kind is model.NodeKind.BOUNDARY_MESSAGE:
+            elif boundary.message or boundary.signal or boundary.condition is not None:
                 self.close_subscription(token.id, boundary_id, "cancelled")
 
     def close_timer(self, token: UUID | int, node: str, state: str) -> None:
         """Close a timer of a token; the first word on a timer counts (fired before cancelled)."""
         _close_once(self.change.timers_closed, token, node, state)
+
+    def heard(self, token: UUID | int, node: str) -> None:
+        """A message or signal came: a boundary event that does not interrupt goes on listening."""
+        found = self.model.nodes[node]
+        if found.interrupting or found.attached_to is None:
+            self.close_subscription(token, node, "delivered")
 
     def close_subscription(self, token: UUID | int, node: str, state: str) -> None:
         _close_once(self.change.subscriptions_closed, token, node, state)

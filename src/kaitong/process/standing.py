@@ -34,7 +34,8 @@ _VISITS = """select instance_id, node, kind, max(at) as at, max(seq) as seq, cou
  from process_history where instance_id = any(%s) and id >= %s
  and kind in ('entered', 'left', 'joined', 'interrupted', 'fired')
  group by instance_id, node, kind"""
-_GRAVITY = ("incident", "command", "event", "message", "timer", "child", "join", "work")
+_GRAVITY: tuple[str, ...] = ("incident", "command", "event", "message", "signal", "condition")
+_GRAVITY += ("timer", "child", "join", "work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +158,8 @@ def _facts(
     commands = _by_token(Command, of_kind[WaitKind.COMMAND], state__in=OPEN_COMMAND)
     timing = [*of_kind[WaitKind.TIMER], *of_kind[WaitKind.EVENT]]
     timers = _by_token(Timer, timing, state="open")  # of an event gateway the earliest
-    heard = _by_token(Subscription, of_kind[WaitKind.MESSAGE], state="open")
+    listening = (WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION)
+    heard = _by_token(Subscription, [i for k in listening for i in of_kind[k]], state="open")
     incidents = _by_token(Incident, of_kind[WaitKind.INCIDENT], state="open")
     for token in tokens:
         node = models[token.instance_id].nodes[token.node]
@@ -183,6 +185,10 @@ def _facts(
                 told = {"reason": _("到时继续"), "due_at": timer.due_at, "row_id": timer.pk}
             case WaitKind.MESSAGE if subscription := heard.get(token.id):
                 told = {"reason": _("等待消息"), "row_id": subscription.pk}
+            case WaitKind.SIGNAL if subscription := heard.get(token.id):
+                told = {"reason": _("等待信号"), "row_id": subscription.pk}
+            case WaitKind.CONDITION if subscription := heard.get(token.id):
+                told = {"reason": _("等待条件成立"), "row_id": subscription.pk}
             case WaitKind.EVENT:
                 first = timers.get(token.id)
                 told = {"reason": _("等待最先发生的事"), "due_at": first.due_at if first else None}

@@ -24,7 +24,7 @@ import psycopg
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from kaitong.process import values, wakeup
+from kaitong.process import signals, values, wakeup
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
 
@@ -104,6 +104,8 @@ class Change:
     messages_published: list[Row] = field(default_factory=list)
     messages_woken: list[Row] = field(default_factory=list)
     inbox_woken: list[Row] = field(default_factory=list)
+    signals_thrown: list[Row] = field(default_factory=list)
+    signals_kept: list[Row] = field(default_factory=list)
     commands_opened: list[Row] = field(default_factory=list)
     commands_changed: list[Row] = field(default_factory=list)
     commands_closed: list[Row] = field(default_factory=list)
@@ -189,9 +191,9 @@ _ARMS: dict[str, str] = {
     )
     + " and r.node = u.node",
     "subscriptions_opened": """insert into process_subscription (id, created_at, instance_id,
- token_id, node, name, key, state) select u.id, u.at, p.id, u.token, u.node, u.name, u.key, 'open'
- from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid, node text,
- name text, key text)""",
+ token_id, node, name, key, kind, state) select u.id, u.at, p.id, u.token, u.node, u.name, u.key,
+ u.kind, 'open' from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid,
+ node text, name text, key text, kind text)""",
     "subscriptions_closed": _close("process_subscription", "('open')", "").replace(
         "state text, at timestamptz)", "state text, node text)"
     )
@@ -204,6 +206,11 @@ _ARMS: dict[str, str] = {
     "messages_woken": """update process_message m set next_attempt_at = u.at from p,
  jsonb_to_recordset(%s::jsonb) as u(at timestamptz, name text, key text)
  where m.state = 'kept' and m.name = u.name and m.key = u.key""",
+    # the statement's snapshot: who listened before this step; `signals_kept` holds the others
+    "signals_thrown": f"insert into process_inbox {signals.FAN_OUT.format('p, ', '%s::jsonb')}",
+    "signals_kept": """insert into process_inbox (id, created_at, instance_id, key, event,
+ next_attempt_at, attempts, outcome) select u.id, u.at, p.id, u.key, u.event, u.at, 0, '' from p,
+ jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, key text, event jsonb)""",
     "inbox_woken": """update process_inbox x set next_attempt_at = u.at from p,
  jsonb_to_recordset(%s::jsonb) as u(at timestamptz)
  where x.instance_id = p.id and x.processed_at is null""",

@@ -28,7 +28,11 @@ _CHECKS = {
  when 'timer' then exists (select from process_timer r where r.token_id = t.id
   and r.node = t.node and r.state = 'open')
  when 'message' then exists (select from process_subscription r where r.token_id = t.id
-  and r.node = t.node and r.state = 'open')
+  and r.node = t.node and r.kind = t.wait and r.state = 'open')
+ when 'signal' then exists (select from process_subscription r where r.token_id = t.id
+  and r.node = t.node and r.kind = t.wait and r.state = 'open')
+ when 'condition' then exists (select from process_subscription r where r.token_id = t.id
+  and r.node = t.node and r.kind = t.wait and r.state = 'open')
  when 'child' then exists (select from process_call r where r.token_id = t.id
   and (r.state = 'pending' or r.state = 'running' and (
    exists (select from process_instance c where c.id = r.child_id and c.state = 'running')

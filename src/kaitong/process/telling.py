@@ -40,7 +40,10 @@ TOLD = frozenset(
         "done-by-hand",
         "cancelled",
         "error",
+        "escalation",
         "fired",
+        "signal",
+        "signalled",
         "ended",
         "terminated",
     }
@@ -144,6 +147,12 @@ def _verb(
         case "error":
             code = wording.read(str(row.data.get("message") or row.data.get("code") or ""))
             return _("%(title)s 没有通过：%(code)s") % {**words, "code": code}
+        case "signal":
+            return _("%(title)s 收到信号 %(name)s") % {**words, "name": row.data.get("name", "")}
+        case "signalled":
+            return _("%(title)s 发出信号 %(name)s") % {**words, "name": row.data.get("name", "")}
+        case "escalation":
+            return _("%(title)s 上报 %(code)s") % {**words, "code": row.data.get("code", "")}
         case "fired":
             return _("%(title)s，往下走") % words
         case "terminated":

@@ -8,7 +8,7 @@ People are kept as plain identifiers: posts, departments and staff are opaque to
 
 from kaitong.process.models.asking import Call, Command, Incident
 from kaitong.process.models.instances import Definition, History, Instance, Token
-from kaitong.process.models.waiting import Inbox, Message, Subscription, Timer
+from kaitong.process.models.waiting import Inbox, Message, Signal, Subscription, Timer
 from kaitong.process.models.work import Feedback, Helper, Suspension, WorkItem
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Incident",
     "Instance",
     "Message",
+    "Signal",
     "Subscription",
     "Suspension",
     "Timer",

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.clock import now
 from kaitong.core.models import Row
-from kaitong.process.choices import MessageState, SubscriptionState, TimerState
+from kaitong.process.choices import MessageState, SubscriptionKind, SubscriptionState, TimerState
 from kaitong.process.models.instances import Instance
 
 
@@ -46,13 +46,17 @@ class Timer(Row):
 
 
 class Subscription(Row):
-    """A token waits for a message of this name and correlation key."""
+    """A token waits for a message of this name and correlation key, for a signal of this name, or
+    for a condition (`name` is its text) to become true."""
 
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="subscriptions")
     token_id = models.UUIDField()
     node = models.CharField(max_length=200)
     name = models.CharField(max_length=100)
     key = models.CharField(max_length=200)
+    kind = models.CharField(
+        max_length=10, choices=SubscriptionKind.choices, default=SubscriptionKind.MESSAGE
+    )
     state = models.CharField(
         max_length=10, choices=SubscriptionState.choices, default=SubscriptionState.OPEN
     )
@@ -116,6 +120,27 @@ class Message(Row):
                 name="process_message_check",
                 condition=Q(state=MessageState.KEPT),
             ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.sender_id}"
+
+
+class Signal(Row):
+    """A signal thrown from outside; the sender's id makes it count once. Who listened when it was
+    thrown found it in the inbox."""
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
+    name = models.CharField(max_length=100)
+    sender_id = models.CharField(max_length=200)
+    values = models.JSONField(default=dict)
+    actor_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name = _("信号")
+        verbose_name_plural = _("信号")
+        constraints = [
+            models.UniqueConstraint(fields=["name", "sender_id"], name="process_signal_once")
         ]
 
     def __str__(self) -> str:

@@ -78,6 +78,12 @@ class Drawing:
     def message(self, id_: str, name: str) -> Drawing:
         return self.root(f'<bpmn:message id="{id_}" name="{name}"/>')
 
+    def signal(self, id_: str, name: str) -> Drawing:
+        return self.root(f'<bpmn:signal id="{id_}" name="{name}"/>')
+
+    def escalation(self, id_: str, code: str) -> Drawing:
+        return self.root(f'<bpmn:escalation id="{id_}" escalationCode="{code}"/>')
+
     def error(self, id_: str, code: str) -> Drawing:
         return self.root(f'<bpmn:error id="{id_}" errorCode="{code}"/>')
 
@@ -158,6 +164,20 @@ def on_error(reference: str = "") -> str:
 
 def on_message(reference: str) -> str:
     return f'<bpmn:messageEventDefinition messageRef="{reference}"/>'
+
+
+def on_signal(reference: str) -> str:
+    return f'<bpmn:signalEventDefinition signalRef="{reference}"/>'
+
+
+def on_escalation(reference: str = "") -> str:
+    named = f' escalationRef="{reference}"' if reference else ""
+    return f"<bpmn:escalationEventDefinition{named}/>"
+
+
+def on_condition(text: str) -> str:
+    inside = f"<bpmn:condition>{escape(text)}</bpmn:condition>"
+    return f"<bpmn:conditionalEventDefinition>{inside}</bpmn:conditionalEventDefinition>"
 
 
 # ---- processes several tests draw

@@ -12,10 +12,13 @@ from kaitong.process.advance import advance, settle
 from kaitong.process.model import (
     AddToken,
     BpmnError,
+    Broadcast,
     ChangeWait,
     Completed,
     DoneByHand,
     Effect,
+    Escalate,
+    Escalated,
     Event,
     Failed,
     Finish,
@@ -33,6 +36,7 @@ from kaitong.process.model import (
     Retried,
     Returned,
     SetVariables,
+    SignalArrived,
     Started,
     State,
     Subscribe,
@@ -87,7 +91,7 @@ class Game:
         self.children: dict[UUID, OpenCall] = {}
         self.timers: dict[tuple[UUID, str], OpenTimer] = {}
         self.subscriptions: dict[tuple[UUID, str], Subscribe] = {}
-        self.said: list[Publish] = []
+        self.said: list[Any] = []  # messages, signals, escalations for the caller
         self.state = ""
         self.history: list[Record] = []
         self.places: dict[Any, str] = {}
@@ -133,6 +137,13 @@ class Game:
     def tell(self, host: str, node: str = "", **values: Any) -> Game:
         token = self.token(host)
         return self.play(MessageArrived(now=NOW, token=token, node=node or host, values=values))
+
+    def signal(self, host: str, node: str = "", **values: Any) -> Game:
+        token = self.token(host)
+        return self.play(SignalArrived(now=NOW, token=token, node=node or host, values=values))
+
+    def escalated(self, call: str, code: str, **values: Any) -> Game:
+        return self.play(Escalated(now=NOW, token=self.token(call), code=code, values=values))
 
     def cause(self, node: str) -> str:
         return self.incidents[self.token(node)].cause
@@ -199,8 +210,10 @@ class Game:
             self.work.pop(token, None)
         elif isinstance(event, TimerFired):
             self.timers.pop((token, event.node), None)
-        elif isinstance(event, MessageArrived):
-            self.subscriptions.pop((token, event.node), None)
+        elif isinstance(event, MessageArrived | SignalArrived):
+            node = self.model.nodes[event.node]
+            if node.interrupting or node.attached_to is None:
+                self.subscriptions.pop((token, event.node), None)
 
     def apply(self, effect: Effect, names: dict[int, UUID]) -> None:
         def named(token: Any) -> UUID:
@@ -245,7 +258,7 @@ class Game:
                 self.add(self.timers, (named(token), node), effect)
             case Subscribe(token, node):
                 self.add(self.subscriptions, (named(token), node), effect)
-            case Publish():
+            case Publish() | Broadcast() | Escalate():
                 self.said.append(effect)
             case SetVariables(values):
                 self.variables.update(values)
@@ -300,9 +313,11 @@ class Game:
                 WaitKind.INCIDENT: id_ in self.incidents,
                 WaitKind.CHILD: id_ in self.children,
                 WaitKind.TIMER: (id_, token.node) in self.timers,
-                WaitKind.MESSAGE: (id_, token.node) in self.subscriptions,
                 WaitKind.EVENT: self.awaits_all(token),
             }
+            heard = self.subscriptions.get((id_, token.node))
+            for kind in (WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION):
+                rows[kind] = heard is not None and heard.kind is kind
             open_rows = {kind for kind, there in rows.items() if there}
             assert open_rows == ({token.wait} - {WaitKind.JOIN}), (token, open_rows)
         hosts = set(self.tokens)

@@ -36,6 +36,7 @@ TAGS = {
     "say-end": "endEvent",
     "on-timer": "boundaryEvent",
     "on-error": "boundaryEvent",
+    "on": "boundaryEvent",
 }
 
 INSTALLATION = """
@@ -121,6 +122,16 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
             plain += f' messageRef="message-{message}"'
         else:
             inner += f'<messageEventDefinition messageRef="message-{message}"/>'
+    for name, code in (("signal", "name"), ("escalation", "escalationCode")):
+        value = attributes.pop(name, None)
+        if value:
+            declared = f'<{name} id="{name}-{value}" {code}="{value}"/>'
+            extra += [] if declared in extra else [declared]
+            inner += f'<{name}EventDefinition {name}Ref="{name}-{value}"/>'
+    condition = attributes.pop("when", None)  # no blanks in it
+    if condition:
+        text = f"<condition>{escape(condition)}</condition>"
+        inner += f"<conditionalEventDefinition>{text}</conditionalEventDefinition>"
     called = attributes.pop("called", None)
     if called:
         plain += f' calledElement="{called}"'

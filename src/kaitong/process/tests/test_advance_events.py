@@ -195,7 +195,7 @@ def test_the_parallel_kind_of_event_gateway() -> None:
     [
         (on_message("m"), {}, "no correlation key"),
         (on_message("other"), {"k_key": "1"}, "does not exist"),
-        ("<bpmn:signalEventDefinition/>", {}, "does not execute signalEventDefinition"),
+        ("<bpmn:signalEventDefinition/>", {}, "names no signal"),
         (on_message("m"), {"k_key": "1", "k_out": "a=b"}, "kaitong:out has no meaning"),
     ],
 )

@@ -210,11 +210,7 @@ def test_parts_of_tasks_that_are_not_executed(inside: str, what: str) -> None:
 @pytest.mark.parametrize(
     "definition",
     [
-        "signalEventDefinition",
-        "escalationEventDefinition",
         "compensateEventDefinition",
-        "conditionalEventDefinition",
-        "linkEventDefinition",
         "cancelEventDefinition",
     ],
 )

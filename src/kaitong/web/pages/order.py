@@ -48,7 +48,16 @@ TONES = {
     OrderState.PARTIAL: "soon",
 }
 # The gravest first: who reads "waiting for" must hear of the incident before the installer.
-_GRAVITY = ("incident", "work", "command", "event", "message", "timer", "child")
+_GRAVITY: tuple[str, ...] = (
+    "incident",
+    "work",
+    "command",
+    "event",
+    "message",
+    "signal",
+    "condition",
+)
+_GRAVITY += ("timer", "child")
 _STEP_TONES = {
     Position.DONE: "ok",
     Position.ACTIVE: "you",
