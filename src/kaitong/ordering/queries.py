@@ -108,6 +108,16 @@ def sold(offering: str) -> Subquery:
     return Subquery(items.values("order_id")[:1])
 
 
+def due_of() -> Subquery:
+    """For a list to be sorted by: when the order is due whose identifier is `business_id`."""
+    return Subquery(Order.objects.filter(pk=OuterRef("business_id")).values("due_at")[:1])
+
+
+def customer_of() -> Subquery:
+    """For a list to count by: whose order it is whose identifier is the row's `business_id`."""
+    return Subquery(Order.objects.filter(pk=OuterRef("business_id")).values("party_id")[:1])
+
+
 def count(actor: Actor, filters: Iterable[OrderFilter] = ()) -> int:
     """How many visible orders match."""
     return _filtered(visible_to(Order.objects.all(), actor), filters).count()

@@ -100,6 +100,8 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.ESCALATION_END: {"in", "notice", "milestone", "paper"},
     NodeKind.BOUNDARY_ESCALATION: {"notice"},
 }
+for _kind in NodeKind:  # anything may fail: what people may correct there, and with whom
+    _ATTRIBUTES[_kind] = _ATTRIBUTES.get(_kind, set()) | {"correct", "correct-second"}
 _MESSAGES = frozenset(
     {
         NodeKind.RECEIVE,

@@ -81,6 +81,29 @@ class IncidentState(TextChoices):
     CANCELLED = "cancelled", _("已取消")
 
 
+class NoteKind(TextChoices):
+    NOTE = "note", _("备注")
+    CORRECTED = "corrected", _("改正")
+    ASKED = "asked", _("申请")  # a proposal for a second person
+    AGREED = "agreed", _("同意")
+    DECLINED = "declined", _("不同意")
+    CLAIMED = "claimed", _("认领")
+    RELEASED = "released", _("放回")
+    ASSIGNED = "assigned", _("指派")
+
+
+class ProposalKind(TextChoices):
+    BY_HAND = "by-hand", _("人工处理")
+    CORRECT = "correct", _("改正后重试")
+
+
+class ProposalState(TextChoices):
+    OPEN = "open", _("待复核")
+    AGREED = "agreed", _("已同意")
+    DECLINED = "declined", _("不同意")
+    VOID = "void", _("已失效")  # the incident was settled otherwise, or whoever asked took it back
+
+
 class Cause(TextChoices):
     """Cause classes of the fallout desk (异常单)."""
 

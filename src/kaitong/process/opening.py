@@ -171,6 +171,8 @@ class Opening:
                 "command_id": row["id"] if same else None,
                 "cause": effect.cause if effect.cause in Cause.values else Cause.BUG,
                 "message": effect.message[:MESSAGE_LENGTH],
+                "definition_id": loaded.definition_id,
+                "action": node.action,
             }
         )
 

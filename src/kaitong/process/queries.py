@@ -29,21 +29,36 @@ from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import db, wording
+from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import due, listening, returning, suspension
-from kaitong.process.choices import GOING_WORK, OPEN_WORK, IncidentState, WorkState
+from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
+from kaitong.process.incidents import (
+    GroupRow,
+    IncidentRow,
+    NoteRow,
+    ProposalRow,
+    Settling,
+    group_rows,
+    incident,
+    incident_causes,
+    incident_groups,
+    incident_notes,
+    incident_rows,
+    incidents,
+    proposal,
+    settling,
+)
 from kaitong.process.listening import StepFact
 from kaitong.process.model import Node, NodeKind
 from kaitong.process.models import (
     Definition,
     Feedback,
     Helper,
-    Incident,
     Instance,
     Suspension,
     WorkItem,
@@ -69,13 +84,17 @@ from kaitong.worktime import rules
 __all__ = [
     "DUES",
     "TABS",
+    "GroupRow",
     "HistoryRow",
     "IncidentRow",
+    "NoteRow",
     "Page",
     "Picture",
     "Problem",
+    "ProposalRow",
     "ReturnOpen",
     "ReturnPlan",
+    "Settling",
     "StepRow",
     "WaitFact",
     "WorkDetail",
@@ -86,14 +105,21 @@ __all__ = [
     "definitions",
     "explain_due",
     "flows_taken",
+    "group_rows",
     "history",
     "incident",
+    "incident_causes",
+    "incident_groups",
+    "incident_notes",
+    "incident_rows",
     "incidents",
     "open_items_of",
     "passed",
     "picture",
     "positions",
+    "proposal",
     "return_plan",
+    "settling",
     "state_of",
     "steps",
     "steps_with_notice",
@@ -161,29 +187,6 @@ class WorkDetail(WorkRow):
     helpers: tuple[tuple[UUID, str], ...] = ()  # who helps (协办)
     may_act: bool = False
     may_feedback: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentRow:
-    id: UUID
-    instance_id: UUID
-    business_id: UUID | None
-    branch_id: UUID
-    node: str
-    title: str
-    post: str
-    cause: str
-    message: str
-    state: str
-    created_at: datetime
-    command_id: UUID | None
-    resolution: str
-    resolved_by: UUID | None
-    resolved_name: str
-    resolved_at: datetime | None
-    evidence: str
-    second_person: UUID | None
-    second_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,51 +419,6 @@ def explain_due(actor: Actor, item_id: UUID) -> rules.Deadline | None:
         return None
     lines = Suspension.objects.filter(workitem_id=item_id).order_by("since")
     return due.explain(item.due_basis, suspension.ledger(list(lines)))
-
-
-def incidents(
-    actor: Actor,
-    *,
-    state: str | None = IncidentState.OPEN,
-    cause: str | None = None,
-    business_id: UUID | None = None,
-    offset: int = 0,
-    limit: int = 50,
-) -> Page:
-    """The fallout desk (异常单), oldest first. `state=None`: all of them."""
-    rows = org.visible_to(Incident.objects.all(), actor)
-    if state is not None:
-        rows = rows.filter(state=state)
-    if cause is not None:
-        rows = rows.filter(cause=cause)
-    if business_id is not None:
-        rows = rows.filter(business_id=business_id)
-    total = rows.count()
-    return Page(
-        _incident_rows(list(rows.order_by("created_at", "id")[offset : offset + limit])), total
-    )
-
-
-def incident(actor: Actor, incident_id: UUID) -> IncidentRow:
-    """One incident. NotFound for another branch's."""
-    found = org.visible_to(Incident.objects.filter(pk=incident_id), actor).first()
-    if found is None:
-        raise ProcessNotFound(_("没有这张异常单。"), _("请核对编号和所在分公司。"))
-    return _incident_rows([found])[0]
-
-
-def _incident_rows(found: Sequence[Incident]) -> list[IncidentRow]:
-    names = org.staff_names(i for row in found for i in (row.resolved_by, row.second_person))
-    plain = [n for n in IncidentRow.__dataclass_fields__ if not n.endswith("_name")]
-    return [
-        IncidentRow(
-            **{name: getattr(row, name) for name in plain if name != "message"},
-            message=wording.read(row.message),
-            resolved_name=names.get(row.resolved_by, "") if row.resolved_by else "",
-            second_name=names.get(row.second_person, "") if row.second_person else "",
-        )
-        for row in found
-    ]
 
 
 def definitions(*, playbook: str | None = None, retired: bool = False) -> list[Definition]:

@@ -19,12 +19,24 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.process import access, definitions, model, wakeup
+from kaitong.process import definitions, model, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
-from kaitong.process.choices import IncidentState, InstanceState
+from kaitong.process.choices import InstanceState
 from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
+from kaitong.process.fallout import (
+    add_note,
+    agree_proposal,
+    assign_incident,
+    claim_incident,
+    correct_incident,
+    decline_proposal,
+    done_by_hand,
+    propose,
+    release_incident,
+    retry_incident,
+)
 from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.returning import return_to
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
@@ -51,11 +63,17 @@ __all__ = [
     "Opened",
     "Progress",
     "StepContext",
+    "add_note",
     "agree",
+    "agree_proposal",
     "ask_help",
+    "assign_incident",
     "cancel",
     "claim",
+    "claim_incident",
     "complete",
+    "correct_incident",
+    "decline_proposal",
     "deploy",
     "dispatch",
     "done_by_hand",
@@ -64,8 +82,10 @@ __all__ = [
     "held",
     "launch",
     "progress_of",
+    "propose",
     "publish",
     "release",
+    "release_incident",
     "resume",
     "retire",
     "retry_incident",
@@ -219,83 +239,6 @@ def stop_machines(
             continue
         stopped.append(row.pk)
     return stopped
-
-
-# ---- fallout desk (异常单) ------------------------------------------------------------------
-
-
-def retry_incident(*, actor: Actor, incident_id: UUID) -> Progress:
-    """Run the failed step again, with the same idempotency key."""
-    with transaction.atomic():
-        play = access.incident(actor, incident_id)
-        row = play.row
-        token_id = UUID(row["token_id"])
-        play.note("retried", row["node"], token_id, {"incident": row["id"]})
-        play.advance(model.Retried(now=play.now, token=token_id))
-        again = [r for r in play.change.incidents_opened if r["token_id"] == token_id]
-        waiting = any(
-            t.id == token_id and t.wait is model.WaitKind.COMMAND for t in play.state.tokens
-        )
-        if again:  # failed at once: the same incident stays open, with what went wrong now
-            play.change.incidents_opened.remove(again[0])
-            play.patch(cause=again[0]["cause"], message=again[0]["message"])
-        elif waiting:
-            play.patch(state=IncidentState.RETRYING, resolution="retried", resolved_by=actor.id)
-        else:
-            play.patch(
-                state=IncidentState.RESOLVED,
-                resolution="retried",
-                resolved_by=actor.id,
-                resolved_at=play.now,
-            )
-        play.save()
-    return progress(play, row["node"])
-
-
-def done_by_hand(
-    *,
-    actor: Actor,
-    incident_id: UUID,
-    second: Actor,
-    evidence: str,
-    values: Mapping[str, Any],
-) -> Progress:
-    """The incident's work was done outside Kaitong: recorded with evidence and a second person.
-
-    `second` is the actor of somebody else, whom the face has made sure of; both must be allowed to
-    settle the incident (four eyes).
-    """
-    if not evidence.strip():
-        raise ProcessRefused(_("人工处理需要凭据。"), _("请填写凭据。"), field="evidence")
-    if actor.id is None or second.id is None or actor.id == second.id:
-        raise ProcessRefused(_("人工处理需要另一人复核。"), _("请由他人复核。"), field="second")
-    with transaction.atomic():
-        play = access.incident(actor, incident_id)
-        row = play.row
-        if not second.sees(UUID(row["branch_id"])) or not (
-            second.is_supervisor or second.has_post(row["post"])
-        ):
-            raise ProcessRefused(
-                _("复核人不在本环节的岗位上。"), _("请由该岗位的人员或班长复核。"), field="second"
-            )
-        token_id = UUID(row["token_id"])
-        play.note(
-            "done-by-hand",
-            row["node"],
-            token_id,
-            {"incident": row["id"], "second": second.id, "keys": sorted(values)},
-        )
-        play.patch(
-            state=IncidentState.RESOLVED,
-            resolution="done-by-hand",
-            resolved_by=actor.id,
-            resolved_at=play.now,
-            evidence=evidence.strip(),
-            second_person=second.id,
-        )
-        play.advance(model.DoneByHand(now=play.now, token=token_id, values=dict(values)))
-        play.save()
-    return progress(play, row["node"])
 
 
 # ---- what the world and other instances say ------------------------------------------------------

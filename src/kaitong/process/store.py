@@ -129,7 +129,8 @@ _COMMAND_COLUMNS = (
     "state, attempts, next_attempt_at, lease_until, worker, reason, last_error, result, ended_at"
 )
 _INCIDENT_COLUMNS = (
-    "state, cause, message, resolved_at, resolved_by, resolution, evidence, second_person"
+    "state, cause, message, resolved_at, resolved_by, resolution, evidence, second_person, tries,"
+    " retried_at, claimed_by, claimed_at"
 )
 
 
@@ -244,9 +245,10 @@ _ARMS: dict[str, str] = {
  from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, parent uuid, key text,
  event jsonb) on conflict do nothing""",
     "incidents_opened": """insert into process_incident (id, created_at, branch_id, instance_id,
- token_id, business_id, node, title, post, command_id, cause, message, state, resolution, evidence)
- select u.id, u.created_at, u.branch_id, p.id, u.token_id, u.business_id, u.node, u.title, u.post,
- u.command_id, u.cause, u.message, 'open', '', '' from p,
+ token_id, business_id, node, title, post, command_id, cause, message, state, resolution, evidence,
+ definition_id, action) select u.id, u.created_at, u.branch_id, p.id, u.token_id, u.business_id,
+ u.node, u.title, u.post, u.command_id, u.cause, u.message, 'open', '', '', u.definition_id,
+ u.action from p,
  jsonb_populate_recordset(null::process_incident, %s::jsonb) u""",
     "incidents_changed": _rewrite("process_incident", _INCIDENT_COLUMNS),
     "incidents_closed": _close("process_incident", "('open', 'retrying')", ", resolved_at = u.at"),

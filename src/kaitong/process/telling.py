@@ -37,6 +37,9 @@ TOLD = frozenset(
         "feedback",
         "completed",
         "retried",
+        "corrected",
+        "incident-claimed",
+        "incident-assigned",
         "done-by-hand",
         "cancelled",
         "error",
@@ -138,6 +141,14 @@ def _verb(
             return _("%(title)s 完成") % words
         case "retried":
             return _("%(title)s 重试") % words
+        case "corrected":
+            return _("%(title)s 改正后重试") % words
+        case "incident-claimed":
+            return _("%(title)s 认领异常单") % words
+        case "incident-released":
+            return _("%(title)s 放回异常单") % words
+        case "incident-assigned":
+            return _("%(title)s 异常单交给 %(who)s") % words
         case "done-by-hand":
             return _("%(title)s 已人工处理，%(who)s 核对") % words
         case "incident":

@@ -6,7 +6,7 @@ incident. `Instance.open_waits` counts them, and the database refuses a running 
 People are kept as plain identifiers: posts, departments and staff are opaque to this package.
 """
 
-from kaitong.process.models.asking import Call, Command, Incident
+from kaitong.process.models.asking import Call, Command, Incident, IncidentNote, Proposal
 from kaitong.process.models.instances import Definition, History, Instance, Token
 from kaitong.process.models.waiting import Inbox, Message, Signal, Subscription, Timer
 from kaitong.process.models.work import Feedback, Helper, Suspension, WorkItem
@@ -20,8 +20,10 @@ __all__ = [
     "History",
     "Inbox",
     "Incident",
+    "IncidentNote",
     "Instance",
     "Message",
+    "Proposal",
     "Signal",
     "Subscription",
     "Suspension",

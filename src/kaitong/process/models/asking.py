@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.clock import now
@@ -15,8 +15,27 @@ from kaitong.process.choices import (
     Cause,
     CommandState,
     IncidentState,
+    NoteKind,
+    ProposalKind,
+    ProposalState,
 )
 from kaitong.process.models.instances import Instance
+
+
+class Sameness(Func):
+    """What equal incidents share: node, action, cause and the message without what differs.
+
+    Numbers, identifiers and quoted words of a message become one sign, so that "端口 3 不存在"
+    and "端口 7 不存在" are one trouble. PostgreSQL keeps it, whoever writes the row.
+    """
+
+    arity = 0
+    output_field = models.CharField(max_length=32)
+    template = (
+        "md5(node || '|' || action || '|' || cause || '|' || regexp_replace(message,"
+        ' \'“[^”]*”|「[^」]*」|《[^》]*》|"[^"]*"|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}'
+        "|[A-Za-z]*[0-9][0-9A-Za-z:./_-]*', '#', 'g'))"
+    )
 
 
 class Command(Row):
@@ -122,7 +141,11 @@ class Call(Row):
 
 
 class Incident(Row):
-    """An action failed and a person decides (异常单): retry, or done by hand, four eyes."""
+    """An action failed and a person decides (异常单): retry, correct, or done by hand, four eyes.
+
+    `tries` counts the retries people asked for; who presses a button names the number he saw, so
+    that two do not retry twice. `sameness` is equal for incidents that are the same trouble.
+    """
 
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
     instance = models.ForeignKey(Instance, models.CASCADE, related_name="incidents")
@@ -142,6 +165,15 @@ class Incident(Row):
     resolution = models.CharField(_("处理方式"), max_length=20, default="", blank=True)
     evidence = models.TextField(_("凭据"), default="", blank=True)
     second_person = models.UUIDField(_("复核人"), null=True)
+    definition_id = models.UUIDField(null=True)  # what the instance runs, for figures
+    action = models.CharField(_("动作"), max_length=100, db_default="", blank=True)
+    tries = models.IntegerField(_("重试次数"), db_default=0)
+    retried_at = models.DateTimeField(_("上次重试"), null=True)
+    claimed_by = models.UUIDField(_("认领人"), null=True)
+    claimed_at = models.DateTimeField(null=True)
+    sameness = models.GeneratedField(
+        expression=Sameness(), output_field=models.CharField(max_length=32), db_persist=True
+    )
 
     class Meta:
         verbose_name = _("异常单")
@@ -164,7 +196,80 @@ class Incident(Row):
                 name="process_incident_retrying",
                 condition=Q(state=IncidentState.RETRYING),
             ),
+            models.Index(  # equal incidents as one line, and causes counted: from the index alone
+                fields=["branch", "sameness", "created_at", "id"],
+                include=["cause", "business_id", "post", "claimed_by"],
+                name="process_incident_same",
+                condition=Q(state=IncidentState.OPEN),
+            ),
+            models.Index(  # figures of a period, from the index alone
+                fields=["branch", "created_at"],
+                include=[
+                    "state",
+                    "cause",
+                    "node",
+                    "title",
+                    "definition_id",
+                    "resolution",
+                    "resolved_at",
+                    "token_id",
+                ],
+                name="process_incident_figures",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.node} {self.cause}"
+
+
+class IncidentNote(Row):
+    """What people said and did about a token that failed, over all its incidents.
+
+    Free text stands here and not in the history. Of a correction `data` holds what the variables
+    were and became; variables never hold personal data.
+    """
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="notes")
+    token_id = models.UUIDField()
+    kind = models.CharField(max_length=12, choices=NoteKind.choices, default=NoteKind.NOTE)
+    by = models.UUIDField(null=True)
+    text = models.TextField(_("说明"), default="", blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("异常单记录")
+        verbose_name_plural = _("异常单记录")
+        indexes = [models.Index(fields=["token_id"], name="process_note_token")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.incident_id}"
+
+
+class Proposal(Row):
+    """What one person wants to settle an incident with, until another agrees (四眼)."""
+
+    incident = models.ForeignKey(Incident, models.CASCADE, related_name="proposals")
+    kind = models.CharField(max_length=10, choices=ProposalKind.choices)
+    by = models.UUIDField()
+    text = models.TextField(_("凭据"))
+    values = models.JSONField(default=dict)
+    state = models.CharField(
+        max_length=10, choices=ProposalState.choices, default=ProposalState.OPEN
+    )
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    remark = models.TextField(default="", blank=True)
+
+    class Meta:
+        verbose_name = _("处理申请")
+        verbose_name_plural = _("处理申请")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["incident"],
+                condition=Q(state=ProposalState.OPEN),
+                name="process_proposal_one_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.incident_id}"
