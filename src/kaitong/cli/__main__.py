@@ -28,7 +28,10 @@ notices list [--order ID] [--state S] [--json]    what customers were told, and 
 notices retry ID --as USER
 backup FILE.zip [--with-keys --passphrase-file F]   database and files of one moment
 restore FILE.zip [--replace] [--passphrase-file F]
-incident list [--json] | incident retry ID --as USER
+incident list [--json] | incident retry|claim|release ID --as USER
+incident note ID --text TEXT --as USER
+incident by-hand ID --evidence TEXT [--file FILE ...] --as USER     then, by somebody else:
+incident agree ID --as USER | incident decline ID --reason TEXT --as USER
 check                            do rows and counters of the runtime agree
 migrate | worker | serve [--port N] [--host H] [--processes N]
 lab up|down|status|session       see ./run lab --help
@@ -194,7 +197,15 @@ def parser() -> argparse.ArgumentParser:
     leaf(notices, "retry", "notice_retry", ("id", {}), as_user)
     incident = group("incident")
     leaf(incident, "list", "incident_list", as_json)
-    leaf(incident, "retry", "incident_retry", ("id", {}), as_user)
+    for verb in ("retry", "claim", "release", "agree"):
+        leaf(incident, verb, f"incidents.{verb}", ("id", {}), as_user)
+    leaf(incident, "note", "incidents.note", ("id", {}), as_user, ("--text", {"required": True}))
+    leaf(incident, "decline", "incidents.decline", ("id", {}), as_user, reason)
+    leaf(
+        incident, "by-hand", "incidents.by_hand",
+        ("id", {}), as_user, ("--evidence", {"required": True, "metavar": "TEXT"}),
+        ("--file", {"action": "append", "default": [], "metavar": "FILE"}),
+    )  # fmt: skip
     leaf(
         verbs, "setup", "organisation.setup",
         ("--branch", {"default": "", "metavar": "CODE"}), ("--name", {"default": ""}),

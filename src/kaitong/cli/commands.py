@@ -479,6 +479,8 @@ def incident_list(asked: argparse.Namespace) -> None:
             "cause": row.cause,
             "message": row.message,
             "since": row.created_at.isoformat(),
+            "tries": row.tries,
+            "claimed_by": row.claimed_name,
         }
         for row in rows
     ]
@@ -487,13 +489,6 @@ def incident_list(asked: argparse.Namespace) -> None:
         return
     for fact in facts:
         print(f"{fact['id']}  {fact['title']}  {fact['cause']}  {fact['message']}")
-
-
-def incident_retry(asked: argparse.Namespace) -> None:
-    progress = process_verbs.retry_incident(
-        actor=org.actor_of(asked.user), incident_id=_id(asked.id)
-    )
-    print(progress.state)
 
 
 def staff_list(asked: argparse.Namespace) -> None:

@@ -74,6 +74,14 @@ def actor_of(username: str) -> Actor:
     return actor_for(user)
 
 
+def actor_of_id(staff_id: UUID) -> Actor:
+    """The actor of an active member of staff by identifier."""
+    user = Staff.objects.filter(pk=staff_id, is_active=True).first()
+    if user is None:
+        raise NotFound(_("这个人已不在用。"), _("请由他人办理。"))
+    return actor_for(user)
+
+
 def holders(branch_id: UUID, post: str) -> list[Staff]:
     """Active staff of a branch who hold a post, by name."""
     return list(

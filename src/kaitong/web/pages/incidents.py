@@ -333,7 +333,7 @@ def _group(group: process.GroupRow, facts: Mapping[UUID, OrderFacts]) -> Inciden
         order_number="",
         group=group.sameness,
         count=group.count,
-        affected=_affected(group.orders, group.customers),
+        affected=_affected(group.count, group.orders, group.customers),
         tries=group.tries,
         due=_due(group.due_at),
         who=_("%(n)s 张已认领") % {"n": group.claimed} if group.claimed else "",
@@ -358,7 +358,9 @@ def _head(
     )
 
 
-def _affected(orders: int, customers: int) -> str:
+def _affected(count: int, orders: int, customers: int) -> str:
+    if count != orders:
+        return _("%(n)s 条，%(m)s 张订单") % {"n": count, "m": orders}
     if customers in (0, orders):
         return _("%(n)s 张订单") % {"n": orders}
     return _("%(n)s 张订单，%(m)s 位客户") % {"n": orders, "m": customers}

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from kaitong.core.errors import BadInput, Conflict, KaitongError, NotFound
 from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
+from kaitong.org import queries as org
 from kaitong.org.actor import actor_for
 from kaitong.process import queries, services
 from kaitong.process.choices import ProposalKind
@@ -200,11 +201,10 @@ def review(request: SignedIn, incident_id: UUID) -> HttpResponse:
             made = queries.proposal(request.actor, incident_id)
             if made is None:
                 raise Conflict(_("没有在等复核的申请。"), _("请刷新页面。"))
-            person = pages.able(request.actor, incident_id, str(made.by))
-            if person is None:
-                raise Conflict(_("提出申请的人已不在这个岗位。"), _("请由他人重新提出。"))
             services.agree_proposal(
-                actor=request.actor, incident_id=incident_id, proposer=actor_for(person)
+                actor=request.actor,
+                incident_id=incident_id,
+                proposer=org.actor_of_id(made.by),
             )
             return _("已同意，流程往下走")
         services.decline_proposal(
