@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
         ("--note", {"default": ""}), ("--key", {"default": ""}),
         ("--plan", {"action": "store_true"}), as_json,
     )  # fmt: skip
+    leaf(verbs, "why", "why", ("id", {"metavar": "ORDER|ITEM"}), as_json)
     work = group("work")
     leaf(
         work, "list", "work_list",

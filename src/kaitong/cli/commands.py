@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from kaitong.core.clock import read_local
-from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.documents import services as document_verbs
 from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.messaging import queries as notices
 from kaitong.messaging import services as notice_verbs
+from kaitong.ordering import clock as order_clock
 from kaitong.ordering import papers
 from kaitong.ordering import queries as orders
 from kaitong.org import queries as org
@@ -131,6 +133,29 @@ def order_show(asked: argparse.Namespace) -> None:
             print(f"    {'✓' if proof['ok'] else '✗'} {proof['summary']}")
     for item in facts["work_items"]:
         print(f"  {_('工单')} {item['id']}  {item['title']}  {item['post']}  {item['state']}")
+
+
+def why(asked: argparse.Namespace) -> None:
+    """Why an order, or a piece of work, is due when it is: every step of the count as text."""
+    try:
+        item = process.work_item(SYSTEM, UUID(asked.id))
+    except (ValueError, NotFound):
+        row = orders.order_by_text(SYSTEM, asked.id)
+        say = playbooks.words(row.playbook, row.playbook_hash) if row.playbook_hash else str
+        texts = order_clock.told(SYSTEM, row, say=say)
+    else:
+        pinned = item.parameters.get("playbook") or {}
+        say = playbooks.words(pinned["key"], pinned["hash"]) if pinned else str
+        texts = [order_clock.step_told(SYSTEM, item, say=say)] if item.due_at else []
+    if asked.json:
+        _print([asdict(text) for text in texts])
+        return
+    names = {"customer": _("客户时限"), "step": _("环节时限")}
+    for text in texts:
+        print(f"{names[text.clock]} {text.title}".rstrip())
+        print(f"  {text.why}")
+    if not texts:
+        print(_("没有时限。"))
 
 
 def order_withdraw(asked: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from kaitong.documents.choices import AttachmentKind
 from kaitong.inventory import queries as coverage
 from kaitong.inventory import services as inventory
 from kaitong.inventory.results import NoPort
+from kaitong.ordering import clock
 from kaitong.ordering.models import Order
 from kaitong.ordering.states import locked, note
 from kaitong.ordering.withdrawals import decide_refund
@@ -98,14 +99,10 @@ def appointment_start(step: StepContext, value: str) -> None:
     order = _order(step)
     order.appointment_start = start
     _set_end(order)
-    if order.due_basis:
+    if order.due_basis.get("budget"):
         order.due_basis = {**order.due_basis, "agreed": start.isoformat()}
-        order.due_at = worktime.deadline(
-            order.due_basis["budget"],
-            datetime.fromisoformat(order.due_basis["start"]),
-            calendar_key=order.due_basis["calendar"],
-            agreed=start,
-        ).due_at
+        counted = clock.deadline_of(order.pk, order.due_basis)
+        order.due_at = counted.due_at if counted else order.due_at
     order.save(update_fields=["appointment_start", "appointment_end", "due_basis", "due_at"])
     note(order.id, "appointment", actor_id=step.actor.id, data={"start": start.isoformat()})
 

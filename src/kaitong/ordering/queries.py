@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core import wording
 from kaitong.inventory import queries as inventory
+from kaitong.ordering import clock
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
 from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote, Withdrawal
@@ -22,7 +22,6 @@ from kaitong.org.queries import visible_to
 from kaitong.party import queries as parties
 from kaitong.places import queries as places
 from kaitong.process import queries as process
-from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
 
 ITEMS = Prefetch("items", queryset=OrderItem.objects.order_by("position", "item_id"))
@@ -217,16 +216,7 @@ def withdrawals(
 
 def why_due(row: Order) -> rules.Deadline | None:
     """The customer's deadline again, with every step of the count; None without a budget."""
-    basis = row.due_basis
-    if not basis.get("budget"):
-        return None
-    agreed = basis.get("agreed")
-    return worktime.deadline(
-        basis["budget"],
-        datetime.fromisoformat(basis["start"]),
-        calendar_key=basis["calendar"],
-        agreed=datetime.fromisoformat(agreed) if agreed else None,
-    )
+    return clock.deadline_of(row.pk, row.due_basis)
 
 
 def events(order_id: UUID) -> list[OrderNote]:

@@ -84,10 +84,16 @@ def _event_titles() -> dict[str, str]:
         "refund-approved": _("同意退费"),
         "refund-rejected": _("不予退费"),
         "withdrawn": _("已撤单"),
+        "due-moved": _("客户时限重算"),
     }
 
 
 def _event_text(data: dict[str, Any]) -> str:
+    if data.get("due_at"):
+        words = {"was": _clock(data.get("was", "")), "due": _clock(data["due_at"])}
+        why = {"ledger": _("挂起记录有变"), "calendar": _("工作日历有变")}
+        text = _("%(was)s 改为 %(due)s") % words
+        return " · ".join(filter(None, (text, why.get(data.get("why", ""), ""))))
     if data.get("start"):
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
     if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address
@@ -95,6 +101,10 @@ def _event_text(data: dict[str, Any]) -> str:
     return next(
         (str(data[key]) for key in ("port", "reason", "account", "sum") if data.get(key)), ""
     )
+
+
+def _clock(text: str) -> str:
+    return f"{timezone.localtime(datetime.fromisoformat(text)):%m-%d %H:%M}" if text else "—"
 
 
 def _proof_title(proof: ProofView) -> str:

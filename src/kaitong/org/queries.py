@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
@@ -117,6 +118,13 @@ def branch_by_code(code: str) -> Branch:
     if found is None:
         raise NotFound(_("没有代码为 %s 的分公司。") % code)
     return found
+
+
+def department_names(branch_id: UUID) -> dict[str, str]:
+    """Names of a branch's departments by key, in the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+    rows = Department.objects.filter(branch_id=branch_id)
+    return {row.key: (row.name_en if english else "") or row.name for row in rows}
 
 
 def calendar_key(branch_id: UUID, department: str = "") -> str:

@@ -20,6 +20,7 @@ from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
 from kaitong.playbooks import calls, withdrawal
+from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
@@ -148,6 +149,7 @@ class _Reader:
         self.faults += notice_faults(
             content, every, english, lambda path: self._line("playbook.yaml", path)
         )
+        self.faults += clock_faults(content, every, lambda path: self._line("playbook.yaml", path))
         scenarios = self._scenarios(models, called, set(withdrawal.files(content)))
         if self.faults:
             raise RefusedPlaybook(self.faults)

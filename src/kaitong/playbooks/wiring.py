@@ -23,10 +23,10 @@ from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
-from kaitong.ordering import answers, notices
+from kaitong.ordering import answers, clock, notices
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
-from kaitong.process.listening import listen
+from kaitong.process.listening import listen, listen_to_ledger
 from kaitong.process.services import StepContext
 from kaitong.worktime import queries as worktime
 
@@ -78,6 +78,7 @@ def install() -> None:
     """Tell the process runtime what actions there are, and who hears of tasks with a notice."""
     configure(ACTIONS)
     listen(notices.heard)
+    listen_to_ledger(clock.ledger_changed)
 
 
 @contextmanager

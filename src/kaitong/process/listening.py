@@ -45,6 +45,22 @@ def listen(listener: Listener | None) -> None:
     _listener = listener
 
 
+LedgerListener = Callable[[UUID, datetime], None]
+_ledger: LedgerListener | None = None
+
+
+def listen_to_ledger(listener: LedgerListener | None) -> None:
+    """Call this with the business whose ledger of suspensions has changed, within the step: its
+    own clock (客户时限) stands above this package."""
+    global _ledger
+    _ledger = listener
+
+
+def ledger_changed(business_id: UUID, now: datetime) -> None:
+    if _ledger is not None:
+        _ledger(business_id, now)
+
+
 def tell(fact: StepFact) -> None:
     if _listener is not None:
         _listener(fact)

@@ -6,7 +6,7 @@ Where an instance stands is told by `positions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,7 +33,7 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import due, listening, returning, suspension
+from kaitong.process import due, listening, reasons, returning, suspension
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -79,6 +79,7 @@ from kaitong.process.returning import Open as ReturnOpen
 from kaitong.process.returning import ReturnPlan, return_plan
 from kaitong.process.standing import WaitFact, waits
 from kaitong.process.sweeper import Problem, check
+from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "ReturnOpen",
     "ReturnPlan",
     "Settling",
+    "StepClock",
     "StepRow",
     "WaitFact",
     "WorkDetail",
@@ -113,6 +115,7 @@ __all__ = [
     "incident_notes",
     "incident_rows",
     "incidents",
+    "ledger_of",
     "open_items_of",
     "passed",
     "picture",
@@ -121,9 +124,11 @@ __all__ = [
     "return_plan",
     "settling",
     "state_of",
+    "step_clock",
     "steps",
     "steps_with_notice",
     "still_running",
+    "suspensions_of",
     "tasks",
     "waiting",
     "waits",
@@ -373,7 +378,9 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         parameters=item.instance.parameters,
         return_targets=tuple((n.id, n.name) for n in process.nodes.values() if n.id in targets),
         suspend_reasons=tuple(codes),
-        suspensions=tuple(Suspension.objects.filter(workitem_id=item_id).order_by("since")),
+        suspensions=tuple(
+            Suspension.objects.filter(workitem_id=item_id, voided_at=None).order_by("since")
+        ),
         feedback=tuple(Feedback.objects.filter(workitem_id=item_id).order_by("created_at")),
         helpers=tuple((person, names.get(person, "")) for person in helping),
         may_act=may_act,
@@ -410,15 +417,52 @@ def steps_with_notice(business_id: UUID) -> list[StepFact]:
     return found
 
 
-def explain_due(actor: Actor, item_id: UUID) -> rules.Deadline | None:
-    """Why an item is due when it is; None when it has no budget. WorktimeError if uncountable."""
-    item = _visible(actor).filter(pk=item_id).first()
+@dataclass(frozen=True, slots=True)
+class StepClock:
+    """The step's clock (环节时限) of one item: every step of the count, and the time it took."""
+
+    deadline: rules.Deadline
+    basis: Mapping[str, Any]
+    spent: rules.Spent  # up to now, or to its end
+
+
+def step_clock(actor: Actor, item_id: UUID, *, say: Callable[[str], str] = str) -> StepClock | None:
+    """Why an item is due when it is; None when it has no budget. WorktimeError if uncountable.
+
+    `say` words the titles of reasons, as the playbook has them, for the reader.
+    """
+    item = _visible(actor).select_related("instance").filter(pk=item_id).first()
     if item is None:
         raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
     if not item.due_basis:
         return None
-    lines = Suspension.objects.filter(workitem_id=item_id).order_by("since")
-    return due.explain(item.due_basis, suspension.ledger(list(lines)))
+    lines = list(Suspension.objects.filter(workitem_id=item_id).order_by("since"))
+    titles = {c: say(t) for c, t in reasons.titles(item.instance.parameters).items()}
+    found = due.explain(item.due_basis, suspension.ledger(lines, titles))
+    calendar = worktime.calendar(item.due_basis["calendar"])
+    end = item.completed_at or clock_now()
+    counted = suspension.ledger(lines)
+    return StepClock(found, item.due_basis, rules.spent(item.created_at, end, calendar, counted))
+
+
+def explain_due(
+    actor: Actor, item_id: UUID, *, say: Callable[[str], str] = str
+) -> rules.Deadline | None:
+    """Only the deadline of `step_clock`."""
+    clock = step_clock(actor, item_id, say=say)
+    return clock.deadline if clock else None
+
+
+def ledger_of(business_id: UUID, titles: Mapping[str, str] | None = None) -> list[rules.Suspension]:
+    """The suspensions of all work of one business, as its own clock counts them."""
+    lines = Suspension.objects.filter(workitem__business_id=business_id, voided_at=None)
+    return suspension.ledger(lines.order_by("since", "id"), titles)
+
+
+def suspensions_of(business_id: UUID) -> list[Suspension]:
+    """The whole ledger of one business with its corrections, each line with its work item."""
+    lines = Suspension.objects.filter(workitem__business_id=business_id)
+    return list(lines.select_related("workitem").order_by("since", "id"))
 
 
 def definitions(*, playbook: str | None = None, retired: bool = False) -> list[Definition]:

@@ -37,6 +37,7 @@ from kaitong.process.fallout import (
     release_incident,
     retry_incident,
 )
+from kaitong.process.ledger import correct_suspension
 from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.returning import return_to
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
@@ -73,6 +74,7 @@ __all__ = [
     "claim_incident",
     "complete",
     "correct_incident",
+    "correct_suspension",
     "decline_proposal",
     "deploy",
     "dispatch",

@@ -126,6 +126,10 @@ class Play:
         """Change columns of the row the verb acts on."""
         self._row_patch.update(columns)
 
+    def patched(self, column: str) -> Any:
+        """What a column of that row will be."""
+        return self._row_patch.get(column, self.row.get(column))
+
     # ---- advancing ----
 
     def advance(self, event: model.Event) -> None:
@@ -377,6 +381,11 @@ class Play:
         store.write(self.loaded, self.change, now=self.now)
         if self.change.work_opened or self.change.work_changed:
             self._tell()
+        change, business = self.change, self.loaded.business_id
+        if business and (
+            change.suspensions_opened or change.suspensions_ended or change.suspensions_voided
+        ):
+            listening.ledger_changed(business, self.now)
 
     def _tell(self) -> None:
         """Let who listens know of work whose task names a notice, within this transaction."""

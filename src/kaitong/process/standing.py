@@ -55,6 +55,7 @@ class WaitFact:
     since: datetime
     next_attempt_at: datetime | None = None
     due_at: datetime | None = None
+    suspended_until: datetime | None = None
     post: str = ""
     person: UUID | None = None
     row_id: UUID | None = None
@@ -169,6 +170,7 @@ def _facts(
                 told = {
                     "reason": _work_reason(item),
                     "due_at": item.due_at,
+                    "suspended_until": item.suspended_until,
                     "post": item.post,
                     "person": item.claimed_by or item.candidate,
                     "row_id": item.pk,

@@ -96,6 +96,7 @@ class Change:
     work_closed: list[Row] = field(default_factory=list)
     suspensions_opened: list[Row] = field(default_factory=list)
     suspensions_ended: list[Row] = field(default_factory=list)
+    suspensions_voided: list[Row] = field(default_factory=list)
     feedback_added: list[Row] = field(default_factory=list)
     timers_opened: list[Row] = field(default_factory=list)
     timers_closed: list[Row] = field(default_factory=list)
@@ -172,14 +173,18 @@ _ARMS: dict[str, str] = {
     "work_changed": _rewrite("process_workitem", _WORK_COLUMNS),
     "work_closed": _close("process_workitem", _OPEN_WORK, ", completed_at = u.at"),
     "suspensions_opened": """insert into process_suspension (id, created_at, workitem_id,
- reason_code, note, evidence, stops_customer, since, until_expected, suspended_by) select u.id,
- u.since, u.workitem_id, u.reason_code, u.note, u.evidence, u.stops_customer, u.since,
- u.until_expected, u.suspended_by from p,
+ reason_code, note, evidence, stops_customer, stops_step, cause, since, until_expected,
+ suspended_by, ended, ended_by, corrects_id, void_reason) select u.id, u.created_at, u.workitem_id,
+ u.reason_code, u.note, u.evidence, u.stops_customer, u.stops_step, u.cause, u.since,
+ u.until_expected, u.suspended_by, u.ended, u.ended_by, u.corrects_id, '' from p,
  jsonb_populate_recordset(null::process_suspension, %s::jsonb) u""",
     "suspensions_ended": """update process_suspension s set ended = u.at, ended_by = u.by from p,
  jsonb_to_recordset(%s::jsonb) as u(token uuid, at timestamptz, by uuid), process_workitem w
  where w.token_id = u.token and w.instance_id = p.id and s.workitem_id = w.id
- and s.ended is null""",
+ and s.ended is null and s.voided_at is null""",
+    "suspensions_voided": """update process_suspension s set voided_at = u.at, voided_by = u.by,
+ void_reason = u.reason from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, by uuid,
+ reason text) where s.id = u.id and s.voided_at is null""",
     "feedback_added": """insert into process_feedback (id, created_at, workitem_id, by, text)
  select u.id, u.created_at, u.workitem_id, u.by, u.text from p,
  jsonb_populate_recordset(null::process_feedback, %s::jsonb) u""",

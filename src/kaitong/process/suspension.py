@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -12,14 +11,12 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import access, due
+from kaitong.process import access, due, reasons
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessRefused
 from kaitong.process.models import Suspension
 from kaitong.process.shell import Play
 from kaitong.worktime import rules
-
-CUSTOMER = "customer"  # reason codes that begin so stop the customer's clock too
 
 
 def suspend(
@@ -34,8 +31,8 @@ def suspend(
     """挂起: the step's clock stands until somebody resumes, at the latest until the wake-up date.
 
     `evidence` names attachments. Only the node's `suspend-reasons` are taken, where it has any.
-    The customer's clock stands only for the customer's causes: where the parameters' table
-    `suspend-reasons` says so, else codes that begin with `customer`.
+    What the reason does to each clock, how long it may last, how often it may be used and whether
+    evidence must be there stands in the parameters' table `suspend-reasons` (see `reasons`).
     """
     with transaction.atomic():
         play = access.work(actor, item_id)
@@ -50,19 +47,34 @@ def suspend(
             )
         if until <= play.now:
             raise ProcessRefused(_("预计解挂时间已过。"), _("请填写将来的时间。"), field="until")
-        longest = timedelta(days=int(play.loaded.parameters.get("suspend_longest_days", 366)))
-        if until > play.now + longest:
+        why = reasons.reason(play.loaded.parameters, reason_code)
+        days = int(play.loaded.parameters.get("suspend_longest_days", 366))
+        days = min(days, why.longest or days)
+        if until > play.now + timedelta(days=days):
             raise ProcessRefused(
                 _("预计解挂时间太远。"),
-                _("最多挂起 %s 天；更久的请退单。") % longest.days,
+                _("最多挂起 %s 天；更久的请退单。") % days,
                 field="until",
+            )
+        if why.evidence and not evidence:
+            raise ProcessRefused(
+                _("以这个原因挂起要有凭据。"), _("请拍照或上传图片。"), field="evidence"
+            )
+        if why.most is not None and _used(play, reason_code) >= why.most:
+            raise ProcessRefused(
+                _("这张订单已经以这个原因挂起 %s 次，不能再用。") % why.most,
+                _("请继续办理，或退单。"),
+                field="reason_code",
             )
         line = Suspension(
             workitem_id=item_id,
             reason_code=reason_code,
             note=note,
             evidence=evidence or [],
-            stops_customer=_stops_customer(play.loaded.parameters, reason_code),
+            stops_customer=why.customer,
+            stops_step=why.step,
+            cause=why.cause,
+            created_at=play.now,
             since=play.now,
             until_expected=until,
             suspended_by=actor.id,
@@ -70,7 +82,7 @@ def suspend(
         columns = [f.attname for f in Suspension._meta.concrete_fields]
         play.change.suspensions_opened.append({name: getattr(line, name) for name in columns})
         play.patch(state=WorkState.SUSPENDED, suspended_until=until)
-        _recount(play, [*_ledger(item_id), line])
+        recount(play, [*_ledger(item_id), line])
         play.note_item("suspended", reason=reason_code, until=until)
         play.save()
 
@@ -91,7 +103,7 @@ def resume(*, actor: Actor, item_id: UUID) -> None:
             state=WorkState.CLAIMED if item["claimed_by"] else WorkState.TODO,
             suspended_until=None,
         )
-        _recount(play, lines)
+        recount(play, lines)
         play.note_item("resumed")
         play.save()
 
@@ -106,35 +118,54 @@ def agree(*, actor: Actor, item_id: UUID, at: datetime, reason: str = "") -> Non
             raise ProcessRefused(_("约定的时间已过。"), _("请填写将来的时间。"), field="at")
         if play.row["due_basis"] is not None:
             play.row["due_basis"] = {**play.row["due_basis"], "agreed": at.isoformat()}
-            _recount(play, _ledger(item_id))
+            recount(play, _ledger(item_id))
         play.note_item("agreed", reason=reason, at=at)
         play.save()
 
 
-def ledger(lines: list[Suspension]) -> list[rules.Suspension]:
-    """The ledger as the clock counts it; one that lasts is taken to end as expected."""
+def ledger(
+    lines: Iterable[Suspension], titles: Mapping[str, str] | None = None
+) -> list[rules.Suspension]:
+    """The ledger as the clock counts it; one that lasts is taken to end as expected.
+
+    Voided lines do not count. `titles` word the reasons.
+    """
     return [
         rules.Suspension(
             start=line.since,
             end=line.ended or max(line.until_expected, clock_now()),
-            reason=line.reason_code,
+            reason=(titles or {}).get(line.reason_code, line.reason_code),
             stops_customer=line.stops_customer,
-            stops_step=True,
+            stops_step=line.stops_step,
+            expected=line.ended is None,
         )
         for line in lines
+        if line.voided_at is None
     ]
 
 
-def _stops_customer(parameters: Mapping[str, Any], code: str) -> bool:
-    table = parameters.get("suspend-reasons")
-    entry = table.get(code) if isinstance(table, Mapping) else None
-    if isinstance(entry, Mapping) and "customer" in entry:
-        return bool(entry["customer"])
-    return code.startswith(CUSTOMER)
-
-
 def _ledger(item_id: UUID) -> list[Suspension]:
-    return list(Suspension.objects.filter(workitem_id=item_id).order_by("since"))
+    rows = Suspension.objects.filter(workitem_id=item_id, voided_at=None)
+    return list(rows.order_by("since"))
+
+
+def _used(play: Play, code: str) -> int:
+    """How often a reason was used in this order, or in this instance where it has no business."""
+    rows = Suspension.objects.filter(reason_code=code, voided_at=None)
+    if play.loaded.business_id is not None:
+        return rows.filter(workitem__business_id=play.loaded.business_id).count()
+    return rows.filter(workitem__instance_id=play.loaded.id).count()
+
+
+def moved(play: Play, *, branch_id: UUID, department: str) -> None:
+    """Another team's calendar (工作日历) counts from now on: the due time is counted anew by it."""
+    basis = play.row["due_basis"]
+    key = due.calendar_key(branch_id, department, play.loaded.parameters)
+    if basis and key != basis["calendar"]:
+        play.row["due_basis"] = {**basis, "calendar": key}
+        was = play.row["due_at"]
+        recount(play, _ledger(UUID(play.row["id"])))
+        play.note_item("recounted", was=was, due_at=play.patched("due_at"), calendar=key)
 
 
 def end(play: Play) -> None:
@@ -144,7 +175,8 @@ def end(play: Play) -> None:
         )
 
 
-def _recount(play: Play, lines: list[Suspension]) -> None:
+def recount(play: Play, lines: list[Suspension]) -> None:
+    """Count the due time of the item anew, with this ledger."""
     basis = play.row["due_basis"]
     if basis:
         found = due.recount(basis, ledger(lines))

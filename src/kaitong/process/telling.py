@@ -33,6 +33,9 @@ TOLD = frozenset(
         "warned",
         "escalated",
         "agreed",
+        "recounted",
+        "suspension-corrected",
+        "alarmed",
         "urged",
         "feedback",
         "completed",
@@ -129,6 +132,17 @@ def _verb(
             return _("%(title)s 挂起至 %(until)s：%(reason)s") % words
         case "resumed":
             return _("%(title)s 解挂") % words
+        case "recounted":
+            words["was"] = _moment(str(row.data.get("was", "")), when) or "—"
+            words["due"] = _moment(str(row.data.get("due_at", "")), when) or "—"
+            return _("%(title)s 时限重算，%(was)s 改为 %(due)s") % words
+        case "suspension-corrected":
+            return _("%(title)s 更正挂起记录") % words
+        case "alarmed":
+            words["posts"] = "、".join(posts(str(key)) for key in row.data.get("tell", ()))
+            if row.data.get("late"):
+                return _("%(title)s 超时督办，报 %(posts)s") % words
+            return _("%(title)s 预警，告知 %(posts)s") % words
         case "agreed":
             return _("%(title)s 改约") % words
         case "urged":

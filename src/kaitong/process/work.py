@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.ids import uuid7
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import access, model
+from kaitong.process import access, model, suspension
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
 from kaitong.process.models import Helper, Instance, WorkItem
@@ -196,13 +196,18 @@ def transfer(
             raise ProcessRefused(_("没有这个岗位。"), _("请从岗位表中选择。"), field="post")
         if branch_id is not None:
             org.branch(branch_id)
-        play.patch(
-            **_unclaimed(),
+        team = item["department"] if department is None else department
+        where = branch_id or UUID(item["branch_id"])
+        play.patch(**_unclaimed(), post=post, department=team, branch_id=where)
+        suspension.moved(play, branch_id=where, department=team)
+        play.note_item(
+            "transferred",
+            reason=reason,
             post=post,
-            department=item["department"] if department is None else department,
-            branch_id=branch_id or item["branch_id"],
+            was=item["post"],
+            department=team,
+            was_department=item["department"],
         )
-        play.note_item("transferred", reason=reason, post=post, was=item["post"])
         play.save()
 
 

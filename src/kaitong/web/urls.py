@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from kaitong.web.views import (
+    duty,
     exports,
     incidents,
     intake,
@@ -77,6 +78,14 @@ urlpatterns = [
         name="invoice_retry",
     ),
     path("orders/<uuid:order_id>/withdraw", withdrawals.withdraw, name="withdraw"),
+    path("orders/<uuid:order_id>/duty.csv", duty.as_csv, name="duty_csv"),
+    path("orders/<uuid:order_id>/duty.xlsx", duty.as_xlsx, name="duty_xlsx"),
+    path("orders/<uuid:order_id>/duty.pdf", duty.as_pdf, name="duty_pdf"),
+    path(
+        "orders/<uuid:order_id>/suspensions/<uuid:suspension_id>/correct",
+        duty.correct,
+        name="suspension_correct",
+    ),
     path("orders/<uuid:order_id>/<slug:tab>/", orders.order_tab, name="order_tab"),
     path("processes/<uuid:definition_id>.bpmn", orders.bpmn, name="bpmn"),
     path("processes/<uuid:definition_id>/handbook.pdf", orders.handbook, name="handbook"),

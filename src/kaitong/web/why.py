@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from kaitong.web import format as fmt
 from kaitong.worktime.budgets import Budget, BudgetKind
+from kaitong.worktime.explain import lasting
 from kaitong.worktime.rules import Deadline
 from kaitong.worktime.steps import ExplainedStep, StepKind
 
@@ -60,12 +61,16 @@ def explain(
     title: str,
     start: datetime,
     gross: timedelta | None = None,
+    net: timedelta | None = None,
     parameter: str = "",
 ) -> Why:
-    """`title` is what is due (a step or the order); `gross` how long it has taken so far."""
+    """`title` is what is due (a step or the order); `gross` how long it has taken so far, `net`
+    without the time its clock stood."""
     counted = [s for s in deadline.steps if s.kind in _COUNTED]
     rows = [_row(step, deadline, bool(counted)) for step in deadline.steps if not _silent(step)]
     facts = [(_("全程历时"), fmt.span(gross))] if gross is not None else []
+    if net is not None and gross is not None and net != gross:
+        facts.append((_("净历时"), fmt.span(net)))
     stopped = sum(s.amount for s in deadline.steps if s.kind is StepKind.STOPPED)
     if stopped and gross is not None:
         facts.append((_("停计"), fmt.span(stopped)))
@@ -163,10 +168,13 @@ def _row(step: ExplainedStep, deadline: Deadline, by_days: bool) -> WhyRow:
         case StepKind.STOPPED | StepKind.RUNS_ON:
             stops = step.kind is StepKind.STOPPED
             end = fmt.when(step.until) if step.until else _("现在还没有解挂")
+            until = _("预计至 %(end)s") if step.expected else _("至 %(end)s")
+            lasted = lasting(step)
+            words = {"reason": step.name, "span": fmt.span(lasted)}
             return WhyRow(
                 fmt.when(step.at),
-                _("挂起：%(reason)s") % {"reason": step.name},
-                _("至 %(end)s") % {"end": end},
+                _("挂起 %(span)s：%(reason)s") % words if lasted else _("挂起：%(reason)s") % words,
+                until % {"end": end},
                 _("停计 %(span)s") % {"span": fmt.span(step.amount)} if stops else _("照走"),
             )
         case StepKind.AGREED:

@@ -82,9 +82,9 @@ def _zh(step: ExplainedStep, days: bool) -> str:
             return f"末日不是工作日，顺延至 {_days_zh(step)}"
         case StepKind.STOPPED:
             stood = _length_zh(step.amount) + ("（营业时间）" if step.business else "")
-            return f"挂起“{name}”{_range_zh(step)}，停计 {stood}"
+            return f"挂起“{name}”{_range_zh(step)}{_lasted_zh(step)}，停计 {stood}"
         case StepKind.RUNS_ON:
-            return f"挂起“{name}”{_range_zh(step)}，不停本时限"
+            return f"挂起“{name}”{_range_zh(step)}{_lasted_zh(step)}，不停本时限"
         case StepKind.AGREED:
             return f"客户另约 {_at_zh(step)}，以此为准"
         case StepKind.PROVISIONAL:
@@ -110,7 +110,29 @@ def _moment_zh(at: datetime) -> str:
 
 def _range_zh(step: ExplainedStep) -> str:
     end = _moment_zh(step.until) if step.until else "今（未解挂）"
-    return f"{_at_zh(step)} 至 {end}"
+    return f"{_at_zh(step)} 至{'预计 ' if step.expected else ' '}{end}"
+
+
+def _lasted_zh(step: ExplainedStep) -> str:
+    lasted = lasting(step)
+    return f"，共 {_long_zh(lasted)}" if lasted else ""
+
+
+def lasting(step: ExplainedStep) -> int:
+    """Seconds a suspension lasts, or is expected to."""
+    return int((step.until - step.at).total_seconds()) if step.at and step.until else 0
+
+
+def _long_zh(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    parts = ([f"{days} 天"] if days else []) + ([_length_zh(rest)] if rest else [])
+    return " ".join(parts)
+
+
+def _long_en(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    parts = ([f"{days} d"] if days else []) + ([_length_en(rest)] if rest else [])
+    return " ".join(parts)
 
 
 def _days_zh(step: ExplainedStep) -> str:
@@ -166,9 +188,9 @@ def _en(step: ExplainedStep, days: bool) -> str:
             return f"last day is no working day, moves on to {_days_en(step)}"
         case StepKind.STOPPED:
             stood = _length_en(step.amount) + (" of business time" if step.business else "")
-            return f"suspended ({name}) {_range_en(step)}: clock stood {stood}"
+            return f"suspended {_lasted_en(step)}({name}) {_range_en(step)}: clock stood {stood}"
         case StepKind.RUNS_ON:
-            return f"suspended ({name}) {_range_en(step)}: this clock runs on"
+            return f"suspended {_lasted_en(step)}({name}) {_range_en(step)}: this clock runs on"
         case StepKind.AGREED:
             return f"the customer chose {_at_en(step)}, which counts"
         case StepKind.PROVISIONAL:
@@ -202,7 +224,12 @@ def _moment_en(at: datetime) -> str:
 
 def _range_en(step: ExplainedStep) -> str:
     end = _moment_en(step.until) if step.until else "now (still suspended)"
-    return f"{_at_en(step)} to {end}"
+    return f"{_at_en(step)} to {'(expected) ' if step.expected else ''}{end}"
+
+
+def _lasted_en(step: ExplainedStep) -> str:
+    lasted = lasting(step)
+    return f"{_long_en(lasted)} " if lasted else ""
 
 
 def _days_en(step: ExplainedStep) -> str:

@@ -33,6 +33,7 @@ __all__ = [
     "StepKind",
     "Suspension",
     "Unit",
+    "after",
     "deadline",
     "parse_budget",
     "spent",
@@ -49,13 +50,15 @@ class Clock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A time in which a clock stood still (挂起 to 解挂); ``end`` is None while it lasts."""
+    """A time in which a clock stood still (挂起 to 解挂); ``end`` is None while it lasts, or the
+    date it is expected to end on, with ``expected``."""
 
     start: datetime
     end: datetime | None
     reason: str
     stops_customer: bool
     stops_step: bool
+    expected: bool = False
 
     def stops(self, clock: Clock) -> bool:
         return self.stops_customer if clock is Clock.CUSTOMER else self.stops_step
@@ -115,8 +118,34 @@ def deadline(
         steps.append(ExplainedStep(StepKind.AGREED, at=calendar.local(due)))
     steps += [ExplainedStep(StepKind.PROVISIONAL, amount=year) for year in unknown]
     steps.append(ExplainedStep(StepKind.DUE, at=calendar.local(due)))
-    stopped = any(s.end is None and s.stops(clock) and s.start < due for s in ledger)
+    stopped = any(
+        (s.end is None or s.expected) and s.stops(clock) and s.start < due for s in ledger
+    )
     return Deadline(due, bool(unknown), tuple(steps), stopped)
+
+
+def after(
+    share: float,
+    budget: Budget,
+    start: datetime,
+    due: datetime,
+    calendar: Calendar,
+    suspensions: Iterable[Suspension] = (),
+    *,
+    clock: Clock = Clock.STEP,
+    now: datetime | None = None,
+) -> datetime:
+    """When this share of the time up to ``due`` has run (预警 at 80 %), as the budget counts time:
+    within business hours for working days and hours, round the clock otherwise; never while the
+    clock stands."""
+    start, due = start.astimezone(UTC), due.astimezone(UTC)
+    blocked = _blocked(suspensions, clock, start, now)
+    free = list(_free((start, due), blocked)) if start < due else []
+    if budget.kind in (BudgetKind.WORKING_DAYS, BudgetKind.WORKING_HOURS):
+        whole = sum((b - a for x, y in free for a, b in calendar.business(x, y)), NOTHING)
+        return _consume_business(start, whole * share, calendar, blocked) if whole else due
+    whole = sum((b - a for a, b in free), NOTHING)
+    return _consume(start, whole * share, blocked)
 
 
 def spent(
@@ -364,6 +393,7 @@ def _suspension_steps(
             name=one.reason,
             amount=stopped,
             business=business,
+            expected=one.expected,
         )
 
 

@@ -33,7 +33,8 @@ class StepKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ExplainedStep:
     """One row of an explanation. Times are local to the calendar. ``counted`` are the ordinals of
-    the working days in this row, first and last. ``amount`` is seconds, except where said."""
+    the working days in this row, first and last. ``amount`` is seconds, except where said.
+    ``expected``: a suspension that lasts, up to when it is expected to."""
 
     kind: StepKind
     at: datetime | None = None
@@ -44,6 +45,7 @@ class ExplainedStep:
     amount: int = 0
     counted: tuple[int, int] | None = None
     business: bool = False
+    expected: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Only what is set, ready for a JSON column."""
@@ -60,6 +62,8 @@ class ExplainedStep:
             data["counted"] = list(self.counted)
         if self.business:
             data["business"] = True
+        if self.expected:
+            data["expected"] = True
         return data
 
 

@@ -123,7 +123,8 @@ class Suspension(Row):
     """A line of the ledger of suspensions (挂起): the step's clock stands still, and why.
 
     `stops_customer`: the customer's clock (客户时限) stands still too; waiting for resource never
-    does that.
+    does that. A wrong line is never changed: a supervisor voids it, and the right one names it in
+    `corrects_id`; both stay, and only those not voided count.
     """
 
     workitem = models.ForeignKey(WorkItem, models.CASCADE, related_name="suspensions")
@@ -131,18 +132,26 @@ class Suspension(Row):
     note = models.TextField(_("说明"), default="", blank=True)
     evidence = models.JSONField(_("凭据"), default=list)
     stops_customer = models.BooleanField(default=False)
+    stops_step = models.BooleanField(default=True)
+    cause = models.CharField(_("责任方"), max_length=20, default="", blank=True)  # whose time
     since = models.DateTimeField(_("开始"))
     until_expected = models.DateTimeField(_("预计解挂"))
     ended = models.DateTimeField(_("解挂时间"), null=True)
     suspended_by = models.UUIDField(null=True)
     ended_by = models.UUIDField(null=True)
+    corrects_id = models.UUIDField(null=True)  # the line this one stands for
+    voided_at = models.DateTimeField(_("更正时间"), null=True)
+    voided_by = models.UUIDField(null=True)
+    void_reason = models.CharField(_("更正原因"), max_length=200, default="", blank=True)
 
     class Meta:
         verbose_name = _("挂起记录")
         verbose_name_plural = _("挂起记录")
         constraints = [
             models.UniqueConstraint(
-                fields=["workitem"], condition=Q(ended=None), name="process_suspension_one_open"
+                fields=["workitem"],
+                condition=Q(ended=None, voided_at=None),
+                name="process_suspension_one_open",
             )
         ]
 

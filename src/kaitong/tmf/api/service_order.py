@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -13,8 +14,12 @@ from kaitong.catalog.errors import NotOffered
 from kaitong.core.audit import acting
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import queries, services
+from kaitong.ordering import clock, queries, services
+from kaitong.ordering.choices import FINAL
 from kaitong.ordering.models import Order
+from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
+from kaitong.process import queries as process
 from kaitong.tmf.api.base import TmfApi
 from kaitong.tmf.api.documentation import (
     COUNT_HEADERS,
@@ -37,7 +42,7 @@ from kaitong.tmf.errors import KeyReused
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.conditions import conditions
 from kaitong.tmf.mapping.incoming import FINGERPRINT, Reading
-from kaitong.tmf.mapping.outgoing import service_order
+from kaitong.tmf.mapping.outgoing import customer_milestone, service_order, step_milestone
 from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
 from kaitong.tmf.wire import answer, body_of
@@ -86,7 +91,7 @@ def create_service_order(
     except (NotFound, NotOffered) as error:  # the body names it, so the body is at fault
         place = reading.place(error.field)
         raise BadInput([InputFault(place, str(error.what), str(error.remedy))]) from None
-    body = _bodies(request, [queries.order(caller.actor, made.pk)])[0]
+    body = _bodies(request, [queries.order(caller.actor, made.pk)], why=True)[0]
     response = answer(body, 201)
     response["Location"] = body["href"]
     return response
@@ -143,17 +148,47 @@ def retrieve_service_order(
     actor = caller_of(request).actor
     wanted = parse_fields(fields)
     number = number_of(id, "There is no such service order.")
-    body = _bodies(request, [queries.order(actor, number)])[0]
+    body = _bodies(request, [queries.order(actor, number)], why=True)[0]
     return answer(select(body, wanted))
 
 
-def _bodies(request: HttpRequest, rows: Iterable[Order]) -> list[dict[str, Any]]:
-    """The documents of orders, in a constant number of queries."""
+def _bodies(
+    request: HttpRequest, rows: Iterable[Order], *, why: bool = False
+) -> list[dict[str, Any]]:
+    """The documents of orders, in a constant number of queries. `why`: for one order, with what
+    its two clocks are derived from, in words."""
     orders = list(rows)
     lines = inventory.lines_of_orders(row.pk for row in orders)
+    milestones = _milestones(caller_of(request).actor, orders, why)
     states = {line.service_id: line.state for found in lines.values() for line in found}
     base = request.build_absolute_uri(reverse("tmf641:list_service_order"))
     return [
-        service_order(row, href=lambda number: f"{base}/{number}", service_states=states)
+        service_order(
+            row,
+            href=lambda number: f"{base}/{number}",
+            service_states=states,
+            milestones=milestones.get(row.pk, ()),
+        )
         for row in orders
     ]
+
+
+def _milestones(actor: Actor, orders: list[Order], why: bool) -> dict[UUID, list[dict[str, Any]]]:
+    going = [row for row in orders if row.state not in FINAL]
+    work = process.open_items_of(actor, [row.pk for row in going]) if going else {}
+    found: dict[UUID, list[dict[str, Any]]] = {}
+    for row in going:
+        say = playbooks.words(row.playbook, row.playbook_hash) if row.playbook_hash else str
+        if why:
+            texts = {text.id: text.why for text in clock.told(actor, row, say=say)}
+        else:
+            texts = {}
+        found[row.pk] = [customer_milestone(row, texts.get(row.pk, ""))] if row.due_at else []
+        found[row.pk] += [
+            step_milestone(
+                item.id, say(item.title), item.due_at, late=item.overdue, why=texts.get(item.id, "")
+            )
+            for item in work.get(row.pk, ())
+            if item.due_at
+        ]
+    return found

@@ -4,7 +4,7 @@ What the requester sent is given back as it was kept; what the server owns lies 
 that came another way (the counter, an import) is told from its rows alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -29,9 +29,14 @@ def moment(value: datetime) -> str:
 
 
 def service_order(
-    order: Order, *, href: Address, service_states: Mapping[UUID, str]
+    order: Order,
+    *,
+    href: Address,
+    service_states: Mapping[UUID, str],
+    milestones: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The whole TMF641 body of an order. `service_states` holds the states of its services."""
+    """The whole TMF641 body of an order. `service_states` holds the states of its services,
+    `milestones` its two clocks."""
     kept = order.ext.get(DOCUMENT)
     body: dict[str, Any] = dict(kept) if kept else _told(order)
     items = _items(order, body.get("serviceOrderItem", []), service_states)
@@ -60,6 +65,8 @@ def service_order(
             body["cancellationDate"] = moment(order.completed_at)
     if order.reason and order.state in _UNSUCCESSFUL:
         body["errorMessage"] = {"reason": wording.read(order.reason)}
+    if milestones:
+        body["milestone"] = list(milestones)
     if order.due_at and order.state not in FINAL and order.due_at < now():
         body["jeopardyAlert"] = [
             {
@@ -68,6 +75,35 @@ def service_order(
                 "name": "due date passed",
             }
         ]
+    return body
+
+
+def customer_milestone(order: Order, why: str = "") -> dict[str, Any]:
+    """The customer's clock (客户时限)."""
+    late = order.due_at is not None and order.due_at < now()
+    return _milestone("customer-due", "customer due time", order.due_at, late, why)
+
+
+def step_milestone(
+    id_: UUID, title: str, due_at: datetime | None, *, late: bool, why: str = ""
+) -> dict[str, Any]:
+    """The clock of a step that is open (环节时限)."""
+    return _milestone(str(id_), title, due_at, late, why)
+
+
+def _milestone(
+    id_: str, name: str, due_at: datetime | None, late: bool, why: str
+) -> dict[str, Any]:
+    body = {
+        "@type": "ServiceOrderMilestone",
+        "id": id_,
+        "name": name,
+        "status": "overdue" if late else "open",
+    }
+    if due_at is not None:
+        body["milestoneDate"] = moment(due_at)
+    if why:
+        body["message"] = why
     return body
 
 

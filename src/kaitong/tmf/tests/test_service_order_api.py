@@ -311,7 +311,11 @@ def test_a_list_comes_newest_first_with_its_counts(call, three):
     response = call.get()
     assert ids(response) == ["B-2", "B-1", "B-0"]
     assert (response["X-Total-Count"], response["X-Result-Count"]) == ("3", "3")
-    assert response.json()[2] == call.get(f"{ORDERS}/{three[0]['id']}").json()
+    alone = call.get(f"{ORDERS}/{three[0]['id']}").json()
+    # the two clocks, each with its `why` where one order is read, and without it in a list
+    assert alone["milestone"][0]["id"] == "customer-due"
+    assert all("到期" in m.pop("message") for m in alone["milestone"])
+    assert response.json()[2] == alone
 
 
 def test_a_page_is_206_until_it_holds_all(call, three):

@@ -2,62 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import KaitongError
+from kaitong.ordering import clock
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
-from kaitong.process.due import explain as explained
 from kaitong.web import format as fmt
 from kaitong.web.pages.facts import OrderFacts
 from kaitong.web.why import Why, explain
 from kaitong.worktime.budgets import parse_budget
 
 
-def of_item(actor: Actor, item: process.WorkDetail, *, title: str) -> Why | None:
+def of_item(
+    actor: Actor, item_id: UUID, *, title: str, say: Callable[[str], str] = str
+) -> Why | None:
     """Why the step is due when it is; None where it has no budget or cannot be counted."""
-    if item.due_at is None:
-        return None
     try:
-        deadline = process.explain_due(actor, item.id)
+        found = process.step_clock(actor, item_id, say=say)
     except KaitongError:
         return None
-    if deadline is None:
+    if found is None:
         return None
-    name = item.definition.extension.get("budget", "")
-    budget = parse_budget(item.parameters.get(name, name))
-    until = item.completed_at or timezone.now()
     return explain(
-        deadline,
-        budget,
+        found.deadline,
+        parse_budget(found.basis["budget"]),
         title=title,
-        start=item.created_at,
-        gross=until - item.created_at,
-        parameter=_("参数 %(name)s，取自下单时的业务流程包。") % {"name": name},
+        start=datetime.fromisoformat(found.basis["start"]),
+        gross=found.spent.gross,
+        net=found.spent.net,
+        parameter=_parameter(found.basis.get("name", "")),
     )
 
 
 def of_order(facts: OrderFacts, moment: datetime) -> Why | None:
     """Why the customer's due time is what it is."""
-    basis = facts.due_basis
-    if facts.due_at is None or not basis.get("budget") or not basis.get("start"):
+    if facts.due_at is None:
         return None
     try:
-        deadline = explained(basis)
+        deadline = clock.deadline_of(facts.id, facts.due_basis, say=facts.say)
     except KaitongError:
         return None
-    start = datetime.fromisoformat(basis["start"])
+    if deadline is None:
+        return None
+    spent = clock.spent(facts.id, facts.due_basis, facts.ordered_at, facts.completed_at or moment)
     return explain(
         deadline,
-        parse_budget(basis["budget"]),
+        parse_budget(facts.due_basis["budget"]),
         title=facts.product,
-        start=start,
-        gross=(facts.completed_at or moment) - start,
-        parameter=_("参数 %(name)s，取自下单时的业务流程包。") % {"name": basis.get("name", "")},
+        start=datetime.fromisoformat(facts.due_basis["start"]),
+        gross=spent.gross,
+        net=spent.net,
+        parameter=_parameter(facts.due_basis.get("name", "")),
     )
+
+
+def _parameter(name: str) -> str:
+    if not name:
+        return ""
+    return _("参数 %(name)s，取自下单时的业务流程包。") % {"name": name}
 
 
 def customer_due(facts: OrderFacts, moment: datetime) -> fmt.Due:

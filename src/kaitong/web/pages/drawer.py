@@ -21,6 +21,7 @@ from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks.forms import Form
 from kaitong.process import queries as process
+from kaitong.process import reasons
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.services import Progress
@@ -61,6 +62,7 @@ class Can:
     feedback: bool = False
     suspend: tuple[tuple[str, str], ...] = ()
     suspend_until: str = ""
+    evidence: forms.Field | None = None
 
     @property
     def any(self) -> bool:
@@ -159,7 +161,9 @@ def work_detail(
         tone=_TONES.get(WorkState(item.state), "wait"),
         state_text=str(WorkState(item.state).label),
         due=work_due(item, moment),
-        why=clocks.of_item(actor, item, title=say(item.title)),
+        why=clocks.of_item(actor, item.id, title=say(item.title), say=say)
+        if item.due_at is not None
+        else None,
         customer_due=clocks.customer_due(facts, moment) if facts else None,
         customer_why=clocks.of_order(facts, moment) if facts else None,
         order_id=facts.id if facts else None,
@@ -260,11 +264,20 @@ def suspend_reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]
     table = item.parameters.get("suspend-reasons")
     known: dict[str, str] = {}
     if isinstance(table, Mapping):
-        known = {
-            str(code): say(str(entry.get("title", code))) if isinstance(entry, Mapping) else code
-            for code, entry in table.items()
-        }
+        for code in map(str, table):
+            one = reasons.reason(item.parameters, code)
+            known[code] = say(one.title)
     return [(code, known.get(code, code)) for code in item.suspend_reasons or tuple(known)]
+
+
+def offered_reasons(item: process.WorkDetail, say: Any) -> list[tuple[str, str]]:
+    """The same, each with what it asks for: evidence."""
+    return [
+        (code, _("%(title)s（须凭据）") % {"title": title})
+        if reasons.reason(item.parameters, code).evidence
+        else (code, title)
+        for code, title in suspend_reasons(item, say)
+    ]
 
 
 def _can(
@@ -321,7 +334,8 @@ def _can(
         transfer_to=teams if manager else (),
         help_by=_helpers(item) if manager else (),
         feedback=item.may_feedback,
-        suspend=tuple(suspend_reasons(item, say)) if manager else (),
+        suspend=tuple(offered_reasons(item, say)) if manager else (),
+        evidence=forms.evidence(reverse("web:work_photo", args=[item.id]), label=_("凭据照片")),
         suspend_until=until.replace(hour=9, minute=0).strftime("%Y-%m-%dT%H:%M"),
     )
 

@@ -137,6 +137,8 @@ class OrderPage:
     due: fmt.Due
     due_text: str
     why: Why | None
+    step_due: fmt.Due | None  # the step's clock of who is waited for
+    step_why: Why | None
     waiting: Waiting
     address: str
     address_full: str
@@ -194,6 +196,18 @@ def head(reading: Reading) -> OrderPage:
         due=clocks.customer_due(facts, moment),
         due_text=_due_text(facts, moment),
         why=clocks.of_order(facts, moment),
+        step_due=fmt.due(
+            work.due_at,
+            now=moment,
+            start=work.since,
+            held=work.suspended_until is not None,
+            held_until=work.suspended_until,
+        )
+        if work and work.due_at
+        else None,
+        step_why=clocks.of_item(actor, work.row_id, title=facts.say(work.title), say=facts.say)
+        if work and work.due_at and work.row_id
+        else None,
         waiting=_waiting(waits, people, posts, facts, moment, final),
         address=facts.address,
         address_full=facts.address_full,

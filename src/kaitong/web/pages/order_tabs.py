@@ -33,7 +33,7 @@ from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
-from kaitong.web.pages import narrate, notices, order_proof, order_timeline
+from kaitong.web.pages import narrate, notices, order_duty, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.parts import Tab
@@ -155,6 +155,7 @@ def labels() -> dict[str, str]:
         "proof": _("网络验证"),
         "papers": _("单据"),
         "money": _("费用"),
+        "duty": _("责任历时"),
         "notices": _("通知"),
         "audit": _("审计"),
     }
@@ -177,6 +178,8 @@ def pane_of(reading: Reading, tab: str) -> Any:
     """The same, of an order that a request is reading."""
     if tab == "timeline":
         return order_timeline.pane(reading)
+    if tab == "duty":
+        return order_duty.pane(reading)
     panes: dict[str, Callable[[Actor, Any], Any]] = {
         "items": _items,
         "proof": order_proof.pane,

@@ -28,10 +28,11 @@ from kaitong.playbooks import onsite
 from kaitong.playbooks.forms import Form
 from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK, WorkState
+from kaitong.process.reasons import reason
 from kaitong.web import forms
 from kaitong.web.pages import customers
 from kaitong.web.pages.drawer import form_of as drawer_form
-from kaitong.web.pages.drawer import suspend_reasons, verb_words
+from kaitong.web.pages.drawer import offered_reasons, verb_words
 from kaitong.web.pages.facts import facts_of
 from kaitong.web.pages.parts import Person
 from kaitong.web.pages.phone import map_link
@@ -116,6 +117,8 @@ class Job:
     loose: tuple[str, ...]
     free_ports: tuple[PortView, ...]
     rules: Rules
+    evidence_customer: forms.Field
+    evidence_other: forms.Field
     customer_reasons: tuple[tuple[str, str], ...]
     other_reasons: tuple[tuple[str, str], ...]
     returns: bool
@@ -156,9 +159,8 @@ def job(
     checked = bool(item.definition.extension.get("check"))
     mine = item.claimed_by == actor.id or actor.is_supervisor
     going = item.state in OPEN_WORK and item.state != WorkState.SUSPENDED
-    reasons = suspend_reasons(item, say)
-    table = item.parameters.get("suspend-reasons") or {}
-    theirs = [r for r in reasons if (table.get(r[0]) or {}).get("customer")]
+    reasons = offered_reasons(item, say)
+    theirs = [r for r in reasons if reason(item.parameters, r[0]).customer]
     tomorrow = timezone.localtime(clock_now() + timedelta(days=1)).replace(hour=9, minute=0)
     last = item.suspensions[-1] if item.suspensions else None
     serial = ""
@@ -207,6 +209,14 @@ def job(
         loose=asked.loose,
         free_ports=_free(actor, service) if checked and going else (),
         rules=_worded(rules, say),
+        evidence_customer=forms.evidence(
+            reverse("web:work_photo", args=[item.id]),
+            name="evidence-customer",
+            label=_("凭据照片"),
+        ),
+        evidence_other=forms.evidence(
+            reverse("web:work_photo", args=[item.id]), name="evidence-other", label=_("凭据照片")
+        ),
         customer_reasons=tuple(theirs),
         other_reasons=tuple(r for r in reasons if r not in theirs),
         returns=bool(item.definition.extension.get("returns")),

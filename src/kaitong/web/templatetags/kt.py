@@ -70,6 +70,19 @@ def span(value: timedelta | float | None) -> str:
 
 
 @register.filter
+def seconds(value: int | None) -> str:
+    """Seconds as `26:03:41`, so that a reader can add them up."""
+    count = value or 0
+    return f"{count // 3600}:{count // 60 % 60:02}:{count % 60:02}"
+
+
+@register.filter
+def brief(value: int | None) -> str:
+    """Whole seconds in at most two units; none is 0."""
+    return fmt.span(value) if value else "0"
+
+
+@register.filter
 def yuan(value: int | None) -> str:
     return fmt.yuan(value)
 

@@ -21,7 +21,7 @@ from kaitong.fieldwork.words import sentence
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import queries as ordering
 from kaitong.party import services as party
-from kaitong.playbooks import onsite
+from kaitong.playbooks import onsite, suspending
 from kaitong.playbooks import services as playbooks
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
@@ -32,7 +32,7 @@ from kaitong.web.pages.drawer import done_text
 from kaitong.web.pages.drawer import form_of as drawer_form
 from kaitong.web.pages.intake_people import sentences
 from kaitong.web.views.common import SignedIn, is_part, page
-from kaitong.web.views.work import moment
+from kaitong.web.views.work import moment, photos_of
 
 REFUSED, CONFLICT = 422, 409
 
@@ -220,12 +220,13 @@ def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
     """缓装 and 待装: the reason says whether the customer's clock stops."""
 
     def act() -> None:
-        process_verbs.suspend(
+        suspending.suspend(
             actor=request.actor,
             item_id=item_id,
             reason_code=request.POST.get("reason", ""),
             note=request.POST.get("note", "")[:300],
             until=moment(request.POST.get("until", "")),
+            evidence=photos_of(request),
         )
 
     return _then(request, item_id, act)

@@ -13,7 +13,7 @@ from kaitong.core.errors import KaitongError, NotFound
 from kaitong.documents import services as documents
 from kaitong.documents.models import Attachment
 from kaitong.documents.pictures import LARGEST_FILE
-from kaitong.playbooks import photos
+from kaitong.playbooks import photos, suspending
 from kaitong.web.pages.intake_people import sentences
 from kaitong.web.views.common import SignedIn, page
 
@@ -25,6 +25,11 @@ REFUSED, ABSENT = 422, 404
 def work_photo(request: SignedIn, item_id: UUID) -> HttpResponse:
     """A photo for a field of a work item's form."""
     field = request.GET.get("field", "")[:60]
+    if field == "evidence":  # of a suspension, which no form asks for
+        return taken(
+            request,
+            lambda data: suspending.store_evidence(actor=request.actor, item_id=item_id, data=data),
+        )
     return taken(
         request,
         lambda data: photos.store(actor=request.actor, item_id=item_id, field=field, data=data),

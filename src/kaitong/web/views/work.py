@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
-from kaitong.playbooks import onsite
+from kaitong.playbooks import onsite, suspending
 from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
 from kaitong.web.forms import read
@@ -107,12 +107,13 @@ def resume(request: SignedIn, item_id: UUID) -> HttpResponse:
 @require_POST
 def suspend(request: SignedIn, item_id: UUID) -> HttpResponse:
     def act() -> None:
-        process.suspend(
+        suspending.suspend(
             actor=request.actor,
             item_id=item_id,
             reason_code=request.POST.get("reason_code", ""),
             note=required(request, "note", _("请写明挂起的说明和凭据。")),
             until=moment(request.POST.get("until", "")),
+            evidence=photos_of(request),
         )
 
     return run_verb(request, item_id, act, said=_("已挂起"))
@@ -256,6 +257,15 @@ def required(request: SignedIn, name: str, what: str) -> str:
     if not text:
         raise BadInput([InputFault(name, what)], what)
     return text
+
+
+def photos_of(request: SignedIn) -> list[UUID]:
+    """Photos that prove why work is suspended, by the identifiers their upload was given."""
+    given = [v for k, v in request.POST.items() if k.startswith("evidence") and v]
+    try:
+        return [UUID(str(value)) for value in given]
+    except ValueError:
+        raise BadInput([InputFault("evidence", _("照片不在。"), _("请重新拍照。"))]) from None
 
 
 def chosen(request: SignedIn) -> UUID:
