@@ -13,7 +13,7 @@ from kaitong.charging import services as charging
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
-from kaitong.ordering import drafts, sessions
+from kaitong.ordering import drafts, recount, sessions
 from kaitong.process import overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
@@ -27,6 +27,7 @@ HOUSEKEEPING_SECONDS = 10.0
 NOTICE_SECONDS = 1.0
 INVOICE_SECONDS = 1.0
 OVERDUE_SECONDS = 15.0
+RECOUNT_SECONDS = 2.0
 SWEEP_SECONDS = 3600.0
 JOB_SECONDS = 1.0
 
@@ -38,6 +39,12 @@ def housekeeping() -> None:
     process.forget_messages()
     channels.drop_old_files()
     partitions.ensure()
+
+
+def recount_all() -> None:
+    """Due times after a change of a calendar, batch by batch until all stand by it."""
+    while recount.recount_due():
+        pass
 
 
 def sweep() -> None:
@@ -80,6 +87,7 @@ def run(stop: threading.Event | None = None) -> None:
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (OVERDUE_SECONDS, overdue.watch, "watch over due times"),
+            (RECOUNT_SECONDS, recount_all, "recount after a change of a calendar"),
             # each carrier alone: a slow mail server holds up mail and nothing else
             (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
             (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),

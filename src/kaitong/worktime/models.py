@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.models import Row
 from kaitong.worktime.calendars import WEEKDAYS, parse_hours, weekly
+from kaitong.worktime.choices import ChangeKind
 from kaitong.worktime.errors import CalendarError
 
 
@@ -101,3 +102,66 @@ class CalendarDay(Row):
 
     def __str__(self) -> str:
         return f"{self.date} {self.name}"
+
+
+class CalendarChange(Row):
+    """What somebody changed of a calendar, when and why: the trail of audit, never edited.
+
+    `first` and `last` bound the days it touches (both empty: all of them). Due times that stand on
+    the calendar are recounted because of it, part by part (`Recount`).
+    """
+
+    calendar = models.ForeignKey(WorkCalendar, models.CASCADE, related_name="changes")
+    kind = models.CharField(_("改动"), max_length=12, choices=ChangeKind)
+    actor_id = models.UUIDField(_("改动人"), null=True)
+    reason = models.CharField(_("原因"), max_length=200, blank=True)
+    first = models.DateField(_("起"), null=True)
+    last = models.DateField(_("止"), null=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "worktime_change"
+        verbose_name = verbose_name_plural = _("日历改动")
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["calendar", "-created_at"], name="worktime_change_trail")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.calendar_id}"
+
+
+class Recount(models.Model):
+    """How far one part of the due times (work, phases, orders) is recounted after a change.
+
+    `passed` 0 runs at once; 1 again when every process has forgotten the old calendar, for what was
+    opened by it meanwhile. `cursor` is the last row looked at, `left` rows that somebody held.
+    """
+
+    change = models.ForeignKey(CalendarChange, models.CASCADE, related_name="recounts")
+    part = models.CharField(max_length=12)
+    passed = models.PositiveSmallIntegerField()
+    ready_at = models.DateTimeField()
+    cursor = models.UUIDField(null=True)
+    left = models.JSONField(default=list)
+    looked = models.IntegerField(default=0)
+    moved = models.IntegerField(default=0)
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "worktime_recount"
+        verbose_name = verbose_name_plural = _("时限重算")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["change", "part", "passed"], name="worktime_recount_once"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["part", "ready_at"],
+                name="worktime_recount_open",
+                condition=models.Q(done_at=None),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.passed}"

@@ -5,9 +5,13 @@ keeps them as immutable values for a minute.
 """
 
 import time
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date, datetime
 from typing import Any
+
+from django.db.models import Q
 
 from kaitong.core import clock
 from kaitong.worktime import explain, rules
@@ -18,6 +22,7 @@ from kaitong.worktime.models import WorkCalendar
 KEPT_SECONDS = 60
 DEFAULT = "cn"
 _kept: dict[str, tuple[float, Calendar]] = {}
+_imagined: ContextVar[Mapping[str, Calendar] | None] = ContextVar("imagined", default=None)
 
 
 def calendar(key: str = "") -> Calendar:
@@ -26,6 +31,9 @@ def calendar(key: str = "") -> Calendar:
     A calendar nobody defined raises ``CalendarError``.
     """
     key = key or DEFAULT
+    imagined = _imagined.get()
+    if imagined is not None and key in imagined:
+        return imagined[key]
     kept = _kept.get(key)
     if kept and kept[0] > time.monotonic():
         return kept[1]
@@ -47,6 +55,69 @@ def calendar(key: str = "") -> Calendar:
 def forget() -> None:
     """Drop the kept calendars of this process (after a change; other processes follow in time)."""
     _kept.clear()
+
+
+@contextmanager
+def imagining(calendars: Mapping[str, Calendar]) -> Iterator[None]:
+    """Within the block these calendars count in place of the stored ones, here and nowhere else:
+    what would become of due times is counted by the very code that counts them."""
+    token = _imagined.set(dict(calendars))
+    try:
+        yield
+    finally:
+        _imagined.reset(token)
+
+
+def affected(key: str) -> list[str]:
+    """Keys of the calendars that a change of this one changes: itself and its followers."""
+    rows = WorkCalendar.objects.filter(Q(key=key) | Q(follows__key=key))
+    return sorted(rows.values_list("key", flat=True))
+
+
+def after_change(
+    key: str,
+    *,
+    days: Mapping[date, Day | None] | None = None,
+    year: int | None = None,
+    hours: Mapping[str, str] | None = None,
+    makeup_hours: str | None = None,
+) -> dict[str, Calendar]:
+    """The affected calendars as they would be. `days` are entered, or cleared (None); with `year`
+    all others of that year are cleared and the year is known; `hours` only change its own."""
+    found = {}
+    rows = WorkCalendar.objects.filter(key__in=affected(key))
+    for row in rows.select_related("follows").prefetch_related(
+        "years", "days", "follows__years", "follows__days"
+    ):
+        own = row.key == key
+        shared = (
+            {d.date: Day(d.working, d.name) for d in row.follows.days.all()} if row.follows else {}
+        )
+        mine = {d.date: Day(d.working, d.name) for d in row.days.all()}
+        changed = mine if own else shared
+        if year is not None:
+            for day in [d for d in changed if d.year == year]:
+                del changed[day]
+        for day, entry in (days or {}).items():
+            if entry is None:
+                changed.pop(day, None)
+            else:
+                changed[day] = entry
+        years = {y.year for s in ([row.follows] if row.follows else []) for y in s.years.all()}
+        years |= {y.year for y in row.years.all()} | ({year} if year is not None else set())
+        value = _value(row)
+        found[row.key] = Calendar(
+            key=row.key,
+            name=row.name,
+            hours=weekly(hours) if own and hours is not None else value.hours,
+            makeup_hours=parse_hours(makeup_hours)
+            if own and makeup_hours is not None
+            else value.makeup_hours,
+            days={**shared, **mine} if row.observes_holidays else {},
+            years=frozenset(years) if row.observes_holidays else None,
+            time_zone=row.time_zone,
+        )
+    return found
 
 
 def deadline(

@@ -1,30 +1,37 @@
 """Public verbs of working time."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import chinese_calendar
 from django.db import transaction
 
 from kaitong.worktime.calendars import hours_text, parse_hours, weekly
+from kaitong.worktime.choices import ChangeKind
+from kaitong.worktime.editing import DayEntry, edit_days, edit_hours, record, replace_year
 from kaitong.worktime.errors import CalendarError
-from kaitong.worktime.models import CalendarDay, CalendarYear, WorkCalendar
+from kaitong.worktime.models import WorkCalendar
 from kaitong.worktime.queries import forget
+from kaitong.worktime.recounting import Task, advance, claim
+
+__all__ = [
+    "DayEntry",
+    "Task",
+    "advance",
+    "claim",
+    "define_calendar",
+    "edit_days",
+    "edit_hours",
+    "published_days",
+    "replace_year",
+    "seed_calendar",
+    "set_year",
+]
 
 STATUTORY = "cn"
 STATUTORY_NAME = "法定工作日历"
 SOURCE = "国务院办公厅放假安排 (chinesecalendar)"
 FULL_NAMES = {"清明": "清明节", "端午": "端午节", "中秋": "中秋节"}
-
-
-@dataclass(frozen=True, slots=True)
-class DayEntry:
-    """One exception of a year, as entered or imported."""
-
-    date: date
-    working: bool
-    name: str = ""
 
 
 def define_calendar(
@@ -59,32 +66,29 @@ def define_calendar(
     if makeup_hours is not None:
         values["makeup_hours"] = hours_text(parse_hours(makeup_hours))
     with transaction.atomic():
+        before = WorkCalendar.objects.select_for_update().filter(key=key).first()
+        told = _told(before) if before else {}
         row, _created = WorkCalendar.objects.update_or_create(key=key, defaults=values)
         transaction.on_commit(forget)
+        if before is not None and told != _told(row):
+            record(row, ChangeKind.HOURS, reason=name, before=told, after=_told(row))
     return row
+
+
+def _told(row: WorkCalendar) -> dict[str, object]:
+    return {
+        "hours": row.hours,
+        "makeup_hours": row.makeup_hours,
+        "follows": str(row.follows_id or ""),
+        "observes_holidays": row.observes_holidays,
+        "time_zone": row.time_zone,
+    }
 
 
 def set_year(*, key: str, year: int, days: Iterable[DayEntry], source: str = "") -> tuple[int, int]:
     """Enter all exceptions of a year, replacing what was entered for it; (holidays, make-ups)."""
     entries = list(days)
-    wrong = [entry.date for entry in entries if entry.date.year != year]
-    if wrong:
-        raise CalendarError(
-            f"{wrong[0]} is not a day of {year}.", "Enter each year's days with their own year."
-        )
-    with transaction.atomic():
-        calendar = WorkCalendar.objects.select_for_update().filter(key=key).first()
-        if calendar is None:
-            raise CalendarError(f"There is no calendar {key!r}.", "Define it first.")
-        CalendarDay.objects.filter(calendar=calendar, date__year=year).delete()
-        CalendarDay.objects.bulk_create(
-            CalendarDay(calendar=calendar, date=e.date, working=e.working, name=e.name)
-            for e in entries
-        )
-        CalendarYear.objects.update_or_create(
-            calendar=calendar, year=year, defaults={"source": source}
-        )
-        transaction.on_commit(forget)
+    replace_year(actor_id=None, key=key, year=year, entries=entries, source=source)
     working = sum(entry.working for entry in entries)
     return len(entries) - working, working
 
