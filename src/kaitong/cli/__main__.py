@@ -17,7 +17,8 @@ work suspend ID --reason-code CODE --until TIME --as USER [--reason TEXT]
 service show ID [--json] [--reveal]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
 paper print --work ITEM [--work ITEM ...] -o FILE.pdf [--as USER]   work orders of many items
-import addresses|plant|terminals|regions FILE [--as USER | --branch CODE] [--skip-bad] [--dry-run]
+import addresses|plant|terminals|regions|grids|roster FILE [--as USER | --branch CODE]
+                                 [--skip-bad] [--dry-run]
 import ... --template FILE.xlsx  an empty sheet with headings, explanations and examples
 export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--reveal WHY]
 export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY]
@@ -145,7 +146,7 @@ def parser() -> argparse.ArgumentParser:
         ("--as", {"dest": "user", "default": ""}),
     )  # fmt: skip
     bring = group("import")
-    for name in ("addresses", "plant", "terminals", "regions"):
+    for name in ("addresses", "plant", "terminals", "regions", "grids", "roster"):
         leaf(
             bring, name, "transfers.bring_in",
             ("file", {"nargs": "?", "default": ""}),

@@ -33,6 +33,7 @@ from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.party.errors import PartyConflict
 from kaitong.places import queries as places
+from kaitong.places.grids import grid_of
 from kaitong.process import services as process
 from kaitong.worktime import queries as worktime
 
@@ -342,8 +343,15 @@ def _begin(
             "item_id": str(item.id),
             "service_id": str(item.service_id) if item.service_id else None,
             "parameters": steering,
+            **_grid(wanted.address_id),
         },
         parameters=parameters,
     )
     # The process may have ended the item within its first step; only the link is written here.
     OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)
+
+
+def _grid(address_id: UUID | None) -> dict[str, str]:
+    """The address's grid (网格), by which work is proposed to who answers for it."""
+    grid = grid_of(address_id)
+    return {"grid": grid} if grid else {}

@@ -128,3 +128,28 @@ class Address(ExtRow):
     def area_text(self) -> str:
         """What stands before `short_text` on a result row: township and road."""
         return area_text(self.township, self.road, self.estate)
+
+
+class GridArea(Row):
+    """What belongs to a grid (网格): a township, or a road, estate or building in it. The narrowest
+    area that holds an address says its grid."""
+
+    branch = models.ForeignKey("org.Branch", on_delete=models.PROTECT, related_name="+")
+    grid = models.CharField(_("网格"), max_length=40)
+    township = models.CharField(_("乡镇街道"), max_length=40)
+    road = models.CharField(_("道路或村"), max_length=60, blank=True)
+    estate = models.CharField(_("小区或门牌号"), max_length=60, blank=True)
+    building = models.CharField(_("楼栋"), max_length=40, blank=True)
+
+    class Meta:
+        db_table = "places_grid_area"
+        verbose_name = verbose_name_plural = _("网格范围")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["branch", "township", "road", "estate", "building"],
+                name="grid_area_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.grid

@@ -26,6 +26,7 @@ from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
 from kaitong.playbooks.notices import notice_faults, notice_texts
 from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
+from kaitong.process import picking
 from kaitong.process.bpmn import parse
 from kaitong.process.dmn import Decisions
 from kaitong.process.dmn import parse as parse_decisions
@@ -399,6 +400,10 @@ class _Reader:
             if node.action and node.action not in self.actions:
                 known = ", ".join(sorted(self.actions))
                 self._fault(file, where, node.id, f"No action {node.action!r}.", f"Known: {known}.")
+            pick = node.extension.get("pick", "")
+            if pick and not picking.well_formed(pick):
+                remedy = "Filters (grid, roster), then least-loaded or round-robin."
+                self._fault(file, where, node.id, f"No rule {pick!r} to pick by.", remedy)
             undo = node.extension.get("compensate", "")
             if undo and undo not in self.actions:
                 known = ", ".join(sorted(self.actions))

@@ -11,6 +11,7 @@ from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.messaging.choices import Channel, To
 from kaitong.ordering.notices import MOMENTS, STEPS
+from kaitong.process.picking import PATTERN as PICK
 
 KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 REFERENCE = {"type": "string", "minLength": 1}
@@ -96,7 +97,8 @@ PLAYBOOK: dict[str, Any] = {
                         "title": TITLE,
                         "at": {"enum": ["branch", "city", "province", "partner"]},
                         "department": {"type": "string"},
-                        "pick": {"enum": ["least-loaded", "round-robin"]},
+                        "pick": {"type": "string", "pattern": PICK},
+                        "scope": {"enum": ["branch", "department"]},
                     },
                     "title",
                     "at",

@@ -219,7 +219,7 @@ def _definition(book: Playbook, key: str, file: str, pinned: Mapping[str, UUID])
 def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     papers, notices = _papers(book, folder), _notices(book)
     posts = {
-        key: {"department": entry.get("department", ""), "pick": entry.get("pick", "")}
+        key: {name: entry.get(name, "") for name in ("department", "pick", "scope")}
         for key, entry in book.content["posts"].items()
     }
     procedures, pinned = [], _called(book)

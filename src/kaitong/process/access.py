@@ -20,7 +20,21 @@ def work(actor: Actor, item_id: UUID) -> Play:
     play = Play.on_row("workitem", item_id, actor_id=actor.id)
     if play is None or not actor.sees(UUID(play.row["branch_id"])):
         raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
+    play.behalf = actor.behalf(play.row["post"], _hand(play.row))
     return play
+
+
+def _hand(item: Row) -> UUID | None:
+    """Whose work it is: in whose hand it is, or to whom a person dispatched it."""
+    person = item["claimed_by"] or (item["candidate"] if item["assigned_by"] else None)
+    return UUID(str(person)) if person else None
+
+
+def is_own(actor: Actor, item: Row, person: Any) -> bool:
+    """Whether this is the actor, or a colleague who has handed the post over to them (委托)."""
+    if person is None:
+        return False
+    return str(person) in {str(actor.id), *map(str, actor.principals(item["post"]))}
 
 
 def incident(actor: Actor, incident_id: UUID) -> Play:
@@ -51,6 +65,15 @@ def require_post(actor: Actor, item: Row) -> None:
     """The actor holds the item's post, or is a supervisor (班长)."""
     if not (actor.is_supervisor or actor.has_post(item["post"])):
         raise ProcessForbidden(_("您不在这张工单的岗位上。"), _("请由该岗位的人员或班长办理。"))
+    if not in_department(actor, item["only_department"]):
+        raise ProcessForbidden(
+            _("这是%s的工单。") % item["only_department"], _("请由该部门的人员或班长办理。")
+        )
+
+
+def in_department(actor: Actor, only: str) -> bool:
+    """Whether a department's own work is this actor's to see: of that department, or supervisor."""
+    return not only or actor.is_supervisor or actor.department == only
 
 
 def require_hand(actor: Actor, item: Row) -> None:
@@ -59,7 +82,7 @@ def require_hand(actor: Actor, item: Row) -> None:
     if actor.is_supervisor:
         return
     if item["claimed_by"] is not None:
-        if item["claimed_by"] != str(actor.id):
+        if not is_own(actor, item, item["claimed_by"]):
             raise ProcessConflict(_("这张工单已由他人接单。"), _("请由接单人或班长办理。"))
     elif bound_to_other(actor, item):
         raise ProcessForbidden(_("这张工单已派给他人。"), _("请由班长改派。"))
@@ -70,7 +93,7 @@ def bound_to_other(actor: Actor, item: Row) -> bool:
     return (
         item["candidate"] is not None
         and item["assigned_by"] is not None
-        and item["candidate"] != str(actor.id)
+        and not is_own(actor, item, item["candidate"])
     )
 
 
@@ -79,5 +102,5 @@ def require_manager(actor: Actor, item: Row) -> None:
     if actor.is_supervisor:
         return
     require_post(actor, item)
-    if item["claimed_by"] != str(actor.id):
+    if not is_own(actor, item, item["claimed_by"]):
         raise ProcessForbidden(_("只有班长或接单人可以派单、转派。"), _("请先接单，或由班长办理。"))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
-
 from kaitong.core.ids import uuid7
-from kaitong.org import queries as org
-from kaitong.process import due, model
-from kaitong.process.choices import OPEN_WORK, Cause
-from kaitong.process.models import WorkItem
+from kaitong.process import due, four_eyes, model, picking
+from kaitong.process.choices import Cause
 from kaitong.process.store import Change, Loaded
 
 DEFAULT_RETRIES = 5
@@ -30,6 +26,10 @@ class Opening:
     change: Change
     now: datetime
     actor_id: UUID | None
+    behalf: UUID | None = None  # for whom the actor acts (委托)
+    variables: Mapping[str, Any] = field(default_factory=dict)  # as this step leaves them
+    # what the history will tell of proposals: node, token, facts
+    proposed: list[tuple[str, UUID, dict[str, Any]]] = field(default_factory=list)
 
     def open(self, effect: model.Effect, token: UUID, at_rest: model.Token) -> None:
         """Open the row for an effect, if the token still waits for that."""
@@ -63,12 +63,30 @@ class Opening:
             department=department,
             start=self.now,
         )
+        item_id = uuid7()
+        scoped = str(post.get("scope", "")) == "department"
+        only_department = department if scoped else ""
         candidate = None
-        if node.extension.get("pick") == "least-loaded" or post.get("pick") == "least-loaded":
-            candidate = least_loaded(branch_id, node.lane)
+        rule = node.extension.get("pick") or str(post.get("pick", ""))
+        if rule:
+            choice = picking.choose(
+                rule,
+                branch_id=branch_id,
+                post=node.lane,
+                at=self.now,
+                grid=str(self.variables.get(picking.GRID) or ""),
+                only_department=only_department,
+                but=self._may_not(node),
+            )
+            if choice is not None:
+                candidate = choice.person
+                told = {"item": item_id, "rule": choice.rule, "why": list(choice.steps)}
+                if candidate is not None:
+                    told["to"] = candidate
+                self.proposed.append((node.id, token, told))
         self.change.work_opened.append(
             {
-                "id": uuid7(),
+                "id": item_id,
                 "created_at": self.now,
                 "branch_id": branch_id,
                 "token_id": token,
@@ -77,6 +95,7 @@ class Opening:
                 "title": node.name,
                 "post": node.lane,
                 "department": department,
+                "only_department": only_department,
                 "candidate": candidate,
                 "due_at": found.at,
                 "due_basis": found.basis,
@@ -86,6 +105,16 @@ class Opening:
                 "returned_from": "",
             }
         )
+
+    def _may_not(self, node: model.Node) -> set[UUID]:
+        """Who has done the other step of a pair that two must do, also in this very step."""
+        others = four_eyes.partners(self.process, node)
+        if not others:
+            return set()
+        found = four_eyes.doers(self.loaded.id, others)
+        if (self.loaded.row or {}).get("node") in others:
+            found |= {person for person in (self.actor_id, self.behalf) if person}
+        return found
 
     def _command(self, effect: model.OpenCommand, token: UUID) -> None:
         loaded = self.loaded
@@ -182,19 +211,3 @@ def _post(parameters: Mapping[str, Any], post: str) -> Mapping[str, Any]:
     posts = parameters.get("posts")
     found = posts.get(post) if isinstance(posts, Mapping) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def least_loaded(branch_id: UUID, post: str) -> UUID | None:
-    """Who of a post's holders has the least open work; ties go to the first by user name."""
-    holders = [staff.pk for staff in org.holders(branch_id, post)]
-    if not holders:
-        return None
-    load: dict[UUID, int] = dict.fromkeys(holders, 0)
-    open_items = WorkItem.objects.filter(state__in=OPEN_WORK)
-    for column in ("claimed_by", "candidate"):
-        counted = open_items.filter(**{f"{column}__in": holders})
-        if column == "candidate":
-            counted = counted.filter(claimed_by=None)
-        for row in counted.values(column).annotate(count=Count("id")):
-            load[row[column]] += row["count"]
-    return min(holders, key=lambda holder: load[holder])

@@ -32,8 +32,8 @@ from django.utils.translation import gettext as _
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
-from kaitong.org.actor import Actor
-from kaitong.process import due, listening, reasons, returning, suspension
+from kaitong.org.actor import SUPERVISOR, Actor
+from kaitong.process import access, due, listening, reasons, returning, suspension
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -369,7 +369,9 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         Helper.objects.filter(workitem_id=item_id).order_by("id").values_list("staff_id", flat=True)
     )
     names = org.staff_names(helping)
-    may_act = actor.is_supervisor or actor.has_post(item.post)
+    may_act = actor.is_supervisor or (
+        actor.has_post(item.post) and access.in_department(actor, item.only_department)
+    )
     return WorkDetail(
         **{name: getattr(row, name) for name in WorkRow.__dataclass_fields__},
         definition=node,
@@ -531,24 +533,45 @@ def _visible(actor: Actor) -> QuerySet[WorkItem]:
 
 
 def _posts(actor: Actor) -> Q:
-    return Q() if actor.is_supervisor else Q(post__in=sorted(actor.posts))
+    """Work of the actor's posts; a department's own only where it is theirs."""
+    if actor.is_supervisor:
+        return Q()
+    return Q(post__in=sorted(actor.posts)) & _departments(actor)
+
+
+def _departments(actor: Actor) -> Q:
+    if actor.is_supervisor:
+        return Q()
+    return Q(only_department__in=["", actor.department] if actor.department else [""])
+
+
+def _hands(actor: Actor) -> Q:
+    """What is in the actor's hand, or a colleague's who has handed the post over (委托)."""
+    found = Q(claimed_by=actor.id)
+    for mandate in actor.mandates:
+        posts = Q() if SUPERVISOR in mandate.posts else Q(post__in=sorted(mandate.posts))
+        found |= Q(claimed_by=mandate.principal) & posts
+    return found
 
 
 def _unbound(actor: Actor) -> Q:
     """Not dispatched by a person to somebody else."""
     if actor.is_supervisor:
         return Q()
-    return Q(candidate=None) | Q(assigned_by=None) | Q(candidate=actor.id)
+    found = Q(candidate=None) | Q(assigned_by=None) | Q(candidate=actor.id)
+    return (
+        found | Q(candidate__in=[m.principal for m in actor.mandates]) if actor.mandates else found
+    )
 
 
 def _mine(actor: Actor, everyone: bool) -> Q:
-    return Q() if everyone and actor.is_supervisor else Q(claimed_by=actor.id)
+    return Q() if everyone and actor.is_supervisor else _hands(actor)
 
 
 def _suspended(actor: Actor, everyone: bool) -> Q:
     if everyone and actor.is_supervisor:
         return Q()
-    return Q(claimed_by=actor.id) | (Q(claimed_by=None) & _posts(actor) & _unbound(actor))
+    return _hands(actor) | (Q(claimed_by=None) & _posts(actor) & _unbound(actor))
 
 
 def _done_by(actor: Actor, everyone: bool) -> Q:

@@ -17,10 +17,11 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db, wording
+from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import KaitongError
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import access, actions, model, store, suspension
+from kaitong.process import access, actions, model, picking, store, suspension
 from kaitong.process.advance import advance
 from kaitong.process.advance_graph import is_upstream, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
@@ -141,6 +142,7 @@ def return_to(
             state=WorkState.RETURNED,
             completed_at=play.now,
             completed_by=actor.id,
+            completed_for=play.behalf,
             suspended_until=None,
         )
         suspension.end(play)
@@ -218,6 +220,9 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
         .values_list("completed_by", flat=True)
         .first()
     )
+    lane = process.nodes[target].lane
+    if last is not None:  # who did it finds it again, or whoever stands in for them
+        last = picking.stand_in(last, branch_id=loaded.branch_id, post=lane, at=clock_now())
     names = org.staff_names(
         [last]
         + [row["actor_id"] for row in left.values()]
@@ -255,7 +260,7 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
             for step in steps
             if step.kind is model.NodeKind.SERVICE
         ),
-        post=process.nodes[target].lane,
+        post=lane,
         person=last,
         person_name=names.get(last, "") if last else "",
         since=next((r["at"] for r in lines if r["seq"] == since and r["kind"] == "entered"), None),

@@ -50,6 +50,7 @@ class Play:
         self._calls = 0
         self._row_patch: dict[str, Any] = {}
         self._kind: RowKind | None = None
+        self.behalf: UUID | None = None  # for whom the actor acts (委托)
         self.ended_call: UUID | None = None  # the token whose called process has ended
 
     # ---- beginning ----
@@ -101,8 +102,10 @@ class Play:
         token: UUID | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        """Append a line to the history."""
+        """Append a line to the history; one about a work item says for whom it was done (委托)."""
         change, loaded = self.change, self.loaded
+        if self.behalf is not None and data and "item" in data:
+            data = {**data, "for": self.behalf}
         change.history.append(
             {
                 "id": uuid7(),
@@ -229,7 +232,15 @@ class Play:
                 change.tokens_removed.append({"id": token_id})
                 self._close_wait(token, moved_on=True)
                 self._close_boundaries(token)
-        opening = Opening(self.model, loaded, change, self.now, self.actor_id)
+        opening = Opening(
+            self.model,
+            loaded,
+            change,
+            self.now,
+            self.actor_id,
+            self.behalf,
+            self.state.variables,
+        )
         for effect in effects:
             match effect:
                 case model.Record():
@@ -257,6 +268,10 @@ class Play:
                     | model.OpenIncident()
                 ) if effect.token in after:
                     opening.open(effect, self.name(effect.token), after[effect.token])
+        behalf, self.behalf = self.behalf, None  # a proposal is the system's own
+        for node, token_id, told in opening.proposed:
+            self.note("proposed", node, token_id, told)
+        self.behalf = behalf
         if not self.state.running and change.state == InstanceState.RUNNING:
             raise ProcessConflict(_("流程已结束，但没有说明结果。"))
         change.open_waits = sum(t.wait is not model.WaitKind.JOIN for t in after.values())

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core import wording
@@ -27,6 +28,7 @@ TOLD = frozenset(
         "transferred",
         "returned",
         "compensated",
+        "proposed",
         "suspended",
         "resumed",
         "helped",
@@ -58,7 +60,7 @@ TOLD = frozenset(
 
 def people(rows: Iterable[HistoryRow]) -> dict[UUID, str]:
     """Names of those whom rows name besides who acted, in one query."""
-    return org.staff_names(_person(row.data) for row in rows)
+    return org.staff_names(person for row in rows for person in _people(row.data))
 
 
 def sentence(
@@ -76,6 +78,8 @@ def sentence(
     text = _verb(row, title, reasons, posts, names, when or _plain).strip(" :：，,")
     if not titled:
         text = text[:1].upper() + text[1:]
+    if (principal := _uuid(row.data.get("for"))) in names:
+        text = _("%(text)s（代 %(who)s）") % {"text": text, "who": names[principal]}
     reason = str(row.data.get("reason", ""))
     if reason and row.kind not in ("suspended", "error"):
         text = _("%(text)s：%(reason)s") % {"text": text, "reason": wording.read(reason)}
@@ -83,12 +87,50 @@ def sentence(
 
 
 def _person(data: Any) -> UUID | None:
-    for key in ("to", "second"):
-        try:
-            return UUID(str(data[key]))
-        except (KeyError, ValueError):
-            continue
-    return None
+    return _uuid(data.get("to")) or _uuid(data.get("second"))
+
+
+def _people(data: Any) -> list[UUID | None]:
+    """Everybody a line names besides who acted."""
+    stand_ins = [_uuid(step.get("of")) for step in data.get("why", ()) if isinstance(step, dict)]
+    return [_person(data), _uuid(data.get("for")), *stand_ins]
+
+
+def _uuid(value: Any) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
+
+
+def proposal(data: Any, names: dict[UUID, str]) -> str:
+    """Why the system proposed this person: each step of the rule in words."""
+    words = []
+    for step in data.get("why", ()):
+        told = {"n": step.get("people", 0), "grid": step.get("grid", "")}
+        match step.get("by"):
+            case "grid" if step.get("passed"):
+                words.append(_("网格没有在岗的责任人"))
+            case "grid":
+                words.append(_("网格 %(grid)s 的责任人 %(n)s 位") % told)
+            case "roster" if step.get("passed"):
+                words.append(_("此时没有人当班"))
+            case "roster":
+                words.append(_("当班 %(n)s 位") % told)
+            case "deputy":
+                away = _uuid(step.get("of"))
+                words.append(_("代 %(who)s") % {"who": names.get(away, "") if away else ""})
+            case "absent":
+                words.append(_("缺勤 %(n)s 位") % told)
+            case "four-eyes":
+                words.append(_("除去办过另一环节的人"))
+            case "least-loaded":
+                words.append(_("在办最少（%(n)s 张）") % {"n": step.get("load", 0)})
+            case "round-robin":
+                words.append(_("轮到"))
+            case "nobody":
+                words.append(_("没有人在岗"))
+    return "，".join(words) if (get_language() or "zh").startswith("zh") else ", ".join(words)
 
 
 def _verb(
@@ -117,6 +159,12 @@ def _verb(
             return _("%(title)s 转派给 %(post)s") % words
         case "returned":
             return _("%(title)s 退回") % words
+        case "proposed" if other:
+            words["why"] = proposal(row.data, names)
+            return _("%(title)s 系统提议 %(who)s（%(why)s）") % words
+        case "proposed":
+            words["why"] = proposal(row.data, names)
+            return _("%(title)s 系统没有提议（%(why)s）") % words
         case "compensated":
             return _("%(title)s 已撤销") % words
         case "helped":

@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from kaitong.core.ids import uuid7
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import access, model, suspension
+from kaitong.process import access, four_eyes, model, suspension
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
-from kaitong.process.models import Helper, Instance, WorkItem
+from kaitong.process.models import Helper, Instance
 from kaitong.process.shell import Play
 
 
@@ -72,11 +72,13 @@ def claim(*, actor: Actor, item_id: UUID) -> None:
         if actor.id is None:
             raise ProcessRefused(_("机器不能接单。"), _("请由人员接单。"))
         if item["claimed_by"] is not None:
-            if item["claimed_by"] == str(actor.id):
+            if access.is_own(actor, item, item["claimed_by"]):
                 return
             raise ProcessConflict(_("这张工单已由他人接单。"), _("请刷新页面。"))
         if access.bound_to_other(actor, item) and not actor.is_supervisor:
             raise ProcessForbidden(_("这张工单已派给他人。"), _("请由班长改派。"))
+        node = play.model.nodes[item["node"]]
+        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf)
         play.patch(state=WorkState.CLAIMED, claimed_by=actor.id, claimed_at=play.now)
         play.note_item("claimed")
         play.save()
@@ -114,14 +116,19 @@ def complete(
         access.require_hand(actor, item)
         node = play.model.nodes[item["node"]]
         token_id = UUID(item["token_id"])
-        _four_eyes(play, node, actor)
+        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf)
         answers = dict(values)
         if within is not None:
             answers.update(within(_context(play, actor, values)) or {})
         if item["claimed_by"] is None:
             play.patch(claimed_by=actor.id, claimed_at=play.now)
             play.note("claimed", node.id, token_id, {"item": item_id})
-        play.patch(state=WorkState.DONE, completed_at=play.now, completed_by=actor.id)
+        play.patch(
+            state=WorkState.DONE,
+            completed_at=play.now,
+            completed_by=actor.id,
+            completed_for=play.behalf,
+        )
         play.note("completed", node.id, token_id, {"item": item_id, "keys": sorted(answers)})
         play.advance(model.Completed(now=play.now, token=token_id, values=answers))
         play.save()
@@ -304,17 +311,3 @@ def _unclaimed() -> dict[str, Any]:
         "candidate": None,
         "assigned_by": None,
     }
-
-
-def _four_eyes(play: Play, node: model.Node, actor: Actor) -> None:
-    """`four-eyes-with`: who completed the named steps here may not complete this one."""
-    others = node.extension.get("four-eyes-with", "").replace(",", " ").split()
-    if not others or actor.id is None:
-        return
-    if WorkItem.objects.filter(
-        instance_id=play.loaded.id,
-        node__in=others,
-        state=WorkState.DONE,
-        completed_by=actor.id,
-    ).exists():
-        raise ProcessForbidden(_("这一环节须由他人复核。"), _("请由没有办理过前一环节的人员办理。"))

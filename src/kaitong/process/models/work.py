@@ -27,6 +27,8 @@ class WorkItem(Row):
     title = models.CharField(_("名称"), max_length=200)
     post = models.CharField(_("岗位"), max_length=60)
     department = models.CharField(_("部门"), max_length=60, default="", blank=True)
+    # a department's key where the playbook makes this that department's work: others do not see it
+    only_department = models.CharField(max_length=60, default="", db_default="", blank=True)
     state = models.CharField(
         _("状态"), max_length=10, choices=WorkState.choices, default=WorkState.TODO
     )
@@ -47,6 +49,7 @@ class WorkItem(Row):
     suspended_until = models.DateTimeField(_("预计解挂"), null=True)
     completed_at = models.DateTimeField(_("办结时间"), null=True)
     completed_by = models.UUIDField(_("办结人"), null=True)
+    completed_for = models.UUIDField(_("代谁办结"), null=True)  # 委托: on whose behalf
 
     class Meta:
         verbose_name = _("工单")
@@ -61,7 +64,7 @@ class WorkItem(Row):
         indexes = [
             models.Index(
                 fields=["branch", "post", "due_at", "id"],
-                include=["state", "candidate", "assigned_by", "claimed_by"],
+                include=["state", "candidate", "assigned_by", "claimed_by", "only_department"],
                 name="process_workitem_queue",
                 condition=Q(state__in=OPEN_WORK),
             ),
@@ -73,7 +76,7 @@ class WorkItem(Row):
             ),
             models.Index(  # by step, and what is due today, soon, late: from the index alone
                 fields=["branch", "title", "due_at", "id"],
-                include=["state", "post", "warn_at", "created_at"],
+                include=["state", "post", "warn_at", "created_at", "only_department"],
                 name="process_workitem_step",
                 condition=Q(state__in=OPEN_WORK),
             ),

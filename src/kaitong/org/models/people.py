@@ -105,12 +105,14 @@ class Staff(AbstractBaseUser, PermissionsMixin):
         return self.name
 
 
-@tracked()
+@tracked(exclude=["turn"])
 class PostHolding(Row):
-    """Somebody holds a post, in the branch where they work."""
+    """Somebody holds a post, in the branch where they work. `turn` grows each time work of the post
+    is given by turns (轮流): the lowest is next."""
 
     staff = models.ForeignKey(Staff, models.CASCADE, related_name="holdings")
     post = models.ForeignKey(Post, models.PROTECT)
+    turn = models.BigIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = _("任职")
