@@ -87,9 +87,7 @@ def take_turn(people: Sequence[Holder]) -> Holder:
             others = [turns[p.holding] for p in people if p is not first and p.holding in turns]
             # who comes new, or back, has no old turns to make up for
             mine = max(turns[first.holding] + 1, min(others, default=0))
-            db.execute(
-                "update org_postholding set turn = %s where id = %s", [mine, first.holding]
-            )
+            db.execute("update org_postholding set turn = %s where id = %s", [mine, first.holding])
             return first
         passed[first.holding] = turns[first.holding]
 
