@@ -177,7 +177,11 @@ class Run:
     def _named(self, state: m.State) -> m.State:
         self.names = {}
         tokens = tuple(replace(token, id=self._name(token.id)) for token in state.tokens)
-        return replace(state, tokens=tokens)
+        scopes = {
+            id_: scope if scope.host is None else replace(scope, host=self._name(scope.host))
+            for id_, scope in state.scopes.items()
+        }
+        return replace(state, tokens=tokens, scopes=scopes)
 
 
 def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
@@ -231,7 +235,7 @@ def _watched(one: Run) -> Iterator[tuple[m.Token, m.Node]]:
     """Every event that tokens at rest would hear of, with the token."""
     for token in one.state.tokens:
         node = one.process.nodes[token.node]
-        if token.wait in (m.WaitKind.TIMER, m.WaitKind.MESSAGE):
+        if token.wait in (m.WaitKind.TIMER, m.WaitKind.MESSAGE, m.WaitKind.LISTEN):
             yield token, node
         elif token.wait is m.WaitKind.EVENT:
             yield from ((token, one.process.nodes[flow.target]) for flow in node.outgoing)

@@ -26,7 +26,7 @@ from dataclasses import replace
 from typing import Any
 
 from kaitong.process.advance_events import escalate
-from kaitong.process.advance_graph import flows_already_in, is_upstream, siblings_region
+from kaitong.process.advance_graph import can_return, flows_already_in, siblings_region
 from kaitong.process.advance_inclusive import fork
 from kaitong.process.advance_moves import MAX_MOVES, MAX_TOKENS, Moves, TokenId
 from kaitong.process.errors import ProcessConflict, ProcessError, ProcessRefused
@@ -66,6 +66,7 @@ from kaitong.process.model import (
     Token,
     WaitKind,
 )
+from kaitong.process.scopes import ROOT
 
 __all__ = [
     "MAX_MOVES",
@@ -123,7 +124,7 @@ def _started(moves: Moves, event: Started) -> None:
     if moves.queue or moves.resting:
         raise WrongEvent("流程已经启动过。")
     moves.set_variables(event.variables)
-    moves.queue.append(Token(moves.new_id(), moves.model.start, None))
+    moves.begin_inside(ROOT, moves.model.start, moves.model.events)
 
 
 def _completed(moves: Moves, event: Completed) -> None:
@@ -138,10 +139,7 @@ def _returned(moves: Moves, event: Returned) -> None:
 
 def _bpmn_error(moves: Moves, event: BpmnError) -> None:
     token, node = _acting(moves, event.token, WaitKind.WORK, WaitKind.CHILD)
-    boundaries = [moves.model.nodes[boundary] for boundary in node.boundaries]
-    catchers = [b for b in boundaries if b.kind is NodeKind.BOUNDARY_ERROR]
-    catcher = next((b for b in catchers if b.error_code == event.code), None)
-    catcher = catcher or next((b for b in catchers if b.error_code is None), None)
+    catcher = moves.catching_error(token, node, event.code)
     if catcher is None and (event.code in moves.catches or ANY_ERROR in moves.catches):
         moves.note("error", node.id, token.id, {"code": event.code, "message": event.message})
         moves.escape(token, event.code, event.message, event.values)
@@ -153,7 +151,9 @@ def _bpmn_error(moves: Moves, event: BpmnError) -> None:
     told = {"error_code": event.code, "error_message": event.message}
     moves.note("error", node.id, token.id, {"code": event.code, "message": event.message})
     moves.set_variables({**event.values, **told})
-    moves.fire(catcher, token)
+    if token.id not in moves.resting and token is not catcher[1]:
+        moves.note("interrupted", node.id, token.id, {"reason": "error"})
+    moves.caught(*catcher)
 
 
 def _failed(moves: Moves, event: Failed) -> None:
@@ -173,7 +173,7 @@ def _done_by_hand(moves: Moves, event: DoneByHand) -> None:
         moves.execute(token, node)
     elif node.kind is NodeKind.INCLUSIVE:
         fork(moves, token, node)
-    elif node.attached_to is not None:
+    elif node.attached_to is not None or moves.idle(token):
         moves.give_up(token)
     else:
         if node.kind is NodeKind.PARALLEL and node.incoming > 1:
@@ -186,6 +186,9 @@ def _timer_fired(moves: Moves, event: TimerFired) -> None:
     if event.node == node.id and token.wait is WaitKind.TIMER:
         moves.leave(token, node)
         return
+    if event.node == node.id and token.wait is WaitKind.LISTEN:
+        moves.heard(token, node)
+        return
     if token.wait is WaitKind.EVENT:
         moves.leave(*_decided(moves, token, node, event.node))
         return
@@ -196,6 +199,9 @@ def _message_arrived(moves: Moves, event: MessageArrived) -> None:
     token, node = _find(moves, event.token)
     if event.node == node.id and token.wait is WaitKind.MESSAGE:
         _leave_with(moves, token, node, event.values)
+        return
+    if event.node == node.id and token.wait is WaitKind.LISTEN:
+        moves.heard_with(token, node, event.values)
         return
     if token.wait is WaitKind.EVENT:
         _leave_with(moves, *_decided(moves, token, node, event.node), event.values)
@@ -208,7 +214,7 @@ def _message_arrived(moves: Moves, event: MessageArrived) -> None:
 def _signal_arrived(moves: Moves, event: SignalArrived) -> None:
     token, node = _find(moves, event.token)
     heard = moves.model.nodes.get(event.node)
-    here = token.wait is WaitKind.SIGNAL and event.node == node.id
+    here = token.wait in (WaitKind.SIGNAL, WaitKind.LISTEN) and event.node == node.id
     behind = token.wait is WaitKind.EVENT and any(f.target == event.node for f in node.outgoing)
     if heard is None or not heard.signal or not (here or behind or event.node in node.boundaries):
         raise WrongEvent(f"{node.name or node.id} 没有在等 {event.node}。")
@@ -234,22 +240,31 @@ def _returned_to(moves: Moves, event: ReturnedTo) -> None:
         )
     if token.wait in (WaitKind.COMMAND, WaitKind.JOIN):
         raise WrongEvent(f"{node.name or node.id} 正由机器执行，不能退回。", "请等它有结果。")
-    if target.id == node.id or not is_upstream(moves.model, target.id, node.id):
+    if not can_return(moves.model, target.id, node.id):
         raise CannotReturn(
             f"{target.name or target.id} 不在 {node.name or node.id} 之前。",
             "请选择本分支前面的环节。",
         )
-    region = siblings_region(moves.model, target.id, node.id)
+    scope_id, here = moves.shared_scope(token, target)
+    region = siblings_region(moves.model, target.id, here.node)
     data = {"to": target.id, "why": event.reason}
-    moves.take_away(token, "returned", data)
+    moves.take_away(here, "returned", data)
     for other in list(moves.resting.values()):
-        if other.id in moves.resting and _springs_from(moves.model, other, region, target.id):
+        if other.id not in moves.resting or other.scope != scope_id or moves.idle(other):
+            continue
+        if _springs_from(moves.model, other, region, target.id):
             moves.take_away(other, "returned", data)
-    for flow in flows_already_in(moves.model, target.id, node.id):
-        parked = Token(moves.new_id(), flow.target, None, token.scope, flow.id)
-        moves.note("entered", flow.target, parked.id, {"flow": flow.id, "done": True})
-        moves.rest(parked, WaitKind.JOIN)
-    moves.queue.append(Token(moves.new_id(), target.id, None, token.scope))
+    try:
+        scope_of = moves.reopen(scope_id, here, target)
+    except FeelError as error:
+        raise CannotReturn(f"子流程的输入算不出来：{error}") from None
+    for flow in flows_already_in(moves.model, target.id, here.node):
+        scope = scope_of.get(moves.model.nodes[flow.target].parent)
+        if scope is not None:
+            parked = Token(moves.new_id(), flow.target, None, scope, flow.id)
+            moves.note("entered", flow.target, parked.id, {"flow": flow.id, "done": True})
+            moves.rest(parked, WaitKind.JOIN)
+    moves.queue.append(Token(moves.new_id(), target.id, None, scope_of[target.parent]))
 
 
 def _springs_from(model: Model, token: Token, region: set[str], target: str) -> bool:
@@ -292,6 +307,7 @@ def _find(moves: Moves, token_id: TokenId, *waits: WaitKind) -> tuple[Token, Nod
     if token is None:
         raise StaleEvent("这个环节已经不在了：有人办完了，或流程已经改道。", "请刷新后再看。")
     node = moves.model.nodes[token.node]
+    moves.here = token.scope
     if waits and token.wait not in waits:
         raise WrongEvent(f"{node.name or node.id} 现在等的不是这件事（{token.wait}）。")
     return token, node
@@ -303,6 +319,7 @@ def _acting(moves: Moves, token_id: TokenId, *also: WaitKind) -> tuple[Token, No
     if called is None:
         return _find(moves, token_id, WaitKind.COMMAND, *also)
     moves.called = None
+    moves.here = called.scope
     return called, moves.model.nodes[called.node]
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def true(tokens: Tokens, token: Token, node: Node) -> bool:
     """Whether the condition holds where the token stands."""
     try:
-        return node.condition.evaluate(tokens.variables) is True
+        seen = tokens.tree.seen(token.scope, tokens.values)
+        return node.condition.evaluate(seen) is True
     except FeelError:
         return False
 
@@ -33,6 +34,9 @@ def watched(tokens: Tokens) -> Iterator[tuple[Token, Node]]:
         node = nodes[token.node]
         if token.wait is WaitKind.CONDITION:
             yield token, node
+        elif token.wait is WaitKind.LISTEN:
+            if node.condition is not None:
+                yield token, node
         elif token.wait is WaitKind.EVENT:
             arms = (nodes[flow.target] for flow in node.outgoing)
             yield from ((token, arm) for arm in arms if arm.condition is not None)
@@ -70,6 +74,7 @@ def look(moves: Moves) -> None:
     for token_id, node_id in due:
         for token, node in watched(moves):
             if (token.id, node.id) == (token_id, node_id):
+                moves.here = token.scope
                 if not moves.looping(token, moves.model.nodes[token.node]):
                     moves.happened(token, node)
                 break

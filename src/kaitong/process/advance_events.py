@@ -8,14 +8,13 @@ process goes to its caller, and is nobody's there without harm: an escalation en
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kaitong.process.feel import FeelError
 from kaitong.process.model import (
     Broadcast,
     Escalate,
-    Model,
     Node,
     NodeKind,
     Token,
@@ -59,23 +58,21 @@ def escalate(moves: Moves, token: Token, node: Node, code: str, values: Mapping[
     if found is None:
         moves.effects.append(Escalate(token.id, node.id, code, values))
         return
-    catcher, host = found
+    moves.here = token.scope
     moves.set_variables({**values, "escalation_code": code})
-    moves.fire(catcher, host)
+    moves.caught(*found)
 
 
-def _catcher(moves: Moves, token: Token, node: Node, code: str) -> tuple[Node, Token] | None:
-    """The nearest that catches an escalation, with the token it hangs on."""
-    found = catching(moves.model, node.boundaries, NodeKind.BOUNDARY_ESCALATION, code)
-    return (found, token) if found is not None else None
+_CATCHING = (NodeKind.BOUNDARY_ESCALATION, NodeKind.ESCALATION_START)
 
 
-def catching(model: Model, events: Iterable[str], kind: NodeKind, code: str) -> Node | None:
-    """Of events at one place the one that catches a code: who names it before who catches all."""
-    able = [model.nodes[event] for event in events if model.nodes[event].kind is kind]
-    for wanted in (code, None):
-        for event in able:
-            named = event.error_code if kind is NodeKind.BOUNDARY_ERROR else event.escalation
-            if named == wanted:
-                return event
+def _catcher(moves: Moves, token: Token, node: Node, code: str) -> tuple[Node, Token | str] | None:
+    """The nearest that catches an escalation, with the token it hangs on, or the scope it is of:
+    of one place who names the code before who catches all."""
+    for level in moves.catchers(token, node):
+        able = [found for found in level if found[0].kind in _CATCHING]
+        for wanted in (code, None):
+            for found in able:
+                if found[0].escalation == wanted:
+                    return found
     return None

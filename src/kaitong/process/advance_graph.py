@@ -4,13 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from kaitong.process.model import QUIET_ENDS, Flow, Model, Node, NodeKind
+from kaitong.process.model import ENDS, QUIET_ENDS, SUB_PROCESSES, Flow, Model, Node, NodeKind
 
 
 def successors(model: Model, node: Node, *, boundaries: bool) -> list[str]:
-    """The nodes one flow further; with `boundaries` also the boundary events attached to it."""
-    found = [flow.target for flow in node.outgoing]
-    return [*found, *node.boundaries] if boundaries else found
+    """The nodes one flow further; with `boundaries` also what events may lead to.
+
+    A sub-process leads to its start event, and its ends lead out of it: its own flows are theirs.
+    Inside it, boundary events of the sub-process and its event sub-processes may come.
+    """
+    outside = model.nodes.get(node.parent)
+    if node.kind in SUB_PROCESSES and node.begin:
+        found = [node.begin]
+    elif node.kind in ENDS and outside is not None:
+        found = _after(model, outside)
+    else:
+        found = [flow.target for flow in node.outgoing]
+    if not boundaries:
+        return found
+    found += node.boundaries
+    if node.handler:
+        found.append(node.handler)
+    if node.kind is NodeKind.SUB:
+        found += node.events
+    if outside is not None and outside.kind is NodeKind.SUB:
+        found += [*outside.boundaries, *outside.events]
+    elif outside is None:
+        found += model.events
+    return found
+
+
+def _after(model: Model, node: Node) -> list[str]:
+    """What follows when a sub-process ends; an event sub-process ends what it lies in."""
+    outside = model.nodes.get(node.parent)
+    if node.kind is not NodeKind.EVENT_SUB or outside is None:
+        return [flow.target for flow in node.outgoing]
+    return _after(model, outside)
+
+
+def around(model: Model, node_id: str) -> list[str]:
+    """The sub-processes a node lies in, from the inside out."""
+    found = []
+    parent = model.nodes[node_id].parent
+    while parent:
+        found.append(parent)
+        parent = model.nodes[parent].parent
+    return found
+
+
+def can_return(model: Model, target: str, current: str) -> bool:
+    """Whether work may go back (退回) from a node to an earlier one.
+
+    Never into one instance of a repeated activity from outside it, nor into the handling of an
+    event that is over: which of them it was, nobody could say.
+    """
+    inside = {*around(model, current), current}
+    if any(model.nodes[id_].undo for id_ in inside):
+        return False  # what is being undone is not done again
+    closed = [model.nodes[id_] for id_ in around(model, target) if id_ not in inside]
+    if any(node.repeat is not None or node.kind is NodeKind.EVENT_SUB for node in closed):
+        return False
+    return target != current and is_upstream(model, target, current)
 
 
 def reach(
@@ -37,7 +91,7 @@ def unavoidable_joins(model: Model, node_id: str) -> set[str]:
 
     A join is its own: a token parked there has not passed it yet.
     """
-    ends = {node.id for node in model.nodes.values() if node.kind in QUIET_ENDS}
+    ends = {n.id for n in model.nodes.values() if n.kind in QUIET_ENDS and _last(model, n)}
     return {
         join.id
         for join in model.nodes.values()
@@ -45,6 +99,12 @@ def unavoidable_joins(model: Model, node_id: str) -> set[str]:
         and join.incoming > 1
         and not ends & reach(model, [node_id], avoid={join.id}, boundaries=False)
     }
+
+
+def _last(model: Model, end: Node) -> bool:
+    """Whether the process itself may end with this end event."""
+    outside = model.nodes.get(end.parent)
+    return outside is None or not _after(model, outside)
 
 
 def is_upstream(model: Model, earlier: str, later: str) -> bool:

@@ -69,6 +69,7 @@ def fork(moves: Moves, token: Token, node: Node) -> None:
     the default flow if none does."""
     if moves.looping(token, node):
         return
+    moves.here = token.scope
     try:
         flows = _chosen(moves, node)
     except (FeelError, ValueError) as error:

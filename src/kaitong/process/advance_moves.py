@@ -11,7 +11,9 @@ from kaitong.process import (
     advance_inclusive,
     advance_script,
 )
-from kaitong.process.advance_tokens import TokenId, Tokens
+from kaitong.process.advance_scopes import MAX_MOVES, MAX_TOKENS
+from kaitong.process.advance_tokens import TokenId
+from kaitong.process.advance_undo import Undoing
 from kaitong.process.dmn.errors import DecisionError
 from kaitong.process.feel import FeelError
 from kaitong.process.model import (
@@ -26,42 +28,38 @@ from kaitong.process.model import (
     Token,
     WaitKind,
 )
+from kaitong.process.scopes import ROOT
 
 __all__ = ["MAX_MOVES", "MAX_TOKENS", "Moves", "TokenId"]
 
-MAX_MOVES = 10_000  # gateways and services passed in one step before it counts as an endless loop
-MAX_TOKENS = 1_000  # tokens of one instance
 
-
-class Moves(Tokens):
+class Moves(Undoing):
     """The token game of one step."""
 
     def run(self) -> None:
         """Move tokens until all rest, the instance ended, or an action must be called."""
-        queue = self.queue
         while self.call is None and not self.finished:
             if self.stirred or self.due:
                 advance_conditions.look(self)
                 continue
-            if not queue:
+            if not self.queue:
                 if self.model.inclusive and advance_inclusive.release(self):
                     continue
+                if self.tree and self.settle_scopes():
+                    continue
                 return
-            token = queue.popleft()
+            token = self.queue.popleft()
             node = self.model.nodes[token.node]
-            self.note("entered", node.id, token.id, {"flow": token.arrived_by})
+            self.here = token.scope
+            self.note("entered", node.id, token.id, self.place(token, node))
             self.execute(token, node)
 
     def execute(self, token: Token, node: Node) -> None:
         """Do what the node does. A retried token is still among the resting ones."""
+        if node.repeat is not None and not self.is_one(token, node):
+            self.repeat(token, node)
+            return
         _EXECUTE[node.kind](self, token, node)
-
-    def looping(self, token: Token, node: Node) -> bool:
-        self.moves += 1
-        if self.moves <= MAX_MOVES and len(self.queue) + len(self.resting) <= MAX_TOKENS:
-            return False
-        self.incident(token, node, "loop", "流程在这里循环不止，又不等待任何事。")
-        return True
 
     def _pass(self, token: Token, node: Node) -> None:
         self.leave(token, node)
@@ -72,14 +70,25 @@ class Moves(Tokens):
             self.leave(token, node)
 
     def _terminate(self, token: Token, node: Node) -> None:
+        """End everything in the scope; the scope's activity is completed, what is outside goes on
+        (BPMN 2.0.2, 13.5.6)."""
         self.leave(token, node)
+        if token.scope != ROOT:
+            self.end_scope(token.scope)
+            return
         self.take_all_away("terminated")
-        self.finish("terminated", node.id, node.error_code or "")  # "": without an error
+        self.finish("terminated", node.id)
 
     def _error_end(self, token: Token, node: Node) -> None:
         self.set_variables({"error_code": node.error_code})
         self.note("error", node.id, token.id, {"code": node.error_code})
-        self._terminate(token, node)
+        catcher = self.catching_error(token, node, node.error_code or "")
+        self.leave(token, node)
+        if catcher is not None:
+            self.caught(*catcher)
+            return
+        self.take_all_away("terminated")
+        self.finish("terminated", node.id, node.error_code or "")
 
     def _work(self, token: Token, node: Node) -> None:
         first = self.rest(token, WaitKind.WORK)
@@ -113,8 +122,7 @@ class Moves(Tokens):
         except FeelError as error:
             self.incident(token, node, "data", f"调用流程的输入算不出来：{error}")
             return
-        caught = [self.model.nodes[boundary] for boundary in node.boundaries]
-        codes = {b.error_code or ANY_ERROR for b in caught if b.kind is NodeKind.BOUNDARY_ERROR}
+        codes = {code or ANY_ERROR for code in self.caught_codes(token, node)}
         first = self.rest(token, WaitKind.CHILD)
         catches = self.catches | codes
         self.effects.append(OpenCall(token.id, node.id, node.called, inputs, catches))
@@ -192,8 +200,12 @@ class Moves(Tokens):
 
     def happened(self, token: Token, event: Node, values: Mapping[str, Any] | None = None) -> None:
         """What `event` waits for came about: there the token stands, or before it (an event-based
-        gateway), or it hangs on the token's node."""
+        gateway), or it hangs on the token's node, or it begins an event sub-process."""
         node = self.model.nodes[token.node]
+        self.here = token.scope
+        if token.wait is WaitKind.LISTEN:
+            self.heard_with(token, node, values or {})
+            return
         if event.id == node.id or token.wait is WaitKind.EVENT:
             if event.id != node.id:
                 token, node = self.decide(token, node, event.id)
@@ -252,7 +264,12 @@ class Moves(Tokens):
         """The first token parked at the same join for each other incoming flow."""
         found: dict[str, Token] = {}
         for other in self.resting.values():
-            if other.node == token.node and other.wait is WaitKind.JOIN and other.id != token.id:
+            if (
+                other.node == token.node
+                and other.wait is WaitKind.JOIN
+                and other.scope == token.scope
+                and other.id != token.id
+            ):
                 found.setdefault(other.arrived_by, other)
         found.pop(token.arrived_by, None)
         return list(found.values())
@@ -264,7 +281,11 @@ class Moves(Tokens):
 
     def retry_boundary(self, token: Token, node: Node) -> None:
         """Try again to set the watch of a boundary event whose timer or key had no value."""
-        hosts = (t for t in self.resting.values() if t.node == node.attached_to)
+        hosts = (
+            t
+            for t in self.resting.values()
+            if t.node == node.attached_to and t.scope == token.scope
+        )
         host = next(hosts, None)
         if host is not None:
             try:
@@ -319,4 +340,14 @@ _EXECUTE: dict[NodeKind, Callable[[Moves, Token, Node], None]] = {
     NodeKind.SIGNAL_END: advance_events.throw_signal,
     NodeKind.ESCALATION_THROW: advance_events.throw_escalation,
     NodeKind.ESCALATION_END: advance_events.throw_escalation,
+    NodeKind.SUB: Moves.enter_sub,
+    NodeKind.EVENT_SUB: Moves.enter_sub,
+    NodeKind.MESSAGE_START: Moves.begin_start,
+    NodeKind.SIGNAL_START: Moves.begin_start,
+    NodeKind.TIMER_START: Moves.begin_start,
+    NodeKind.CONDITION_START: Moves.begin_start,
+    NodeKind.ERROR_START: Moves.begin_start,
+    NodeKind.ESCALATION_START: Moves.begin_start,
+    NodeKind.COMPENSATE_THROW: Moves.compensate,
+    NodeKind.COMPENSATE_END: Moves.compensate,
 }

@@ -23,6 +23,7 @@ from kaitong.process.feel.temporal import (
     moment_of,
 )
 from kaitong.process.model import (
+    SUB_STARTS,
     AddToken,
     Call,
     ChangeWait,
@@ -44,10 +45,13 @@ from kaitong.process.model import (
     Token,
     WaitKind,
 )
+from kaitong.process.scopes import ROOT, ScopeKind, ScopeTree
 
 TokenId = UUID | int
 # Boundary events that no row watches: what their host does tells of them.
-_UNWATCHED = frozenset({NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_ESCALATION})
+_UNWATCHED = frozenset(
+    {NodeKind.BOUNDARY_ERROR, NodeKind.BOUNDARY_ESCALATION, NodeKind.BOUNDARY_COMPENSATE}
+)
 
 
 class Tokens:
@@ -62,7 +66,9 @@ class Tokens:
         self.called: Token | None = None  # its transactional action is under way
         self.call: Call | None = None
         self.effects: list[Effect] = []
-        self.variables: Mapping[str, Any] = state.variables
+        self.values: Mapping[str, Any] = state.variables  # the instance's own
+        self.tree = ScopeTree(state.scopes, state.opened)
+        self.here = ROOT  # the scope in which expressions are read and values are set
         self.catches = state.catches
         self.serial = state.serial
         self.moves = 0 if state.calling is None else state.moves
@@ -83,12 +89,14 @@ class Tokens:
 
     def step(self) -> Step:
         if self.call is None and not self.finished:
-            if not self.resting:
+            if all(self.idle(token) and token.scope == ROOT for token in self.resting.values()):
+                self.take_all_away("completed")
                 self.finish("completed", "")
-            elif all(token.wait is WaitKind.JOIN for token in self.resting.values()):
-                self._break_deadlock()
+            else:
+                self._break_deadlocks()
         if self.finished:
-            ended = State((), self.variables, False, None, self.serial, 0, self.catches)
+            opened = self.tree.opened
+            ended = State((), self.values, False, None, self.serial, 0, self.catches, opened=opened)
             return Step(ended, tuple(self.effects))
         tokens = [*self.queue, *self.resting.values()]
         calling = None
@@ -98,9 +106,24 @@ class Tokens:
                 tokens.insert(0, self.called)
         moves = self.moves if calling is not None else 0
         state = State(
-            tuple(tokens), self.variables, True, calling, self.serial, moves, self.catches
+            tuple(tokens),
+            self.values,
+            True,
+            calling,
+            self.serial,
+            moves,
+            self.catches,
+            self.tree.scopes,
+            self.tree.opened,
         )
         return Step(state, tuple(self.effects), self.call)
+
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables as they are read here: those of the scope before those further out."""
+        if self.here == ROOT:
+            return self.values
+        return self.tree.seen(self.here, self.values)
 
     def note(
         self,
@@ -118,10 +141,15 @@ class Tokens:
         values = {name: plain(value) for name, value in values.items()}
         if self.model.conditional:
             advance_conditions.remember(self)
+        if self.here != ROOT:
+            values, made = self.tree.assign(self.here, values)
+            self.effects += [SetVariables(own, scope_id) for scope_id, own in made.items()]
+            if not values:
+                return
         if not self._own_variables:
-            self.variables = dict(self.variables)
+            self.values = dict(self.values)
             self._own_variables = True
-        self.variables.update(values)  # type: ignore[attr-defined]
+        self.values.update(values)  # type: ignore[attr-defined]
         self.effects.append(SetVariables(values))
 
     def finish(
@@ -159,20 +187,61 @@ class Tokens:
             self.effects.append(AddToken(rested))
         return not again
 
-    def drop(self, token: Token, reason: str) -> None:
-        """Forget the token; what rested there is closed, boundary incidents of it as well."""
+    def drop(self, token: Token, reason: str, data: Mapping[str, Any] | None = None) -> None:
+        """Forget the token; what rested there is closed, boundary incidents of it as well, and
+        what is left in the scope that it waits for."""
         if self.resting.pop(token.id, None) is None:
             return
+        if self.tree:
+            self.end_inside(token, reason, data)
         self.effects.append(RemoveToken(token.id, token.node, reason))
         boundaries = self.model.nodes[token.node].boundaries
-        if boundaries and not any(t.node == token.node for t in self.resting.values()):
-            for other in [t for t in self.resting.values() if t.node in boundaries]:
+        if boundaries and not any(
+            t.node == token.node and t.scope == token.scope for t in self.resting.values()
+        ):
+            for other in [
+                t for t in self.resting.values() if t.node in boundaries and t.scope == token.scope
+            ]:
                 self.take_away(other, "interrupted")
+
+    def end_inside(self, host: Token, reason: str, data: Mapping[str, Any] | None = None) -> None:
+        """The scope a token waits for is gone, with every token in it."""
+        scope_id = self.tree.hosted(host.id)
+        if scope_id is not None:
+            self.clear(self.tree.within(scope_id), reason, data)
+
+    def clear(
+        self, scope_ids: set[str], reason: str, data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Take away all tokens of these scopes, and forget the scopes."""
+        self.queue = deque(token for token in self.queue if token.scope not in scope_ids)
+        self.tree.forget(scope_ids)
+        for token in [t for t in self.resting.values() if t.scope in scope_ids]:
+            if token.id in self.resting:
+                self.take_away(token, reason, data)
 
     def take_away(self, token: Token, reason: str, data: Mapping[str, Any] | None = None) -> None:
         """Remove a token that did not finish its node."""
-        self.note("interrupted", token.node, token.id, {"reason": reason, **(data or {})})
-        self.drop(token, reason)
+        kind = "unheard" if token.wait is WaitKind.LISTEN else "interrupted"
+        self.note(kind, token.node, token.id, {"reason": reason, **(data or {})})
+        self.drop(token, reason, data)
+
+    def idle(self, token: Token) -> bool:
+        """Whether the token only listens for the start of an event sub-process: its scope ends
+        without it."""
+        return token.wait is WaitKind.LISTEN or self.model.nodes[token.node].kind in SUB_STARTS
+
+    def is_one(self, token: Token, node: Node) -> bool:
+        """Whether the token stands at one instance of a repeated activity."""
+        if node.repeat is None or token.scope == ROOT:
+            return False
+        scope = self.tree[token.scope]
+        return scope.kind is ScopeKind.ONE and scope.node == node.id
+
+    def host_of(self, scope_id: str) -> Token | None:
+        """The token that waits for a scope."""
+        host = self.tree[self.tree.owner(scope_id)].host
+        return None if host is None else self.resting.get(host)
 
     def take_all_away(self, reason: str) -> None:
         self.queue.clear()
@@ -184,7 +253,12 @@ class Tokens:
         """Consume the token and send one along each flow; the first branch runs first."""
         reuse = type(token.id) is int and token.id not in self.resting
         self.note("left", node.id, token.id)
+        if self.model.undoes:
+            self.remember(token, node)
+        one = self.is_one(token, node)
         self.drop(token, "completed")
+        if one:
+            return  # its scope is empty now: `settle_scopes` goes on from there
         made = []
         for flow in node.outgoing if flows is None else flows:
             new_id = token.id if reuse else self.new_id()
@@ -214,16 +288,30 @@ class Tokens:
             for name, expression in node.inputs.items()
         }
 
-    def _break_deadlock(self) -> None:
-        """Only joins are left, and nobody will come: say so, for a person to decide."""
-        seen: set[str] = set()
+    def remember(self, token: Token, node: Node) -> None:
+        """Keep that an activity was completed, for a compensation (`advance_scopes`)."""
+        raise NotImplementedError
+
+    def _break_deadlocks(self) -> None:
+        """Only joins are left in a scope, and nobody will come: say so, for a person to decide."""
+        if not any(token.wait is WaitKind.JOIN for token in self.resting.values()):
+            return
+        alive = {
+            token.scope
+            for token in self.resting.values()
+            if token.wait is not WaitKind.JOIN and not self.idle(token)
+        }
+        seen: set[tuple[str, str]] = set()
         for token in list(self.resting.values()):
-            if token.node not in seen:
-                seen.add(token.node)
+            place = (token.scope, token.node)
+            if token.wait is WaitKind.JOIN and token.scope not in alive and place not in seen:
+                seen.add(place)
                 message = "汇合处还缺其他分支，而流程里已没有别的事在办。"
                 self.incident(token, self.model.nodes[token.node], "deadlock", message)
 
     def open_boundaries(self, host: Token, node: Node) -> None:
+        if self.is_one(host, node):
+            return  # they belong to the activity as a whole
         for boundary_id in node.boundaries:
             boundary = self.model.nodes[boundary_id]
             if boundary.kind in _UNWATCHED:

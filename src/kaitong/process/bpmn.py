@@ -17,6 +17,7 @@ from kaitong.process.bpmn_check import check_shape
 from kaitong.process.bpmn_faults import PICTURES, ROOT_PICTURES, Faults
 from kaitong.process.bpmn_links import join_links
 from kaitong.process.bpmn_nodes import NodeReader, tidy
+from kaitong.process.bpmn_scopes import INSIDE, check_inside, settle_inside, with_lanes_inside
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element, MalformedXml, read
 from kaitong.process.dmn import Decisions
 from kaitong.process.feel import Expression, FeelError, compile
@@ -27,7 +28,7 @@ _TASKS |= {"callActivity", "scriptTask", "sendTask"}
 _GATEWAYS = {"exclusiveGateway", "parallelGateway", "eventBasedGateway", "inclusiveGateway"}
 _EVENTS = {"startEvent", "endEvent", "boundaryEvent"}
 _EVENTS |= {"intermediateCatchEvent", "intermediateThrowEvent"}
-_NODES = _TASKS | _GATEWAYS | _EVENTS
+_NODES = _TASKS | _GATEWAYS | _EVENTS | {"subProcess"}
 
 
 def parse(
@@ -66,6 +67,8 @@ class _Reader:
         self.called = called
         self.elements: dict[str, Element] = {}  # flow nodes by id
         self.flow_elements: dict[str, Element] = {}
+        self.container_of: dict[str, str] = {}  # what lies in a sub-process
+        self.associations: dict[str, str] = {}
 
     def model(self, digest: str) -> Model | None:
         if (self.root.space, self.root.tag) != (BPMN, "definitions"):
@@ -81,14 +84,19 @@ class _Reader:
             return None
         self._sort_children(process)
         lanes, lane_of = self._lanes(process)
-        reader = NodeReader(self.root, self.faults, lane_of)
+        lane_of = with_lanes_inside(lane_of, self.container_of)
+        reader = NodeReader(self.root, self.faults, lane_of, self._begun_by_events())
         drafts = {id_: reader.node(element) for id_, element in self.elements.items()}
         reader.check_references(set(self.elements))
         nodes = join_links(self._connect(drafts), self.elements, self.faults)
+        nodes = settle_inside(nodes, self.container_of, self.associations)
         used = self._decisions(nodes)
         self._calls(nodes)
         check_shape(nodes, self.elements, self.flow_elements, process, self.faults)
-        starts = [node.id for node in nodes.values() if node.kind is NodeKind.START]
+        check_inside(nodes, self.elements, self.flow_elements, self.container_of, self.faults)
+        outer = [node for node in nodes.values() if not node.parent]
+        starts = [node.id for node in outer if node.kind is NodeKind.START]
+        throws = (NodeKind.COMPENSATE_THROW, NodeKind.COMPENSATE_END)
         return Model(
             key=process.id,
             name=tidy(process.get("name")),
@@ -100,6 +108,8 @@ class _Reader:
             decisions=used,
             inclusive=inclusive_paths(nodes),
             conditional=any(node.condition is not None for node in nodes.values()),
+            events=tuple(node.id for node in outer if node.kind is NodeKind.EVENT_SUB),
+            undoes=any(node.kind in throws for node in nodes.values()),
         )
 
     def _decisions(self, nodes: Mapping[str, Node]) -> dict[str, Decisions]:
@@ -181,15 +191,31 @@ class _Reader:
                     element, f"kaitong:{name} has no meaning on {element.tag}.", "Remove it."
                 )
 
-    def _sort_children(self, process: Element) -> None:
+    def _begun_by_events(self) -> frozenset[str]:
+        """What lies in an event sub-process."""
+        return frozenset(
+            inner
+            for inner, outer in self.container_of.items()
+            if self.elements[outer].get("triggeredByEvent") == "true"
+        )
+
+    def _sort_children(self, process: Element, inside: str = "") -> None:
         for child in process.children:
             if child.space != BPMN:
                 continue
+            if child.id and inside:
+                self.container_of[child.id] = inside
             if child.tag in _NODES:
                 if not child.id:
                     self.faults.add(child, "The element has no id.", "Give it one.")
                     continue
                 self.elements.setdefault(child.id, child)
+                if child.tag == "subProcess":
+                    self._sort_children(child, child.id)
+            elif child.tag == "association":
+                self.associations[child.get("sourceRef")] = child.get("targetRef")
+            elif inside and child.tag in INSIDE:
+                continue
             elif child.tag == "sequenceFlow":
                 if not child.id:
                     self.faults.add(child, "The sequence flow has no id.", "Give it one.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kaitong.process.bpmn_faults import Faults
+from kaitong.process.bpmn_scopes import REPEATED, paths_inside
 from kaitong.process.bpmn_xml import Element
-from kaitong.process.model import ENDS, Flow, Node, NodeKind
+from kaitong.process.model import ENDS, SUB_STARTS, Flow, Node, NodeKind
 
 _BOUNDARIES = frozenset(
     {
@@ -16,12 +17,19 @@ _BOUNDARIES = frozenset(
         NodeKind.BOUNDARY_SIGNAL,
         NodeKind.BOUNDARY_CONDITION,
         NodeKind.BOUNDARY_ESCALATION,
+        NodeKind.BOUNDARY_COMPENSATE,
     }
 )
+# What no sequence flow needs to leave.
+_LAST = ENDS | {NodeKind.LINK_THROW, NodeKind.EVENT_SUB, NodeKind.BOUNDARY_COMPENSATE}
+_UNDONE = REPEATED | {NodeKind.SCRIPT, NodeKind.SEND}  # what compensation may undo
 _DECIDING = frozenset({NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE})
-_RAISING = frozenset({NodeKind.CALL})  # what may raise an escalation that is caught there
+_RAISING = frozenset(
+    {NodeKind.CALL, NodeKind.SUB}
+)  # what may raise an escalation that is caught there
 _HOSTS = frozenset(
     {NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE, NodeKind.CALL}
+    | {NodeKind.SUB}
 )
 
 
@@ -50,6 +58,7 @@ def check_shape(
 def _starts_and_ends(
     nodes: Mapping[str, Node], elements: Mapping[str, Element], process: Element, faults: Faults
 ) -> None:
+    nodes = {id_: node for id_, node in nodes.items() if not node.parent}
     starts = [node for node in nodes.values() if node.kind is NodeKind.START]
     if not starts:
         faults.add(process, "The process has no start event.", "Draw one.")
@@ -66,11 +75,11 @@ def _starts_and_ends(
 def _edges(node: Node, element: Element, faults: Faults) -> None:
     if node.kind in ENDS and node.outgoing:
         faults.add(element, "A sequence flow leaves an end event.", "Remove the flow.")
-    if node.kind is NodeKind.START and node.incoming:
+    if (node.kind is NodeKind.START or node.kind in SUB_STARTS) and node.incoming:
         faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
     if node.kind in _BOUNDARIES and node.incoming:
         faults.add(element, "A sequence flow leads into a boundary event.", "Remove the flow.")
-    if node.kind not in ENDS and node.kind is not NodeKind.LINK_THROW and not node.outgoing:
+    if not (node.kind in _LAST or node.undo or node.outgoing):
         faults.add(
             element,
             f"Nothing follows {node.id}.",
@@ -155,6 +164,8 @@ def _boundary(
     host = nodes.get(host_id)
     if host is None:
         return  # an element that is not executed: a fault already
+    if node.kind is NodeKind.BOUNDARY_COMPENSATE and host.kind in _UNDONE:
+        return
     if host.kind not in _HOSTS:
         faults.add(
             element,
@@ -271,16 +282,19 @@ def _reachable(
     edges = [(flow.get("sourceRef"), flow.get("targetRef")) for flow in flows.values()]
     edges += [(n.attached_to, n.id) for n in nodes.values() if n.attached_to]
     edges += [(n.id, f.target) for n in nodes.values() if n.link for f in n.outgoing]
+    edges += paths_inside(nodes)
     forward: dict[str, list[str]] = {}
     backward: dict[str, list[str]] = {}
     for source, target in edges:
         forward.setdefault(source, []).append(target)
         backward.setdefault(target, []).append(source)
-    starts = [node.id for node in nodes.values() if node.kind is NodeKind.START]
+    outer = [node for node in nodes.values() if not node.parent]
+    starts = [node.id for node in outer if node.kind is NodeKind.START]
+    begun = [node.id for node in outer if node.kind is NodeKind.EVENT_SUB]
     # What is not executed counts as passable, so that its neighbours are no faults as well.
     strangers = [id_ for id_ in elements if id_ not in nodes]
     adrift = [n.id for n in nodes.values() if n.kind in _BOUNDARIES and n.attached_to not in nodes]
-    reached = _spread(starts + strangers + adrift, forward) if starts else set(nodes)
+    reached = _spread(starts + begun + strangers + adrift, forward) if starts else set(nodes)
     ending = _spread([n.id for n in nodes.values() if n.kind in ENDS] + strangers, backward)
     has_ends = any(node.kind in ENDS for node in nodes.values())
     for node in nodes.values():

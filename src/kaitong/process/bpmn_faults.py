@@ -10,16 +10,12 @@ from kaitong.process.model import Fault
 # Elements of BPMN 2.0 the runtime does not execute, each with the way to say it otherwise.
 REMEDIES: dict[str, str] = {
     "task": "Say what does it: make it a user task, a manual task or a service task.",
-    "subProcess": "Draw its steps in the process itself, or call a process of its own.",
-    "adHocSubProcess": "Draw its steps in the process itself.",
-    "transaction": "Draw its steps in the process itself.",
+    "adHocSubProcess": "Make it a sub-process with flows, or draw its steps in the process itself.",
+    "transaction": "Make it a sub-process; undo its work by compensation or an error event.",
     "complexGateway": "Use exclusive, inclusive and parallel gateways.",
     "implicitThrowEvent": "Use a service task.",
     "choreographyTask": "Use a process, not a choreography.",
     "event": "Use a start, end, boundary or intermediate catch event.",
-    "multiInstanceLoopCharacteristics": "Repeat through an exclusive gateway that leads back.",
-    "standardLoopCharacteristics": "Repeat through an exclusive gateway that leads back.",
-    "compensateEventDefinition": "Undo the work in a service task of its own.",
     "cancelEventDefinition": "Use an error boundary event.",
     "resourceRole": "A lane with kaitong:post says who does the work.",
     "performer": "A lane with kaitong:post says who does the work.",

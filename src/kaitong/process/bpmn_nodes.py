@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kaitong.process import bpmn_events
+from kaitong.process import bpmn_events, bpmn_scopes
 from kaitong.process.bpmn_faults import PICTURES, Faults, did_you_mean
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element
 from kaitong.process.feel import Expression, FeelError, compile
@@ -28,6 +28,7 @@ _KINDS = {
     "eventBasedGateway": NodeKind.EVENT_BASED,
     "startEvent": NodeKind.START,
     "endEvent": NodeKind.END,
+    "subProcess": NodeKind.SUB,
 }
 # Which event definitions an event may hold; "" is none.
 _EVENTS: dict[str, dict[str, NodeKind]] = {
@@ -39,6 +40,7 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "messageEventDefinition": NodeKind.MESSAGE_END,
         "signalEventDefinition": NodeKind.SIGNAL_END,
         "escalationEventDefinition": NodeKind.ESCALATION_END,
+        "compensateEventDefinition": NodeKind.COMPENSATE_END,
     },
     "intermediateThrowEvent": {
         "": NodeKind.NONE_THROW,
@@ -46,6 +48,7 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "messageEventDefinition": NodeKind.MESSAGE_THROW,
         "signalEventDefinition": NodeKind.SIGNAL_THROW,
         "escalationEventDefinition": NodeKind.ESCALATION_THROW,
+        "compensateEventDefinition": NodeKind.COMPENSATE_THROW,
     },
     "intermediateCatchEvent": {
         "linkEventDefinition": NodeKind.LINK_CATCH,
@@ -61,6 +64,7 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
         "signalEventDefinition": NodeKind.BOUNDARY_SIGNAL,
         "conditionalEventDefinition": NodeKind.BOUNDARY_CONDITION,
         "escalationEventDefinition": NodeKind.BOUNDARY_ESCALATION,
+        "compensateEventDefinition": NodeKind.BOUNDARY_COMPENSATE,
     },
 }
 _WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
@@ -80,6 +84,15 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.BOUNDARY_TIMER: {"working", "notice"},
     NodeKind.BOUNDARY_MESSAGE: {"key", "notice"},
     NodeKind.BOUNDARY_ERROR: {"notice"},
+    NodeKind.SUB: {"in", "out", "notice", "milestone", "point-of-no-return"},
+    NodeKind.TIMER_START: {"working", "notice"},
+    NodeKind.MESSAGE_START: {"key", "out", "notice"},
+    NodeKind.ERROR_START: {"notice"},
+    NodeKind.ESCALATION_START: {"notice"},
+    NodeKind.CONDITION_START: {"notice"},
+    NodeKind.SIGNAL_START: {"out", "notice"},
+    NodeKind.COMPENSATE_THROW: {"notice", "milestone"},
+    NodeKind.COMPENSATE_END: {"notice", "milestone", "paper"},
     NodeKind.START: {"notice", "milestone"},
     NodeKind.END: {"notice", "milestone", "paper"},
     NodeKind.TERMINATE_END: {"notice", "milestone", "paper"},
@@ -110,8 +123,11 @@ _MESSAGES = frozenset(
         NodeKind.MESSAGE_THROW,
         NodeKind.MESSAGE_END,
         NodeKind.SEND,
+        NodeKind.MESSAGE_START,
     }
 )
+_TIMERS = frozenset({NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER, NodeKind.TIMER_START})
+_ERRORS = frozenset({NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR, NodeKind.ERROR_START})
 _SCRIPT = ("scriptTask", "script")
 _OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working", "result"}
 _ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
@@ -129,7 +145,15 @@ def tidy(name: str) -> str:
 class NodeReader:
     """Reads the nodes of one file, with its root's messages and errors at hand."""
 
-    def __init__(self, root: Element, faults: Faults, lane_of: Mapping[str, str]):
+    def __init__(
+        self,
+        root: Element,
+        faults: Faults,
+        lane_of: Mapping[str, str],
+        begun_by_events: frozenset[str] = frozenset(),
+    ):
+        self.root = root
+        self.begun_by_events = begun_by_events
         self.faults = faults
         self.lane_of = lane_of
         self.messages = {e.id: e for e in root.all("message")}
@@ -149,17 +173,20 @@ class NodeReader:
         self._strange_flags(element)
         attributes = self._attributes(element, kind, definition)
         values: dict[str, Any] = {}
-        if kind in (NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER) and definition is not None:
+        if kind in _TIMERS and definition is not None:
             values["timer"] = self._timer(element, definition, attributes)
         if kind in _MESSAGES:
             values["message"] = self._message(element, definition or element)
             values["message_key"] = self._key(element, attributes)
-        if kind in (NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR) and definition is not None:
+        if kind in _ERRORS and definition is not None:
             values["error_code"] = self._error_code(element, definition, kind)
         values.update(bpmn_events.read(self, element, definition, kind, attributes))
         if element.tag == "boundaryEvent":
             values["attached_to"] = element.get("attachedToRef")
             values["interrupting"] = element.get("cancelActivity", "true") != "false"
+        if element.id in self.begun_by_events and kind in bpmn_scopes.STARTS.values():
+            values["interrupting"] = element.get("isInterrupting", "true") != "false"
+        values.update(bpmn_scopes.fields_of(element, kind, definition, self.root, self))
         node = Node(
             id=element.id,
             kind=kind,
@@ -200,6 +227,8 @@ class NodeReader:
                 continue
             if child.tag in ("incoming", "outgoing") or (element.tag, child.tag) == _SCRIPT:
                 continue
+            if element.tag == "subProcess" or child.tag in bpmn_scopes.REPEATS:
+                continue
             if child.tag.endswith("EventDefinition") and element.tag in _EVENTS:
                 found.append(child)
             elif child.tag == "eventDefinitionRef":
@@ -233,11 +262,15 @@ class NodeReader:
     def _kind(self, element: Element, definition: Element | None) -> NodeKind | None:
         allowed = _EVENTS.get(element.tag)
         if allowed is None:
+            if element.get("triggeredByEvent") == "true" and element.tag == "subProcess":
+                return NodeKind.EVENT_SUB
             return _KINDS[element.tag]
+        if element.tag == "startEvent" and element.id in self.begun_by_events:
+            allowed = {"": NodeKind.START, **bpmn_scopes.STARTS}
         tag = definition.tag if definition is not None else ""
         if tag in allowed:
             return allowed[tag]
-        if element.tag == "startEvent":
+        if element.tag == "startEvent" and element.id not in self.begun_by_events:
             self.faults.add(
                 definition or element,
                 f"The start event has a {tag}.",
@@ -254,13 +287,14 @@ class NodeReader:
 
     def _strange_flags(self, element: Element) -> None:
         flags = (
-            ("isForCompensation", "true", "Undo the work in a step of its own."),
             ("instantiate", "true", "A process is started by an order: remove instantiate."),
             ("parallelMultiple", "true", "Draw an event for each definition."),
             ("eventGatewayType", "Parallel", "Draw a parallel gateway before the catch events."),
             ("isInterrupting", "false", "Remove isInterrupting."),
         )
         for name, bad, remedy in flags:
+            if name == "isInterrupting" and element.id in self.begun_by_events:
+                continue
             if element.get(name) == bad:
                 self.faults.add(element, f'{name}="{bad}" is not executed.', remedy)
         for name in ("startQuantity", "completionQuantity"):

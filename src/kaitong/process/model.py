@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.process.errors import ProcessError
+from kaitong.process.scopes import ROOT, Repeat, Scope
 
 Variables = dict[str, Any]
 ANY_ERROR = "*"
@@ -24,6 +25,9 @@ class NodeKind(StrEnum):
     """The elements the runtime executes; every other element is refused at deployment."""
 
     START = "start"
+    MESSAGE_START = "message-start"  # a message begins an instance, or an event sub-process
+    SIGNAL_START = "signal-start"
+    TIMER_START = "timer-start"
     END = "end"  # none end event: consumes its token
     TERMINATE_END = "terminate-end"  # ends every token of the instance
     ERROR_END = "error-end"
@@ -58,6 +62,14 @@ class NodeKind(StrEnum):
     ESCALATION_THROW = "escalation-throw"  # tells who is further out, and goes on
     ESCALATION_END = "escalation-end"
     BOUNDARY_ESCALATION = "boundary-escalation"
+    SUB = "sub-process"  # an embedded sub-process: a scope of its own
+    EVENT_SUB = "event-sub-process"  # runs when its start event happens within its scope
+    CONDITION_START = "condition-start"  # this and the next two only of an event sub-process
+    ERROR_START = "error-start"
+    ESCALATION_START = "escalation-start"
+    BOUNDARY_COMPENSATE = "boundary-compensate"  # says which activity undoes its host
+    COMPENSATE_THROW = "compensate-throw"
+    COMPENSATE_END = "compensate-end"
 
 
 class WaitKind(StrEnum):
@@ -73,6 +85,12 @@ class WaitKind(StrEnum):
     EVENT = "event"  # the timers and subscriptions behind an event-based gateway, all at once
     JOIN = "join"  # parked at a parallel join; watched by its sibling branches, not counted as open
     INCIDENT = "incident"  # an action failed; a person decides in the fallout desk
+    SCOPE = "scope"  # at an activity whose own tokens run in scopes inside it; not counted as open
+    LISTEN = "listen"  # at the start of an event sub-process: watched by a row, not counted as open
+
+
+# What an instance may not wait for alone: nothing of these carries its order on.
+UNCOUNTED = frozenset({WaitKind.JOIN, WaitKind.SCOPE, WaitKind.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +147,13 @@ class Node:
     signal: str = ""
     condition: Any = None  # Expression of a conditional event
     escalation: str | None = None  # its code; None catches every escalation
+    parent: str = ""  # the sub-process it lies in; "": the process itself
+    begin: str = ""  # of a sub-process: its start event
+    events: tuple[str, ...] = ()  # of a sub-process: the event sub-processes in it
+    repeat: Repeat | None = None
+    undo: bool = False  # isForCompensation: runs only to undo the activity it is associated with
+    handler: str = ""  # of an activity, and of its compensation event: what undoes it
+    compensates: str = ""  # of a compensation throw: the activity; "": all of its scope
     # the other attributes by their names: budget, warn, paper, notice, milestone ...
     extension: Mapping[str, str] = field(default_factory=dict)
 
@@ -153,8 +178,21 @@ _WAITS = frozenset(
 # End events that consume their token and nothing else.
 QUIET_ENDS = frozenset(
     {NodeKind.END, NodeKind.MESSAGE_END, NodeKind.SIGNAL_END, NodeKind.ESCALATION_END}
+    | {NodeKind.COMPENSATE_END}
 )
 ENDS = QUIET_ENDS | {NodeKind.TERMINATE_END, NodeKind.ERROR_END}
+# Start events of event sub-processes: a token there listens, and keeps no scope alive.
+SUB_STARTS = frozenset(
+    {
+        NodeKind.MESSAGE_START,
+        NodeKind.SIGNAL_START,
+        NodeKind.TIMER_START,
+        NodeKind.CONDITION_START,
+        NodeKind.ERROR_START,
+        NodeKind.ESCALATION_START,
+    }
+)
+SUB_PROCESSES = frozenset({NodeKind.SUB, NodeKind.EVENT_SUB})
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +218,8 @@ class Model:
     # inclusive join -> incoming flow -> the nodes from which it can be reached without the join
     inclusive: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     conditional: bool = False  # whether anything in it waits for a condition
+    events: tuple[str, ...] = ()  # event sub-processes of the process itself
+    undoes: bool = False  # whether anything in it throws compensation
 
     def node(self, node_id: str) -> Node:
         return self.nodes[node_id]
@@ -221,7 +261,7 @@ class Token:
     id: UUID | int
     node: str
     wait: WaitKind | None
-    scope: str = "root"
+    scope: str = ROOT
     arrived_by: str = ""  # the flow by which a token reached a join (a join counts distinct flows)
 
 
@@ -244,6 +284,8 @@ class State:
     serial: int = 0
     moves: int = 0
     catches: frozenset[str] = frozenset()
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
+    opened: int = 0  # scopes opened so far: it numbers them
 
 
 # ---- what may happen ----------------------------------------------------------------------------
@@ -505,20 +547,24 @@ class OpenIncident(Effect):
 @dataclass(frozen=True, slots=True)
 class SetVariables(Effect):
     values: Mapping[str, Any]
-    scope: str = "root"
+    scope: str = ROOT
 
 
 @dataclass(frozen=True, slots=True)
 class Record(Effect):
     """A line of history. Replayed in order, the lines give every token's place.
 
-    entered      the token came to `node`; data.flow is the sequence flow it took
+    entered      the token came to `node`; data.flow is the sequence flow it took, data.scope where
+                 it is if not in the instance's own scope, data.number which instance it is of a
+                 repeated activity
     left         the token left `node` (at an end event: was consumed)
     joined       the token waited at the join `node` and was merged into a sibling
     interrupted  the token was taken away from `node`; data.reason says by what
     fired        a boundary event `node` fired; data.host, and the host's token
     escalation   an escalation was raised; data.code, and data.caught: by which node ("": none)
     signalled    a signal was thrown; data.name
+    listens      the token waits at the start event `node` of an event sub-process
+    unheard      that token is gone: the event came, or the scope ended
     error        an action ended in a business error or failed; data.cause, data.message, data.code
     ended        the instance ended; data.state
     """

@@ -15,7 +15,7 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.process import values
-from kaitong.process.advance_graph import reach
+from kaitong.process.advance_graph import around, reach
 from kaitong.process.choices import CommandState, Position
 from kaitong.process.model import NodeKind, WaitKind
 from kaitong.process.models import Command, Inbox, WorkItem
@@ -28,6 +28,7 @@ STEP_KINDS = (
     NodeKind.SERVICE,
     NodeKind.RULE,
     NodeKind.CALL,
+    NodeKind.SUB,
     NodeKind.RECEIVE,
     NodeKind.SCRIPT,
     NodeKind.SEND,
@@ -194,7 +195,7 @@ def _rows(
         due_at = item.due_at if item else None
         yield StepRow(
             instance_id=standing.instance_id,
-            level=standing.level,
+            level=standing.level + len(around(standing.model, node.id)),
             node=node.id,
             title=node.name,
             kind=node.kind,
@@ -271,7 +272,7 @@ def _position(standing: Standing, node: str, ahead: set[str]) -> str:
         match fact.kind:
             case WaitKind.INCIDENT:
                 return Position.FAILED
-            case WaitKind.WORK | WaitKind.CHILD:
+            case WaitKind.WORK | WaitKind.CHILD | WaitKind.SCOPE:
                 return Position.ACTIVE
             case WaitKind.COMMAND if fact.next_attempt_at is None:
                 return Position.ACTIVE

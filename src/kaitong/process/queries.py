@@ -77,6 +77,7 @@ from kaitong.process.positions import (
 )
 from kaitong.process.returning import Open as ReturnOpen
 from kaitong.process.returning import ReturnPlan, return_plan
+from kaitong.process.scoped import variables_at
 from kaitong.process.standing import WaitFact, waits
 from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import queries as worktime
@@ -377,7 +378,7 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         definition=node,
         playbook=item.instance.definition.playbook,
         process_hash=item.instance.definition.hash,
-        variables=item.instance.variables,
+        variables=variables_at(item.instance, item.token_id),
         parameters=item.instance.parameters,
         return_targets=tuple((n.id, n.name) for n in process.nodes.values() if n.id in targets),
         suspend_reasons=tuple(codes),

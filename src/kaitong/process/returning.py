@@ -23,7 +23,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import access, actions, model, picking, store, suspension
 from kaitong.process.advance import advance
-from kaitong.process.advance_graph import is_upstream, reach
+from kaitong.process.advance_graph import can_return, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
@@ -175,10 +175,9 @@ def return_targets(instance_id: UUID, process: model.Model, node_id: str) -> set
     return {
         node
         for node in done.values_list("node", flat=True).distinct()
-        if node != node_id
-        and node in process.nodes
+        if node in process.nodes
         and process.nodes[node].kind in PEOPLE
-        and is_upstream(process, node, node_id)
+        and can_return(process, node, node_id)
     }
 
 
@@ -200,7 +199,8 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
     event = model.ReturnedTo(now=now, token=token_id, node=target)
     after = advance(process, loaded.as_state(), event, external=actions.external()).state
     kept = {token.id for token in after.tokens}
-    others = [token for token in loaded.tokens if token.id != token_id]
+    inside = (model.WaitKind.SCOPE, model.WaitKind.LISTEN)  # what is in them is told by itself
+    others = [t for t in loaded.tokens if t.id != token_id and t.wait not in inside]
     items = {
         row.token_id: row
         for row in WorkItem.objects.filter(instance_id=loaded.id, state__in=OPEN_WORK)

@@ -21,7 +21,7 @@ from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
-from kaitong.process import actions, listening, model, store, thrown
+from kaitong.process import actions, listening, model, scopes, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -92,6 +92,12 @@ class Play:
         return self.loaded.running and any(
             t.id == token_id and (node is None or t.node == node) for t in self.loaded.tokens
         )
+
+    def seen_by(self, token_id: UUID) -> Mapping[str, Any]:
+        """The variables as a token sees them, in its scope."""
+        state = self.state
+        scope = next((t.scope for t in state.tokens if t.id == token_id), scopes.ROOT)
+        return scopes.seen(state.scopes, scope, state.variables)
 
     # ---- telling ----
 
@@ -274,7 +280,11 @@ class Play:
         self.behalf = behalf
         if not self.state.running and change.state == InstanceState.RUNNING:
             raise ProcessConflict(_("流程已结束，但没有说明结果。"))
-        change.open_waits = sum(t.wait is not model.WaitKind.JOIN for t in after.values())
+        change.open_waits = sum(t.wait not in model.UNCOUNTED for t in after.values())
+        if self.state.opened or loaded.scopes:
+            kept = scopes.kept(self.state.scopes, self.state.opened, self.name)
+            if kept != loaded.scopes:
+                change.scopes = kept
 
     def _close_wait(self, token: model.Token, *, moved_on: bool) -> None:
         """Close the row that watched a token's wait, unless the verb itself closes it."""
@@ -310,7 +320,14 @@ class Play:
                     change.incidents_closed.append(close)
             case model.WaitKind.TIMER:
                 self.close_timer(token.id, token.node, "cancelled")
-            case model.WaitKind.MESSAGE | model.WaitKind.SIGNAL | model.WaitKind.CONDITION:
+            case model.WaitKind.LISTEN if self.model.nodes[token.node].timer is not None:
+                self.close_timer(token.id, token.node, "cancelled")
+            case (
+                model.WaitKind.MESSAGE
+                | model.WaitKind.SIGNAL
+                | model.WaitKind.CONDITION
+                | model.WaitKind.LISTEN
+            ):
                 self.close_subscription(token.id, token.node, "cancelled")
             case model.WaitKind.EVENT:
                 for flow in self.model.nodes[token.node].outgoing:

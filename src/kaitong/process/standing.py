@@ -35,7 +35,7 @@ _VISITS = """select instance_id, node, kind, max(at) as at, max(seq) as seq, cou
  and kind in ('entered', 'left', 'joined', 'interrupted', 'fired')
  group by instance_id, node, kind"""
 _GRAVITY: tuple[str, ...] = ("incident", "command", "event", "message", "signal", "condition")
-_GRAVITY += ("timer", "child", "join", "work")
+_GRAVITY += ("timer", "child", "listen", "scope", "join", "work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +141,8 @@ def _told(
     for token, fact in known:
         if token.wait == WaitKind.CHILD and token.id in spoken_for:
             continue
+        if token.wait in (WaitKind.SCOPE, WaitKind.LISTEN):
+            continue  # what runs inside tells of it; a listener carries nothing on
         member, place = by_id[token.instance_id], fact.node
         at: Member = member
         while at.parent_id is not None and at.id != at.root and at.parent_id in by_id:
@@ -157,7 +159,7 @@ def _facts(
         of_kind[token.wait].append(token.id)
     work = _by_token(WorkItem, of_kind[WaitKind.WORK], state__in=OPEN_WORK)
     commands = _by_token(Command, of_kind[WaitKind.COMMAND], state__in=OPEN_COMMAND)
-    timing = [*of_kind[WaitKind.TIMER], *of_kind[WaitKind.EVENT]]
+    timing = [*of_kind[WaitKind.TIMER], *of_kind[WaitKind.EVENT], *of_kind[WaitKind.LISTEN]]
     timers = _by_token(Timer, timing, state="open")  # of an event gateway the earliest
     listening = (WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION)
     heard = _by_token(Subscription, [i for k in listening for i in of_kind[k]], state="open")
@@ -194,6 +196,11 @@ def _facts(
             case WaitKind.EVENT:
                 first = timers.get(token.id)
                 told = {"reason": _("等待最先发生的事"), "due_at": first.due_at if first else None}
+            case WaitKind.LISTEN:
+                told = {"due_at": timers[token.id].due_at} if token.id in timers else {}
+                told["reason"] = _("如有发生，另行处理")
+            case WaitKind.SCOPE:
+                told = {"reason": _("内部环节进行中")}
             case WaitKind.CHILD:
                 told = {"reason": _("等待被调用的流程")}
             case WaitKind.INCIDENT if incident := incidents.get(token.id):

@@ -24,7 +24,7 @@ import psycopg
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from kaitong.process import signals, values, wakeup
+from kaitong.process import scopes, signals, values, wakeup
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
 
@@ -39,7 +39,7 @@ LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variabl
  case when i.parent_id is not null then
  (select c.catches from process_call c where c.child_id = i.id) end,
  (select jsonb_agg(jsonb_build_array(t.id, t.node, t.wait, t.scope, t.arrived_by) order by t.id)
- from process_token t where t.instance_id = i.id){0}
+ from process_token t where t.instance_id = i.id), i.scopes{0}
  from process_instance i where i.id = %s"""
 LOAD_WITH = ", (select to_jsonb(r) from process_{0} r where r.id = %s)"
 
@@ -66,17 +66,21 @@ class Loaded:
     new: bool = False  # not in the database yet: `write` inserts it
     parent_id: UUID | None = None  # the instance that called this one
     catches: frozenset[str] = frozenset()  # error codes the caller catches
+    scopes: Row | None = None  # those inside the instance, as they are kept
 
     @property
     def running(self) -> bool:
         return self.state == "running"
 
     def as_state(self) -> State:
+        inside, opened = scopes.read(self.scopes)
         return State(
             tokens=self.tokens,
             variables=self.variables,
             running=self.running,
             catches=self.catches,
+            scopes=inside,
+            opened=opened,
         )
 
 
@@ -87,6 +91,7 @@ class Change:
     state: str
     open_waits: int
     variables: dict[str, Any] | None = None  # None: as they were
+    scopes: Row | None = None  # None: as they were
     ended_at: datetime | None = None
     tokens_added: list[Row] = field(default_factory=list)
     tokens_removed: list[Row] = field(default_factory=list)
@@ -265,13 +270,14 @@ _ARMS: dict[str, str] = {
 _DOCUMENT = "with d as (select %s::jsonb as j), "
 _ROWS = "%s::jsonb"  # an arm's rows: stands for its part of the document
 _INSERT = """p as (insert into process_instance (id, created_at, branch_id, definition_id,
- business_id, parent_id, parameters, variables, version, seq, open_waits, state, started_at,
- ended_at) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, 1, %s, %s, %s, %s, %s)
+ business_id, parent_id, parameters, variables, scopes, version, seq, open_waits, state, started_at,
+ ended_at) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, 1, %s, %s, %s, %s, %s)
  returning id)"""
 _UPDATE = """p as (update process_instance set version = version + 1, seq = %s,
  open_waits = %s, state = %s, ended_at = %s{0} where id = %s and version = %s returning id)"""
 _UPDATE_PLAIN = _UPDATE.format("")
 _UPDATE_VARIABLES = _UPDATE.format(", variables = %s::jsonb")
+_UPDATE_SCOPES = _UPDATE.format(", variables = coalesce(%s::jsonb, variables), scopes = %s::jsonb")
 _ARM_TEXTS = [
     (name, f", {name} as ({arm.replace(_ROWS, f'd.j->{name!r}').replace(' p,', ' p, d,')})")
     for name, arm in _ARMS.items()
@@ -341,7 +347,8 @@ def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = N
             Token(id=UUID(t[0]), node=t[1], wait=WaitKind(t[2]), scope=t[3], arrived_by=t[4])
             for t in _json(found[12]) or ()
         ),
-        row=_json(found[13]) if kind is not None else None,
+        row=_json(found[14]) if kind is not None else None,
+        scopes=_json(found[13]),
         parent_id=found[10],
         catches=frozenset(_json(found[11]) or ()),
     )
@@ -367,6 +374,7 @@ def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
             loaded.parent_id,
             values.dump(loaded.parameters),
             values.dump(loaded.variables if change.variables is None else change.variables),
+            None if change.scopes is None else values.dump(change.scopes),
             seq,
             change.open_waits,
             change.state,
@@ -376,7 +384,11 @@ def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
     else:
         params = [seq, change.open_waits, change.state, change.ended_at]
         head = _UPDATE_PLAIN
-        if change.variables is not None:
+        if change.scopes is not None:
+            head = _UPDATE_SCOPES
+            kept = None if change.variables is None else values.dump(change.variables)
+            params += [kept, values.dump(change.scopes)]
+        elif change.variables is not None:
             head = _UPDATE_VARIABLES
             params.append(values.dump(change.variables))
         params += [loaded.id, loaded.version]

@@ -14,13 +14,14 @@ from kaitong.core import db
 
 _CHECKS = {
     "open_waits": """select i.id, 'counts ' || i.open_waits || ', has ' || count(t.id) as what
- from process_instance i left join process_token t on t.instance_id = i.id and t.wait <> 'join'
+ from process_instance i left join process_token t on t.instance_id = i.id
+ and t.wait not in ('join', 'scope', 'listen')
  where i.state = 'running' group by i.id having i.open_waits <> count(t.id)""",
     "ended": """select i.id, 'ended, but has ' || count(t.id) || ' tokens' as what
  from process_instance i join process_token t on t.instance_id = i.id
  where i.state <> 'running' group by i.id""",
     "unwatched": """select t.instance_id as id, t.wait || ' at ' || t.node || ' has no row' as what
- from process_token t where t.wait <> 'join' and not case t.wait
+ from process_token t where t.wait not in ('join', 'scope') and not case t.wait
  when 'work' then exists (select from process_workitem r where r.token_id = t.id
   and r.state in ('todo', 'claimed', 'suspended'))
  when 'command' then exists (select from process_command r where r.token_id = t.id
@@ -38,6 +39,9 @@ _CHECKS = {
    exists (select from process_instance c where c.id = r.child_id and c.state = 'running')
    or exists (select from process_inbox x where x.instance_id = t.instance_id
     and x.key = 'child:' || r.child_id and x.processed_at is null))))
+ when 'listen' then exists (select from process_timer r where r.token_id = t.id
+  and r.node = t.node and r.state = 'open') or exists (select from process_subscription r
+  where r.token_id = t.id and r.node = t.node and r.state = 'open')
  when 'event' then exists (select from process_timer r where r.token_id = t.id
   and r.state = 'open') or exists (select from process_subscription r where r.token_id = t.id
   and r.state = 'open')
@@ -62,6 +66,18 @@ _CHECKS = {
  and not exists (select from process_call r where r.child_id = c.id and r.state = 'running')
  and not exists (select from process_inbox x where x.instance_id = c.id and x.key = 'caller'
   and x.processed_at is null)""",
+    "in no scope": """select t.instance_id as id, t.node || ' is in ' || t.scope as what
+ from process_token t join process_instance i on i.id = t.instance_id
+ where t.scope <> 'root' and not coalesce(i.scopes -> 'scopes' ? t.scope, false)""",
+    "waits for no scope": """select t.instance_id as id, t.node as what
+ from process_token t join process_instance i on i.id = t.instance_id where t.wait = 'scope'
+ and not exists (select from jsonb_each(i.scopes -> 'scopes') s
+  where s.value ->> 'host' = t.id::text)""",
+    "scope of nobody": """select i.id, s.key || ' of ' || (s.value ->> 'node') as what
+ from process_instance i, jsonb_each(i.scopes -> 'scopes') s
+ where i.state = 'running' and i.scopes is not null and s.value ? 'host'
+ and not exists (select from process_token t where t.instance_id = i.id
+  and t.id::text = s.value ->> 'host')""",
     "history": """select i.id, 'seq ' || i.seq || ', has ' || count(h.seq) || ' lines' as what
  from process_instance i left join process_history h on h.instance_id = i.id
  where i.state = 'running' group by i.id

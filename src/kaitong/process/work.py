@@ -161,7 +161,7 @@ def _context(play: Play, actor: Actor, values: Mapping[str, Any]) -> StepContext
         actor=actor,
         now=play.now,
         values=values,
-        variables=play.loaded.variables,
+        variables=play.seen_by(UUID(play.row["token_id"])),
         parameters=play.loaded.parameters,
     )
 

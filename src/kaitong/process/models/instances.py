@@ -57,6 +57,7 @@ class Instance(Row):
     state = models.CharField(_("状态"), max_length=12, choices=InstanceState.choices)
     variables = models.JSONField(default=dict)
     parameters = models.JSONField(default=dict)
+    scopes = models.JSONField(null=True)  # see `scopes`; null until it opens one
     version = models.IntegerField(default=1)
     seq = models.BigIntegerField(default=0)
     open_waits = models.IntegerField(default=0)

@@ -20,8 +20,8 @@ _HEAD = (
 class Drawing:
     """A process drawn line by line: every element stands on a line of its own."""
 
-    def __init__(self, name: str = "试验", key: str = "p") -> None:
-        self.name, self.key = name, key
+    def __init__(self, name: str = "试验", key: str = "p", flows: str = "f") -> None:
+        self.name, self.key, self.flows = name, key, flows
         self.lines: list[str] = []
         self.roots: list[str] = []
         self.in_lane: list[str] = []
@@ -51,16 +51,26 @@ class Drawing:
     def end(self, id_: str = "end", definition: str = "") -> Drawing:
         return self.node("endEvent", id_, f"<bpmn:{definition}/>" if definition else "")
 
-    def user(self, id_: str, **attributes: str) -> Drawing:
+    def user(self, id_: str, inside: str = "", **attributes: str) -> Drawing:
         self.in_lane.append(id_)
-        return self.node("userTask", id_, **{"k_form": "f", **attributes})
+        return self.node("userTask", id_, inside, **{"k_form": "f", **attributes})
 
-    def manual(self, id_: str, **attributes: str) -> Drawing:
+    def manual(self, id_: str, inside: str = "", **attributes: str) -> Drawing:
         self.in_lane.append(id_)
-        return self.node("manualTask", id_, **attributes)
+        return self.node("manualTask", id_, inside, **attributes)
 
-    def service(self, id_: str, action: str = "work", **attributes: str) -> Drawing:
-        return self.node("serviceTask", id_, k_action=action, **attributes)
+    def service(
+        self, id_: str, action: str = "work", inside: str = "", **attributes: str
+    ) -> Drawing:
+        return self.node("serviceTask", id_, inside, k_action=action, **attributes)
+
+    def sub(self, id_: str, inner: Drawing, extra: str = "", **attributes: str) -> Drawing:
+        """A sub-process holding what another drawing holds."""
+        self.in_lane += inner.in_lane
+        self.roots += inner.roots
+        self.raw(Drawing().node("subProcess", id_, "@", **attributes).lines[0].partition("@")[0])
+        self.lines += [*([extra] if extra else []), *inner.lines]
+        return self.raw("</bpmn:subProcess>")
 
     def exclusive(self, id_: str, default: str = "") -> Drawing:
         return self.node("exclusiveGateway", id_, **({"default": default} if default else {}))
@@ -113,7 +123,7 @@ class Drawing:
         return self.node("boundaryEvent", id_, definition, **attributes)
 
     def flow(self, source: str, target: str, condition: str = "", id_: str = "") -> Drawing:
-        id_ = id_ or f"f{next(self.serial)}"
+        id_ = id_ or f"{self.flows}{next(self.serial)}"
         inside = ""
         if condition:
             text = condition.replace("&", "&amp;").replace("<", "&lt;")
@@ -205,3 +215,33 @@ def hosted(*, interrupting: bool, host: str = "user") -> Drawing:
         drawing.service("A", host)
     drawing.boundary("B", "A", timer(duration="PT48H"), interrupting=interrupting)
     return drawing.chain("start", "A", "end").chain("B", "Late", "late")
+
+
+def many(
+    *,
+    sequential: bool = False,
+    cardinality: str = "",
+    collection: str = "",
+    until: str = "",
+    **attributes: str,
+) -> str:
+    """A multi-instance element; `attributes` are Kaitong's."""
+    own = {"collection": collection} if collection else {}
+    text = "".join(f' kaitong:{name}="{value}"' for name, value in {**own, **attributes}.items())
+    inside = ""
+    if cardinality:
+        inside += f"<bpmn:loopCardinality>{cardinality}</bpmn:loopCardinality>"
+    if until:
+        inside += f"<bpmn:completionCondition>{until}</bpmn:completionCondition>"
+    flag = ' isSequential="true"' if sequential else ""
+    return (
+        f"<bpmn:multiInstanceLoopCharacteristics{flag}{text}>{inside}"
+        "</bpmn:multiInstanceLoopCharacteristics>"
+    )
+
+
+def loop(condition: str = "", *, before: bool = False, maximum: str = "") -> str:
+    inside = f"<bpmn:loopCondition>{condition}</bpmn:loopCondition>" if condition else ""
+    flags = ' testBefore="true"' if before else ""
+    flags += f' loopMaximum="{maximum}"' if maximum else ""
+    return f"<bpmn:standardLoopCharacteristics{flags}>{inside}</bpmn:standardLoopCharacteristics>"

@@ -8,8 +8,11 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
+from kaitong.process import scopes as scope_tree
+from kaitong.process import values as jsonb
 from kaitong.process.advance import advance, settle
 from kaitong.process.model import (
+    UNCOUNTED,
     AddToken,
     BpmnError,
     Broadcast,
@@ -85,6 +88,7 @@ class Game:
         self.external = external
         self.tokens: dict[UUID, Token] = {}
         self.variables: dict[str, Any] = {}
+        self.kept: Any = None  # the scopes, as they are stored
         self.work: dict[UUID, str] = {}
         self.commands: dict[UUID, OpenCommand] = {}
         self.incidents: dict[UUID, OpenIncident] = {}
@@ -159,7 +163,11 @@ class Game:
             tuple(self.tokens.values()),
             dict(self.variables),
             self.state == "",
-            catches=self.catches,
+            None,
+            0,
+            0,
+            self.catches,
+            *scope_tree.read(self.kept),
         )
         before = dict(state.variables)
         step = advance(self.model, state, event, external=self.external)
@@ -260,8 +268,9 @@ class Game:
                 self.add(self.subscriptions, (named(token), node), effect)
             case Publish() | Broadcast() | Escalate():
                 self.said.append(effect)
-            case SetVariables(values):
-                self.variables.update(values)
+            case SetVariables(values, scope):
+                if scope == scope_tree.ROOT:
+                    self.variables.update(values)
             case Finish(state):
                 assert self.state == ""
                 self.state, self.end = state, effect
@@ -287,13 +296,45 @@ class Game:
         rows[key] = row
 
     def replay(self, kind: str, node: str, token: Any) -> None:
-        if kind in ("entered", "fired"):
+        if kind in ("entered", "fired", "listens"):
             assert token not in self.places
             self.places[token] = node
-        elif kind in ("left", "joined", "interrupted"):
+        elif kind in ("left", "joined", "interrupted", "unheard"):
             assert self.places.pop(token) == node
 
+    @property
+    def scopes(self) -> dict[str, scope_tree.Scope]:
+        return scope_tree.read(self.kept)[0]
+
+    def check_scopes(self) -> None:
+        """Every token lives in a scope that is there; every scope is waited for, and not empty."""
+        scopes = self.scopes
+        lived_in = {token.scope for token in self.tokens.values()} | {scope_tree.ROOT}
+        assert lived_in <= {*scopes, scope_tree.ROOT}
+        parents = {scope.parent for scope in scopes.values()}
+        for id_, scope in scopes.items():
+            if id_ == scope_tree.ROOT:
+                continue
+            assert scope.parent == scope_tree.ROOT or scope.parent in scopes
+            if scope.host is not None:
+                host = self.tokens[scope.host]  # type: ignore[index]
+                assert (host.node, host.scope) == (scope.node, scope.parent)
+                assert host.wait in (WaitKind.SCOPE, WaitKind.INCIDENT)
+                stopped = host.wait is WaitKind.INCIDENT
+            else:
+                above = scopes[scope.parent].host
+                stopped = self.tokens[above].wait is WaitKind.INCIDENT  # type: ignore[index]
+            assert stopped or id_ in lived_in or id_ in parents, f"{id_} is empty"
+
     def check(self, state: State, names: Mapping[int, UUID]) -> None:
+        def named(token: Any) -> UUID:
+            return names[token] if isinstance(token, int) else token
+
+        self.kept = scope_tree.kept(state.scopes, state.opened, named)
+        if self.kept is not None:
+            self.kept = jsonb.load(jsonb.dump(self.kept))
+            assert scope_tree.kept(*scope_tree.read(self.kept), named) == self.kept
+        self.check_scopes()
         stored = {
             (names.get(t.id) if isinstance(t.id, int) else t.id, t.node, t.wait, t.arrived_by)
             for t in state.tokens
@@ -305,7 +346,7 @@ class Game:
         if self.state:
             assert not self.tokens
         else:
-            assert any(token.wait is not WaitKind.JOIN for token in self.tokens.values())
+            assert any(token.wait not in UNCOUNTED for token in self.tokens.values())
         for id_, token in self.tokens.items():
             rows = {
                 WaitKind.WORK: id_ in self.work,
@@ -318,6 +359,14 @@ class Game:
             heard = self.subscriptions.get((id_, token.node))
             for kind in (WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION):
                 rows[kind] = heard is not None and heard.kind is kind
+            if token.wait is WaitKind.LISTEN:
+                watched = (id_, token.node) in self.timers, (id_, token.node) in self.subscriptions
+                assert sum(watched) == 1
+                continue
+            if token.wait is WaitKind.SCOPE:
+                assert any(scope.host == id_ for scope in self.scopes.values())
+                assert any(other.scope != scope_tree.ROOT for other in self.tokens.values())
+                continue
             open_rows = {kind for kind, there in rows.items() if there}
             assert open_rows == ({token.wait} - {WaitKind.JOIN}), (token, open_rows)
         hosts = set(self.tokens)

@@ -16,6 +16,12 @@ from kaitong.process import actions
 
 TAGS = {
     "start": "startEvent",
+    "on-start": "startEvent",
+    "{": "subProcess",
+    "{!": "subProcess",
+    "on-undo": "boundaryEvent",
+    "undo": "intermediateThrowEvent",
+    "undo-end": "endEvent",
     "end": "endEvent",
     "terminate": "endEvent",
     "user": "userTask",
@@ -79,6 +85,9 @@ def drawing(text: str, key: str = "kit") -> bytes:
                     f"{inner}</sequenceFlow>"
                 )
             continue
+        if line == "}":
+            nodes.append("</subProcess>")
+            continue
         kind, node, lane, *rest = line.split()
         attributes = dict(pair.split("=", 1) for pair in rest)
         lanes.setdefault(lane, []).append(node)
@@ -135,11 +144,22 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
     called = attributes.pop("called", None)
     if called:
         plain += f' calledElement="{called}"'
+    inner += _repeat(attributes)
+    after = ""
+    handler = attributes.pop("by", None)
+    if handler:
+        inner += "<compensateEventDefinition/>"
+        after = f'<association id="a-{node}" sourceRef="{node}" targetRef="{handler}"/>'
+    if kind in ("undo", "undo-end"):
+        of = attributes.pop("of", "")
+        inner += f'<compensateEventDefinition activityRef="{of}"/>'
+    if attributes.pop("undoes", None):
+        plain += ' isForCompensation="true"'
     host = attributes.pop("host", None)
     if host:
         plain += f' attachedToRef="{host}"'
     if attributes.pop("keep", None):
-        plain += ' cancelActivity="false"'
+        plain += ' isInterrupting="false"' if kind == "on-start" else ' cancelActivity="false"'
     text = attributes.pop("text", None)  # a script; no blanks in it
     if text:
         plain += ' scriptFormat="FEEL"'
@@ -148,7 +168,27 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         inner += "<terminateEventDefinition/>"
     own = "".join(f" kaitong:{name}={quoteattr(value)}" for name, value in attributes.items())
     tag = TAGS[kind]
-    return f'<{tag} id="{node}" name="{node}环节"{plain}{own}>{inner}</{tag}>'
+    if kind in ("{", "{!"):
+        plain += ' triggeredByEvent="true"' if kind == "{!" else ""
+        return f'<{tag} id="{node}" name="{node}环节"{plain}{own}>{inner}'
+    return f'<{tag} id="{node}" name="{node}环节"{plain}{own}>{inner}</{tag}>{after}'
+
+
+def _repeat(attributes: dict[str, str]) -> str:
+    """`each` (a collection) or `times`, `item`, `results`, `result`, `until`, `sequential`."""
+    own = {n: attributes.pop(n) for n in ("item", "results", "result") if n in attributes}
+    each, times = attributes.pop("each", ""), attributes.pop("times", "")
+    until, sequential = attributes.pop("until", ""), attributes.pop("sequential", "")
+    if not each and not times:
+        return ""
+    if each:
+        own["collection"] = each
+    texts = "".join(f" kaitong:{name}={quoteattr(value)}" for name, value in own.items())
+    texts += ' isSequential="true"' if sequential else ""
+    inner = f"<loopCardinality>{escape(times)}</loopCardinality>" if times else ""
+    inner += f"<completionCondition>{escape(until)}</completionCondition>" if until else ""
+    tag = "multiInstanceLoopCharacteristics"
+    return f"<{tag}{texts}>{inner}</{tag}>"
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from django.utils.translation import gettext as _
 
-from kaitong.process.model import ENDS, Model, Node, NodeKind
+from kaitong.process.model import ENDS, QUIET_ENDS, Model, Node, NodeKind
 from kaitong.web import format as fmt
 
 _MACHINES = (NodeKind.SERVICE, NodeKind.RULE, NodeKind.SCRIPT, NodeKind.SEND)
@@ -35,12 +35,14 @@ def _walk(
     seen: set[str],
 ) -> None:
     for flow in node.outgoing:
-        target = model.nodes[flow.target]
+        target = _inside(model, model.nodes[flow.target])
         named = say(flow.name) if flow.name and node.kind in _CHOICES else branch
         if target.id in seen and target.kind not in _TASKS:
             continue
         seen.add(target.id)
-        if target.kind in _TASKS or target.kind in ENDS:
+        if target.kind in QUIET_ENDS and target.parent:
+            _walk(model, model.nodes[target.parent], named, say, posts, found, seen)
+        elif target.kind in _TASKS or target.kind in ENDS:
             found.append(_phrase(target, named, say, posts))
         elif target.kind in _JOINS and target.incoming > 1 and len(target.outgoing) == 1:
             rest: list[str] = []
@@ -53,6 +55,13 @@ def _walk(
             found.extend([waits] if waits else [])
         else:
             _walk(model, target, named, say, posts, found, seen)
+
+
+def _inside(model: Model, node: Node) -> Node:
+    """What a sub-process begins with."""
+    while node.kind is NodeKind.SUB:
+        node = model.nodes[node.begin]
+    return node
 
 
 def _phrase(target: Node, branch: str, say: Callable[[str], str], posts: Mapping[str, str]) -> str:
