@@ -10,8 +10,7 @@ call activity is an instance with transactions of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -19,6 +18,7 @@ from xml.sax.saxutils import escape, quoteattr
 from kaitong.process.actions import Action, ActionContext, Outcome
 
 KEY = "bench-broadband"
+ACTION = "bench.write-data"
 NODES = 12  # tasks of an order, people's and machines': what the peers call steps
 TRANSACTIONS = 6  # one start and five completions
 
@@ -151,32 +151,22 @@ def _node(name: str, *, spiff: bool, command: bool) -> str:
         budget = _BUDGETS.get(name, "answer_within")
         own = f' kaitong:form="{name}" kaitong:budget="{budget}"'
         return f"<userTask {known}{'' if spiff else own}/>"
-    variable, _feel, python = SCRIPTS[name]
+    variable, feel, python = SCRIPTS[name]
     if spiff:
         script = escape(f"{variable} = {python}")
         return f"<scriptTask {known}><script>{script}</script></scriptTask>"
-    kind = "external" if command and name == "olt" else "script"
-    return f'<serviceTask {known} kaitong:action="{kind}.{name}" kaitong:in="speed=speed"/>'
+    if command and name == "olt":
+        return f'<serviceTask {known} kaitong:action="{ACTION}" kaitong:in="speed=speed"/>'
+    return (
+        f'<scriptTask {known} scriptFormat="FEEL" kaitong:result="{variable}">'
+        f"<script>{escape(feel)}</script></scriptTask>"
+    )
 
 
 def actions() -> list[Action]:
-    """What the automatic steps do, in Kaitong's transaction; `external.olt` is a command."""
-    does: Mapping[str, Callable[[Decimal], Any]] = {
-        "validate": lambda speed: speed > 10,
-        "reserve": lambda speed: f"OLT-1/0/{speed}",
-        "olt": lambda speed: 100 + speed % 7,
-        "linetest": lambda speed: True,
-        "bill": lambda speed: f"ACC{speed}",
-        "notify": lambda speed: True,
-    }
+    """The element's data by an external action: a command of its own."""
 
-    def action(kind: Any, prefix: str, name: str) -> Action:
-        def run(context: ActionContext) -> Outcome:
-            return {SCRIPTS[name][0]: does[name](context.inputs["speed"])}
+    def run(context: ActionContext) -> Outcome:
+        return {"vlan": 100 + context.inputs["speed"] % 7}
 
-        return Action(f"{prefix}.{name}", kind, run)
-
-    return [
-        *(action("transactional", "script", name) for name in SCRIPTS),
-        action("external", "external", "olt"),
-    ]
+    return [Action(ACTION, "external", run)]
