@@ -251,7 +251,7 @@ def _step(leased: Leased, result: Result, now: datetime) -> None:
             },
         )
         play.advance(event)
-        play.save()
+        play.save(last=True)
 
 
 def _keep_late(leased: Leased, result: Result) -> None:

@@ -195,6 +195,7 @@ def launch(
             variables=variables,
             parameters=parameters,
             actor_id=actor.id,
+            last=True,
         )
     return progress(play, play.model.start)
 

@@ -58,26 +58,28 @@ class Play:
     @classmethod
     def on_instance(cls, instance_id: UUID, *, actor_id: UUID | None) -> Play:
         """Lock and load an instance."""
-        if store.lock(instance_id) is None:
+        loaded = store.take(instance_id)
+        if loaded is None:
             raise ProcessNotFound(_("没有这个流程实例。"), _("请核对编号和所在分公司。"))
-        return cls(store.load(instance_id), actor_id=actor_id, now=clock_now())
+        return cls(loaded, actor_id=actor_id, now=clock_now())
 
     @classmethod
     def on_row(cls, kind: RowKind, row_id: UUID, *, actor_id: UUID | None) -> Play | None:
         """Lock the instance of a work item, command... and load both; None when there is none."""
-        instance_id = store.lock_by(kind, row_id)
-        if instance_id is None:
+        loaded = store.take_by(kind, row_id)
+        if loaded is None:
             return None
-        play = cls(store.load(instance_id, kind, row_id), actor_id=actor_id, now=clock_now())
+        play = cls(loaded, actor_id=actor_id, now=clock_now())
         play._kind = kind
         return play
 
     @classmethod
     def if_free(cls, instance_id: UUID, kind: RowKind, row_id: UUID) -> Play | None:
         """As `on_row` for a machine that must not wait: None while somebody holds the lock."""
-        if store.lock_if_free(instance_id) is None:
+        loaded = store.take_if_free(instance_id, kind, row_id)
+        if loaded is None:
             return None
-        play = cls(store.load(instance_id, kind, row_id), actor_id=None, now=clock_now())
+        play = cls(loaded, actor_id=None, now=clock_now())
         play._kind = kind
         return play
 
@@ -399,8 +401,11 @@ class Play:
 
     # ---- ending ----
 
-    def save(self) -> None:
-        """Write everything in one statement."""
+    def save(self, *, last: bool = False) -> None:
+        """Write everything in one statement.
+
+        `last`: the verb asks the database for nothing after this; the commit may go with it.
+        """
         if self._row_patch:
             row = {**self.row, **self._row_patch}
             rows = {
@@ -410,26 +415,35 @@ class Play:
             }
             assert self._kind in rows
             rows[self._kind].append(row)
-        store.write(self.loaded, self.change, now=self.now)
-        if self.change.work_opened or self.change.work_changed:
-            self._tell()
-        change, business = self.change, self.loaded.business_id
-        if business and (
-            change.suspensions_opened or change.suspensions_ended or change.suspensions_voided
-        ):
-            listening.ledger_changed(business, self.now)
+        facts = self._facts()
+        change = self.change
+        ledger = self.loaded.business_id if self._ledger_changes() else None
+        # who is told writes rows of its own in this transaction
+        last = last and not facts and ledger is None
+        store.write(self.loaded, change, now=self.now, last=last)
+        for fact in facts:
+            listening.tell(fact)
+        if ledger is not None:
+            listening.ledger_changed(ledger, self.now)
 
-    def _tell(self) -> None:
-        """Let who listens know of work whose task names a notice, within this transaction."""
-        for fact in listening.facts(
+    def _ledger_changes(self) -> bool:
+        change = self.change
+        return bool(
+            change.suspensions_opened or change.suspensions_ended or change.suspensions_voided
+        )
+
+    def _facts(self) -> list[listening.StepFact]:
+        """What who listens must hear, within this transaction: work whose task names a notice."""
+        if not (self.change.work_opened or self.change.work_changed):
+            return []
+        return listening.facts(
             self.model,
             instance_id=self.loaded.id,
             business_id=self.loaded.business_id,
             now=self.now,
             opened=self.change.work_opened,
             changed=self.change.work_changed,
-        ):
-            listening.tell(fact)
+        )
 
 
 def begin(
@@ -443,8 +457,12 @@ def begin(
     actor_id: UUID | None,
     parent_id: UUID | None = None,
     catches: Iterable[str] = (),
+    last: bool = False,
 ) -> Play:
-    """Begin an instance within the caller's transaction: it plays until everything waits."""
+    """Begin an instance within the caller's transaction: it plays until everything waits.
+
+    `last`: as in `Play.save`.
+    """
     now = clock_now()
     loaded = Loaded(
         id=instance_id,
@@ -467,7 +485,7 @@ def begin(
     play.note("started", data={"definition": definition_id})
     play.advance(model.Started(now=now, variables=dict(variables)))
     play.change.variables = dict(play.state.variables)
-    play.save()
+    play.save(last=last)
     return play
 
 

@@ -7,24 +7,23 @@
 3. `write` is one data-modifying CTE; every arm hangs on the instance's own update, which asserts
    the version, so either everything is written or nothing.
 
-All rows travel as one jsonb document (`jsonb_to_recordset`): one encoding, few texts, and psycopg
-prepares each text once per connection. Pipelining lock and read gained nothing measurable on a
-local socket, so they are two plain statements.
+All rows travel as one jsonb document (`jsonb_to_recordset`): one encoding, few texts, and each text
+is prepared once per connection. Lock and read are two statements of one exchange (`wire`), and so
+are write and commit.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import psycopg
-from django.db import connection
+from django.db import DataError, connection
 from django.utils.translation import gettext as _
 
-from kaitong.process import scopes, signals, values, wakeup
+from kaitong.process import scopes, signals, values, wakeup, wire
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
 
@@ -42,6 +41,8 @@ LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variabl
  from process_token t where t.instance_id = i.id), i.scopes{0}
  from process_instance i where i.id = %s"""
 LOAD_WITH = ", (select to_jsonb(r) from process_{0} r where r.id = %s)"
+# the instance's identifier is found anew: this statement is asked together with the lock
+_OF_ROW = "i.id = (select r.instance_id from process_{0} r where r.id = %s)"
 
 Row = dict[str, Any]
 
@@ -282,20 +283,24 @@ _ARM_TEXTS = [
     (name, f", {name} as ({arm.replace(_ROWS, f'd.j->{name!r}').replace(' p,', ' p, d,')})")
     for name, arm in _ARMS.items()
 ]
-_END = " select count(*) from p"
-_END_NOTIFY = f" select count(*), pg_notify('{wakeup.CHANNEL}', '') from p"
-
-
-def _cursor() -> psycopg.Cursor[Any]:
-    """A plain psycopg cursor on Django's connection: binds on the server, so texts are prepared."""
-    connection.ensure_connection()
-    return psycopg.Cursor(connection.connection)
-
-
-def errors() -> AbstractContextManager[Any]:
-    """Within the block psycopg's errors become Django's."""
-    wrapper: AbstractContextManager[Any] = connection.wrap_database_errors
-    return wrapper
+# The last select counts what the instance's update wrote, which must be 1. Where the commit follows
+# in the same exchange nobody can look before it, so a count of 0 is an error by itself.
+_COUNTS = {False: "count(*)", True: "1 / count(*)"}
+_ENDS = {
+    (notify, commit): f" select {_COUNTS[commit]}"
+    + (f", pg_notify('{wakeup.CHANNEL}', '')" if notify else "")
+    + " from p"
+    for notify in (False, True)
+    for commit in (False, True)
+}
+_ROW_KINDS: tuple[RowKind, ...] = get_args(RowKind)
+_BY_ROW = {
+    kind: (
+        LOCK_BY_ROW.format(kind),
+        LOAD.format(LOAD_WITH.format(kind) + ", i.id").replace("i.id = %s", _OF_ROW.format(kind)),
+    )
+    for kind in _ROW_KINDS
+}
 
 
 def lock(instance_id: UUID) -> UUID | None:
@@ -314,23 +319,52 @@ def lock_by(kind: RowKind, row_id: UUID) -> UUID | None:
 
 
 def _lock(sql: str, row_id: UUID) -> UUID | None:
+    _within_transaction()
+    (found,) = wire.ask((sql, (row_id,)))
+    return found[0][0] if found else None
+
+
+def _within_transaction() -> None:
     if not connection.in_atomic_block:
         raise ProcessError("A lock outside a transaction would be gone at once.")
-    with errors(), _cursor() as cursor:
-        found = cursor.execute(sql, (row_id,)).fetchone()
-    return found[0] if found else None
+
+
+def take(instance_id: UUID) -> Loaded | None:
+    """Lock an instance and read it, two statements of one exchange; None when there is none."""
+    _within_transaction()
+    locked, found = wire.ask((LOCK, (instance_id,)), (LOAD.format(""), (instance_id,)))
+    return _loaded(instance_id, found[0], None) if locked and found else None
+
+
+def take_by(kind: RowKind, row_id: UUID) -> Loaded | None:
+    """Lock the instance of a work item, command... and read both, two statements of one exchange:
+    the second has a snapshot of its own, taken after the lock was granted."""
+    _within_transaction()
+    lock, load = _BY_ROW[kind]
+    locked, found = wire.ask((lock, (row_id,)), (load, (row_id, row_id)))
+    return _loaded(found[0][-1], found[0], kind) if locked and found else None
+
+
+def take_if_free(instance_id: UUID, kind: RowKind, row_id: UUID) -> Loaded | None:
+    """As `take_by` for a batch, which never waits: None while somebody holds the lock."""
+    _within_transaction()
+    load = LOAD.format(LOAD_WITH.format(kind))
+    locked, found = wire.ask((LOCK_FREE, (instance_id,)), (load, (row_id, instance_id)))
+    return _loaded(instance_id, found[0], kind) if locked and found else None
 
 
 def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = None) -> Loaded:
     """Read a locked instance, and the row the verb acts on, in one statement of its own."""
-    with errors(), _cursor() as cursor:
-        if kind is None:
-            found = cursor.execute(LOAD.format(""), (instance_id,)).fetchone()
-        else:
-            sql = LOAD.format(LOAD_WITH.format(kind))
-            found = cursor.execute(sql, (row_id, instance_id)).fetchone()
-    if found is None:
+    if kind is None:
+        (found,) = wire.ask((LOAD.format(""), (instance_id,)))
+    else:
+        (found,) = wire.ask((LOAD.format(LOAD_WITH.format(kind)), (row_id, instance_id)))
+    if not found:
         raise ProcessConflict(_("流程实例已不存在。"))
+    return _loaded(instance_id, found[0], kind)
+
+
+def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> Loaded:
     return Loaded(
         id=instance_id,
         definition_id=found[0],
@@ -359,8 +393,13 @@ def _json(value: Any) -> Any:
     return values.load(value) if isinstance(value, str | bytes) else value
 
 
-def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
-    """Write a step in one statement; ProcessConflict if the version moved (a broken lock)."""
+def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) -> None:
+    """Write a step in one statement; ProcessConflict if the version moved (a broken lock).
+
+    `last`: the verb asks the database for nothing after this in its transaction. Where that
+    transaction is the verb's own, the commit goes with the statement in one exchange; a statement
+    that fails, or found another version, commits nothing.
+    """
     seq = loaded.seq + len(change.history)
     params: list[Any]
     if loaded.new:
@@ -400,8 +439,24 @@ def write(loaded: Loaded, change: Change, *, now: datetime) -> None:
             document[name] = rows
             parts.append(arm)
     params.insert(0, values.dump(document))
-    parts.append(_END_NOTIFY if change.notify and wakeup.due() else _END)
-    with errors(), _cursor() as cursor:
-        found = cursor.execute("".join(parts), params).fetchone()
-    if found is None or found[0] != 1:
+    notify = change.notify and wakeup.due()
+    commit = last and _own_transaction()
+    parts.append(_ENDS[notify, commit])
+    try:
+        (found,) = wire.ask(("".join(parts), params), commit=commit)
+    except DataError as error:
+        if not isinstance(error.__cause__, psycopg.errors.DivisionByZero):
+            raise
+        found = []  # no row was written, so nothing was committed
+    if not found or found[0][0] != 1:
         raise ProcessConflict(_("流程实例被同时修改，本次未保存。"), _("请刷新后重试。"))
+
+
+def _own_transaction() -> bool:
+    """Whether the innermost atomic block is also the outermost, and will be committed."""
+    blocks = connection.atomic_blocks
+    return (
+        len(blocks) == 1
+        and not connection.needs_rollback
+        and not getattr(blocks[0], "_from_testcase", False)
+    )

@@ -81,7 +81,7 @@ def claim(*, actor: Actor, item_id: UUID) -> None:
         four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf)
         play.patch(state=WorkState.CLAIMED, claimed_by=actor.id, claimed_at=play.now)
         play.note_item("claimed")
-        play.save()
+        play.save(last=True)
 
 
 def release(*, actor: Actor, item_id: UUID, reason: str = "") -> None:
@@ -131,7 +131,7 @@ def complete(
         )
         play.note("completed", node.id, token_id, {"item": item_id, "keys": sorted(answers)})
         play.advance(model.Completed(now=play.now, token=token_id, values=answers))
-        play.save()
+        play.save(last=True)
     return progress(play, node.id)
 
 

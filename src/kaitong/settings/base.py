@@ -52,7 +52,7 @@ def _database() -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": "kaitong",
-            "prepare_threshold": 5,
+            "prepare_threshold": None,  # kaitong.process.wire prepares what is worth it
             "connect_timeout": 5,
             "server_side_binding": False,
         },

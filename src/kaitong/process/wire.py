@@ -1,0 +1,264 @@
+"""The hot path's own way of speaking to the database: several statements, one exchange.
+
+A step asks twice: begin, lock and read; then write and commit. psycopg would take five round trips
+for that, and its pipeline mode spins while it waits. Here the statements of one exchange are sent
+together over libpq's pipeline (`psycopg.pq`) on Django's connection, and this thread sleeps until
+the answers are there. They stay statements of their own: each has its snapshot, taken when the one
+before it has ended, and after one that fails the server skips the rest of the exchange.
+
+A text asked for the fifth time is prepared, and stays so over transactions; the 100 asked last are
+kept. psycopg itself must prepare nothing on these connections (`prepare_threshold` is None in the
+settings): after a rollback it would deallocate ours with its own.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg import errors
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+
+Params = Sequence[Any]
+Rows = list[tuple[Any, ...]]
+Asked = tuple[str, Params]
+
+PREPARE_AT = 5  # as psycopg: what is asked rarely is not worth a name
+KEPT = 100  # prepared texts a connection
+_PLACEHOLDER = re.compile("%s")
+_FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+def _text(value: bytes) -> str:
+    return value.decode()
+
+
+def _moment(value: bytes) -> datetime:
+    return datetime.fromisoformat(value.decode())
+
+
+def _uuid(value: bytes) -> UUID:
+    return UUID(value.decode())
+
+
+# by type of the column; jsonb stays text for `values.load`
+_READ: dict[int, Callable[[bytes], Any]] = {
+    16: b"t".__eq__,
+    20: int,
+    21: int,
+    23: int,
+    1184: _moment,
+    2950: _uuid,
+}
+_WRITE: dict[type, Callable[[Any], bytes]] = {
+    str: str.encode,
+    int: b"%d".__mod__,
+    UUID: lambda value: value.hex.encode(),
+    datetime: lambda value: value.isoformat().encode(),
+    bool: lambda value: b"t" if value else b"f",
+}
+
+
+def _encoded(value: Any) -> bytes | None:
+    if value is None:
+        return None
+    known = _WRITE.get(type(value))
+    if known is None:
+        known, value = str.encode, str(value)
+    found = known(value)
+    if b"\0" in found:  # libpq would end the text there
+        raise errors.DataError("PostgreSQL text cannot hold NUL (0x00).")
+    return found
+
+
+@dataclass(slots=True)
+class _Statement:
+    """A text as the server reads it. `name` once it is prepared."""
+
+    text: bytes
+    asked: int = 0
+    name: bytes = b""
+    readers: tuple[Callable[[bytes], Any], ...] = ()
+
+
+class Line:
+    """One connection's exchanges. Like the connection it belongs to one thread."""
+
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        # not `raw` itself: the table of lines must not keep the connection alive
+        self._pg = raw.pgconn
+        self._lock = raw.lock
+        self._encoding = raw.info.encoding
+        self._statements: OrderedDict[str, _Statement] = OrderedDict()
+        self._prepared = 0
+        self._serial = 0
+        self._poll = select.poll()
+        self._poll.register(self._pg.socket, select.POLLIN)
+
+    def ask(self, *asked: Asked, begin: bool = False, commit: bool = False) -> list[Rows]:
+        """The rows of each statement. Raises psycopg's error of the first that failed.
+
+        `begin`: a transaction is begun before them unless one is open. `commit`: it ends with them
+        if none fails; when one does, the transaction is as after any failed statement.
+        """
+        pg = self._pg
+        with self._lock:
+            statements = [self._statement(text) for text, _params in asked]
+            encoded = [[_encoded(value) for value in params] for _text, params in asked]
+            before = [b"DEALLOCATE " + name for name in self._retire()]
+            if begin and pg.transaction_status == TransactionStatus.IDLE:
+                before.insert(0, b"BEGIN")
+            new = self._name(statements)
+            try:
+                pg.enter_pipeline_mode()
+                for command in before:
+                    pg.send_query_params(command, None)
+                for statement in new:
+                    pg.send_prepare(statement.name, statement.text)
+                for statement, values in zip(statements, encoded, strict=True):
+                    if statement.name:
+                        pg.send_query_prepared(statement.name, values)
+                    else:
+                        pg.send_query_params(statement.text, values)
+                if commit:
+                    pg.send_query_params(b"COMMIT", None)
+                pg.pipeline_sync()
+                first = len(before) + len(new)
+                results = self._collect(first + len(statements) + commit)
+                pg.exit_pipeline_mode()
+            except BaseException:
+                # in the middle of an exchange nobody knows what the server did: it is over, and
+                # the server rolls back
+                pg.finish()
+                raise
+            failed = next((r for r in results if r.status not in _FINE), None)
+            if failed is not None:
+                for statement, result in zip(new, results[len(before) :], strict=False):
+                    if result.status not in _FINE:
+                        statement.name = b""
+                        self._prepared -= 1
+                error = errors.error_from_result(failed, encoding=self._encoding)
+                if isinstance(error, errors.InvalidSqlStatementName):  # somebody dropped our names
+                    self._statements.clear()
+                    self._prepared = 0
+                raise error
+            return [
+                self._rows(result, statement)
+                for result, statement in zip(results[first:], statements, strict=False)
+            ]
+
+    def _name(self, statements: list[_Statement]) -> list[_Statement]:
+        """Give names to those that are asked for often; which have none on the server yet."""
+        new = []
+        for statement in statements:
+            if not statement.name and statement.asked >= PREPARE_AT:
+                self._serial += 1
+                self._prepared += 1
+                statement.name = b"kaitong_%d" % self._serial
+                new.append(statement)
+        return new
+
+    def _statement(self, text: str) -> _Statement:
+        found = self._statements.get(text)
+        if found is None:
+            number = iter(range(1, 1000))
+            numbered = _PLACEHOLDER.sub(lambda _match: f"${next(number)}", text)
+            found = self._statements[text] = _Statement(numbered.encode())
+        else:
+            self._statements.move_to_end(text)
+        found.asked += 1
+        return found
+
+    def _retire(self) -> list[bytes]:
+        """The names of texts that were not asked for longest, when there are too many."""
+        names: list[bytes] = []
+        while self._prepared > KEPT or len(self._statements) > 4 * KEPT:
+            _text, oldest = self._statements.popitem(last=False)
+            if oldest.name:
+                self._prepared -= 1
+                names.append(oldest.name)
+        return names
+
+    def _collect(self, sent: int) -> list[Any]:
+        """One result for each command sent."""
+        pg = self._pg
+        while pg.flush():  # more than the socket takes: read meanwhile, or both sides wait
+            self._wait(select.POLLIN | select.POLLOUT)
+            pg.consume_input()
+        results: list[Any] = []
+        while True:
+            while pg.is_busy():
+                self._wait(select.POLLIN)
+                pg.consume_input()
+            result = pg.get_result()
+            if result is None:
+                if pg.status == ConnStatus.BAD:
+                    raise errors.OperationalError(pg.get_error_message() or "connection lost")
+                continue
+            if result.status == ExecStatus.PIPELINE_SYNC:
+                break
+            results.append(result)
+            if pg.status == ConnStatus.BAD:
+                raise errors.OperationalError(pg.get_error_message() or "connection lost")
+        if len(results) != sent:
+            raise errors.OperationalError("The database answered something else than was asked.")
+        return results
+
+    def _wait(self, events: int) -> None:
+        """Sleep until the socket is ready; other threads run meanwhile."""
+        if events == select.POLLIN:
+            self._poll.poll()
+            return
+        both = select.poll()
+        both.register(self._pg.socket, events)
+        both.poll()
+
+    def _rows(self, result: Any, statement: _Statement) -> Rows:
+        count = result.ntuples
+        if not count:
+            return []
+        readers = statement.readers
+        if not readers:
+            readers = statement.readers = tuple(
+                _READ.get(result.ftype(column), _text) for column in range(result.nfields)
+            )
+        found: Rows = []
+        for row in range(count):
+            cells = []
+            for column, read in enumerate(readers):
+                value = result.get_value(row, column)
+                cells.append(None if value is None else read(value))
+            found.append(tuple(cells))
+        return found
+
+
+_lines: WeakKeyDictionary[psycopg.Connection[Any], Line] = WeakKeyDictionary()
+
+
+def ask(*asked: Asked, commit: bool = False) -> list[Rows]:
+    """Ask on this thread's connection of Django, within its transaction if it is in one.
+
+    psycopg's errors become Django's. With `commit` the open transaction ends with these statements;
+    leaving Django's outermost atomic block then has nothing left to do.
+    """
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    raw = database.connection
+    line = _lines.get(raw)
+    if line is None:
+        line = _lines[raw] = Line(raw)
+    begin = database.in_atomic_block
+    with database.wrap_database_errors:
+        if begin and (raw.isolation_level is not None or raw.read_only is not None):
+            with psycopg.Cursor(raw) as cursor:  # psycopg knows how such a transaction begins
+                cursor.execute("select 1")
+        return line.ask(*asked, begin=begin, commit=commit)
