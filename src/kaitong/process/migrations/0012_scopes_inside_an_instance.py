@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("process", "0010_ledger_with_causes_and_corrections"),
+        ("process", "0011_work_of_departments_and_on_behalf"),
     ]
 
     operations = [
