@@ -62,6 +62,11 @@ class Actor:
         """On whose behalf this person may do work of a post."""
         return tuple(m.principal for m in self.mandates if m.covers(post))
 
+    def is_hand(self, post: str, person: UUID | None) -> bool:
+        """Whether work of a post that somebody has is this person's to do: their own, or a
+        colleague's who has handed the post over."""
+        return person is not None and (person == self.id or person in self.principals(post))
+
     def behalf(self, post: str, hand: UUID | None) -> UUID | None:
         """On whose behalf this person does a piece of work of a post that is in `hand`: the one who
         has it, or whoever handed the post over; None when it is their own work."""

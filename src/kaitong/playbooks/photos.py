@@ -40,7 +40,9 @@ def store(*, actor: Actor, item_id: UUID, field: str, data: bytes) -> Attachment
     )
     if form is None or field not in form.photos:
         raise AttachmentRefused(_("这一步不要这张照片。"), _("请刷新页面。"), field=field)
-    hand = item.claimed_by in (None, actor.id) or actor.is_supervisor
+    hand = (
+        item.claimed_by is None or actor.is_hand(item.post, item.claimed_by) or actor.is_supervisor
+    )
     if item.state not in OPEN_WORK or not item.may_act or not hand:
         raise AttachmentRefused(
             _("这张工单不在您手里，照片没有保存。"), _("请先接单。"), field=field

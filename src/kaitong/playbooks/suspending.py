@@ -26,7 +26,9 @@ ITEM, SLOT = "work-item", "suspension"
 def store_evidence(*, actor: Actor, item_id: UUID, data: bytes) -> Attachment:
     """Keep a photo that proves why work stands still: an upload until the work is suspended."""
     item = process.work_item(actor, item_id)
-    hand = item.claimed_by in (None, actor.id) or actor.is_supervisor
+    hand = (
+        item.claimed_by is None or actor.is_hand(item.post, item.claimed_by) or actor.is_supervisor
+    )
     if item.state not in OPEN_WORK or not item.may_act or not hand:
         raise AttachmentRefused(
             _("这张工单不在您手里，照片没有保存。"), _("请先接单。"), field="evidence"

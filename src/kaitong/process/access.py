@@ -32,9 +32,7 @@ def _hand(item: Row) -> UUID | None:
 
 def is_own(actor: Actor, item: Row, person: Any) -> bool:
     """Whether this is the actor, or a colleague who has handed the post over to them (委托)."""
-    if person is None:
-        return False
-    return str(person) in {str(actor.id), *map(str, actor.principals(item["post"]))}
+    return person is not None and actor.is_hand(item["post"], UUID(str(person)))
 
 
 def incident(actor: Actor, incident_id: UUID) -> Play:

@@ -31,6 +31,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
+from kaitong.org import duty
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor
 from kaitong.process import access, due, listening, reasons, returning, suspension
@@ -109,6 +110,7 @@ __all__ = [
     "explain_due",
     "flows_taken",
     "group_rows",
+    "held_by_absent",
     "history",
     "incident",
     "incident_causes",
@@ -390,6 +392,16 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         may_act=may_act,
         may_feedback=item.state in OPEN_WORK and (may_act or actor.id in helping),
     )
+
+
+def held_by_absent(actor: Actor, *, limit: int = 200) -> list[WorkRow]:
+    """Open work in the hands of people who are not there now: a supervisor gives it to others."""
+    away = list(duty.absent_now(actor.branch_ids))
+    if not away or not actor.is_supervisor:
+        return []
+    rows = _visible(actor).filter(claimed_by__in=away, state__in=OPEN_WORK)
+    ids = list(rows.order_by(*_urgent("open")).values_list("pk", flat=True)[:limit])
+    return _work_rows(WorkItem.objects.filter(pk__in=ids).order_by(*_urgent("open")))
 
 
 def open_items_of(actor: Actor, business_ids: Iterable[UUID]) -> dict[UUID, list[WorkRow]]:

@@ -22,6 +22,7 @@ from kaitong.org.actor import Actor
 from kaitong.process import definitions, model, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
+from kaitong.process.bulk import Outcome, many
 from kaitong.process.choices import InstanceState
 from kaitong.process.dmn import parse as parse_decisions
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
@@ -62,6 +63,7 @@ from kaitong.process.work import (
 
 __all__ = [
     "Opened",
+    "Outcome",
     "Progress",
     "StepContext",
     "add_note",
@@ -83,6 +85,7 @@ __all__ = [
     "forget_messages",
     "held",
     "launch",
+    "many",
     "progress_of",
     "propose",
     "publish",

@@ -290,9 +290,11 @@ def _can(
     if item.state not in OPEN_WORK:
         return Can()
     boss = actor.is_supervisor
-    mine = item.claimed_by is not None and item.claimed_by == actor.id
+    mine = actor.is_hand(item.post, item.claimed_by)
     bound = (
-        item.assigned_by is not None and item.candidate is not None and item.candidate != actor.id
+        item.assigned_by is not None
+        and item.candidate is not None
+        and not actor.is_hand(item.post, item.candidate)
     )
     if item.state == WorkState.SUSPENDED:
         free = item.claimed_by is None and item.may_act and not bound

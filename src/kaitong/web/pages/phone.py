@@ -84,7 +84,7 @@ def today(actor: Actor, tab: str) -> Today:
     held = list(process.work_items(actor, tab="suspended", limit=_MOST).rows)
     pool = process.work_items(actor, tab="todo", limit=_MOST)
     done = process.work_items(actor, tab="done", limit=_MOST)
-    bound = [row for row in pool.rows if row.assigned_by and row.candidate == actor.id]
+    bound = [row for row in pool.rows if row.assigned_by and actor.is_hand(row.post, row.candidate)]
     rows = [*mine, *bound, *held] if tab == "today" else [r for r in pool.rows if r not in bound]
     ids = {r.business_id for r in (*rows, *done.rows) if r.business_id}
     orders = ordering.by_ids(actor, ids)
@@ -132,7 +132,7 @@ def _card(
     start = facts.appointment_start if facts else None
     line = next(iter(lines.get(row.business_id, ())), None)
     suspended = row.state == WorkState.SUSPENDED
-    mine = row.claimed_by == actor.id
+    mine = actor.is_hand(row.post, row.claimed_by)
     tone, state = ("you", _("处理中")) if mine else ("wait", _("待接单"))
     if suspended:
         tone, state = "wait", _("已挂起")

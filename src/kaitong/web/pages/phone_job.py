@@ -157,7 +157,7 @@ def job(
     )
     parts = _parts(form, asked)
     checked = bool(item.definition.extension.get("check"))
-    mine = item.claimed_by == actor.id or actor.is_supervisor
+    mine = actor.is_hand(item.post, item.claimed_by) or actor.is_supervisor
     going = item.state in OPEN_WORK and item.state != WorkState.SUSPENDED
     reasons = offered_reasons(item, say)
     theirs = [r for r in reasons if reason(item.parameters, r[0]).customer]

@@ -250,7 +250,11 @@ def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: d
     name = row.completed_name or row.claimed_name
     if not name and row.assigned_by:
         name = row.candidate_name
-    bound = row.assigned_by is not None and row.candidate not in (None, actor.id)
+    bound = (
+        row.assigned_by is not None
+        and row.candidate is not None
+        and not actor.is_hand(row.post, row.candidate)
+    )
     return WorkRow(
         id=row.id,
         order_number=facts.number if facts else "",
