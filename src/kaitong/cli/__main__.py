@@ -25,6 +25,8 @@ export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY
 playbook check|test|deploy|list [PATH]
 process layout FILE.bpmn [-o OUT.bpmn]             a diagram for a file that has none
 process handbook PLAYBOOK [PROCESS] -o FILE.pdf    流程说明书
+process migrate PLAYBOOK --as USER [--process KEY] [--order NUMBER ...] [--map OLD=NEW ...] [--json]
+process migrate ... --apply --reason TEXT          running instances to the current version
 notices list [--order ID] [--state S] [--json]    what customers were told, and what failed
 notices retry ID --as USER
 backup FILE.zip [--with-keys --passphrase-file F]   database and files of one moment
@@ -188,6 +190,13 @@ def parser() -> argparse.ArgumentParser:
         process, "handbook", "processes.process_handbook",
         ("playbook", {}), ("process", {"nargs": "?", "default": ""}),
         ("-o", {"dest": "output", "required": True, "metavar": "FILE.pdf"}),
+    )  # fmt: skip
+    leaf(
+        process, "migrate", "processes.process_migrate",
+        ("playbook", {}), as_user, ("--process", {"default": ""}),
+        ("--order", {"action": "append", "default": [], "metavar": "NUMBER"}),
+        ("--map", {"action": "append", "default": [], "metavar": "OLD=NEW"}),
+        ("--apply", {"action": "store_true"}), ("--reason", {"default": ""}), as_json,
     )  # fmt: skip
     notices = group("notices")
     states = ["queued", "sending", "sent", "failed", "skipped"]

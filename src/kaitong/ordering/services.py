@@ -8,16 +8,27 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from kaitong.core.clock import now
 from kaitong.ordering.intake import submit
-from kaitong.ordering.models import Procedure
+from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.papers import pay
 from kaitong.ordering.states import note
 from kaitong.ordering.withdrawals import withdraw
 from kaitong.org.actor import Actor
 
-__all__ = ["ProcedureEntry", "deploy_procedures", "note", "pay", "submit", "withdraw"]
+__all__ = [
+    "ProcedureEntry",
+    "carried",
+    "carry_over",
+    "deploy_procedures",
+    "note",
+    "parameters_of",
+    "pay",
+    "submit",
+    "withdraw",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +47,43 @@ class ProcedureEntry:
     papers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cancel: Mapping[str, Any] = field(default_factory=dict)
+
+
+@transaction.atomic
+def carry_over(*, actor: Actor, instance_id: UUID, definition_id: UUID) -> None:
+    """The item an instance runs for follows it to another version of its procedure.
+
+    What was accepted stays: prices, and parameters by the names they had. Sheets, notices and
+    rules of withdrawal are the new version's from now on, and parameters the old one had not.
+    """
+    procedure = (
+        Procedure.objects.filter(definition_id=definition_id)
+        .order_by(F("retired_at").desc(nulls_first=True))
+        .first()
+    )
+    item = OrderItem.objects.filter(instance_id=instance_id).first()
+    if procedure is None or item is None:
+        return  # a small process beside the order's own
+    order = Order.objects.select_for_update().get(pk=item.order_id)
+    item.procedure = procedure
+    item.save(update_fields=["procedure"])
+    order.parameters = carried(procedure.parameters, order.parameters)
+    order.playbook_hash = procedure.playbook_hash
+    order.save(update_fields=["parameters", "playbook_hash"])
+
+
+def carried(version: Mapping[str, Any], pinned: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a later version for what was accepted under an earlier one: what was pinned
+    stands, what is new is added, new posts too; the version is the later one."""
+    posts = {**version.get("posts", {}), **pinned.get("posts", {})}
+    return {**version, **pinned, "posts": posts, "playbook": version["playbook"]}
+
+
+def parameters_of(definition_id: UUID) -> Mapping[str, Any]:
+    """The parameters of the procedure that runs a definition; empty where none does."""
+    rows = Procedure.objects.filter(definition_id=definition_id)
+    found = rows.order_by(F("retired_at").desc(nulls_first=True)).first()
+    return found.parameters if found is not None else {}
 
 
 @transaction.atomic

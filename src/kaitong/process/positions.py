@@ -19,7 +19,7 @@ from kaitong.process.advance_graph import around, reach
 from kaitong.process.choices import CommandState, Position
 from kaitong.process.model import NodeKind, WaitKind
 from kaitong.process.models import Command, Inbox, WorkItem
-from kaitong.process.standing import Standing, Visits, WaitFact, earliest, family
+from kaitong.process.standing import Standing, Visits, WaitFact, earliest, family, renamings
 from kaitong.process.standing import standing as standing_of
 
 STEP_KINDS = (
@@ -240,9 +240,11 @@ def history(
         [ids, earliest(instance_id), after, instance_id, limit],
     )
     names = org.staff_names(row["actor_id"] for row in rows)
+    renamed = renamings(instance_id, ids) if any(r["kind"] == "migrated" for r in rows) else {}
     found = []
     for row in rows:
-        node = members[row["instance_id"]].model.nodes.get(row["node"])
+        called = renamed.get(row["instance_id"], {}).get(row["node"], row["node"])
+        node = members[row["instance_id"]].model.nodes.get(called)
         found.append(
             HistoryRow(
                 instance_id=row["instance_id"],

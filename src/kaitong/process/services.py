@@ -141,9 +141,12 @@ def deploy(
                 "decisions": {name: text.decode("utf-8") for name, text in used.items()},
             },
         )
-        if row.retired_at is not None:
-            row.retired_at = None
-            row.save(update_fields=["retired_at"])
+        later = Definition.objects.filter(
+            playbook=playbook, key=key, deployed_at__gt=row.deployed_at
+        )
+        if row.retired_at is not None or later.exists():  # an earlier version is current again
+            row.retired_at, row.deployed_at = None, clock_now()
+            row.save(update_fields=["retired_at", "deployed_at"])
     return row
 
 

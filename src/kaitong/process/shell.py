@@ -152,7 +152,7 @@ class Play:
             self.state = step.state
             effects += step.effects
             following = None if step.call is None else self._perform(step.call)
-        self._apply(effects)
+        self.follow(effects)
 
     def name(self, token: UUID | int) -> UUID:
         """The identifier of a token; tokens made in this step get theirs on first mention."""
@@ -217,7 +217,8 @@ class Play:
 
     # ---- from effects to rows ----
 
-    def _apply(self, effects: list[model.Effect]) -> None:
+    def follow(self, effects: Iterable[model.Effect]) -> None:
+        """Note the rows that follow from what the core played."""
         change, loaded = self.change, self.loaded
         before = {t.id: t for t in loaded.tokens}
         after = {t.id: t for t in self.state.tokens}

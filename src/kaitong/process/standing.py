@@ -16,6 +16,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from kaitong.core import db, wording
+from kaitong.process import values
 from kaitong.process.choices import OPEN_COMMAND, OPEN_WORK, CommandState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -30,10 +31,14 @@ _FAMILY = """with recursive family as (
  join process_call k on k.child_id = c.id)
  select root, id, definition_id, parent_id, node, token, depth from family order by depth, id"""
 _VISITS = """select instance_id, node, kind, max(at) as at, max(seq) as seq, count(*) as count,
- array_agg(distinct data->>'flow') filter (where kind = 'entered') as flows
+ array_agg(distinct data->>'flow') filter (where kind = 'entered') as flows,
+ bool_or(kind = 'migrated') as moved
  from process_history where instance_id = any(%s) and id >= %s
- and kind in ('entered', 'left', 'joined', 'interrupted', 'fired')
+ and kind in ('entered', 'left', 'joined', 'interrupted', 'fired', 'migrated')
  group by instance_id, node, kind"""
+# Nodes that were given other names when the instance was carried over to another version.
+_RENAMED = """select instance_id, data->'names' as names from process_history
+ where instance_id = any(%s) and id >= %s and kind = 'migrated' and data ? 'names' order by seq"""
 _GRAVITY: tuple[str, ...] = ("incident", "command", "event", "message", "signal", "condition")
 _GRAVITY += ("timer", "child", "listen", "scope", "join", "work")
 
@@ -261,8 +266,12 @@ def standing(instance_id: UUID) -> Standing:
     if not members:
         raise ProcessNotFound(_("没有这个流程实例。"))
     found = {m.id: Standing(m.id, m.depth, m.model) for m in members}
-    for row in db.rows(_VISITS, [list(found), earliest(instance_id)]):
-        _visit(found[row["instance_id"]], row)
+    rows = db.rows(_VISITS, [list(found), earliest(instance_id)])
+    renamed = renamings(instance_id, list(found)) if any(r["moved"] for r in rows) else {}
+    for row in rows:
+        if row["node"]:
+            names = renamed.get(row["instance_id"], {})
+            _visit(found[row["instance_id"]], {**row, "node": names.get(row["node"], row["node"])})
     tokens = list(Token.objects.filter(instance_id__in=list(found)).order_by("id"))
     for token in tokens:
         found[token.instance_id].tokens.append(token)
@@ -286,12 +295,25 @@ def _visit(of: Standing, row: Mapping[str, Any]) -> None:
     of.flows.update(flow for flow in row["flows"] or () if flow)
     visit = of.visits[row["node"]]
     if row["kind"] in ("entered", "fired"):
-        visit.entered = row["at"]
-        visit.count = row["count"]
+        visit.entered = max(visit.entered or row["at"], row["at"])
+        visit.count += row["count"]
     elif visit.ended is None or row["at"] > visit.ended:
         visit.ended = row["at"]
     if row["seq"] > visit.seq:
         visit.seq, visit.last = row["seq"], row["kind"]
+
+
+def renamings(instance_id: UUID, members: list[UUID]) -> dict[UUID, dict[str, str]]:
+    """By instance: what nodes of its earlier versions are called in the one it runs on now."""
+    found: dict[UUID, dict[str, str]] = {}
+    for row in db.rows(_RENAMED, [members, earliest(instance_id)]):
+        names = found.setdefault(row["instance_id"], {})
+        later = values.load(row["names"]) if isinstance(row["names"], str) else row["names"]
+        for old, new in names.items():
+            names[old] = later.get(new, new)
+        for old, new in later.items():
+            names.setdefault(old, new)
+    return found
 
 
 def earliest(instance_id: UUID) -> UUID:

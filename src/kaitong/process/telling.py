@@ -21,6 +21,7 @@ Say = Callable[[str], str]  # a playbook's words in the reader's language
 TOLD = frozenset(
     {
         "started",
+        "migrated",
         "claimed",
         "released",
         "dispatched",
@@ -146,6 +147,8 @@ def _verb(
     match row.kind:
         case "started":
             return _("流程开始")
+        case "migrated":
+            return _("迁移到流程的新版本")
         case "claimed":
             return _("%(title)s 接单") % words
         case "released":
