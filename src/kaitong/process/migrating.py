@@ -237,9 +237,7 @@ def _go_on(
             moves.open_boundaries(here, replace(target, boundaries=move.begun))
         if move.token.wait is WaitKind.WORK:
             _retitle(token_id, target.name, target.lane, play.loaded.parameters)
-    step = moves.step()
-    play.state = step.state
-    play.follow(step.effects)
+    play.follow(moves.step())
     play.save()
 
 

@@ -152,7 +152,12 @@ class Play:
             self.state = step.state
             effects += step.effects
             following = None if step.call is None else self._perform(step.call)
-        self.follow(effects)
+        self._apply(effects)
+
+    def follow(self, step: model.Step) -> None:
+        """What follows from a step that was played elsewhere (`migrating`)."""
+        self.state = step.state
+        self._apply(list(step.effects))
 
     def name(self, token: UUID | int) -> UUID:
         """The identifier of a token; tokens made in this step get theirs on first mention."""
@@ -217,8 +222,7 @@ class Play:
 
     # ---- from effects to rows ----
 
-    def follow(self, effects: Iterable[model.Effect]) -> None:
-        """Note the rows that follow from what the core played."""
+    def _apply(self, effects: list[model.Effect]) -> None:
         change, loaded = self.change, self.loaded
         before = {t.id: t for t in loaded.tokens}
         after = {t.id: t for t in self.state.tokens}
