@@ -17,6 +17,8 @@ from kaitong.process.model import Model, Node, NodeKind, Token, WaitKind
 Names = Mapping[str, str]  # nodes (and flows) of the old version by their names in the new one
 _ALIKE = frozenset({NodeKind.USER, NodeKind.MANUAL})  # work items both: a form may come or go
 
+_HEARING = frozenset({WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION})
+
 
 @dataclass(frozen=True, slots=True)
 class Move:
@@ -123,8 +125,8 @@ def _unlike(token: Token, node: Node, target: Node, names: Names, old: Model, ne
             return f"正在办的动作不同（{node.action} 变为 {target.action}）。"
         if node.id != target.id:
             return "有动作在办，幂等键里有环节名，不能改名。"
-    if token.wait is WaitKind.MESSAGE and node.message != target.message:
-        return f"等待的消息不同（{node.message} 变为 {target.message}）。"
+    if token.wait in _HEARING and _heard(node) != _heard(target):
+        return f"等待的不同（{_heard(node)} 变为 {_heard(target)}）。"
     if token.wait is WaitKind.CHILD and node.called != target.called:
         return f"调用的流程不同（{node.called} 变为 {target.called}）。"
     if token.wait is WaitKind.EVENT:
@@ -133,7 +135,7 @@ def _unlike(token: Token, node: Node, target: Node, names: Names, old: Model, ne
         if mine.keys() != theirs.keys():
             return "等待的事件不同。"
         for name, event in mine.items():
-            if event.kind is not theirs[name].kind or event.message != theirs[name].message:
+            if event.kind is not theirs[name].kind or _heard(event) != _heard(theirs[name]):
                 return f"等待的事件 {name} 不同。"
     return ""
 
@@ -175,7 +177,12 @@ def _boundaries(
 
 
 def _same_watch(event: Node, there: Node) -> bool:
-    return event.kind is there.kind and event.message == there.message
+    return event.kind is there.kind and _heard(event) == _heard(there)
+
+
+def _heard(node: Node) -> str:
+    """What an event listens to: a message, a signal, or the text of a condition."""
+    return node.message or node.signal or (node.condition.text if node.condition else "")
 
 
 def _note(
