@@ -243,8 +243,8 @@ def history(
     renamed = renamings(instance_id, ids) if any(r["kind"] == "migrated" for r in rows) else {}
     found = []
     for row in rows:
-        called = renamed.get(row["instance_id"], {}).get(row["node"], row["node"])
-        node = members[row["instance_id"]].model.nodes.get(called)
+        name = renamed.get(row["instance_id"], {}).get(row["node"], row["node"])
+        node = members[row["instance_id"]].model.nodes.get(name)
         found.append(
             HistoryRow(
                 instance_id=row["instance_id"],
