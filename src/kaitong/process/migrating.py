@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import actions, migration_plan, store
+from kaitong.process import actions, migration_plan, store, values
 from kaitong.process.advance_moves import Moves
 from kaitong.process.choices import InstanceState
 from kaitong.process.definitions import model_of
@@ -38,7 +38,7 @@ from kaitong.process.shell import Play
 BATCH = 500
 # Everything that names a node of an instance, ended rows as well: who did an earlier step is asked.
 _TABLES = ("workitem", "command", "incident", "timer", "subscription", "call")
-_RUNNING = """select i.id, i.definition_id, i.business_id,
+_RUNNING = """select i.id, i.definition_id, i.business_id, i.scopes::text as scopes,
  (select jsonb_agg(jsonb_build_array(t.id, t.node, t.wait, t.scope, t.arrived_by) order by t.id)
  from process_token t where t.instance_id = i.id)::text as tokens
  from process_instance i where i.state = 'running' and i.definition_id = any(%s)
@@ -109,7 +109,7 @@ def plans(
         for row in rows:
             after = row["id"]
             old = model_of(row["definition_id"])
-            scopes = None
+            scopes = values.load(row["scopes"]) if row["scopes"] else None
             tokens = [
                 Token(UUID(t[0]), t[1], WaitKind(t[2]), t[3], t[4])
                 for t in json.loads(row["tokens"] or "[]")
@@ -157,7 +157,7 @@ def migrate(
             raise ProcessConflict(_("流程已结束，不能迁移。"))
         _require_same_process(loaded.definition_id, to)
         old, new = play.model, model_of(to)
-        document = None
+        document = loaded.scopes
         made = _plan(old, new, loaded.tokens, document, names)
         if made.faults:
             raise ProcessRefused("；".join(str(fault) for fault in made.faults))
@@ -205,7 +205,7 @@ def _rename(instance_id: UUID, made: MigrationPlan, names: Names, document: Any)
         if document:
             cursor.execute(
                 "update process_instance set scopes = %s::jsonb where id = %s",
-                [json.dumps(migration_plan.renamed(document, names)), instance_id],
+                [values.dump(migration_plan.renamed(document, names)), instance_id],
             )
 
 

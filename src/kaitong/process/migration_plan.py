@@ -118,6 +118,8 @@ def _unlike(token: Token, node: Node, target: Node, names: Names, old: Model, ne
     """Why the wait of a token would mean something else at the new node; "" if it would not."""
     if node.kind is not target.kind and not {node.kind, target.kind} <= _ALIKE:
         return f"在新版本里是另一种环节（{node.kind} 变为 {target.kind}）。"
+    if (node.repeat is None) is not (target.repeat is None):
+        return "在新版本里重复的次数不同。"
     if _parent(target) != names.get(_parent(node), _parent(node)):
         return "在新版本里属于另一个子流程。"
     if token.wait in (WaitKind.COMMAND, WaitKind.INCIDENT) and node.kind is NodeKind.SERVICE:
@@ -212,7 +214,7 @@ def _fault(node: Node, what: str) -> MigrationFault:
 
 
 def _parent(node: Node) -> str:
-    return str(getattr(node, "parent", ""))
+    return node.parent
 
 
 def renamed(document: Any, names: Names) -> Any:

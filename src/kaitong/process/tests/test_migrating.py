@@ -22,6 +22,7 @@ from kaitong.process.models import (
     WorkItem,
 )
 from kaitong.process.tests.shell_kit import INSTALLATION, drawing, item_of
+from kaitong.process.tests.test_scopes import SITE
 from kaitong.worktime.services import seed_calendar
 
 pytestmark = pytest.mark.django_db
@@ -306,3 +307,33 @@ def test_carried_over_while_the_work_is_completed(begin, crew, receiver):
         assert Instance.objects.get(pk=instance_id).definition_id == to
         assert {t.node for t in Token.objects.filter(instance_id=instance_id)} == {"Call"}
         services.cancel(actor=crew.supervisor, instance_id=instance_id, reason="x")
+
+
+def test_inside_a_sub_process_scope_variables_and_watch_go_along(begin, crew, receiver):
+    instance_id = begin(SITE, building="7")
+    done(crew.clerk, instance_id, "Check")
+    timer = Timer.objects.get(instance_id=instance_id)
+    later = SITE
+    for old, new in (("Site", "Place"), ("Visit", "Fit"), ("Late", "Slow")):
+        later = later.replace(old, new)
+    with pytest.raises(Refused) as refused:  # the sub-process has no counterpart
+        carry(crew, instance_id, later, {"Visit": "Fit", "Late": "Slow"})
+    assert "Site" in str(refused.value)
+    carry(crew, instance_id, later, {"Site": "Place", "Visit": "Fit", "Late": "Slow"})
+    row = Instance.objects.get(pk=instance_id)
+    assert {s["node"] for s in row.scopes["scopes"].values()} == {"Place"}
+    assert Timer.objects.get(pk=timer.pk).node == "Slow"
+    worker.drain_all()
+    done(crew.installer, instance_id, "Fit", room="8")
+    assert {t.node for t in Token.objects.filter(instance_id=instance_id)} == {"Confirm"}
+    row.refresh_from_db()
+    assert row.variables["done_in"] == "8"
+    assert Timer.objects.get(pk=timer.pk).state == "cancelled"
+
+
+def test_a_step_of_another_sub_process_is_no_counterpart(begin, crew, receiver):
+    instance_id = begin(SITE, building="7")
+    done(crew.clerk, instance_id, "Check")
+    worker.drain_all()
+    with pytest.raises(Refused):
+        carry(crew, instance_id, SITE.replace("form=d", "form=e"), {"Visit": "Confirm"})
