@@ -113,6 +113,23 @@ def branches_below(branch_id: UUID) -> list[UUID]:
     return list(below.values_list("id", flat=True))
 
 
+def branches_above(branch_id: UUID) -> list[UUID]:
+    """A branch and all above it, the nearest first."""
+    path = Branch.objects.filter(pk=branch_id).values_list("path", flat=True).first()
+    if path is None:
+        return []
+    parts = path.split(".")
+    paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    found = dict(Branch.objects.filter(path__in=paths).values_list("path", "id"))
+    return [found[path] for path in paths if path in found]
+
+
+def top_branch() -> Branch | None:
+    """The branch all others lie below; None where there is none, or several."""
+    tops = list(Branch.objects.filter(parent=None)[:2])
+    return tops[0] if len(tops) == 1 else None
+
+
 def branch_by_code(code: str) -> Branch:
     found = Branch.objects.filter(code=code).first()
     if found is None:

@@ -390,6 +390,14 @@ class _Reader:
             return next((n for n, line in enumerate(text, 1) if f'id="{node_id}"' in line), 1)
 
         parameters = content.get("parameters", {})
+        if not model.start:
+            self._fault(
+                file,
+                1,
+                model.key,
+                "Only a message, a signal or a timer begins the process.",
+                "Draw a start event without a definition: it begins for an order.",
+            )
         for lane in model.lanes:
             if lane.post not in content["posts"]:
                 self._fault(

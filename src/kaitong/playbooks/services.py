@@ -212,16 +212,25 @@ def _definition(book: Playbook, key: str, file: str, pinned: Mapping[str, UUID])
         file=file,
         decisions=book.decisions,
         calls=pinned,
+        parameters={
+            **book.parameters,
+            "posts": _posts(book),
+            "playbook": {"key": book.key, "hash": book.hash},
+        },
     )
     return definition.pk
 
 
-def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
-    papers, notices = _papers(book, folder), _notices(book)
-    posts = {
+def _posts(book: Playbook) -> dict[str, dict[str, Any]]:
+    return {
         key: {name: entry.get(name, "") for name in ("department", "pick", "scope")}
         for key, entry in book.content["posts"].items()
     }
+
+
+def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
+    papers, notices = _papers(book, folder), _notices(book)
+    posts = _posts(book)
     procedures, pinned = [], _called(book)
     for key, entry in book.content["processes"].items():
         cancel: dict[str, Any] = {}

@@ -44,6 +44,13 @@ class InstanceAdmin(ReadOnly):
     list_select_related = ("definition", "branch")
 
 
+@admin.register(models.Starter)
+class StarterAdmin(ReadOnly):
+    list_display = ("node", "definition", "kind", "name", "branch", "state", "due_at")
+    list_filter = ("kind", "state")
+    list_select_related = ("definition", "branch")
+
+
 @admin.register(models.WorkItem)
 class WorkItemAdmin(ReadOnly):
     list_display = ("title", "post", "branch", "state", "due_at", "created_at")

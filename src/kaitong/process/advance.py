@@ -123,8 +123,17 @@ def advance(model: Model, state: State, event: Event, *, external: frozenset[str
 def _started(moves: Moves, event: Started) -> None:
     if moves.queue or moves.resting:
         raise WrongEvent("流程已经启动过。")
-    moves.set_variables(event.variables)
-    moves.begin_inside(ROOT, moves.model.start, moves.model.events)
+    node = moves.model.nodes.get(event.node or moves.model.start)
+    if node is None:
+        raise WrongEvent("这个流程不能直接开始。", "它由消息、信号或定时开始。")
+    if node.kind is NodeKind.START:
+        moves.set_variables(event.variables)
+        moves.begin_inside(ROOT, node.id, moves.model.events)
+        return
+    moves.begin_inside(ROOT, node.id, moves.model.events)
+    token = moves.queue.popleft()
+    moves.note("entered", node.id, token.id)
+    _leave_with(moves, token, node, event.variables)
 
 
 def _completed(moves: Moves, event: Completed) -> None:
@@ -187,12 +196,22 @@ def _timer_fired(moves: Moves, event: TimerFired) -> None:
         moves.leave(token, node)
         return
     if event.node == node.id and token.wait is WaitKind.LISTEN:
-        moves.heard(token, node)
+        if node.interrupting or node.timer is None or node.timer.cycle is None:
+            moves.heard(token, node)
+            return
+        moves.trigger(node, token.scope)
+        if token.id in moves.resting:
+            moves.here = token.scope
+            if not moves.next_round(token, node, event.due or event.now, event.count):
+                moves.take_away(token, "heard")
         return
     if token.wait is WaitKind.EVENT:
         moves.leave(*_decided(moves, token, node, event.node))
         return
-    moves.fire(_boundary(moves, node, event.node, NodeKind.BOUNDARY_TIMER), token)
+    boundary = _boundary(moves, node, event.node, NodeKind.BOUNDARY_TIMER)
+    moves.fire(boundary, token)
+    if not boundary.interrupting and boundary.timer is not None and boundary.timer.cycle:
+        moves.next_round(token, boundary, event.due or event.now, event.count)
 
 
 def _message_arrived(moves: Moves, event: MessageArrived) -> None:

@@ -187,6 +187,9 @@ class Moves(Undoing):
         return moved, self.model.nodes[arm_id]
 
     def _catch(self, token: Token, node: Node) -> None:
+        if node.instantiate:  # its message has begun the instance
+            self.leave(token, node)
+            return
         try:
             opened = self.watcher(token.id, node)
         except (FeelError, ValueError) as error:

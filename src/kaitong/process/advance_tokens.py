@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.process import advance_conditions
+from kaitong.process.cycles import cycle_of, following
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.feel.temporal import (
     YearMonths,
@@ -229,7 +230,8 @@ class Tokens:
     def idle(self, token: Token) -> bool:
         """Whether the token only listens for the start of an event sub-process: its scope ends
         without it."""
-        return token.wait is WaitKind.LISTEN or self.model.nodes[token.node].kind in SUB_STARTS
+        node = self.model.nodes[token.node]
+        return token.wait is WaitKind.LISTEN or (node.kind in SUB_STARTS and node.parent != "")
 
     def is_one(self, token: Token, node: Node) -> bool:
         """Whether the token stands at one instance of a repeated activity."""
@@ -350,7 +352,42 @@ class Tokens:
             raise ValueError(f"消息 {node.message} 的关联键没有值。")
         return str(key)
 
+    def next_round(self, host: Token, boundary: Node, due: datetime, count: int) -> bool:
+        """A cycle goes on: the watch for its next occurrence; False if it has none."""
+        try:
+            opened = self._next(host.id, boundary, due, count)
+        except (FeelError, ValueError, OverflowError) as error:
+            token = Token(self.new_id(), boundary.id, None, host.scope)
+            self.note("entered", boundary.id, token.id)
+            self.incident(token, boundary, "data", str(error))
+            return False
+        if opened is not None:
+            self.effects.append(opened)
+        return opened is not None
+
+    def _next(self, token: TokenId, node: Node, due: datetime, count: int) -> OpenTimer | None:
+        spec = node.timer
+        assert spec is not None
+        cycle = cycle_of(spec.cycle.evaluate(self.variables))
+        if spec.working:  # counted by the calendar, one after the other
+            if cycle.count is not None and count >= cycle.count:
+                return None
+            text = format_duration(cycle.interval)
+            after = due if cycle.count is not None else max(due, self.now)
+            return OpenTimer(token, node.id, None, text, True, count + 1, after)
+        following_ = following(cycle, due, count, self.now)
+        if following_ is None:
+            return None
+        return OpenTimer(token, node.id, at=following_[0], count=following_[1])
+
     def _timer(self, token: TokenId, node_id: str, spec: TimerSpec) -> OpenTimer:
+        if spec.cycle is not None:
+            cycle = cycle_of(spec.cycle.evaluate(self.variables))
+            if spec.working and cycle.first is None:
+                return OpenTimer(
+                    token, node_id, duration=format_duration(cycle.interval), working=True
+                )
+            return OpenTimer(token, node_id, at=cycle.begins(self.now))
         if spec.date is not None:
             return OpenTimer(token, node_id, at=moment_of(spec.date.evaluate(self.variables)))
         duration = duration_of(spec.duration.evaluate(self.variables))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kaitong.process.bpmn_faults import Faults
 from kaitong.process.bpmn_scopes import REPEATED, paths_inside
 from kaitong.process.bpmn_xml import Element
-from kaitong.process.model import ENDS, SUB_STARTS, Flow, Node, NodeKind
+from kaitong.process.model import ENDS, STARTS, SUB_STARTS, Flow, Node, NodeKind
 
 _BOUNDARIES = frozenset(
     {
@@ -59,24 +59,57 @@ def _starts_and_ends(
     nodes: Mapping[str, Node], elements: Mapping[str, Element], process: Element, faults: Faults
 ) -> None:
     nodes = {id_: node for id_, node in nodes.items() if not node.parent}
-    starts = [node for node in nodes.values() if node.kind is NodeKind.START]
-    if not starts:
+    if not any(begins(node) for node in nodes.values()):
         faults.add(process, "The process has no start event.", "Draw one.")
-    for extra in starts[1:]:
+    for extra in [node for node in nodes.values() if node.kind is NodeKind.START][1:]:
         faults.add(
             elements[extra.id],
-            "The process has several start events.",
-            "Keep one and lead to the others by sequence flows.",
+            "The process has several start events without a definition.",
+            "Keep one and lead to the others by sequence flows, or say what each waits for.",
         )
+    seen: set[tuple[str, str]] = set()
+    for node in nodes.values():
+        if not begins(node) or not (node.message or node.signal):
+            continue
+        if (node.message, node.signal) in seen:
+            faults.add(
+                elements[node.id],
+                f"{node.message or node.signal} begins an instance at two places.",
+                "Keep one of them.",
+            )
+        seen.add((node.message, node.signal))
     if not any(node.kind in ENDS for node in nodes.values()):
         faults.add(process, "The process has no end event.", "Draw one.")
+
+
+def begins(node: Node) -> bool:
+    """Whether an instance may begin at the node."""
+    return not node.parent and (node.kind in STARTS or node.instantiate)
 
 
 def _edges(node: Node, element: Element, faults: Faults) -> None:
     if node.kind in ENDS and node.outgoing:
         faults.add(element, "A sequence flow leaves an end event.", "Remove the flow.")
-    if (node.kind is NodeKind.START or node.kind in SUB_STARTS) and node.incoming:
+    if (node.kind in STARTS or node.kind in SUB_STARTS) and node.incoming:
         faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
+    if node.instantiate and node.parent:
+        faults.add(
+            element,
+            "A receive task inside a sub-process begins an instance.",
+            'Remove instantiate="true", or move it out.',
+        )
+    elif node.instantiate and node.incoming:
+        faults.add(
+            element,
+            "A sequence flow leads into a receive task that begins the process.",
+            'Remove the flow, or instantiate="true".',
+        )
+    if node.instantiate and node.boundaries:
+        faults.add(
+            element,
+            "A receive task that begins the process has boundary events: it never waits.",
+            "Remove them.",
+        )
     if node.kind in _BOUNDARIES and node.incoming:
         faults.add(element, "A sequence flow leads into a boundary event.", "Remove the flow.")
     if not (node.kind in _LAST or node.undo or node.outgoing):
@@ -289,7 +322,7 @@ def _reachable(
         forward.setdefault(source, []).append(target)
         backward.setdefault(target, []).append(source)
     outer = [node for node in nodes.values() if not node.parent]
-    starts = [node.id for node in outer if node.kind is NodeKind.START]
+    starts = [node.id for node in outer if begins(node)]
     begun = [node.id for node in outer if node.kind is NodeKind.EVENT_SUB]
     # What is not executed counts as passable, so that its neighbours are no faults as well.
     strangers = [id_ for id_ in elements if id_ not in nodes]

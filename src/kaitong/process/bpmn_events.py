@@ -17,6 +17,77 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
+START_REMEDIES = {
+    "conditionalEventDefinition": "There are no variables before an instance begins: begin by a"
+    " message or a timer, and wait in a conditional catch event.",
+    "errorEventDefinition": "Only an event sub-process begins by an error.",
+    "escalationEventDefinition": "Only an event sub-process begins by an escalation.",
+    "compensateEventDefinition": "Only an event sub-process begins by a compensation.",
+}
+
+
+def flags(element: Element) -> list[tuple[str, str, str]]:
+    """Attributes with the value that is not executed and what to do instead."""
+    if element.tag == "receiveTask":
+        return []
+    return [("instantiate", "true", "Begin by start events: one for each message.")]
+
+
+def message(
+    reader: NodeReader,
+    element: Element,
+    definition: Element | None,
+    kind: NodeKind,
+    attributes: Mapping[str, str],
+) -> dict[str, Any]:
+    """Name and key of a message; what begins an instance needs no key: nobody waits yet."""
+    inside = element.id in reader.begun_by_events
+    begins = kind is NodeKind.MESSAGE_START and not inside
+    values: dict[str, Any] = {"message": reader.message(element, definition or element)}
+    if begins and attributes.get("key"):
+        reader.faults.add(
+            element,
+            "kaitong:key stands on a message that begins an instance.",
+            "Remove it: its name tells what it begins.",
+        )
+    values["instantiate"] = kind is NodeKind.RECEIVE and element.get("instantiate") == "true"
+    if not begins and not (values["instantiate"] and not attributes.get("key")):
+        values["message_key"] = reader.key(element, attributes)
+    return values
+
+
+def check_timer(reader: NodeReader, element: Element, holder: Element, kind: NodeKind) -> None:
+    """Where which kind of timer may stand."""
+    if holder.tag == "timeCycle" and (
+        kind is NodeKind.TIMER_CATCH
+        or (kind is NodeKind.BOUNDARY_TIMER and element.get("cancelActivity", "true") != "false")
+        or (
+            element.id in reader.begun_by_events
+            and element.get("isInterrupting", "true") != "false"
+        )
+    ):
+        reader.faults.add(
+            element,
+            "A timer that happens only once has a timeCycle.",
+            "Use timeDuration or timeDate; a cycle belongs to a start event of a process, or to an"
+            " event that interrupts nothing.",
+        )
+    if kind is not NodeKind.TIMER_START or element.id in reader.begun_by_events:
+        return
+    if holder.tag == "timeDuration":
+        reader.faults.add(
+            element,
+            "A timer that begins an instance has a timeDuration: there is nothing it runs from.",
+            "Use timeDate, or timeCycle (R/P1D).",
+        )
+    elif not re.match(r"R\d*/|\d{4}-", holder.text.strip()):
+        reader.faults.add(
+            element,
+            "A timer that begins an instance is not written as a constant.",
+            "Write ISO 8601 (2026-01-31T08:30:00+08:00, R/P1D): there are no variables yet.",
+        )
+
+
 def read(
     reader: NodeReader,
     element: Element,

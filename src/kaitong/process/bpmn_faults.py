@@ -22,7 +22,6 @@ REMEDIES: dict[str, str] = {
     "humanPerformer": "A lane with kaitong:post says who does the work.",
     "potentialOwner": "A lane with kaitong:post says who does the work.",
     "correlationSubscription": "Use kaitong:key on the message event.",
-    "timeCycle": "Use timeDate or timeDuration; draw a loop to repeat.",
 }
 DEFAULT_REMEDY = "Remove it, or say it with the elements Kaitong executes."
 

@@ -9,6 +9,7 @@ from typing import Any
 from kaitong.process import bpmn_events, bpmn_scopes
 from kaitong.process.bpmn_faults import PICTURES, Faults, did_you_mean
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element
+from kaitong.process.cycles import cycle_of
 from kaitong.process.feel import Expression, FeelError, compile
 from kaitong.process.feel.temporal import duration_of, moment_of
 from kaitong.process.model import Node, NodeKind, TimerSpec
@@ -32,7 +33,12 @@ _KINDS = {
 }
 # Which event definitions an event may hold; "" is none.
 _EVENTS: dict[str, dict[str, NodeKind]] = {
-    "startEvent": {"": NodeKind.START},
+    "startEvent": {
+        "": NodeKind.START,
+        "messageEventDefinition": NodeKind.MESSAGE_START,
+        "signalEventDefinition": NodeKind.SIGNAL_START,
+        "timerEventDefinition": NodeKind.TIMER_START,
+    },
     "endEvent": {
         "": NodeKind.END,
         "terminateEventDefinition": NodeKind.TERMINATE_END,
@@ -85,15 +91,15 @@ _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.BOUNDARY_MESSAGE: {"key", "notice"},
     NodeKind.BOUNDARY_ERROR: {"notice"},
     NodeKind.SUB: {"in", "out", "notice", "milestone", "point-of-no-return"},
-    NodeKind.TIMER_START: {"working", "notice"},
-    NodeKind.MESSAGE_START: {"key", "out", "notice"},
     NodeKind.ERROR_START: {"notice"},
     NodeKind.ESCALATION_START: {"notice"},
     NodeKind.CONDITION_START: {"notice"},
-    NodeKind.SIGNAL_START: {"out", "notice"},
     NodeKind.COMPENSATE_THROW: {"notice", "milestone"},
     NodeKind.COMPENSATE_END: {"notice", "milestone", "paper"},
     NodeKind.START: {"notice", "milestone"},
+    NodeKind.MESSAGE_START: {"key", "out", "notice", "milestone"},
+    NodeKind.SIGNAL_START: {"out", "notice", "milestone"},
+    NodeKind.TIMER_START: {"working", "notice", "milestone"},
     NodeKind.END: {"notice", "milestone", "paper"},
     NodeKind.TERMINATE_END: {"notice", "milestone", "paper"},
     NodeKind.ERROR_END: {"notice", "milestone", "paper"},
@@ -174,10 +180,9 @@ class NodeReader:
         attributes = self._attributes(element, kind, definition)
         values: dict[str, Any] = {}
         if kind in _TIMERS and definition is not None:
-            values["timer"] = self._timer(element, definition, attributes)
+            values["timer"] = self._timer(element, definition, attributes, kind)
         if kind in _MESSAGES:
-            values["message"] = self._message(element, definition or element)
-            values["message_key"] = self._key(element, attributes)
+            values |= bpmn_events.message(self, element, definition, kind, attributes)
         if kind in _ERRORS and definition is not None:
             values["error_code"] = self._error_code(element, definition, kind)
         values.update(bpmn_events.read(self, element, definition, kind, attributes))
@@ -274,9 +279,11 @@ class NodeReader:
             self.faults.add(
                 definition or element,
                 f"The start event has a {tag}.",
-                "A process is started by an order: use a start event without a definition.",
+                bpmn_events.START_REMEDIES.get(
+                    tag, "Begin by nothing (an order), a message, a signal or a timer."
+                ),
             )
-            return NodeKind.START
+            return NodeKind.SIGNAL_START  # not executed; what follows it is no fault as well
         if not tag:
             remedy = "Say what it waits for: a timer, a message"
             remedy += " or an error." if element.tag == "boundaryEvent" else "."
@@ -287,7 +294,7 @@ class NodeReader:
 
     def _strange_flags(self, element: Element) -> None:
         flags = (
-            ("instantiate", "true", "A process is started by an order: remove instantiate."),
+            *bpmn_events.flags(element),
             ("parallelMultiple", "true", "Draw an event for each definition."),
             ("eventGatewayType", "Parallel", "Draw a parallel gateway before the catch events."),
             ("isInterrupting", "false", "Remove isInterrupting."),
@@ -406,20 +413,26 @@ class NodeReader:
     # ---- event definitions
 
     def _timer(
-        self, element: Element, definition: Element, attributes: Mapping[str, str]
+        self,
+        element: Element,
+        definition: Element,
+        attributes: Mapping[str, str],
+        kind: NodeKind,
     ) -> TimerSpec:
         working = attributes.get("working") == "true"
         holders = [c for c in definition.children if c.space == BPMN and c.tag.startswith("time")]
-        for cycle in [c for c in holders if c.tag == "timeCycle"]:
-            self.faults.unsupported(cycle)
         if len(holders) != 1:
             self.faults.add(
                 definition,
                 "The timer says no time." if not holders else "The timer says several times.",
-                "Give it one timeDuration (PT48H) or one timeDate.",
+                "Give it one timeDuration (PT48H), timeDate or timeCycle (R3/PT1H).",
             )
             return TimerSpec(working=working)
         holder = holders[0]
+        bpmn_events.check_timer(self, element, holder, kind)
+        if holder.tag == "timeCycle":
+            cycle = self._time(element, holder, r"R\d*/", cycle_of)
+            return TimerSpec(cycle=cycle, working=working)
         if holder.tag == "timeDate":
             if working:
                 self.faults.add(
@@ -437,6 +450,8 @@ class NodeReader:
         text = holder.text.strip()
         line = holder.text_line or holder.line
         remedy = "Write ISO 8601 (PT48H, P3D, 2026-01-31T08:30:00+08:00) or a FEEL expression."
+        if holder.tag == "timeCycle":
+            remedy = "Write ISO 8601 (R3/PT1H, R/P1D, R/2026-01-31T08:30:00+08:00/P1D)."
         if re.match(iso, text) and '"' not in text:
             text = f'"{text}"'
         try:
@@ -453,7 +468,7 @@ class NodeReader:
             return None
         return expression
 
-    def _message(self, element: Element, holder: Element) -> str:
+    def message(self, element: Element, holder: Element) -> str:
         reference = holder.get("messageRef").rpartition(":")[2]
         message = self.messages.get(reference)
         name = tidy(message.get("name")) if message is not None else ""
@@ -467,7 +482,7 @@ class NodeReader:
             self.faults.add(message, "The message has no name.", "Name it: senders use the name.")
         return name
 
-    def _key(self, element: Element, attributes: Mapping[str, str]) -> Expression | None:
+    def key(self, element: Element, attributes: Mapping[str, str]) -> Expression | None:
         text = attributes.get("key", "").strip()
         if text:
             return self.feel(element, text, "kaitong:key")

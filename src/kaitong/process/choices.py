@@ -56,6 +56,18 @@ class TimerState(TextChoices):
     CANCELLED = "cancelled", _("已取消")
 
 
+class StarterKind(TextChoices):
+    MESSAGE = "message", _("消息")
+    SIGNAL = "signal", _("信号")
+    TIMER = "timer", _("定时")
+
+
+class StarterState(TextChoices):
+    OPEN = "open", _("生效")
+    WITHDRAWN = "withdrawn", _("已撤下")  # a newer version of the process stands in its place
+    SPENT = "spent", _("已用完")  # a timer that has no further occurrence
+
+
 class SubscriptionKind(TextChoices):
     MESSAGE = "message", _("消息")
     SIGNAL = "signal", _("信号")

@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import hearing, model, suspension, values
+from kaitong.process import hearing, model, starting, suspension, values
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.shell import Play, begin, cause_of, describe, place
@@ -37,7 +37,9 @@ _INBOX = """select id, instance_id from process_inbox
  where processed_at is null and next_attempt_at <= %s order by next_attempt_at, id limit %s"""
 _CALLS = """select id, instance_id from process_call
  where state = 'pending' and next_attempt_at <= %s order by next_attempt_at, id limit %s"""
-_MESSAGES = """select m.id, s.instance_id, s.id as subscription_id from (
+_MESSAGES = """select m.id, s.instance_id, s.id as subscription_id,
+ s.id is null and exists (select from process_starter t where t.state = 'open'
+ and t.kind = 'message' and t.name = m.name) as begins from (
  select id, name, key, scope from process_message where state = 'kept' and next_attempt_at <= %s
  order by next_attempt_at limit %s for update skip locked) m
  left join lateral (select id, instance_id from process_subscription s where s.state = 'open'
@@ -69,6 +71,16 @@ def deliver_messages(limit: int = BATCH) -> int:
 def begin_children(limit: int = BATCH) -> int:
     """Begin processes that call activities wait for; how many."""
     return batch(_CALLS, limit, _begin, "process_call")
+
+
+def begin_by_timers(limit: int = BATCH) -> int:
+    """Begin instances whose start timer is due; how many."""
+    return batch(starting.TIMERS, limit, starting.by_timer, "process_starter")
+
+
+def begin_by_signals(limit: int = BATCH) -> int:
+    """Begin instances by signals their start events heard; how many."""
+    return batch(starting.SIGNALS, limit, starting.by_signal, "process_beginning")
 
 
 def batch(sql: str, limit: int, handle: Callable[[Row, datetime], bool], table: str | None) -> int:
@@ -118,8 +130,19 @@ def _fire(row: Row, now: datetime) -> bool:
     if timer["state"] != "open" or not play.holds(token_id):
         return False
     play.close_timer(token_id, timer["node"], "fired")
-    play.note("timer", timer["node"], token_id, {"due_at": timer["due_at"]})
-    play.advance(model.TimerFired(now=play.now, token=token_id, node=timer["node"]))
+    told = {"due_at": timer["due_at"]}
+    if timer["count"] > 1:
+        told["count"] = timer["count"]
+    play.note("timer", timer["node"], token_id, told)
+    play.advance(
+        model.TimerFired(
+            now=play.now,
+            token=token_id,
+            node=timer["node"],
+            count=timer["count"],
+            due=datetime.fromisoformat(timer["due_at"]),
+        )
+    )
     play.save()
     return True
 
@@ -135,6 +158,8 @@ def _wake(row: Row, now: datetime) -> bool:
 
 
 def _deliver(row: Row, now: datetime) -> bool:
+    if row["begins"] and starting.by_message(row["id"], now):
+        return True
     if row["subscription_id"] is None:
         attempts = db.one("select attempts from process_message where id = %s", [row["id"]])
         seconds = min(2 ** min(attempts["attempts"] if attempts else 0, 12), _LONGEST)

@@ -113,6 +113,7 @@ class TimerSpec:
 
     date: Any = None  # Expression
     duration: Any = None  # Expression
+    cycle: Any = None  # Expression: an ISO 8601 repeating interval (`cycles`)
     working: bool = False
 
 
@@ -144,6 +145,7 @@ class Node:
     script: Any = None  # Expression of a script task
     result: str = ""  # kaitong:result, the variable that takes a script's value
     link: str = ""
+    instantiate: bool = False  # a receive task whose message begins an instance
     signal: str = ""
     condition: Any = None  # Expression of a conditional event
     escalation: str | None = None  # its code; None catches every escalation
@@ -176,6 +178,9 @@ _WAITS = frozenset(
     }
 )
 # End events that consume their token and nothing else.
+STARTS = frozenset(
+    {NodeKind.START, NodeKind.MESSAGE_START, NodeKind.SIGNAL_START, NodeKind.TIMER_START}
+)
 QUIET_ENDS = frozenset(
     {NodeKind.END, NodeKind.MESSAGE_END, NodeKind.SIGNAL_END, NodeKind.ESCALATION_END}
     | {NodeKind.COMPENSATE_END}
@@ -209,7 +214,7 @@ class Model:
     key: str  # id of the BPMN process element
     name: str
     hash: str
-    start: str
+    start: str  # the none start event; "": only messages, signals or timers begin an instance
     nodes: Mapping[str, Node]
     lanes: tuple[Lane, ...] = ()
     documentation: str = ""
@@ -298,7 +303,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started(Event):
+    """`node` is the start event, or receive task, whose event came: its mapping applies to the
+    variables. "": the none start event."""
+
     variables: Mapping[str, Any] = field(default_factory=dict)
+    node: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -368,10 +377,13 @@ class TimerFired(Event):
     """`node` is the timer catch event or the boundary timer; `token` the waiting (host) token.
 
     Behind an event-based gateway `node` is the catch event and `token` waits at the gateway.
+    `count` and `due` tell which occurrence of a cycle it is, and when it was to be.
     """
 
     token: UUID | int
     node: str
+    count: int = 1
+    due: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -484,7 +496,8 @@ class OpenTimer(Effect):
     """`node` is the timer's own node (a boundary's id for a boundary timer).
 
     Either `at` is set, or `duration` (ISO 8601) with `working=True`: the shell asks the calendar.
-    `token` is the waiting (host) token: it comes back in `TimerFired`.
+    `token` is the waiting (host) token: it comes back in `TimerFired`. Of a cycle `count` is the
+    number of the occurrence; a working duration counts from `after`, else from now.
     """
 
     token: UUID | int
@@ -492,6 +505,8 @@ class OpenTimer(Effect):
     at: datetime | None = None
     duration: str = ""
     working: bool = False
+    count: int = 1
+    after: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,10 +175,15 @@ class Opening:
         at = effect.at
         if at is None:
             key = due.calendar_key(self.loaded.branch_id, "", self.loaded.parameters)
-            at = due.working_duration(effect.duration, self.now, key)
-        self.change.timers_opened.append(
-            {"id": uuid7(), "at": self.now, "token": token, "node": effect.node, "due_at": at}
-        )
+            at = due.working_duration(effect.duration, effect.after or self.now, key)
+        row = {"token": token, "node": effect.node, "due_at": at, "count": effect.count}
+        closed = self.change.timers_closed
+        fired = [r for r in closed if (r["token"], r["node"]) == (token, effect.node)]
+        if fired:  # of a cycle: the row that fired goes on to the next occurrence
+            closed.remove(fired[0])
+            self.change.timers_moved.append(row)
+        else:
+            self.change.timers_opened.append({"id": uuid7(), "at": self.now, **row})
         if at <= self.now:
             self.change.notify = True
 

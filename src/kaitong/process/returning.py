@@ -34,7 +34,13 @@ from kaitong.process.standing import earliest
 from kaitong.process.work import Progress, progress
 
 PEOPLE = (model.NodeKind.USER, model.NodeKind.MANUAL)
-MACHINES = (model.NodeKind.SERVICE, model.NodeKind.RULE, model.NodeKind.CALL)
+MACHINES = (
+    model.NodeKind.SERVICE,
+    model.NodeKind.RULE,
+    model.NodeKind.CALL,
+    model.NodeKind.SCRIPT,
+    model.NodeKind.SEND,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ SENTENCES = (
     gettext_noop("流程已经结束。"),
     gettext_noop("请刷新后再看。"),
     gettext_noop("请稍后再试。"),
+    gettext_noop("这个流程不能直接开始。"),
+    gettext_noop("它由消息、信号或定时开始。"),
     gettext_noop("流程已经启动过。"),
     gettext_noop("请选择前面由人办理的环节。"),
     gettext_noop("请等它有结果。"),

@@ -19,7 +19,7 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.process import definitions, model, wakeup
+from kaitong.process import definitions, model, starting, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
 from kaitong.process.bulk import Outcome, many
@@ -116,12 +116,17 @@ def deploy(
     file: str,
     decisions: Mapping[str, bytes] | None = None,
     calls: Mapping[str, UUID] | None = None,
+    branch_id: UUID | None = None,
+    parameters: Mapping[str, Any] | None = None,
 ) -> Definition:
     """Deploy a process; the same bytes again give the same definition.
 
     `decisions` are DMN files by the names that business rule tasks use; those a process names are
     kept with it. `calls` are deployed definitions by the names that call activities use: a process
     stays with those it was deployed with. Raises `model.RefusedProcess` with every fault.
+
+    What messages, signals and timers begin by it from now on runs in `branch_id` (else the topmost
+    branch) with these `parameters`; the start events of the version before are withdrawn.
     """
     tables = {name: parse_decisions(text, name) for name, text in (decisions or {}).items()}
     process = parse(data, file, tables, calls or {})
@@ -147,15 +152,18 @@ def deploy(
         if row.retired_at is not None or later.exists():  # an earlier version is current again
             row.retired_at, row.deployed_at = None, clock_now()
             row.save(update_fields=["retired_at", "deployed_at"])
+        starting.put(row, process, branch_id=branch_id, parameters=parameters or {})
     return row
 
 
 def retire(*, definition_id: UUID) -> None:
     """No longer offered for new instances; running ones stay on it, and it is never deleted."""
-    if not Definition.objects.filter(pk=definition_id, retired_at=None).update(
-        retired_at=clock_now()
-    ):
-        raise ProcessConflict(_("这个流程定义不存在或已停用。"))
+    with transaction.atomic():
+        if not Definition.objects.filter(pk=definition_id, retired_at=None).update(
+            retired_at=clock_now()
+        ):
+            raise ProcessConflict(_("这个流程定义不存在或已停用。"))
+        starting.withdraw(definition_id)
 
 
 def start(

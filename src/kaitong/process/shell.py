@@ -463,10 +463,13 @@ def begin(
     parent_id: UUID | None = None,
     catches: Iterable[str] = (),
     last: bool = False,
+    node: str = "",
+    why: Mapping[str, Any] | None = None,
 ) -> Play:
     """Begin an instance within the caller's transaction: it plays until everything waits.
 
-    `last`: as in `Play.save`.
+    `last`: as in `Play.save`. `node` is the start event whose message, signal or timer came
+    (`why`); "": the none start.
     """
     now = clock_now()
     loaded = Loaded(
@@ -487,8 +490,8 @@ def begin(
         catches=frozenset(catches),
     )
     play = Play(loaded, actor_id=actor_id, now=now)
-    play.note("started", data={"definition": definition_id})
-    play.advance(model.Started(now=now, variables=dict(variables)))
+    play.note("started", data={"definition": definition_id, **(why or {})})
+    play.advance(model.Started(now=now, variables=dict(variables), node=node))
     play.change.variables = dict(play.state.variables)
     play.save(last=last)
     return play

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
-from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import signals, values, wakeup
 from kaitong.process.errors import ProcessNotFound, ProcessRefused
@@ -46,11 +45,12 @@ def signal(
     try:
         with transaction.atomic():
             row.save(force_insert=True)
-            document = signals.rows_for(
-                row.pk, row.created_at, name, org.branches_below(branch_id), dict(told)
-            )
-            text = f"insert into process_inbox {signals.FAN_OUT.format('', '%s::jsonb')}"
-            db.execute(text, [document])
+            document = values.dump([signals.row_of(row.pk, row.created_at, name, branch_id, told)])
+            for table, text in (
+                ("process_inbox", signals.FAN_OUT),
+                ("process_beginning", signals.START_OUT),
+            ):
+                db.execute(f"insert into {table} {text.format('', '%s::jsonb')}", [document])
             wakeup.notify()
     except IntegrityError:
         if Signal.objects.filter(name=name, sender_id=sender_id).exists():

@@ -105,6 +105,7 @@ class Change:
     suspensions_voided: list[Row] = field(default_factory=list)
     feedback_added: list[Row] = field(default_factory=list)
     timers_opened: list[Row] = field(default_factory=list)
+    timers_moved: list[Row] = field(default_factory=list)
     timers_closed: list[Row] = field(default_factory=list)
     subscriptions_opened: list[Row] = field(default_factory=list)
     subscriptions_closed: list[Row] = field(default_factory=list)
@@ -112,6 +113,7 @@ class Change:
     messages_woken: list[Row] = field(default_factory=list)
     inbox_woken: list[Row] = field(default_factory=list)
     signals_thrown: list[Row] = field(default_factory=list)
+    signals_begun: list[Row] = field(default_factory=list)
     signals_kept: list[Row] = field(default_factory=list)
     commands_opened: list[Row] = field(default_factory=list)
     commands_changed: list[Row] = field(default_factory=list)
@@ -196,9 +198,15 @@ _ARMS: dict[str, str] = {
  select u.id, u.created_at, u.workitem_id, u.by, u.text from p,
  jsonb_populate_recordset(null::process_feedback, %s::jsonb) u""",
     "timers_opened": """insert into process_timer (id, created_at, instance_id, token_id, node,
- due_at, next_attempt_at, attempts, state) select u.id, u.at, p.id, u.token, u.node, u.due_at,
- u.due_at, 0, 'open' from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid,
- node text, due_at timestamptz)""",
+ due_at, next_attempt_at, attempts, count, state) select u.id, u.at, p.id, u.token, u.node,
+ u.due_at, u.due_at, 0, coalesce(u.count, 1), 'open' from p,
+ jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid, node text,
+ due_at timestamptz, count int)""",
+    # the next occurrence of a cycle: the same row, which nobody else holds open
+    "timers_moved": """update process_timer r set due_at = u.due_at, next_attempt_at = u.due_at,
+ attempts = 0, count = u.count from p, jsonb_to_recordset(%s::jsonb) as u(token uuid, node text,
+ due_at timestamptz, count int)
+ where r.token_id = u.token and r.node = u.node and r.instance_id = p.id and r.state = 'open'""",
     "timers_closed": _close("process_timer", "('open')", "").replace(
         "state text, at timestamptz)", "state text, node text)"
     )
@@ -221,6 +229,8 @@ _ARMS: dict[str, str] = {
  where m.state = 'kept' and m.name = u.name and m.key = u.key""",
     # the statement's snapshot: who listened before this step; `signals_kept` holds the others
     "signals_thrown": f"insert into process_inbox {signals.FAN_OUT.format('p, ', '%s::jsonb')}",
+    "signals_begun": "insert into process_beginning "
+    + signals.START_OUT.format("p, ", "%s::jsonb"),
     "signals_kept": """insert into process_inbox (id, created_at, instance_id, key, event,
  next_attempt_at, attempts, outcome) select u.id, u.at, p.id, u.key, u.event, u.at, 0, '' from p,
  jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, key text, event jsonb)""",

@@ -78,6 +78,11 @@ _CHECKS = {
  where i.state = 'running' and i.scopes is not null and s.value ? 'host'
  and not exists (select from process_token t where t.instance_id = i.id
   and t.id::text = s.value ->> 'host')""",
+    "two versions begin": """select min(t.id::text)::uuid as id,
+ 'start events of ' || count(distinct t.definition_id) || ' versions of ' || d.key as what
+ from process_starter t join process_definition d on d.id = t.definition_id
+ where t.state = 'open' group by d.playbook, d.key
+ having count(distinct t.definition_id) > 1""",
     "history": """select i.id, 'seq ' || i.seq || ', has ' || count(h.seq) || ' lines' as what
  from process_instance i left join process_history h on h.instance_id = i.id
  where i.state = 'running' group by i.id

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kaitong.core.ids import uuid7
-from kaitong.org import queries as org
-from kaitong.process import model
+from kaitong.process import model, signals
 
 if TYPE_CHECKING:
     from kaitong.process.shell import Play
@@ -18,14 +17,9 @@ def throw(play: Play, signal: model.Broadcast, effects: Iterable[model.Effect]) 
     instance that began to listen earlier in it, which the statement does not see."""
     signal_id = uuid7()
     play.change.signals_thrown.append(
-        {
-            "id": signal_id,
-            "at": play.now,
-            "name": signal.signal,
-            "branches": [str(id_) for id_ in org.branches_below(play.loaded.branch_id)],
-            "values": dict(signal.values),
-        }
+        signals.row_of(signal_id, play.now, signal.signal, play.loaded.branch_id, signal.values)
     )
+    play.change.signals_begun.append(play.change.signals_thrown[-1])
     at_rest = {token.id for token in play.state.tokens}
     for effect in effects:
         if effect is signal:

@@ -34,6 +34,8 @@ def drain_inbound(limit: int = 50) -> int:
     """Timers, wake-up dates, called processes, inboxes and messages."""
     return (
         inbound.fire_timers(limit)
+        + inbound.begin_by_timers(limit)
+        + inbound.begin_by_signals(limit)
         + inbound.wake_suspended(limit)
         + inbound.begin_children(limit)
         + inbound.read_inboxes(limit)

@@ -8,10 +8,12 @@ People are kept as plain identifiers: posts, departments and staff are opaque to
 
 from kaitong.process.models.asking import Call, Command, Incident, IncidentNote, Proposal
 from kaitong.process.models.instances import Definition, History, Instance, Token
+from kaitong.process.models.starting import Beginning, Starter
 from kaitong.process.models.waiting import Inbox, Message, Signal, Subscription, Timer
 from kaitong.process.models.work import Feedback, Helper, Suspension, WorkItem
 
 __all__ = [
+    "Beginning",
     "Call",
     "Command",
     "Definition",
@@ -25,6 +27,7 @@ __all__ = [
     "Message",
     "Proposal",
     "Signal",
+    "Starter",
     "Subscription",
     "Suspension",
     "Timer",

@@ -21,6 +21,7 @@ class Timer(Row):
     due_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
+    count = models.IntegerField(default=1)  # which occurrence of a cycle
     state = models.CharField(max_length=10, choices=TimerState.choices, default=TimerState.OPEN)
 
     class Meta:

@@ -162,8 +162,10 @@ class Drawing:
         return parse(self.text().encode(), "test.bpmn")
 
 
-def timer(duration: str = "", date: str = "", **attributes: str) -> str:
+def timer(duration: str = "", date: str = "", cycle: str = "") -> str:
     tag, text = ("timeDuration", duration) if duration else ("timeDate", date)
+    if cycle:
+        tag, text = "timeCycle", cycle
     inside = f"<bpmn:{tag}>{text}</bpmn:{tag}>"
     return f"<bpmn:timerEventDefinition>{inside}</bpmn:timerEventDefinition>"
 

@@ -79,6 +79,7 @@ class Game:
         actions: Mapping[str, Act] | None = None,
         external: frozenset[str] = EXTERNAL,
         catches: frozenset[str] = frozenset(),
+        begins: str = "",
         **variables: Any,
     ):
         self.model = model
@@ -102,7 +103,7 @@ class Game:
         self.calls: list[tuple[str, Mapping[str, Any]]] = []
         self.serial = count(1)
         self.last: tuple[Effect, ...] = ()
-        self.play(Started(now=NOW, variables=variables))
+        self.play(Started(now=NOW, variables=variables, node=begins))
 
     # ---- what the tests say
 
@@ -135,8 +136,13 @@ class Game:
     def by_hand(self, node: str, **values: Any) -> Game:
         return self.play(DoneByHand(now=NOW, token=self.token(node), values=values))
 
-    def fire(self, host: str, node: str = "") -> Game:
-        return self.play(TimerFired(now=NOW, token=self.token(host), node=node or host))
+    def fire(self, host: str, node: str = "", **of: Any) -> Game:
+        """The timer fires; of a cycle as the occurrence that is open, unless `of` says another."""
+        token, node = self.token(host), node or host
+        opened = self.timers.get((token, node))
+        if opened is not None and not of:
+            of = {"count": opened.count, "due": opened.at}
+        return self.play(TimerFired(now=of.pop("now", NOW), token=token, node=node, **of))
 
     def tell(self, host: str, node: str = "", **values: Any) -> Game:
         token = self.token(host)

@@ -24,6 +24,7 @@ TAGS = {
     "undo-end": "endEvent",
     "end": "endEvent",
     "terminate": "endEvent",
+    "begin": "startEvent",
     "user": "userTask",
     "manual": "manualTask",
     "service": "serviceTask",
@@ -118,6 +119,10 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         inner += (
             f"<timerEventDefinition><timeDuration>{duration}</timeDuration></timerEventDefinition>"
         )
+    for name, tag in (("every", "timeCycle"), ("at", "timeDate")):
+        text = attributes.pop(name, None)
+        if text:
+            inner += f"<timerEventDefinition><{tag}>{text}</{tag}></timerEventDefinition>"
     code = attributes.pop("code", None)
     if code:
         declared = f'<error id="error-{code}" name="{code}" errorCode="{code}"/>'
@@ -155,6 +160,8 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
         inner += f'<compensateEventDefinition activityRef="{of}"/>'
     if attributes.pop("undoes", None):
         plain += ' isForCompensation="true"'
+    if attributes.pop("instantiate", None):
+        plain += ' instantiate="true"'
     host = attributes.pop("host", None)
     if host:
         plain += f' attachedToRef="{host}"'
