@@ -14,7 +14,7 @@ from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
 from kaitong.ordering import drafts, recount, sessions
-from kaitong.process import overdue, partitions, worker
+from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
 from kaitong.transfer import jobs
@@ -28,6 +28,7 @@ NOTICE_SECONDS = 1.0
 INVOICE_SECONDS = 1.0
 OVERDUE_SECONDS = 15.0
 RECOUNT_SECONDS = 2.0
+FIGURE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 JOB_SECONDS = 1.0
 
@@ -86,6 +87,7 @@ def run(stop: threading.Event | None = None) -> None:
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
+            (FIGURE_SECONDS, figures.add_up, "figures of steps"),
             (OVERDUE_SECONDS, overdue.watch, "watch over due times"),
             (RECOUNT_SECONDS, recount_all, "recount after a change of a calendar"),
             # each carrier alone: a slow mail server holds up mail and nothing else

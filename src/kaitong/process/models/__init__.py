@@ -7,6 +7,7 @@ People are kept as plain identifiers: posts, departments and staff are opaque to
 """
 
 from kaitong.process.models.asking import Call, Command, Incident, IncidentNote, Proposal
+from kaitong.process.models.figures import NodeBatch, NodeDay
 from kaitong.process.models.instances import Definition, History, Instance, Token
 from kaitong.process.models.starting import Beginning, Starter
 from kaitong.process.models.waiting import Inbox, Message, Signal, Subscription, Timer
@@ -25,6 +26,8 @@ __all__ = [
     "IncidentNote",
     "Instance",
     "Message",
+    "NodeBatch",
+    "NodeDay",
     "Proposal",
     "Signal",
     "Starter",

@@ -238,6 +238,12 @@
     }
   }
 
+  // a page may paint its picture by itself (`data-own`): it hears when there is something to paint
+  function show() {
+    if (island.el.dataset.own === undefined) paint();
+    else island.el.dispatchEvent(new CustomEvent('ktpaint', { bubbles: true, detail: island }));
+  }
+
   // labels beside a line get room for four Chinese characters, around the same middle
   function roomy(xml) {
     const doc = new DOMParser().parseFromString(xml, 'application/xml');
@@ -258,11 +264,19 @@
     if (row && box.scrollHeight > box.clientHeight) box.scrollTop = row.offsetTop - box.clientHeight / 2;
   }
 
+  document.addEventListener('click', e => {
+    const how = e.target.closest('[data-zoom]')?.dataset.zoom;
+    if (!how || !island) return;
+    if (how === 'fit') island.fit();
+    else island.canvas.zoom(island.canvas.zoom() * (how === 'in' ? 1.2 : 1 / 1.2));
+  });
+  document.addEventListener('ktdraw', () => picture());  // a page put another picture in its place
+
   async function picture() {
     current();
     const el = $('#picture');
     if (!el) return;
-    if (island && island.el === el) { paint(); return; }
+    if (island && island.el === el) { show(); return; }
     if (el.dataset.state) return;
     el.dataset.state = 'drawing';
     try {
@@ -296,13 +310,9 @@
         canvas.viewbox({ x: Math.max(inner.x - pad, cx - wide / 2), y: Math.max(inner.y - pad, cy - tall / 2), width: wide, height: tall });
       };
       fit();
-      island = { el, canvas, registry, overlays, painted: '' };
-      paint();
+      island = { el, viewer, canvas, registry, overlays, fit, painted: '' };
+      show();
       $('.kt-bpmn-fail', el)?.remove();
-      $$('[data-zoom]').forEach(b => b.addEventListener('click', () => {
-        if (b.dataset.zoom === 'fit') fit();
-        else canvas.zoom(canvas.zoom() * (b.dataset.zoom === 'in' ? 1.2 : 1 / 1.2));
-      }));
       el.dataset.state = 'ready';
     } catch {
       el.dataset.state = 'failed';
