@@ -34,6 +34,10 @@ MAX_TOKENS = 1_000  # tokens of one instance
 MAX_INSTANCES = 500  # of one multi-instance activity
 
 
+class _EndlessError(ValueError):
+    """A loop that waits for nothing and does not end."""
+
+
 class Scopes(Tokens):
     """Opening and closing scopes."""
 
@@ -175,7 +179,8 @@ class Scopes(Tokens):
                 self._many_ended(scope_id, host, node)
                 return
         except (FeelError, ValueError) as error:
-            self.incident(host, node, "data", str(error))
+            cause = "loop" if isinstance(error, _EndlessError) else "data"
+            self.incident(host, node, cause, str(error))
             return
         if repeat.parallel:
             due = range(loop.begun, loop.total or 0)
@@ -207,7 +212,7 @@ class Scopes(Tokens):
             return True
         self.moves += 1
         if self.moves > MAX_MOVES:
-            raise ValueError("流程在这里循环不止，又不等待任何事。")
+            raise _EndlessError("流程在这里循环不止，又不等待任何事。")
         if not loop.done and not repeat.test_before:
             return False
         return repeat.condition is not None and not self._truth(repeat.condition, "循环条件")

@@ -30,7 +30,10 @@ _FAMILY = """with recursive family as (
  from family f join process_instance c on c.parent_id = f.id
  join process_call k on k.child_id = c.id)
  select root, id, definition_id, parent_id, node, token, depth from family order by depth, id"""
-_VISITS = """select instance_id, node, kind, max(at) as at, max(seq) as seq, count(*) as count,
+# an instance of a repeated activity (data.number) is no visit of its own
+_VISITS = """select instance_id, node, kind, max(seq) as seq,
+ max(at) filter (where not data ? 'number') as at,
+ count(*) filter (where not data ? 'number') as count,
  array_agg(distinct data->>'flow') filter (where kind = 'entered') as flows,
  bool_or(kind = 'migrated') as moved
  from process_history where instance_id = any(%s) and id >= %s
