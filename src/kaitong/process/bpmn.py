@@ -79,9 +79,28 @@ class _Reader:
             )
             return None
         self._unique_ids()
-        process = self._process()
-        if process is None:
+        processes = self._processes()
+        if not processes:
             return None
+        found = self._read(processes[0], digest)
+        for extra in processes[1:]:  # refused as such; what else is wrong in it is told as well
+            self.faults.add(
+                extra,
+                "A file holds one process; this is a further one.",
+                "Move it to its own file.",
+            )
+            _Reader(self.root, self.faults, self.decisions, self.called)._read(extra, digest)
+        return found
+
+    def _read(self, process: Element, digest: str) -> Model:
+        """One process of the file."""
+        if not process.id:
+            self.faults.add(process, "The process has no id.", "Its id is its key: give it one.")
+        if process.get("isExecutable") != "true":
+            self.faults.add(
+                process, "The process is not executable.", 'Set isExecutable="true" on it.'
+            )
+        self._attributes(process, set())
         self._sort_children(process)
         lanes, lane_of = self._lanes(process)
         lane_of = with_lanes_inside(lane_of, self.container_of)
@@ -156,7 +175,7 @@ class _Reader:
             else:
                 seen[element.id] = element
 
-    def _process(self) -> Element | None:
+    def _processes(self) -> list[Element]:
         for child in self.root.children:
             if child.space == BPMN and child.tag not in ROOT_PICTURES | {"process"}:
                 self.faults.unsupported(child)
@@ -167,22 +186,7 @@ class _Reader:
         processes = self.root.all("process")
         if not processes:
             self.faults.add(self.root, "The file holds no process.", "Draw one.")
-            return None
-        for extra in processes[1:]:
-            self.faults.add(
-                extra,
-                "A file holds one process; this is a further one.",
-                "Move it to its own file.",
-            )
-        process = processes[0]
-        if not process.id:
-            self.faults.add(process, "The process has no id.", "Its id is its key: give it one.")
-        if process.get("isExecutable") != "true":
-            self.faults.add(
-                process, "The process is not executable.", 'Set isExecutable="true" on it.'
-            )
-        self._attributes(process, set())
-        return process
+        return processes
 
     def _attributes(self, element: Element, known: set[str]) -> None:
         for space, name in element.attributes:

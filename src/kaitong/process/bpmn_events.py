@@ -96,6 +96,10 @@ def read(
     attributes: Mapping[str, str],
 ) -> dict[str, Any]:
     """Fields of the node; whatever is wrong is a fault by then."""
+    tag = definition.tag if definition is not None else ""
+    top = element.tag == "startEvent" and element.id not in reader.begun_by_events
+    if top and tag in START_REMEDIES:
+        return {}  # refused as it is
     if kind is NodeKind.SCRIPT:
         return _script(reader, element, attributes)
     if definition is not None and kind in (NodeKind.LINK_THROW, NodeKind.LINK_CATCH):

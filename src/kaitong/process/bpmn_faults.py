@@ -14,6 +14,13 @@ REMEDIES: dict[str, str] = {
     "transaction": "Make it a sub-process; undo its work by compensation or an error event.",
     "complexGateway": "Use exclusive, inclusive and parallel gateways.",
     "implicitThrowEvent": "Use a service task.",
+    "globalTask": "Draw the task in the process, or call a process of its own.",
+    "globalUserTask": "Draw the task in the process, or call a process of its own.",
+    "globalManualTask": "Draw the task in the process, or call a process of its own.",
+    "globalScriptTask": "Draw the task in the process, or call a process of its own.",
+    "globalBusinessRuleTask": "Draw the task in the process, or call a process of its own.",
+    "choreography": "Draw what each side does as a process; messages say what passes between.",
+    "globalConversation": "Leave it in another file: it is a picture of who talks with whom.",
     "choreographyTask": "Use a process, not a choreography.",
     "event": "Use a start, end, boundary or intermediate catch event.",
     "cancelEventDefinition": "Use an error boundary event.",
@@ -98,7 +105,7 @@ class Faults:
         self.add(element, f"Kaitong does not execute {name}.", REMEDIES.get(name, DEFAULT_REMEDY))
 
     def sorted(self) -> list[Fault]:
-        return sorted(self.found, key=lambda fault: fault.line)
+        return sorted(dict.fromkeys(self.found), key=lambda fault: fault.line)
 
 
 def did_you_mean(word: str, known: set[str] | frozenset[str]) -> str:

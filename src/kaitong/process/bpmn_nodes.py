@@ -421,10 +421,10 @@ class NodeReader:
     ) -> TimerSpec:
         working = attributes.get("working") == "true"
         holders = [c for c in definition.children if c.space == BPMN and c.tag.startswith("time")]
-        if len(holders) != 1:
+        if len(holders) != 1 or not holders[0].text.strip():
             self.faults.add(
                 definition,
-                "The timer says no time." if not holders else "The timer says several times.",
+                "The timer says several times." if len(holders) > 1 else "The timer says no time.",
                 "Give it one timeDuration (PT48H), timeDate or timeCycle (R3/PT1H).",
             )
             return TimerSpec(working=working)
