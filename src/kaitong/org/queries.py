@@ -144,6 +144,21 @@ def department_names(branch_id: UUID) -> dict[str, str]:
     return {row.key: (row.name_en if english else "") or row.name for row in rows}
 
 
+def calendar_users(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Names of the branches and departments that work by each calendar."""
+    english = (get_language() or "zh").startswith("en")
+    found: dict[str, list[str]] = {}
+    for branch in Branch.objects.filter(calendar__in=list(keys)).order_by("path"):
+        found.setdefault(branch.calendar, []).append(
+            (branch.name_en if english else "") or branch.name
+        )
+    rows = Department.objects.filter(calendar__in=list(keys)).select_related("branch")
+    for row in rows.order_by("branch__path", "key"):
+        names = [(one.name_en if english else "") or one.name for one in (row.branch, row)]
+        found.setdefault(row.calendar, []).append(" · ".join(names))
+    return found
+
+
 def calendar_key(branch_id: UUID, department: str = "") -> str:
     """The working calendar that counts for a department of a branch."""
     if department:

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 from django.db.models import (
     Case,
+    Count,
     DateTimeField,
     DurationField,
     ExpressionWrapper,
@@ -125,6 +126,7 @@ __all__ = [
     "picture",
     "positions",
     "proposal",
+    "provisional_by_calendar",
     "return_plan",
     "settling",
     "state_of",
@@ -473,6 +475,13 @@ def ledger_of(business_id: UUID, titles: Mapping[str, str] | None = None) -> lis
     """The suspensions of all work of one business, as its own clock counts them."""
     lines = Suspension.objects.filter(workitem__business_id=business_id, voided_at=None)
     return suspension.ledger(lines.order_by("since", "id"), titles)
+
+
+def provisional_by_calendar() -> dict[str, int]:
+    """How much open work has a due time that is provisional (暂计), by calendar."""
+    rows = WorkItem.objects.filter(provisional=True, state__in=OPEN_WORK)
+    counted = rows.values_list("due_basis__calendar").annotate(count=Count("id")).order_by()
+    return {str(key): count for key, count in counted}
 
 
 def ledgers_of(business_ids: Iterable[UUID]) -> dict[UUID, list[rules.Suspension]]:

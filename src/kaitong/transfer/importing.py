@@ -124,6 +124,16 @@ def bring_in(
     )
 
 
+def read_rows(layout: Layout, table: Table) -> tuple[list[tuple[Line, Any]], list[Fault]]:
+    """The verb's rows with their lines, and every fault of heading and cells; writes nothing."""
+    positions, faults = match(table, layout.columns)
+    if faults:
+        return [], faults
+    reading = _Reading(layout, table, positions)
+    reading.read(Nobody())
+    return list(zip(reading.lines, reading.made, strict=True)), reading.faults
+
+
 class _Reading:
     """Rows of a table on their way to the verb, and the faults found."""
 

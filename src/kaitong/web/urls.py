@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from kaitong.web.views import (
+    calendars,
     duty,
     exports,
     incidents,
@@ -123,6 +124,12 @@ urlpatterns = [
     path("transfers/template/<slug:kind>.xlsx", transfers.template, name="transfer_template"),
     path("transfers/<uuid:job_id>/cancel", transfers.cancel, name="transfer_cancel"),
     path("transfers/<uuid:job_id>/result", transfers.result, name="transfer_result"),
+    path("calendars/", calendars.calendars, name="calendars"),
+    path("calendars/template.xlsx", calendars.template, name="calendar_template"),
+    path("calendars/<slug:key>/hours", calendars.hours, name="calendar_hours"),
+    path("calendars/<slug:key>/<int:year>/import", calendars.bring_in, name="calendar_import"),
+    path("calendars/<slug:key>/<int:year>/enter", calendars.enter_year, name="calendar_enter"),
+    path("calendars/<slug:key>/days/<slug:day>", calendars.day, name="calendar_day"),
     path("search/", search.search, name="search"),
     path("preferences/theme", preferences.theme, name="theme"),
 ]

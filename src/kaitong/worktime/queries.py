@@ -8,16 +8,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q, Sum
 
 from kaitong.core import clock
 from kaitong.worktime import explain, rules
 from kaitong.worktime.calendars import Calendar, Day, parse_hours, weekly
 from kaitong.worktime.errors import CalendarError
-from kaitong.worktime.models import WorkCalendar
+from kaitong.worktime.models import CalendarChange, WorkCalendar
 
 KEPT_SECONDS = 60
 DEFAULT = "cn"
@@ -120,6 +121,53 @@ def after_change(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A change of a calendar with how far due times have been recounted because of it."""
+
+    change: CalendarChange
+    looked: int
+    moved: int
+    done: bool
+
+
+def calendars() -> list[WorkCalendar]:
+    """All calendars with what each follows and the years entered."""
+    rows = WorkCalendar.objects.select_related("follows")
+    return list(rows.prefetch_related("years", "follows__years"))
+
+
+def calendar_row(key: str) -> WorkCalendar:
+    """One calendar with its own days and those it follows."""
+    row = (
+        WorkCalendar.objects.filter(key=key)
+        .select_related("follows")
+        .prefetch_related("years", "days", "follows__years", "follows__days")
+        .first()
+    )
+    if row is None:
+        raise CalendarError(f"There is no calendar {key!r}.", "Seed it.")
+    return row
+
+
+def trail(key: str, *, limit: int = 30) -> list[Trail]:
+    """The latest changes of a calendar, newest first."""
+    rows = (
+        CalendarChange.objects.filter(calendar__key=key)
+        .annotate(
+            parts=Count("recounts", filter=Q(recounts__passed=0)),
+            open_parts=Count("recounts", filter=Q(recounts__passed=0, recounts__done_at=None)),
+            looked=Sum("recounts__looked", filter=Q(recounts__passed=0)),
+            moved=Sum("recounts__moved"),
+        )
+        .order_by("-created_at", "-id")[:limit]
+    )
+    return [
+        Trail(row, row.looked or 0, row.moved or 0, bool(row.parts) and not row.open_parts)
+        for row in rows
+    ]
+
+
 def deadline(
     budget: str | Mapping[str, Any] | rules.Budget,
     start: datetime,
@@ -181,6 +229,11 @@ def missing_years(*, months_ahead: int = 3) -> list[tuple[str, int]]:
         for year in needed
         if year not in {known.year for known in row.years.all()}
     ]
+
+
+def fresh(row: WorkCalendar) -> Calendar:
+    """A calendar that was just read, as an immutable value: not one kept from before."""
+    return _value(row)
 
 
 def _value(row: WorkCalendar) -> Calendar:

@@ -8,7 +8,14 @@ from django.db import transaction
 
 from kaitong.worktime.calendars import hours_text, parse_hours, weekly
 from kaitong.worktime.choices import ChangeKind
-from kaitong.worktime.editing import DayEntry, edit_days, edit_hours, record, replace_year
+from kaitong.worktime.editing import (
+    DayEntry,
+    edit_days,
+    edit_hours,
+    locked,
+    record,
+    replace_year,
+)
 from kaitong.worktime.errors import CalendarError
 from kaitong.worktime.models import WorkCalendar
 from kaitong.worktime.queries import forget
@@ -22,6 +29,7 @@ __all__ = [
     "define_calendar",
     "edit_days",
     "edit_hours",
+    "locked",
     "published_days",
     "replace_year",
     "seed_calendar",

@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
+from kaitong.transfer.calendars import may_edit
 
 _POSTS_SHOWN = 2
 IMPORTING = frozenset({"resource", "supervisor"})
@@ -23,6 +24,7 @@ class Shell:
     incidents: int
     counter: bool = False  # may take in orders (受理)
     transfers: bool = False  # may import (导入导出)
+    calendars: bool = False  # may change working calendars (工作日历)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -51,4 +53,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         stuck,
         "clerk" in actor.posts,
         bool(IMPORTING & actor.posts),
+        may_edit(actor),
     )

@@ -70,6 +70,16 @@ def span(value: timedelta | float | None) -> str:
 
 
 @register.filter
+def calendarday(value: Any) -> str:
+    """A day's exception in words; none is the weekly pattern."""
+    if value is None:
+        return _("按常规")
+    if value.working:
+        return _("上班（%(name)s）") % {"name": value.name} if value.name else _("上班")
+    return _("放假（%(name)s）") % {"name": value.name} if value.name else _("放假")
+
+
+@register.filter
 def seconds(value: int | None) -> str:
     """Seconds as `26:03:41`, so that a reader can add them up."""
     count = value or 0

@@ -19,6 +19,8 @@ from kaitong.web.pages.shell import IMPORTING
 from kaitong.web.views.common import SignedIn, is_part, page, render_page, toast
 from kaitong.web.views.exports import XLSX
 
+LARGEST = services.LARGEST_UPLOAD
+
 
 @page
 @require_GET
@@ -87,6 +89,11 @@ def template(request: SignedIn, kind: str) -> HttpResponse:
 def _jobs(request: SignedIn) -> str:
     context = {"page": pages.transfers_page(request.actor)}
     return render_to_string("web/transfer/jobs.html", context, request)
+
+
+def file_answer(data: bytes, name: str) -> HttpResponse:
+    """A file to save, named in any language."""
+    return _file(data, name)
 
 
 def _file(data: bytes, name: str) -> HttpResponse:
