@@ -10,6 +10,10 @@ from pathlib import Path
 from kaitong.core.home import REPOSITORY, home
 from kaitong.core.postgres import Cluster, binaries, major_version
 
+# Longer forms of the suite, and what each asks of the tests: `./run test --nightly [PATH ...]`.
+FORMS = {
+    "--nightly": {"KAITONG_ORACLE_RUNS": "2000"},
+}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -33,6 +37,11 @@ def lacking() -> list[str]:
 
 
 def main() -> int:
+    arguments = sys.argv[1:]
+    for form in [a for a in arguments if a in FORMS]:
+        arguments.remove(form)
+        for name, value in FORMS[form].items():
+            os.environ.setdefault(name, value)
     missing = lacking()
     for what in missing:
         print(f"· lacking: {what}", flush=True)
@@ -52,7 +61,6 @@ def main() -> int:
     print(f"· PostgreSQL {version} on port {cluster.port}", flush=True)
     import pytest
 
-    arguments = sys.argv[1:]
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in arguments):
         cores = os.cpu_count() or 2
         whole = not any(a and not a.startswith("-") for a in arguments)

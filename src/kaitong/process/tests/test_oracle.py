@@ -1,113 +1,130 @@
-"""The token game against an independent engine: random processes here and on SpiffWorkflow.
+"""The runtime against an independent engine: random processes here and on SpiffWorkflow.
 
-Both get the same inputs and finish their work items in orders of their own; what was executed, how
-often, and how it ended must agree. `KAITONG_ORACLE_RUNS` raises the number of processes.
+Both are given the same processes and, in step, the same events; after each they must wait for the
+same things, and in the end have executed the same, in the order the model gives, with the same
+variables. docs/oracle.md says what is generated and where which engine is right.
+
+`--nightly` (or KAITONG_ORACLE_RUNS) raises the number of processes and draws others every time.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from io import BytesIO
-from random import Random
 from typing import Any
-from uuid import UUID
 
 import pytest
-from SpiffWorkflow.bpmn.parser import BpmnParser
-from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
-from SpiffWorkflow.util.task import TaskState
+from hypothesis import HealthCheck, Phase, given, settings
 
-from kaitong.process.model import WaitKind
-from kaitong.process.tests.core_kit import Game
-from kaitong.process.tests.core_random import SWITCHES, Block, Sketch, random_block, sketch
+from kaitong.process import actions, definitions
+from kaitong.process.tests.oracle import compared
+from kaitong.process.tests.oracle.compared import Differs, compare
+from kaitong.process.tests.oracle.kaitong_side import Here
+from kaitong.process.tests.oracle.mutants import MUTANTS, Sow
+from kaitong.process.tests.oracle.plans import Case, cases
+from kaitong.process.tests.oracle.shell_side import Shell
+from kaitong.process.tests.oracle.spiff_side import There
+from kaitong.process.tests.shell_kit import transactional
 
-RUNS = int(os.environ.get("KAITONG_ORACLE_RUNS", "60"))
-MAX_STEPS = 2_000
-_OURS = (WaitKind.WORK, WaitKind.EVENT)
-Outcome = tuple[Counter[str], str, Any]
+RUNS = int(os.environ.get("KAITONG_ORACLE_RUNS", "200"))
+IN_SHELL = max(20, RUNS // 10)  # of them through the database
+EVERY_NIGHT = RUNS > 200  # other processes each time
+# At most this share of the processes may end in a known difference before all was compared.
+EXCLUDED = 0.03
 
-
-def play_here(block: Block, values: dict[str, int], order: Random) -> Outcome:
-    """The process, and those it calls, each in a shell of its own."""
-    drawn = sketch(block)
-    root = Game(drawn.drawing.model(), {"work": dict}, **values)
-    sketches = {"p": drawn, **drawn.called}
-    games: list[tuple[Game, Sketch]] = [(root, drawn)]
-    under_way: dict[tuple[int, UUID], Game] = {}
-    for _ in range(MAX_STEPS):
-        for game, _drawn in list(games):
-            for token, call in list(game.children.items()):
-                child = under_way.get((id(game), token))
-                if child is None:
-                    inner = sketches[call.called]
-                    child = Game(inner.drawing.model(), {"work": dict}, **dict(call.inputs))
-                    under_way[id(game), token] = child
-                    games.append((child, inner))
-                elif child.state:
-                    game.returned(call.node, **child.variables)
-        if root.state:
-            break
-        waiting = sorted(
-            {
-                (number, token.node)
-                for number, (game, _drawn) in enumerate(games)
-                for token in game.tokens.values()
-                if token.wait in _OURS
-            }
-        )
-        if not waiting:
-            continue
-        number, node = order.choice(waiting)
-        game, of = games[number]
-        if node in of.first:
-            game.fire(node, of.first[node])
-        else:
-            game.complete(node)
-    left = sum((Counter(game.went("left")) for game, _drawn in games), Counter())
-    return left, root.state, root.variables
+# Each kind of node is executed at least so often in 200 processes.
+_SEEN: dict[str, int] = dict.fromkeys(
+    (
+        *("user", "manual", "timer", "catch", "receive", "say", "send", "set", "jump", "place"),
+        *("either", "some", "gather", "fork", "join", "race", "ask", "call", "on", "merge"),
+    ),
+    5,
+) | {"terminate": 1, "error": 1}
 
 
-def play_there(
-    block: Block, values: dict[str, int], order: Random
-) -> tuple[Counter[str], str, Any]:
-    parser = BpmnParser()
-    drawn = sketch(block, spiff=True)
-    for key, one in {"p": drawn, **drawn.called}.items():
-        text = one.drawing.text()
-        parser.add_bpmn_io(BytesIO(text.encode()), filename=f"{key}.bpmn")
-    workflow = BpmnWorkflow(parser.get_spec("p"), parser.get_subprocess_specs("p"))
-    workflow.task_tree.data.update(values)
-    for task in workflow.get_tasks(state=TaskState.READY):
-        task.data.update(values)
-    workflow.do_engine_steps()
-    for _ in range(MAX_STEPS):
-        workflow.refresh_timers()
-        workflow.do_engine_steps()
-        ready = workflow.get_tasks(state=TaskState.READY, manual=True)
-        if not ready:
-            break
-        order.choice(ready).run()
-        workflow.do_engine_steps()
-    here = sketch(block)
-    ours = {node for one in (here, *here.called.values()) for node in one.drawing.model().nodes}
-    done = (task.task_spec.name for task in workflow.get_tasks(state=TaskState.COMPLETED))
-    state = "completed" if workflow.completed else "stuck"
-    return Counter(name for name in done if name in ours), state, workflow.data
+def oracle(examples: int) -> Any:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=not EVERY_NIGHT,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        print_blob=EVERY_NIGHT,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
-@pytest.mark.parametrize("seed", range(RUNS))
-def test_both_engines_execute_the_same_steps(seed: int) -> None:
-    random = Random(seed)
-    block = random_block(random, random.randint(2, 14), nest="apart", calls=True)
-    values = {f"x{number}": random.randint(0, 9) for number in range(SWITCHES)}
-    here, state, variables = play_here(block, values, Random(seed + 1))
-    there, their_state, their_variables = play_there(block, values, Random(seed + 2))
-    assert state == their_state == "completed"
-    # Where branches meet, the other engine counts one task at the join for each of them.
-    joins = [name for name in here if name.rpartition("_")[2].startswith("join")]
-    for join in joins:
-        assert there.pop(join) >= here.pop(join)
-    assert here == there
-    counters = {name for name in variables if name.startswith("n")}
-    assert {n: variables[n] for n in counters} == {n: their_variables.get(n) for n in counters}
+def tally(outcomes: Counter[str]) -> None:
+    """The known differences must stay rare, or the oracle says little."""
+    excluded = outcomes.total() - outcomes[""]
+    print(
+        f"{outcomes.total()} processes, of them excluded: {dict(outcomes - Counter({'': 10**9}))}"
+    )
+    assert excluded <= max(2, EXCLUDED * outcomes.total()), outcomes
+
+
+@pytest.mark.timeout(3_600)
+def test_both_engines_do_the_same() -> None:
+    outcomes: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+
+    @oracle(RUNS)
+    @given(case=cases())
+    def both(case: Case) -> None:
+        here = Here(case)
+        outcomes[compare(case, here, There(case)).excluded] += 1
+        seen.update(name.rstrip("0123456789") for name in here.trace)
+
+    both()
+    tally(outcomes)
+    assert outcomes.total() >= RUNS
+    rare = {kind: seen[kind] for kind, least in _SEEN.items() if seen[kind] < least * RUNS // 200}
+    assert not rare, f"hardly ever executed: {rare}"
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.django_db
+def test_the_whole_shell_does_the_same(crew: Any, county: Any) -> None:
+    outcomes: Counter[str] = Counter()
+    definitions.forget()
+
+    @oracle(IN_SHELL)
+    @given(case=cases())
+    def both(case: Case) -> None:
+        with actions.installed(transactional("work", lambda context: {})):
+            here = Shell(case, crew.clerk, county.pk)
+            outcomes[compare(case, here, There(case)).excluded] += 1
+
+    both()
+    tally(outcomes)
+
+
+class Caught(Exception):
+    pass
+
+
+@pytest.mark.parametrize("sow", MUTANTS, ids=lambda sow: sow.__name__)
+def test_a_sown_fault_is_found(sow: Sow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token game with a fault does not pass 200 processes: else the oracle would be no proof."""
+
+    @settings(oracle(200), phases=(Phase.generate,), derandomize=True)
+    @given(case=cases())
+    def both(case: Case) -> None:
+        there = There(case)
+        try:
+            compare(case, Here(case), there)
+        except Differs:
+            raise Caught from None
+        except AssertionError:  # the shell in memory saw it first
+            raise Caught from None
+
+    sow(monkeypatch)
+    with pytest.raises(Caught):
+        both()
+
+
+def test_what_the_model_does_not_order_is_left_aside() -> None:
+    apart = {frozenset(("a", "b"))}
+    assert compared.disorder(["a", "b", "c"], ["b", "a", "c"], apart) is None
+    assert compared.disorder(["a", "c", "b"], ["c", "a", "b"], apart) == ("a", "c")
+    assert compared.disorder(["a", "c", "a"], ["a", "a", "c"], apart) == ("a", "c")

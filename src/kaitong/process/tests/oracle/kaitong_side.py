@@ -1,0 +1,107 @@
+"""A case on Kaitong's pure core: each process, and each it calls, in a shell in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from kaitong.process.bpmn import parse
+from kaitong.process.model import Model, NodeKind
+from kaitong.process.tests.core_kit import Game
+from kaitong.process.tests.oracle.drawn import Drawn
+from kaitong.process.tests.oracle.plans import Case
+
+_BOUNDARY = (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE)
+
+
+class Here:
+    """What is open, what was done in which order, and how it ended."""
+
+    def __init__(self, case: Case):
+        self.drawn = Drawn("p", spiff=False).whole(case.plan)
+        self.models: dict[str, Model] = {
+            key: parse(drawing.text().encode(), f"{key}.bpmn")
+            for key, drawing in self.drawn.files.items()
+        }
+        self.games: list[Game] = []
+        self.children: dict[tuple[int, UUID], Game] = {}
+        self.trace: list[str] = []
+        self.read: dict[int, int] = {}  # lines of a game's history that are in the trace
+        variables = {**case.variables, "run": "1"}
+        self.root = self.begin("p", variables, frozenset())
+        self.settle()
+
+    def begin(self, key: str, variables: Mapping[str, Any], catches: frozenset[str]) -> Game:
+        game = Game(self.models[key], {"work": dict}, catches=catches, **variables)
+        self.games.append(game)
+        self.keep()
+        return game
+
+    def keep(self) -> None:
+        for at, game in enumerate(self.games):
+            for record in game.history[self.read.get(at, 0) :]:
+                if record.kind == "left":
+                    self.trace.append(record.node)
+            self.read[at] = len(game.history)
+
+    def settle(self) -> None:
+        """Begin and end called processes until nothing moves by itself."""
+        moved = True
+        while moved:
+            moved = False
+            for game in list(self.games):
+                for token, call in list(game.children.items()):
+                    child = self.children.get((id(game), token))
+                    if child is None:
+                        child = self.begin(call.called, call.inputs, call.catches)
+                        self.children[id(game), token] = child
+                        moved = True
+                    elif child.state:
+                        if child.end.error:
+                            game.error(call.node, child.end.error, **child.end.values)
+                        else:
+                            game.returned(call.node, **child.variables)
+                        self.keep()
+                        moved = True
+
+    def living(self) -> list[Game]:
+        """Games whose callers still wait for them."""
+        living = [self.root]
+        for game in living:
+            begun = (self.children.get((id(game), token)) for token in game.children)
+            living += [child for child in begun if child is not None]
+        return [game for game in living if not game.state]
+
+    def offers(self) -> list[tuple[str, str]]:
+        """What may happen next, each as what is done and the node."""
+        found = []
+        for game in self.living():
+            found += [("do", node) for node in game.work.values()]
+            found += [("fire", node) for _token, node in game.timers]
+            found += [("tell", node) for _token, node in game.subscriptions]
+            found += [("incident", one.node) for one in game.incidents.values()]
+        return sorted(found)
+
+    def play(self, offer: tuple[str, str], answer: Mapping[str, Any]) -> None:
+        what, node = offer
+        for game in self.living():
+            if what == "do" and node in game.work.values():
+                game.complete(node, **answer)
+                break
+            rows = game.timers if what == "fire" else game.subscriptions
+            host = next((token for token, at in rows if at == node), None)
+            if host is not None:
+                at = game.tokens[host].node
+                game.fire(at, node) if what == "fire" else game.tell(at, node, **answer)
+                break
+        self.keep()
+        self.settle()
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.root.state)
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        return self.root.variables
