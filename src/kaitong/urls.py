@@ -10,3 +10,5 @@ urlpatterns = [
     path("tmf-api/", include("kaitong.tmf.urls")),
     path("", include("kaitong.web.urls")),
 ]
+
+handler500 = "kaitong.web.views.failing.server_error"

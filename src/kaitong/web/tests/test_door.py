@@ -77,3 +77,18 @@ def test_a_server_fault_says_so_without_the_database():
     from django.template.loader import render_to_string
 
     assert "页面没有做出来" in render_to_string("500.html")
+
+
+def test_a_database_that_is_away_is_no_server_fault(client, db, monkeypatch):
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.db import OperationalError
+
+    def away(store):
+        raise OperationalError("the database system is in recovery mode")
+
+    monkeypatch.setattr(SessionStore, "_get_session_from_db", away)
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "x" * 32
+    answer = client.get("/work/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "3")
+    assert "数据库暂时连不上" in answer.content.decode()
