@@ -61,6 +61,9 @@ def main() -> int:
     print(f"· PostgreSQL {version} on port {cluster.port}", flush=True)
     import pytest
 
+    if "--chaos" in arguments:  # two hundred kills instead of ten, and nothing else
+        arguments = [a for a in arguments if a != "--chaos"] + ["tests/chaos", "-s"]
+        os.environ["KAITONG_CHAOS"] = "long"
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in arguments):
         cores = os.cpu_count() or 2
         whole = not any(a and not a.startswith("-") for a in arguments)
