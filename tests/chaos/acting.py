@@ -35,8 +35,9 @@ from kaitong.playbooks import wiring
 from kaitong.process.actions import Action, ActionContext, BusinessError, Transient, Wait
 from tests.chaos.receiver import PATIENCE
 
-LEDGER = """create table if not exists chaos_ledger (id bigserial primary key, instance uuid not null,
- node text not null, token uuid not null, at timestamptz not null default now())"""
+LEDGER = """create table if not exists chaos_ledger (id bigserial primary key,
+ instance uuid not null, node text not null, token uuid not null,
+ at timestamptz not null default now())"""
 REFUSED = "refused"
 _asking: ContextVar[ActionContext] = ContextVar("asking")
 

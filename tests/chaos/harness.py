@@ -56,6 +56,7 @@ class Plan:
     seconds: float  # after so long no more is killed
     rest: float  # seconds in which everything must come to its end
     template: str  # a database with the schema; empty: migrate
+    mutate: str = ""  # a fault to put in: the run must find it
 
 
 class Harness:
@@ -94,6 +95,10 @@ class Harness:
         from tests.chaos import acting
 
         acting.install()
+        if self.plan.mutate:
+            from tests.chaos.mutations import MUTATIONS
+
+            MUTATIONS[self.plan.mutate]()
 
     def begin(self) -> None:
         """Seed, then start everybody."""
@@ -462,6 +467,7 @@ def main() -> int:
     asked.add_argument("--seconds", type=float, default=900)
     asked.add_argument("--rest", type=float, default=120)
     asked.add_argument("--template", default="")
+    asked.add_argument("--mutate", default="")
     report = run(Plan(**vars(asked.parse_args())))
     print(json.dumps(report, ensure_ascii=False))
     return 1 if report["problems"] else 0

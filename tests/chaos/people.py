@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 import psycopg

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -20,10 +21,13 @@ from kaitong.conftest import _migration_state
 from kaitong.core.database import state_url
 from kaitong.core.ids import uuid7
 from kaitong.core.privileges import runner
+from tests.chaos.mutations import MUTATIONS
 
 REPOSITORY = Path(settings.KAITONG_REPOSITORY)
 SHORT = {"kills": 10, "starts": 28, "lines": 6, "rest": 100, "seconds": 120}
-LONG = {"kills": 200, "starts": 320, "lines": 60, "rest": 300, "seconds": 900}
+FULL = {"kills": 200, "starts": 320, "lines": 60, "rest": 300, "seconds": 900}
+QUICK = {"kills": 40, "starts": 60, "lines": 4, "rest": 30, "seconds": 120, "pause": (0.2, 0.8)}
+IN_FULL = os.environ.get("KAITONG_CHAOS") == "full"
 
 
 @pytest.fixture
@@ -48,29 +52,49 @@ def template(django_db_setup, django_db_blocker):
         cursor.execute(f'drop database if exists "{name}" with (force)')
 
 
-@pytest.mark.chaos
-@pytest.mark.timeout(1700)
-def test_nothing_is_lost_stuck_or_done_twice(folder, template):
-    long = os.environ.get("KAITONG_CHAOS") == "long"
-    seed = int(os.environ.get("KAITONG_CHAOS_SEED") or int.from_bytes(os.urandom(3)))
-    print(f"KAITONG_CHAOS_SEED={seed}")
-    asked = {**(LONG if long else SHORT), "seed": seed, "template": template}
-    command = [sys.executable, "-m", "tests.chaos.harness", "--folder", str(folder)]
-    command += [word for name, value in asked.items() for word in (f"--{name}", str(value))]
+def chaos(folder: Path, template: str, seed: int, **asked: object) -> dict[str, Any]:
+    """Run the harness; its report. What it tells of its progress goes to our stderr."""
+    words = {"seed": seed, "template": template, "folder": folder, **asked}
+    command = [sys.executable, "-m", "tests.chaos.harness"]
+    for name, value in words.items():
+        command += [f"--{name}", *map(str, value if isinstance(value, tuple) else (value,))]
     environment = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("KAITONG_", "DJANGO_")) or name == "KAITONG_PG_BIN"
     }
     environment["PYTHONPATH"] = os.pathsep.join([str(REPOSITORY / "src"), str(REPOSITORY)])
-    # what it tells of its progress goes where pytest's output goes
+    print(f"KAITONG_CHAOS_SEED={seed}")
     done = subprocess.run(
         command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, check=False
     )
     assert done.stdout.strip(), f"the harness broke (seed {seed}); its folder is {folder}"
-    report = json.loads(done.stdout.strip().splitlines()[-1])
+    report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     print(json.dumps({k: v for k, v in report.items() if k != "problems"}, ensure_ascii=False))
+    return report
+
+
+@pytest.fixture
+def seed():
+    return int(os.environ.get("KAITONG_CHAOS_SEED") or int.from_bytes(os.urandom(3)))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1700)
+def test_nothing_is_lost_stuck_or_done_twice(folder, template, seed):
+    asked = FULL if IN_FULL else SHORT
+    report = chaos(folder, template, seed, **asked)
     told = "\n".join(report["problems"][:40])
     assert not report["problems"], f"KAITONG_CHAOS_SEED={seed}, {folder}:\n{told}"
     assert sum(report["kills"].values()) >= asked["kills"], report
     assert report["figures"]["instances"] >= asked["starts"]
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not IN_FULL, reason="./run test --chaos")
+@pytest.mark.parametrize("fault", MUTATIONS)
+def test_a_fault_put_in_on_purpose_is_found(folder, template, seed, fault):
+    """The command and its step in two transactions; another idempotency key at each attempt."""
+    report = chaos(folder, template, seed, mutate=fault, **QUICK)
+    assert report["problems"], report

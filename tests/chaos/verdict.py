@@ -17,17 +17,26 @@ from kaitong.inventory.models import Assignment, PoolNumber, Resource, Service
 from kaitong.ordering.models import Order, Withdrawal
 from kaitong.process.definitions import model_of
 from kaitong.process.model import NodeKind
-from kaitong.process.models import Command, History, Instance, Token
+from kaitong.process.models import Command, History, Incident, Instance, Token
 from kaitong.process.sweeper import check
 from tests.chaos.journal import read
 
+UNWATCHED = "不会有人来唤醒它。"  # how the sweeper's incidents end
 # What the core's records do to the picture of where tokens stand.
 COMES, GOES = ("entered", "fired"), ("left", "joined", "interrupted")
 
 
 def consistent() -> list[str]:
     """What must hold at any moment, also in the middle of the chaos."""
-    return [f"sweeper: {problem}" for problem in check()] + histories()
+    return [f"sweeper: {problem}" for problem in check()] + mended() + histories()
+
+
+def mended() -> list[str]:
+    """The workers' own sweeper never had anything to do."""
+    rows = Incident.objects.filter(message__endswith=UNWATCHED)
+    found = [f"nobody watched {row.node} of {row.instance_id}: {row.message}" for row in rows]
+    swept = History.objects.filter(kind="swept").values_list("instance_id", "data")
+    return found + [f"the sweeper mended {instance_id}: {data}" for instance_id, data in swept]
 
 
 def judged(folder: Path) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from django.db import connection, transaction
@@ -18,6 +19,7 @@ from kaitong.core.clock import frozen, now
 from kaitong.core.errors import KaitongError
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
+from kaitong.ordering import bindings
 from kaitong.ordering import services as ordering
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import BadOrder, OrderRefused
@@ -156,6 +158,46 @@ def test_of_two_clerks_at_once_one_binds_the_number(office):
     assert len(orders) == 1, answers
     assert Order.objects.count() == 1  # the other left nothing behind
     assert NumberBinding.objects.get().order_id == orders[0].id
+
+
+def test_two_orders_that_bind_the_same_numbers_the_other_way_round_never_deadlock(
+    office, monkeypatch
+):
+    """Each has bound its first number before the other asks for its second: one gets both."""
+    numbers, rooms = (MOBILE, "13855901235"), office.plant.rooms
+    gate, met, real = Barrier(2), Barrier(2), bindings.bind
+
+    def bind(*given, **more):
+        made = real(*given, **more)
+        with suppress(BrokenBarrierError):  # whoever waits for its turn does not come
+            met.wait(timeout=1.5)
+        return made
+
+    monkeypatch.setattr(bindings, "bind", bind)
+
+    def job(position):
+        try:
+            connection.ensure_connection()
+            asked = request(office, address=rooms[position * 2], number=numbers[position])
+            second = replace(
+                asked.items[0],
+                item_id="2",
+                bound_number=numbers[1 - position],
+                address=AddressRef(address_id=rooms[position * 2 + 1]),
+            )
+            asked = replace(asked, items=(asked.items[0], second))
+            gate.wait(timeout=30)
+            return ordering.submit(actor=office.people["clerk"], request=asked)
+        except KaitongError as refused:
+            return refused
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(job, range(2)))
+    assert sorted(type(one).__name__ for one in answers) == ["Order", "OrderRefused"], answers
+    assert NumberBinding.objects.filter(ended_at=None).count() == 2
+    assert Order.objects.count() == 1
 
 
 def test_a_refused_line_frees_its_number_although_another_line_goes_on(office):

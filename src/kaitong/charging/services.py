@@ -171,7 +171,8 @@ def refund(
     """Give back what was collected (退费), the way it was paid; one refund for each payment.
 
     ``amounts`` maps charges to fen; without it everything not yet given back is. The same ``key``
-    again returns the same refunds. ``approved_by`` is the second person, where one had to agree.
+    again returns the same refunds, and with another sum is a conflict. ``approved_by`` is the
+    second person, where one had to agree.
     """
     if approved_by is not None and approved_by == actor.id:
         raise ChargingRefused(_("退费要由另一人复核。"), _("请由他人复核。"))
@@ -183,6 +184,11 @@ def refund(
             Payment.objects.filter(order_id=order_id, key__startswith=f"{key}#").order_by("pk")
         )
         if done:
+            asked = None if amounts is None else sum(amounts.values())
+            if asked is not None and asked != sum(row.amount_fen for row in done):
+                raise ChargingConflict(
+                    _("这次操作已按另一金额退费。"), _("请刷新页面，核对后再退。")
+                )
             return done
         back = _to_give_back(rows, amounts)
         return [

@@ -36,7 +36,8 @@ incident list [--json] | incident retry|claim|release ID --as USER
 incident note ID --text TEXT --as USER
 incident by-hand ID --evidence TEXT [--file FILE ...] --as USER     then, by somebody else:
 incident agree ID --as USER | incident decline ID --reason TEXT --as USER
-check                            do rows and counters of the runtime agree
+check [--mend]                   do rows and counters of the runtime agree; what nobody watches
+                                 becomes an incident (the worker does so by itself)
 migrate | worker | serve [--port N] [--host H] [--processes N]
 lab up|down|status|session       see ./run lab --help
 """
@@ -240,7 +241,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     leaf(staff, "password", "organisation.staff_password", ("user", {}))
     leaf(staff, "list", "staff_list", as_json)
-    leaf(verbs, "check", "check")
+    leaf(verbs, "check", "check", ("--mend", {"action": "store_true"}))
     sealed = ("--passphrase-file", {"default": "", "metavar": "FILE"})
     leaf(
         verbs, "backup", "backups.backup",

@@ -537,6 +537,9 @@ def staff_list(asked: argparse.Namespace) -> None:
 
 
 def check(asked: argparse.Namespace) -> int:
+    if asked.mend:
+        for problem in process_verbs.mend():
+            print(f"mended  {problem}")
     problems = process.check()
     for problem in problems:
         print(problem)

@@ -63,7 +63,7 @@ def main() -> int:
 
     if "--chaos" in arguments:  # two hundred kills instead of ten, and nothing else
         arguments = [a for a in arguments if a != "--chaos"] + ["tests/chaos", "-s"]
-        os.environ["KAITONG_CHAOS"] = "long"
+        os.environ["KAITONG_CHAOS"] = "full"
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in arguments):
         cores = os.cpu_count() or 2
         whole = not any(a and not a.startswith("-") for a in arguments)

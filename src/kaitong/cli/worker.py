@@ -30,6 +30,7 @@ OVERDUE_SECONDS = 15.0
 RECOUNT_SECONDS = 2.0
 FIGURE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
+MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
 
 
@@ -49,15 +50,20 @@ def recount_all() -> None:
 
 
 def sweep() -> None:
-    """Look for files nobody owns and for rows that disagree; what is found is logged."""
+    """Look for files nobody owns; what is found is logged."""
     documents.sweep_files()
     jobs.forget_old()
-    for problem in process_queries.check():
-        log.error("sweeper: %s", problem)
     for calendar, year in worktime.missing_years():
         log.error(
             "calendar %s has no holidays of %s: deadlines there are provisional", calendar, year
         )
+
+
+def mend() -> None:
+    """A wait that nobody watches becomes an incident; what cannot be mended is logged."""
+    process.mend()
+    for problem in process_queries.check():
+        log.error("sweeper: %s", problem)
 
 
 def _repeat(stop: threading.Event, seconds: float, work: object, name: str) -> None:
@@ -94,6 +100,7 @@ def run(stop: threading.Event | None = None) -> None:
             (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
             (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),
             (SWEEP_SECONDS, sweep, "sweep"),
+            (MEND_SECONDS, mend, "sweep of waits"),
             (JOB_SECONDS, jobs.drain, "long jobs"),
         )
     ]

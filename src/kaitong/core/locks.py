@@ -3,7 +3,7 @@
 Whoever locks more than one of these in a transaction takes them in this order:
 
 1. process instance   (`FOR NO KEY UPDATE`, by the process store)
-2. order              (`lock_rows` on ordering)
+2. order              (numbers it binds, sorted; then `lock_rows` on ordering)
 3. party
 4. inventory          (always ordered by primary key)
 5. charging

@@ -6,11 +6,13 @@ when the case does. Numbers are encrypted and compared by a blind index.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.core.crypto import blind_index
 from kaitong.core.masking import mask_phone
@@ -29,6 +31,17 @@ def mobile(text: str) -> PhoneNumber | None:
 def taken(number: PhoneNumber) -> bool:
     """Whether the number is bound already, anywhere."""
     return NumberBinding.objects.filter(number_index=_index(number), ended_at=None).exists()
+
+
+def take_turns(numbers: Iterable[PhoneNumber]) -> None:
+    """Until this transaction ends nobody else binds one of these numbers.
+
+    Locks are taken in a fixed order and before any other: two orders that bind the same two numbers
+    the other way round wait for each other's end, not for each other.
+    """
+    keys = sorted(int.from_bytes(_index(number)[:8], signed=True) for number in numbers)
+    for key in dict.fromkeys(keys):
+        db.rows("select pg_advisory_xact_lock(%s)", [key])
 
 
 def bind(order: Order, *, item_id: str, case: str, number: PhoneNumber) -> NumberBinding:

@@ -76,6 +76,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
             return Order.objects.get(pk=request.draft_id)
     wanted = check(actor, request)
     require_post(actor, wanted)
+    bindings.take_turns(w.number for w in wanted if w.number is not None)
     if draft is not None and draft.address_id != wanted[0].address_id:
         raise OrderRefused(_("地址不是草稿选的那个。"), _("请重新选地址。"), field="address")
     moment = now()

@@ -15,7 +15,7 @@ from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.papers import pay
 from kaitong.ordering.states import note
-from kaitong.ordering.withdrawals import withdraw
+from kaitong.ordering.withdrawals import withdraw, withdrawn_under
 from kaitong.org.actor import Actor
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "pay",
     "submit",
     "withdraw",
+    "withdrawn_under",
 ]
 
 

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
-from kaitong.core import audit
+from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.ordering import papers, queries
@@ -81,6 +81,16 @@ def withdraw(
         raise WrongOrderState(
             plan.refusal or _("订单刚刚有变化，没有撤单。"), plan.remedy or _("请刷新后再试。")
         ) from None
+
+
+def withdrawn_under(*, actor: Actor, key: str) -> Withdrawal | None:
+    """What this requester took back under a key, whichever order that was.
+
+    Within a transaction: the same key at the same instant waits for its turn.
+    """
+    db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{actor.id} {key}"])
+    rows = Withdrawal.objects.filter(requested_by=actor.id, key=key[:160])
+    return rows.order_by("pk").first()
 
 
 def _made_before(order_id: UUID, key: str) -> Withdrawal | None:

@@ -64,6 +64,7 @@ from kaitong.process.model import (
     Subscribe,
     TimerFired,
     Token,
+    Unwatched,
     WaitKind,
 )
 from kaitong.process.scopes import ROOT
@@ -168,6 +169,11 @@ def _bpmn_error(moves: Moves, event: BpmnError) -> None:
 def _failed(moves: Moves, event: Failed) -> None:
     token, node = _acting(moves, event.token, WaitKind.CHILD)
     moves.incident(token, node, event.cause, event.message)
+
+
+def _unwatched(moves: Moves, event: Unwatched) -> None:
+    token, node = _find(moves, event.token)
+    moves.incident(token, node, "bug", event.message)
 
 
 def _retried(moves: Moves, event: Retried) -> None:
@@ -306,6 +312,7 @@ _HANDLERS: dict[type[Event], Callable[[Moves, Any], None]] = {
     BpmnError: _bpmn_error,
     Failed: _failed,
     Retried: _retried,
+    Unwatched: _unwatched,
     DoneByHand: _done_by_hand,
     TimerFired: _timer_fired,
     MessageArrived: _message_arrived,

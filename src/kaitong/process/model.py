@@ -412,6 +412,14 @@ class Escalated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unwatched(Event):
+    """The sweeper found that nothing will ever wake `token`: a person is to decide."""
+
+    token: UUID | int
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cancelled(Event):
     """The whole instance is taken back (撤单, 退单)."""
 

@@ -56,4 +56,11 @@ SENTENCES = (
     gettext_noop("%(name)s 的值不在允许的范围内（%(allowed)s）。"),
     gettext_noop("%(name)s 应是一组值。"),
     gettext_noop("流程在这里反复执行而不等待任何事。"),
+    gettext_noop("“%(name)s”在等待，但%(what)s，不会有人来唤醒它。"),
+    gettext_noop("没有对应的工单"),
+    gettext_noop("没有对应的指令"),
+    gettext_noop("没有对应的定时器"),
+    gettext_noop("没有对应的被调用流程"),
+    gettext_noop("没有对应的异常单"),
+    gettext_noop("没有对应的等待记录"),
 )

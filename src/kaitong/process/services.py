@@ -44,6 +44,7 @@ from kaitong.process.returning import return_to
 from kaitong.process.shell import KEEP_MESSAGES, Play, begin
 from kaitong.process.signalling import signal
 from kaitong.process.suspension import agree, resume, suspend
+from kaitong.process.sweeping import mend
 from kaitong.process.work import (
     Opened,
     Progress,
@@ -86,6 +87,7 @@ __all__ = [
     "held",
     "launch",
     "many",
+    "mend",
     "progress_of",
     "propose",
     "publish",

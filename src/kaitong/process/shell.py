@@ -159,6 +159,10 @@ class Play:
         self.state = step.state
         self._apply(list(step.effects))
 
+    def recount(self) -> None:
+        """Count the open waits anew (the sweeper's)."""
+        self._apply([])
+
     def name(self, token: UUID | int) -> UUID:
         """The identifier of a token; tokens made in this step get theirs on first mention."""
         if isinstance(token, UUID):

@@ -20,7 +20,8 @@ _CHECKS = {
     "ended": """select i.id, 'ended, but has ' || count(t.id) || ' tokens' as what
  from process_instance i join process_token t on t.instance_id = i.id
  where i.state <> 'running' group by i.id""",
-    "unwatched": """select t.instance_id as id, t.wait || ' at ' || t.node || ' has no row' as what
+    "unwatched": """select t.instance_id as id, t.id as token,
+ t.wait || ' at ' || t.node || ' has no row' as what
  from process_token t where t.wait not in ('join', 'scope') and not case t.wait
  when 'work' then exists (select from process_workitem r where r.token_id = t.id
   and r.state in ('todo', 'claimed', 'suspended'))
@@ -60,6 +61,19 @@ _CHECKS = {
  union all select instance_id, token_id, 'incident ' || id from process_incident
   where state in ('open', 'retrying')) r
  where not exists (select from process_token t where t.id = r.token_id)""",
+    "watched twice": """select t.instance_id as id,
+ r.what || ' beside ' || t.wait || ' at ' || t.node as what from process_token t join (
+ select token_id, node, 'work' as wait, 'work item ' || id as what from process_workitem
+  where state in ('todo', 'claimed', 'suspended')
+ union all select token_id, node, 'command', 'command ' || id from process_command
+  where state in ('pending', 'running', 'waiting')
+ union all select token_id, node, 'child', 'call ' || id from process_call
+  where state in ('pending', 'running')
+ union all select token_id, node, 'incident', 'incident ' || id from process_incident
+  where state = 'open'
+ union all select token_id, node, 'command', 'retried incident ' || id from process_incident
+  where state = 'retrying') r on r.token_id = t.id
+ where r.wait <> t.wait or r.node <> t.node""",
     "called for nobody": """select c.id,
  'runs, but its caller ' || c.parent_id || ' went on' as what
  from process_instance c where c.state = 'running' and c.parent_id is not null
@@ -92,20 +106,30 @@ _CHECKS = {
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What the sweeper found wrong with an instance; none is ever expected."""
+    """What the sweeper found wrong with an instance; none is ever expected.
+
+    `token_id` is the token that nothing will wake, where that is what is wrong.
+    """
 
     rule: str
     instance_id: UUID
     what: str
+    token_id: UUID | None = None
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.instance_id}: {self.what}"
 
 
-def check() -> list[Problem]:
-    """Compare what instances say with their rows (the sweeper)."""
+def check(instance_id: UUID | None = None) -> list[Problem]:
+    """Compare what instances say with their rows, of all instances or of one.
+
+    Each rule is one statement and sees one moment: a step in flight is there whole or not at all.
+    """
+    one = "" if instance_id is None else " where id = %s"
     return [
-        Problem(rule, row["id"], row["what"])
+        Problem(rule, row["id"], row["what"], row.get("token"))
         for rule, sql in _CHECKS.items()
-        for row in db.rows(sql)
+        for row in db.rows(
+            f"select * from ({sql}) found{one}", None if instance_id is None else [instance_id]
+        )
     ]

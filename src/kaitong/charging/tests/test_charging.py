@@ -118,6 +118,12 @@ def test_refund_goes_back_the_way_it_came(clerk, method, state, account):
     again = services.refund(actor=clerk, order_id=ORDER, key="r1", reason="撤单")
 
     assert [p.pk for p in first] == [p.pk for p in again]
+    charge = Charge.objects.filter(order_id=ORDER, refund__isnull=False).first()
+    with pytest.raises(Conflict):
+        services.refund(
+            actor=clerk, order_id=ORDER, key="r1", reason="撤单", amounts={charge.pk: 1}
+        )
+    assert Payment.objects.filter(order_id=ORDER, kind="refund").count() == len(first)
     assert (first[0].method, first[0].amount_fen, first[0].refund_of) == (method, 17026, paid)
     assert set(Charge.objects.values_list("state", flat=True)) == {"refunded"}
     assert queries.balances(clerk)[account] == 0

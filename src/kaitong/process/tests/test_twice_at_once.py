@@ -1,9 +1,9 @@
 """Every verb against itself and against every other, on the same item, by real threads.
 
-The measure is serial: whatever two verbs do at once must be what they do one after the other, in one
-order or the other; what they answer, where the instance stands then, and its history. So exclusive
-verbs have one winner and the other is told, and what commutes both succeeds, without a table that
-says which is which. `VERBS` is the whole list: a new verb is a line there.
+The measure is serial: whatever two verbs do at once must be what they do one after the other, in
+one order or the other; what they answer, where the instance stands then, and its history. So
+exclusive verbs have one winner and the other is told, and what commutes both succeeds, without a
+table that says which is which. `VERBS` is the whole list: a new verb is a line there.
 """
 
 from __future__ import annotations

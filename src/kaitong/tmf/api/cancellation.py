@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Body
@@ -29,9 +30,10 @@ from kaitong.tmf.api.service_order import MODELS, Error, api
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
 from kaitong.tmf.contract.cancellation import TMF641_CANCELLATION
+from kaitong.tmf.errors import KeyReused
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.cancellation import cancellation, wanted
-from kaitong.tmf.mapping.incoming import DOCUMENT
+from kaitong.tmf.mapping.incoming import DOCUMENT, FINGERPRINT, fingerprint
 from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
 from kaitong.tmf.wire import answer, body_of
@@ -51,7 +53,7 @@ _PLACES = {"reason": "cancellationReason"}
     description=(
         "Its process ends and everything is undone; the task is inProgress until then. Past the "
         "point of no return 422 says what to do instead. The same `Idempotency-Key` sent again "
-        "gives the task it made."
+        "gives the task it made; with another body 422."
     ),
     tags=["cancelServiceOrder"],
     auth=BearerToken(Scope.ORDER_WRITE),
@@ -74,16 +76,23 @@ def create_cancel_service_order(
     asked = key_of(key)
     body = body_of(request)
     order_id = _order_id(body)
+    name, told_by = f"tmf-{asked or uuid7()}", fingerprint(body)
     try:
-        with acting(caller.actor.id, "POST cancelServiceOrder"):
-            made = services.withdraw(
+        with acting(caller.actor.id, "POST cancelServiceOrder"), transaction.atomic():
+            before = services.withdrawn_under(actor=caller.actor, key=name)
+            made = before or services.withdraw(
                 actor=caller.actor,
                 order_id=order_id,
                 reason=str(body.get("cancellationReason") or ""),
-                key=f"tmf-{asked or uuid7()}",
+                key=name,
                 channel="api",
-                ext={DOCUMENT: body},
+                ext={DOCUMENT: body, FINGERPRINT: told_by},
             )
+            if made.ext.get(FINGERPRINT, told_by) != told_by or made.order_id != order_id:
+                raise KeyReused(
+                    "Idempotency-Key already stands for a different request.",
+                    "Use a new key for a new request.",
+                )
     except BadInput as error:
         raise BadInput(
             [InputFault(_PLACES.get(f.field, f.field), f.what, f.remedy) for f in error.faults]

@@ -64,7 +64,7 @@ class Reading:
         kept = tidy(TMF641, TMF641.resource, body, mask=True)
         kept.setdefault("@type", TMF641.resource.name)
         _mask_numbers(kept)
-        self.fingerprint = _fingerprint(body)
+        self.fingerprint = fingerprint(body)
         self.order = SubmitOrder(
             items=items,
             customer=customer,
@@ -244,7 +244,7 @@ def tidy(
     return kept
 
 
-def _fingerprint(body: Document) -> str:
+def fingerprint(body: Document) -> str:
     """A keyed digest of a request, so that one key cannot stand for two different requests."""
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return blind_index("tmf.request", hashlib.sha256(canonical.encode()).hexdigest()).hex()

@@ -72,6 +72,16 @@ def test_the_same_key_makes_one_and_another_is_a_conflict(call, order):
     assert Withdrawal.objects.count() == 1
 
 
+def test_a_used_key_with_another_body_is_refused(call, order, body):
+    other = call.post(body).json()
+    made = call.post(asked(order), CANCELLATIONS, Idempotency_Key="k1").json()
+    changed = {**asked(order), "cancellationReason": "price"}
+    told(call.post(changed, CANCELLATIONS, Idempotency_Key="k1"), 422, "Idempotency-Key")
+    told(call.post(asked(other), CANCELLATIONS, Idempotency_Key="k1"), 422, "Idempotency-Key")
+    assert [str(pk) for pk in Withdrawal.objects.values_list("pk", flat=True)] == [made["id"]]
+    assert call.get(f"{ORDERS}/{other['id']}").json()["state"] == "inProgress"
+
+
 def test_lists_are_filtered_selected_and_paged(call, order, body):
     made = call.post(asked(order), CANCELLATIONS).json()
     found = call.get(CANCELLATIONS)
