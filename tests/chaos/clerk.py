@@ -115,7 +115,7 @@ class Clerk:
         status, page = self.send(self.base + "/work/?team=1", self.browser.open)
         if status != 200:
             return
-        if 'name="password"' in page:
+        if 'name="login"' in page:
             self.form("/accounts/login/", login="supervisor1", password=PASSWORD)
             return
         items = sorted(set(LINK.findall(page)))

@@ -446,6 +446,8 @@ def run(plan: Plan) -> dict[str, object]:
         with contextlib.suppress(Exception):
             house.go_home()
         house.put_out()
+    many = {name: n for name, n in house.died.items() if n > 10 + 4 * plan.kills}
+    problems += [f"{name}: ended {n} times by itself; see its log" for name, n in many.items()]
     return {
         **report,
         "problems": [*problems, *report["problems"]],  # type: ignore[misc]

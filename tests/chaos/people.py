@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +42,7 @@ from kaitong.process import services as verbs
 from kaitong.process.definitions import model_of
 from kaitong.process.model import Model
 from kaitong.process.models import Incident, Instance, Subscription, WorkItem
-from kaitong.process.work import return_targets
+from kaitong.process.returning import return_targets
 from tests.chaos.journal import Journal
 from tests.chaos.world import PLAYBOOK, SYSTEM, Crew, definitions
 
@@ -60,6 +61,7 @@ class Person:
         self.journal = Journal(folder / f"{name}.journal")
         self.crew = Crew.gathered()
         self.definitions = definitions()
+        self.refused: Counter[str] = Counter()
         self.keys = [f"{name}-{n}" for n in range(starts)]
         self.lines = [f"{name}-line-{n}" for n in range(lines)]
 
@@ -89,8 +91,10 @@ class Person:
     def attempt(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except KaitongError:
-            pass  # refused, or somebody was faster
+        except KaitongError as error:  # refused, or somebody was faster
+            self.refused[f"{act.__name__}: {error}"[:160]] += 1
+            if sum(self.refused.values()) % 100 == 0:
+                self.journal.write("refused", most=self.refused.most_common(20))
         except AWAY as error:
             state = getattr(getattr(error, "__cause__", None), "sqlstate", None)
             if state == DEADLOCK:

@@ -22,7 +22,7 @@ _CHECKS = {
  where i.state <> 'running' group by i.id""",
     "unwatched": """select t.instance_id as id, t.id as token,
  t.wait || ' at ' || t.node || ' has no row' as what
- from process_token t where t.wait not in ('join', 'scope') and not case t.wait
+ from process_token t where t.wait not in ('join', 'scope') and not coalesce(case t.wait
  when 'work' then exists (select from process_workitem r where r.token_id = t.id
   and r.state in ('todo', 'claimed', 'suspended'))
  when 'command' then exists (select from process_command r where r.token_id = t.id
@@ -47,7 +47,7 @@ _CHECKS = {
   and r.state = 'open') or exists (select from process_subscription r where r.token_id = t.id
   and r.state = 'open')
  when 'incident' then exists (select from process_incident r where r.token_id = t.id
-  and r.state = 'open') end""",
+  and r.state = 'open') end, false)""",
     "watches nobody": """select r.instance_id as id, r.what from (
  select instance_id, token_id, 'work item ' || id as what from process_workitem
   where state in ('todo', 'claimed', 'suspended')

@@ -39,6 +39,8 @@ WAITS = {
         f"start S clerk\nreceive N clerk message=m key=order\n{END}S > N > U > E",
         Subscription,
     ),
+    "signal": (f"start S clerk\ncatch N clerk signal=go\n{END}S > N > U > E", Subscription),
+    "condition": (f"start S clerk\ncatch N clerk when=ready\n{END}S > N > U > E", Subscription),
     "child": (f"start S clerk\ncall N clerk called=inside\n{END}S > N > U > E", Call),
     "event": (
         "start S clerk\nevents N clerk\ncatch C clerk message=m key=order\n"
@@ -55,7 +57,7 @@ def at(begin, crew, receiver):
     def make(wait):
         text, _model = WAITS[wait]
         called = {"inside": INSIDE} if wait == "child" else None
-        instance_id = begin(text, called=called, order="o")
+        instance_id = begin(text, called=called, order="o", ready=False)
         if wait == "child":
             assert inbound.begin_children() == 1
         return instance_id
