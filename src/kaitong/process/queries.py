@@ -141,6 +141,7 @@ __all__ = [
     "work_batches",
     "work_item",
     "work_items",
+    "work_rows",
 ]
 
 TABS = ("todo", "mine", "helping", "suspended", "done")  # 待接单, 处理中, 协办, 已挂起, 今日已办
@@ -394,6 +395,11 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         may_act=may_act,
         may_feedback=item.state in OPEN_WORK and (may_act or actor.id in helping),
     )
+
+
+def work_rows(actor: Actor, item_ids: Iterable[UUID]) -> list[WorkRow]:
+    """These items as lists show them; what the actor does not see is left out."""
+    return _work_rows(_visible(actor).filter(pk__in=list(item_ids)))
 
 
 def held_by_absent(actor: Actor, *, limit: int = 200) -> list[WorkRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -12,6 +13,34 @@ from kaitong.documents.errors import PaperError
 from kaitong.ordering import papers
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
+from kaitong.process.services import Outcome
+from kaitong.web.pages.facts import facts_of
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    number: str
+    step: str
+    why: str
+
+
+def refused(actor: Actor, outcomes: Sequence[Outcome]) -> list[RefusedRow]:
+    """What could not be done, each with its order and step."""
+    rows = {row.id: row for row in process.work_rows(actor, [o.item_id for o in outcomes])}
+    facts = facts_of(actor, [row.business_id for row in rows.values()])
+    found = []
+    for outcome in outcomes:
+        row = rows.get(outcome.item_id)
+        known = facts.get(row.business_id) if row and row.business_id else None
+        title = row.title if row else ""
+        found.append(
+            RefusedRow(
+                known.number if known else "",
+                known.say(title) if known else title,
+                outcome.why,
+            )
+        )
+    return found
 
 
 def work_sheets(actor: Actor, item_ids: Sequence[UUID]) -> bytes:

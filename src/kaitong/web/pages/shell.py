@@ -25,6 +25,7 @@ class Shell:
     counter: bool = False  # may take in orders (受理)
     transfers: bool = False  # may import (导入导出)
     calendars: bool = False  # may change working calendars (工作日历)
+    supervisor: bool = False
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -54,4 +55,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         "clerk" in actor.posts,
         bool(IMPORTING & actor.posts),
         may_edit(actor),
+        actor.is_supervisor,
     )

@@ -16,11 +16,14 @@ from django.utils.translation import gettext as _
 from kaitong.catalog import queries as catalog
 from kaitong.core.clock import now as clock_now
 from kaitong.ordering import queries as ordering
+from kaitong.org import lists
+from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.choices import WorkState
 from kaitong.web import format as fmt
+from kaitong.web.pages import saved
 from kaitong.web.pages.facts import OrderFacts, facts_of
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Empty, Filter, Pager, Tab, choose, page_number
@@ -72,6 +75,8 @@ class WorkPage:
     since_label: str
     at: datetime
     waiting: int  # how many wait to be claimed, for the rail
+    saved: saved.Saved
+    people: tuple[tuple[str, str], ...]  # to whom picked items may be given
 
 
 def tab_labels() -> dict[str, str]:
@@ -195,6 +200,10 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
         since_label=_("办结时间") if tab == "done" else _("到岗时间"),
         at=moment,
         waiting=counts["todo"],
+        saved=saved.saved(actor, query, lists.choice(actor, saved.PLACE)),
+        people=tuple((str(p.pk), p.name) for p in org.colleagues(actor.branch_id))
+        if actor.is_supervisor and actor.branch_id and tab in ("todo", "mine")
+        else (),
     )
 
 

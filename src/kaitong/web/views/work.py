@@ -21,6 +21,7 @@ from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
 from kaitong.web.forms import read
 from kaitong.web.pages import drawer as drawers
+from kaitong.web.pages import saved
 from kaitong.web.pages import workbench as pages
 from kaitong.web.views.common import (
     SignedIn,
@@ -42,6 +43,8 @@ def workbench(request: SignedIn) -> HttpResponse:
         return redirect("web:phone")
     if is_part(request, "list"):
         return HttpResponse("".join(list_parts(request)))
+    if not request.GET and (first := saved.first_query(request.actor)):
+        return redirect(f"{reverse('web:workbench')}?{first}")
     detail = _asked_item(request)
     found = pages.work_page(request.actor, request.GET)
     context = {"page": found, "detail": detail}

@@ -181,6 +181,8 @@
       if (e.key === '/') { e.preventDefault(); const box = $('.kt-search input'); box?.focus(); box?.select(); return; }
       if (e.key === '?') { e.preventDefault(); $('#keys')?.showModal(); return; }
       if (e.key === 'Escape') { if (!hidePops()) shut(); return; }
+      if (/^[1-9]$/.test(e.key)) { $$('[data-chip]')[e.key - 1]?.click(); return; }
+      if (e.key === 's') { const save = $('[data-save-view]'); if (save) { e.preventDefault(); save.parentElement.open = true; $('input[name=name]', save.parentElement)?.focus(); } return; }
       if (!rows().length) return;
       if (e.key === 'j') move(1);
       else if (e.key === 'k') move(-1);
