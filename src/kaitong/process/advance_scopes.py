@@ -387,6 +387,9 @@ class Scopes(Tokens):
 
     def heard(self, token: Token, start: Node) -> None:
         """What a listener waits for has come."""
+        if start.condition is not None and not start.interrupting:
+            self.trigger(start, token.scope)  # it goes on listening: it must become false first
+            return
         self.note("unheard", start.id, token.id, {"reason": "heard"})
         self.drop(token, "completed")
         self.trigger(start, token.scope)
@@ -407,7 +410,7 @@ class Scopes(Tokens):
         event = self.model.nodes[start.parent]
         if start.interrupting:
             self.end_scope(scope_id, "interrupted", {"by": start.id})
-        elif start.message or start.signal or start.condition is not None:
+        elif start.message or start.signal:
             self.listen(scope_id, event)  # it may come again
         host = Token(self.new_id(), event.id, None, scope_id)
         scope = {"scope": scope_id} if scope_id != ROOT else {}

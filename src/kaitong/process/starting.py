@@ -112,6 +112,8 @@ def withdraw(definition_id: UUID) -> None:
 
 
 def _kind(node: model.Node) -> str:
+    if node.parent:
+        return ""  # it begins an event sub-process
     if node.kind is model.NodeKind.TIMER_START:
         return StarterKind.TIMER
     if node.kind is model.NodeKind.SIGNAL_START:

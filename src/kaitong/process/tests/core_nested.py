@@ -43,12 +43,15 @@ class Nested:
     """A block drawn as a process: `drawing`, and `tasks`: how often each task must be done.
 
     With `undo` every task has a handler, and all is undone before the end. With `late` every
-    sub-process has a timer that takes it away.
+    sub-process has a timer that takes it away. With `events` there are two event sub-processes in
+    each, one beside and one instead of its work.
     """
 
-    def __init__(self, block: Block, *, undo: bool = False, late: bool = False):
+    def __init__(
+        self, block: Block, *, undo: bool = False, late: bool = False, events: bool = False
+    ):
         self.serial = count(1)
-        self.undo, self.late = undo, late
+        self.undo, self.late, self.events = undo, late, events
         self.tasks: Counter[str] = Counter()
         self.drawing = Drawing().start().end()
         first, last = self._block(self.drawing, block, 1)
@@ -106,6 +109,9 @@ class Nested:
         inner = Drawing(flows=f"f{name}_").start(f"{name}a").end(f"{name}z")
         first, last = self._block(inner, block, times)
         inner.chain(f"{name}a", first).chain(last, f"{name}z")
+        if self.events:
+            self._event(inner, f"{name}b", {"isInterrupting": "false"})
+            self._event(inner, f"{name}i", {})
         drawing.sub(name, inner, held)
         if not self.late:
             return name, name
@@ -114,3 +120,9 @@ class Nested:
         drawing.flow(name, merge)
         drawing.flow(f"t{name}", merge)
         return name, merge
+
+    def _event(self, inner: Drawing, name: str, flags: dict[str, str]) -> None:
+        event = Drawing(flows=f"f{name}_").user(f"{name}u").end(f"{name}z")
+        event.node("startEvent", f"{name}a", timer(duration="PT1H"), **flags)
+        event.chain(f"{name}a", f"{name}u", f"{name}z")
+        inner.sub(name, event, triggeredByEvent="true")

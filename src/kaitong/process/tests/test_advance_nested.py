@@ -64,6 +64,28 @@ def test_cancelling_at_any_moment_leaves_nothing_behind(seed: int, size: int, st
 
 
 @COMMON
+@given(seed=seeds, size=sizes, steps=st.integers(0, 40))
+def test_events_in_every_scope_at_any_moment_lose_no_token(
+    seed: int, size: int, steps: int
+) -> None:
+    random = Random(seed)
+    game = Game(Nested(random_block(random, size), late=True, events=True).drawing.model())
+    for _ in range(3_000):
+        if game.state:
+            break
+        if game.timers and random.random() < 0.25:
+            token, node = random.choice(sorted(game.timers, key=str))
+            game.play(TimerFired(now=NOW, token=token, node=node))
+        elif steps == 0:
+            game.play(Cancelled(now=NOW))
+        else:
+            steps -= 1
+            do(game, some(game, random), Counter())
+    assert game.state in ("completed", "cancelled")
+    assert not any((game.tokens, game.scopes, game.work, game.timers))
+
+
+@COMMON
 @given(seed=seeds, size=sizes)
 def test_timers_take_whole_scopes_away_and_the_rest_goes_on(seed: int, size: int) -> None:
     random = Random(seed)
