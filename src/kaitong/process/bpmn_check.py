@@ -29,8 +29,10 @@ _RAISING = frozenset(
 )  # what may raise an escalation that is caught there
 _HOSTS = frozenset(
     {NodeKind.USER, NodeKind.MANUAL, NodeKind.SERVICE, NodeKind.RECEIVE, NodeKind.CALL}
-    | {NodeKind.SUB}
+    | {NodeKind.SUB, NodeKind.SCRIPT, NodeKind.SEND, NodeKind.RULE}
 )
+# Done by the runtime itself: what goes wrong there is a person's, not an error of the business.
+_ERRORLESS = frozenset({NodeKind.RECEIVE, NodeKind.SCRIPT, NodeKind.SEND, NodeKind.RULE})
 
 
 def check_shape(
@@ -44,7 +46,7 @@ def check_shape(
     _starts_and_ends(nodes, elements, process, faults)
     for node in nodes.values():
         element = elements[node.id]
-        _edges(node, element, faults)
+        _edges(node, element, nodes, faults)
         _conditions(node, element, flows, faults)
         if node.kind in _BOUNDARIES:
             _boundary(node, element, nodes, elements, faults)
@@ -87,11 +89,23 @@ def begins(node: Node) -> bool:
     return not node.parent and (node.kind in STARTS or node.instantiate)
 
 
-def _edges(node: Node, element: Element, faults: Faults) -> None:
+def _start_inside(node: Node, element: Element, nodes: Mapping[str, Node], faults: Faults) -> None:
+    """BPMN 2.0.2, 10.3.5: an embedded sub-process begins when a token comes to it."""
+    if nodes[node.parent].kind is NodeKind.SUB:
+        faults.add(
+            element,
+            f"{node.id} begins inside a sub-process and waits for an event.",
+            "Use a start event without a definition there, or an event sub-process.",
+        )
+
+
+def _edges(node: Node, element: Element, nodes: Mapping[str, Node], faults: Faults) -> None:
     if node.kind in ENDS and node.outgoing:
         faults.add(element, "A sequence flow leaves an end event.", "Remove the flow.")
     if (node.kind in STARTS or node.kind in SUB_STARTS) and node.incoming:
         faults.add(element, "A sequence flow leads into the start event.", "Remove the flow.")
+    if node.kind in STARTS - {NodeKind.START} and node.parent:
+        _start_inside(node, element, nodes, faults)
     if node.instantiate and node.parent:
         faults.add(
             element,
@@ -212,9 +226,11 @@ def _boundary(
                 "The error boundary event does not interrupt its task.",
                 'Remove cancelActivity="false": an error ends the work.',
             )
-        if host.kind is NodeKind.RECEIVE:
+        if host.kind in _ERRORLESS:
             faults.add(
-                element, "A receive task raises no errors.", "Attach a timer, or remove the event."
+                element,
+                f"{host_id}, a {host.kind} node, raises no errors.",
+                "Attach a timer, or remove the event.",
             )
     elif node.kind is NodeKind.BOUNDARY_ESCALATION and host.kind not in _RAISING:
         faults.add(

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaitong.process.advance_graph import inclusive_paths
-from kaitong.process.model import Cancelled, RefusedProcess, Retried, WaitKind
+from kaitong.process.model import Cancelled, Completed, RefusedProcess, Retried, WaitKind
 from kaitong.process.tests.core_blocks import Plan, random_block
 from kaitong.process.tests.core_drawing import Drawing, on_error, timer
 from kaitong.process.tests.core_kit import NOW, Game
@@ -250,13 +250,12 @@ def test_structured_processes_never_get_stuck_and_do_what_their_shape_says(
     plan = Plan(random_block(random, size))
     game = Game(plan.drawing.model())
     done: Counter[str] = Counter()
-    for _step in range(500):
+    for _step in range(1000):
         if game.state:
             break
         assert not game.incidents
-        work = [game.tokens[id_].node for id_ in game.work]
-        task = random.choice(sorted(work))
-        done[task] += 1
-        game.complete(task)
+        token = random.choice(sorted(game.work))
+        done[game.work[token]] += 1
+        game.play(Completed(now=NOW, token=token, values={}))
     assert game.state == "completed"
     assert done == +plan.tasks

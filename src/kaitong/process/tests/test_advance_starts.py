@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kaitong.process.advance import WrongEvent
 from kaitong.process.cycles import Cycle, cycle_of, following
 from kaitong.process.feel.temporal import YearMonths
-from kaitong.process.model import Fault, RefusedProcess
+from kaitong.process.model import Fault, RefusedProcess, TimerFired
 from kaitong.process.tests.core_drawing import (
     Drawing,
     line,
@@ -232,3 +232,89 @@ def test_one_message_begins_one_thing() -> None:
     drawing = begun().node("startEvent", "again", on_message("m")).chain("again", "merge")
     (fault,) = faults(drawing)
     assert "order begins an instance at two places" in fault.what
+
+
+# ---- cycles in an event sub-process
+
+
+def watched_over(cycle: str, *, interrupting: bool = False) -> Drawing:
+    """A process with an event sub-process that a timer begins: W, beside A."""
+    flag = {} if interrupting else {"isInterrupting": "false"}
+    inner = Drawing(flows="g").node("startEvent", "t", timer(cycle=cycle), **flag)
+    inner.user("W").end("z").chain("t", "W", "z")
+    return line("A").user("A").sub("E", inner, triggeredByEvent="true")
+
+
+def test_a_cycle_begins_an_event_sub_process_as_often_as_it_says() -> None:
+    game = Game(watched_over("R3/PT1H").model())
+    seen = []
+    while game.timers:
+        ((token, _node),) = game.timers
+        (opened,) = game.timers.values()
+        seen.append((opened.at, opened.count))
+        game.play(TimerFired(now=NOW, token=token, node="t", count=opened.count, due=opened.at))
+    assert seen == [(NOW + HOUR, 1), (NOW + 2 * HOUR, 2), (NOW + 3 * HOUR, 3)]
+    assert list(game.work.values()).count("W") == 3
+    game.complete("A")
+    for _ in range(3):
+        game.complete("W")
+    assert game.state == "completed"
+
+
+def test_an_endless_cycle_of_an_event_sub_process_ends_with_the_work() -> None:
+    game = Game(watched_over("R/PT1H").model())
+    ((token, _node),) = game.timers
+    game.play(TimerFired(now=NOW, token=token, node="t", count=1, due=NOW))
+    game.complete("A").complete("W")
+    assert game.state == "completed"
+    assert not game.timers
+
+
+def test_a_cycle_of_an_event_sub_process_that_interrupts_is_refused() -> None:
+    (fault,) = faults(watched_over("R3/PT1H", interrupting=True))
+    assert "happens only once" in fault.what
+
+
+def test_a_start_inside_a_sub_process_waits_for_nothing() -> None:
+    inner = Drawing(flows="g").node("startEvent", "t", timer(cycle="R/P1D"))
+    inner.user("W").end("z").chain("t", "W", "z")
+    found = faults(line("S").sub("S", inner))
+    assert any("begins inside a sub-process" in fault.what for fault in found)
+
+
+# ---- what hangs on tasks that are done within the step
+
+
+@pytest.mark.parametrize("kind", ["script", "send", "rule"])
+def test_a_boundary_timer_at_a_task_of_a_machine_runs_while_it_is_stuck(kind: str) -> None:
+    drawing = line("S").user("Late").end("e2").message("m", "x")
+    if kind == "script":
+        drawing.script("S", "[n]")
+    elif kind == "send":
+        drawing.node("sendTask", "S", messageRef="m", k_key="n")
+    else:
+        drawing.node("businessRuleTask", "S", k_decision="d.dmn#D")
+    drawing.boundary("B", "S", timer(duration="PT1H")).chain("B", "Late", "e2")
+    if kind == "rule":
+        assert drawing.model().nodes["S"].boundaries == ("B",)
+        return
+    game = Game(drawing.model())
+    assert game.at == ["S"]
+    assert game.cause("S") == "data"
+    game.fire("S", "B")
+    assert game.at == ["Late"]
+
+
+@pytest.mark.parametrize("kind", ["scriptTask", "sendTask", "businessRuleTask"])
+def test_an_error_boundary_where_nothing_raises_one_is_refused(kind: str) -> None:
+    drawing = line("S").end("e2").message("m", "x")
+    attributes = {
+        "scriptTask": {"scriptFormat": "FEEL"},
+        "sendTask": {"messageRef": "m", "k_key": "n"},
+        "businessRuleTask": {"k_decision": "d.dmn#D"},
+    }[kind]
+    drawing.node(
+        kind, "S", "<bpmn:script>{a: 1}</bpmn:script>" * (kind == "scriptTask"), **attributes
+    )
+    (fault,) = faults(drawing.boundary("B", "S", on_error()).chain("B", "e2"))
+    assert "raises no errors" in fault.what
