@@ -69,6 +69,7 @@ class Run:
     caller: tuple[Run, UUID] | None = None
     called: dict[UUID, Run] = field(default_factory=dict)  # by the token that waits for it
     asked: list[m.OpenCommand | m.OpenCall] = field(default_factory=list)
+    thrown: list[m.Broadcast | m.Escalate] = field(default_factory=list)
     end: m.Finish | None = None
     names: dict[int, UUID] = field(default_factory=dict)
     serial: count[int] = field(default_factory=lambda: count(1))
@@ -90,11 +91,41 @@ class Run:
         waiting = {token.id for token in self.state.tokens}
         self.called = {token: run for token, run in self.called.items() if token in waiting}
         asked, self.asked = [(self._name(one.token), one) for one in self.asked], []
+        thrown, self.thrown = self.thrown, []
+        for said in thrown:
+            self._throw(said)
         for token, one in asked:
             if any(t.id == token and t.node == one.node for t in self.state.tokens):
                 self._ask(token, one)
         if self.end is not None and self.caller is not None:
             self._return(*self.caller, self.end)
+
+    def _throw(self, said: m.Broadcast | m.Escalate) -> None:
+        """A signal goes to everybody who listens, an escalation to the caller."""
+        if isinstance(said, m.Broadcast):
+            top = self
+            while top.caller is not None:
+                top = top.caller[0]
+            top.signal(said.signal, said.values)
+        elif self.caller is not None and self.caller[1] in self.caller[0].called:
+            caller, token = self.caller
+            caller.clock = self.clock
+            caller.tell(
+                m.Escalated(now=self.clock, token=token, code=said.code, values=said.values)
+            )
+
+    def signal(self, name: str, values: Mapping[str, Any]) -> int:
+        """Let everybody hear a signal who listens now; how many."""
+        heard = [
+            (one, token.id, node.id)
+            for one in self.everyone()
+            for token, node in _watched(one)
+            if node.signal == name
+        ]
+        for one, token, node in heard:
+            if any(token == now.id for now, _node in _watched(one)):
+                one.tell(m.SignalArrived(now=one.clock, token=token, node=node, values=values))
+        return len(heard)
 
     def _ask(self, token: UUID, one: m.OpenCommand | m.OpenCall) -> None:
         if isinstance(one, m.OpenCommand):
@@ -145,6 +176,8 @@ class Run:
                 self.passed.append(effect.node)
             elif isinstance(effect, m.OpenCommand | m.OpenCall):
                 self.asked.append(effect)
+            elif isinstance(effect, m.Broadcast | m.Escalate):
+                self.thrown.append(effect)
             elif isinstance(effect, m.OpenIncident):
                 raise ScenarioFailed(f"{effect.node}: {effect.message}")
             elif isinstance(effect, m.Finish):
@@ -204,6 +237,9 @@ def run(book: Playbook, key: str, scenario: Mapping[str, Any]) -> None:
             _message(at, step["message"], number)
         elif "timer" in step:
             _timer(at, step["timer"], number)
+        elif "signal" in step:
+            if not at.signal(step["signal"], step.get("with", {})):
+                raise ScenarioFailed(f"step {number}: nobody waits for {step['signal']}.")
         else:
             _work(at, step, number)
     _compare(at, scenario.get("then", {}))
@@ -235,7 +271,12 @@ def _watched(one: Run) -> Iterator[tuple[m.Token, m.Node]]:
     """Every event that tokens at rest would hear of, with the token."""
     for token in one.state.tokens:
         node = one.process.nodes[token.node]
-        if token.wait in (m.WaitKind.TIMER, m.WaitKind.MESSAGE, m.WaitKind.LISTEN):
+        if token.wait in (
+            m.WaitKind.TIMER,
+            m.WaitKind.MESSAGE,
+            m.WaitKind.SIGNAL,
+            m.WaitKind.LISTEN,
+        ):
             yield token, node
         elif token.wait is m.WaitKind.EVENT:
             yield from ((token, one.process.nodes[flow.target]) for flow in node.outgoing)

@@ -391,3 +391,32 @@ Late > E2
     services.complete(actor=crew.installer, item_id=item_of(one, "Visit").pk, values={})
     timer.refresh_from_db()
     assert timer.state == "cancelled"
+
+
+def test_a_cycle_begins_an_event_sub_process_again_and_again(begin, crew):
+    one = begin(
+        """
+start S clerk
+user Visit installer form=v
+end E clerk
+{! Watch clerk
+on-start Tick clerk every=R2/PT1H keep=yes
+manual Remind clerk
+end Z clerk
+}
+S > Visit > E
+Tick > Remind > Z
+"""
+    )
+    seen = []
+    for _round in range(3):
+        timer = Timer.objects.filter(instance_id=one, state="open").first()
+        if timer is None:
+            break
+        seen.append(timer.count)
+        Timer.objects.filter(pk=timer.pk).update(next_attempt_at=clock_now())
+        worker.drain_all()
+    assert seen == [1, 2]
+    assert Token.objects.filter(instance_id=one, node="Remind").count() == 2
+    assert not Token.objects.filter(instance_id=one, wait="listen").exists()
+    assert check() == []
