@@ -64,9 +64,13 @@ def _place_steps(graph: Graph, grid: Grid) -> None:
                 for source in before.get(item.id, ())
                 if grid.at[source][0] == item.lane
             ]
-            owner = next((s for s in before.get(item.id, ()) if heir.get(s) == item.id), None)
-            if owner is not None and grid.at[owner][0] == item.lane:
-                wishes.append((0, grid.at[owner][1], order, item))
+            claims = sorted(
+                grid.at[source][1]
+                for source in before.get(item.id, ())
+                if heir.get(source) == item.id and grid.at[source][0] == item.lane
+            )
+            if claims:
+                wishes.append((0, claims[(len(claims) - 1) // 2], order, item))
             elif rows:
                 wishes.append((1, sorted(rows)[len(rows) // 2], order, item))
             else:

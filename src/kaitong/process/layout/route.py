@@ -33,8 +33,8 @@ class Turn:
     group: str
     top: float
     bottom: float
-    comes: float | None  # height at which the flow reaches the turn from the left side
-    goes: float | None  # height at which it leaves to the right side
+    left: tuple[float, ...]  # heights of its level pieces to the left of the turn
+    right: tuple[float, ...]  # and to the right
     order: int
     channel: int = 0
 
@@ -177,11 +177,11 @@ class _Router:
         else:
             passing = self.middle[way[0]]
             if link.back:
-                turns.append(_turned(link, begin + 1, f"{forks}-back", out, passing, order))
+                first = _turned(link, begin + 1, f"{forks}-back", out, passing, order)
+                first.left, first.right = (out, passing), ()
                 last = _turned(link, end, f"{meets}-back", passing, into, order)
-                last.comes, last.goes = None, into
-                turns.append(last)
-                turns[0].comes, turns[0].goes = out, None
+                last.left, last.right = (), (passing, into)
+                turns += [first, last]
             else:
                 turns.append(_turned(link, begin + 1, forks, out, passing, order))
                 turns.append(_turned(link, end, meets, passing, into, order))
@@ -328,15 +328,15 @@ class _Router:
 
 
 def _turned(link: Link, gap: int, group: str, comes: float, goes: float, order: int) -> Turn:
-    return Turn(link.id, gap, group, min(comes, goes), max(comes, goes), comes, goes, order)
+    return Turn(link.id, gap, group, min(comes, goes), max(comes, goes), (comes,), (goes,), order)
 
 
 def _assign(turns: Sequence[Turn]) -> None:
     """Channels from left to right, so that no two flows lie upon one another.
 
-    A turn that a flow reaches at some height lies left of one that leaves at that height; two whose
-    heights meet lie apart. Circles of these wishes (two flows that change places) are broken in
-    document order.
+    A turn with a level piece to its left lies left of one with a piece at that height to its right;
+    two whose heights meet lie apart. Circles of these wishes (flows that change places) are broken
+    in document order.
     """
     groups: dict[str, list[Turn]] = {}
     for turn in sorted(turns, key=lambda t: t.order):
@@ -363,11 +363,7 @@ def _assign(turns: Sequence[Turn]) -> None:
 
 
 def _left_of(one: Sequence[Turn], other: Sequence[Turn]) -> bool:
-    return any(
-        a.comes is not None and b.goes is not None and abs(a.comes - b.goes) < 1
-        for a in one
-        for b in other
-    )
+    return any(abs(x - y) < 1 for a in one for b in other for x in a.left for y in b.right)
 
 
 def _touch(one: Sequence[Turn], other: Sequence[Turn]) -> bool:
