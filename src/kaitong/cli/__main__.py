@@ -5,6 +5,7 @@ staff add USER --name NAME --branch CODE --post KEY ... | staff password USER | 
 token USER                       a bearer token for the APIs, shown once
 order submit FILE.json           a TMF641 serviceOrder; prints the id
 order show ID [--json]           by id or number
+order amend ID --as USER [--set appointment|phone|remark=VALUE ... --reason TEXT] [--json]
 order withdraw ID --as USER [--plan | --reason CODE [--note TEXT]] [--json]
 work list [--order ID] [--post P] [--user U] [--json]
 work complete ID --as USER [--data JSON | --example]
@@ -99,6 +100,11 @@ def parser() -> argparse.ArgumentParser:
         ("id", {}), as_user, ("--reason", {"default": "", "metavar": "CODE"}),
         ("--note", {"default": ""}), ("--key", {"default": ""}),
         ("--plan", {"action": "store_true"}), as_json,
+    )  # fmt: skip
+    leaf(
+        order, "amend", "order_amend",
+        ("id", {}), as_user, ("--set", {"action": "append", "default": [], "metavar": "F=VALUE"}),
+        ("--reason", {"default": "", "metavar": "TEXT"}), as_json,
     )  # fmt: skip
     leaf(verbs, "why", "why", ("id", {"metavar": "ORDER|ITEM"}), as_json)
     work = group("work")

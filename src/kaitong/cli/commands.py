@@ -208,6 +208,33 @@ def order_withdraw(asked: argparse.Namespace) -> None:
             print(f"  --reason {code}  {title}")
 
 
+def order_amend(asked: argparse.Namespace) -> None:
+    """Without --set what may be changed is told; with it, it is changed."""
+    from kaitong.ordering import amending
+
+    actor = org.actor_of(asked.user)
+    row = orders.order_by_text(actor, asked.id)
+    changes = dict(text.partition("=")[::2] for text in asked.set)
+    if changes:
+        plan = amending.amend(actor=actor, order_id=row.id, changes=changes, reason=asked.reason)
+    else:
+        plan = amending.amend_plan(actor, row.id)
+    facts = {
+        "order": str(row.id),
+        "number": plan.number,
+        "steps": list(plan.steps),
+        "refusal": plan.refusal,
+        "fields": {rule.field: rule.why_not for rule in plan.fields},
+        "amended": sorted(changes),
+    }
+    if asked.json:
+        _print(facts)
+        return
+    print(f"{plan.number}  {', '.join(plan.steps)}  {plan.refusal}".rstrip())
+    for rule in plan.fields:
+        print(f"  {'✓' if not rule.why_not else '✗'} {rule.field}  {rule.label} {rule.why_not}")
+
+
 def work_list(asked: argparse.Namespace) -> None:
     actor = org.actor_of(asked.user) if asked.user else SYSTEM
     business = orders.order_by_text(SYSTEM, asked.order).id if asked.order else None

@@ -6,7 +6,7 @@ refusal names the form's field and undoes the completion.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -89,22 +89,42 @@ def appointment_start(step: StepContext, value: str) -> None:
     start = datetime.fromisoformat(value)
     if start.tzinfo is None:
         start = start.replace(tzinfo=_zone(step))
+    appoint(
+        step.business_id, start, None,
+        actor_id=step.actor.id, moment=step.now, parameters=step.parameters,
+    )  # fmt: skip
+
+
+def appoint(
+    order: Order | UUID | None,
+    start: datetime,
+    minutes: int | None,
+    *,
+    actor_id: UUID | None,
+    moment: datetime,
+    parameters: Mapping[str, Any],
+) -> None:
+    """Set the visit's time, and how long it is; checked before the order is locked."""
     field = "appointment_start"
-    if start < step.now - timedelta(hours=1):
+    if start < moment - timedelta(hours=1):
         raise BadInput([InputFault(field, _("上门时间已经过去。"), _("请重新与客户约定。"))])
-    furthest = step.parameters.get("appointment_furthest_days")
-    if furthest is not None and start > step.now + timedelta(days=float(furthest)):
+    furthest = parameters.get("appointment_furthest_days")
+    if furthest is not None and start > moment + timedelta(days=float(furthest)):
         remedy = _("请约在 %s 天以内。") % furthest
         raise BadInput([InputFault(field, _("上门时间太远。"), remedy)])
-    order = _order(step)
+    if not isinstance(order, Order):
+        assert order is not None
+        order = locked(order)
     order.appointment_start = start
+    if minutes is not None:
+        order.due_basis = {**order.due_basis, "appointment_minutes": minutes}
     _set_end(order)
     if order.due_basis.get("budget"):
         order.due_basis = {**order.due_basis, "agreed": start.isoformat()}
         counted = clock.deadline_of(order.pk, order.due_basis)
         order.due_at = counted.due_at if counted else order.due_at
     order.save(update_fields=["appointment_start", "appointment_end", "due_basis", "due_at"])
-    note(order.id, "appointment", actor_id=step.actor.id, data={"start": start.isoformat()})
+    note(order.id, "appointment", actor_id=actor_id, data={"start": start.isoformat()})
 
 
 def appointment_minutes(step: StepContext, value: int) -> None:

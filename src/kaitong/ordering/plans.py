@@ -24,6 +24,7 @@ from kaitong.inventory.choices import TerminalState
 from kaitong.inventory.models import Terminal
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.step_rules import withdrawal_refusal
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
@@ -150,6 +151,9 @@ def plan_of(actor: Actor, order: Order) -> WithdrawalPlan:
     going = [i for i in items if i.state not in FINAL]
     passed = {i.pk: process.passed(i.instance_id) for i in going if i.instance_id}
     refusal, remedy, conflict = _refusal(order, going, passed)
+    if not refusal:
+        nodes = process.standing_at([i.instance_id for i in going if i.instance_id])
+        refusal, remedy = withdrawal_refusal(actor, nodes)
     cancels = [i.procedure.cancel for i in going if i.procedure and i.procedure.cancel]
     first: dict[str, Any] = cancels[0] if cancels else {}
     fee = max((c.get("fee_fen", 0) for c in cancels), default=0)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from kaitong.core.clock import now
+from kaitong.ordering.amending import amend
 from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.papers import pay
@@ -20,6 +21,7 @@ from kaitong.org.actor import Actor
 
 __all__ = [
     "ProcedureEntry",
+    "amend",
     "carried",
     "carry_over",
     "deploy_procedures",

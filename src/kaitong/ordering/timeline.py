@@ -85,6 +85,7 @@ def _event_titles() -> dict[str, str]:
         "refund-rejected": _("不予退费"),
         "withdrawn": _("已撤单"),
         "due-moved": _("客户时限重算"),
+        "amended": _("改单"),
     }
 
 
@@ -94,6 +95,10 @@ def _event_text(data: dict[str, Any]) -> str:
         why = {"ledger": _("挂起记录有变"), "calendar": _("工作日历有变")}
         text = _("%(was)s 改为 %(due)s") % words
         return " · ".join(filter(None, (text, why.get(data.get("why", ""), ""))))
+    if "fields" in data:  # 改单
+        names = {"appointment": _("上门时间"), "phone": _("联系电话"), "remark": _("备注")}
+        changed = [names.get(field, field) for field in data["fields"]]
+        return " · ".join(filter(None, (" ".join(changed), data.get("reason", ""))))
     if data.get("start"):
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
     if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address

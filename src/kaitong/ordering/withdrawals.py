@@ -32,7 +32,9 @@ from kaitong.ordering.errors import (
 from kaitong.ordering.models import Order, OrderItem, Withdrawal
 from kaitong.ordering.plans import Reason, WithdrawalPlan, may_withdraw, plan_of
 from kaitong.ordering.states import locked, move, note
+from kaitong.ordering.step_rules import withdrawal_refusal
 from kaitong.org.actor import Actor
+from kaitong.process import queries as process_queries
 from kaitong.process import services as process
 from kaitong.process.errors import ProcessConflict
 
@@ -110,6 +112,10 @@ def _withdraw(
     going = OrderItem.objects.filter(order_id=order_id, instance_id__isnull=False)
     running = going.exclude(state__in=[*FINAL, OrderState.PENDING_CANCELLATION])
     instances = list(running.order_by("instance_id").values_list("instance_id", flat=True))
+    process.hold(instances=instances)
+    what, remedy = withdrawal_refusal(actor, process_queries.standing_at(instances))
+    if what:  # a rule of the step where it stands, looked at before it is taken away from there
+        raise OrderRefused(what, remedy)
     for instance_id in instances:
         process.cancel(actor=actor, instance_id=instance_id, reason=_CANCELLED)
     order = locked(order_id)

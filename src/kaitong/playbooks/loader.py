@@ -19,6 +19,7 @@ from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
+from kaitong.ordering import step_rules
 from kaitong.playbooks import calls, withdrawal
 from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
@@ -408,6 +409,8 @@ class _Reader:
             if node.action and node.action not in self.actions:
                 known = ", ".join(sorted(self.actions))
                 self._fault(file, where, node.id, f"No action {node.action!r}.", f"Known: {known}.")
+            for what, remedy in step_rules.faults(node, content["posts"]):
+                self._fault(file, where, node.id, what, remedy)
             pick = node.extension.get("pick", "")
             if pick and not picking.well_formed(pick):
                 remedy = "Filters (grid, roster), then least-loaded or round-robin."

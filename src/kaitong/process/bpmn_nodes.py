@@ -75,8 +75,12 @@ _EVENTS: dict[str, dict[str, NodeKind]] = {
 }
 _WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
 _WORK |= {"point-of-no-return", "pick", "suspend-reasons", "in", "out", "check", "returns"}
+_WORK |= {
+    "amend",
+    "withdraw",
+}  # what of the order may be changed here, whether it may be taken back
 _SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
-_SERVICE |= {"paper", "notice", "milestone", "point-of-no-return"}
+_SERVICE |= {"amend", "withdraw", "paper", "notice", "milestone", "point-of-no-return"}
 _WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
 _ATTRIBUTES: dict[NodeKind, set[str]] = {
     NodeKind.USER: _WORK,

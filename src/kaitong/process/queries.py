@@ -56,13 +56,14 @@ from kaitong.process.incidents import (
     settling,
 )
 from kaitong.process.listening import StepFact
-from kaitong.process.model import Node, NodeKind
+from kaitong.process.model import Node, NodeKind, WaitKind
 from kaitong.process.models import (
     Definition,
     Feedback,
     Helper,
     Instance,
     Suspension,
+    Token,
     WorkItem,
 )
 from kaitong.process.positions import (
@@ -129,6 +130,7 @@ __all__ = [
     "provisional_by_calendar",
     "return_plan",
     "settling",
+    "standing_at",
     "state_of",
     "step_clock",
     "steps",
@@ -537,6 +539,15 @@ def definition(definition_id: UUID) -> Definition:
     if row is None:
         raise ProcessNotFound(_("没有这个流程定义。"))
     return row
+
+
+def standing_at(instance_ids: Iterable[UUID]) -> list[Node]:
+    """The nodes where tokens of these instances rest; a join is where nobody stands."""
+    rows = Token.objects.filter(instance_id__in=list(instance_ids)).exclude(wait=WaitKind.JOIN)
+    found: dict[str, Node] = {}
+    for node, definition_id in rows.order_by("id").values_list("node", "instance__definition_id"):
+        found.setdefault(node, model_of(definition_id).nodes[node])
+    return list(found.values())
 
 
 def state_of(instance_id: UUID) -> str:

@@ -7,7 +7,7 @@ one wins, the other gets a Conflict. Verbs never talk to anything outside the da
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.process import definitions, model, starting, wakeup
+from kaitong.process import definitions, model, starting, store, wakeup
 from kaitong.process import values as jsonb
 from kaitong.process.bpmn import parse
 from kaitong.process.bulk import Outcome, many
@@ -85,6 +85,7 @@ __all__ = [
     "feedback",
     "forget_messages",
     "held",
+    "hold",
     "launch",
     "many",
     "mend",
@@ -214,6 +215,13 @@ def launch(
             last=True,
         )
     return progress(play, play.model.start)
+
+
+def hold(*, instances: Sequence[UUID]) -> None:
+    """Lock these instances, by primary key, to the end of the caller's transaction: nothing moves
+    in them while the caller looks where they stand."""
+    for instance_id in sorted(instances):
+        store.lock(instance_id)
 
 
 def cancel(*, actor: Actor, instance_id: UUID, reason: str) -> Progress:

@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from kaitong.web.views import (
+    amending,
     calendars,
     duty,
     exports,
@@ -95,6 +96,7 @@ urlpatterns = [
         invoices.retry,
         name="invoice_retry",
     ),
+    path("orders/<uuid:order_id>/amend", amending.amend, name="amend"),
     path("orders/<uuid:order_id>/withdraw", withdrawals.withdraw, name="withdraw"),
     path("orders/<uuid:order_id>/duty.csv", duty.as_csv, name="duty_csv"),
     path("orders/<uuid:order_id>/duty.xlsx", duty.as_xlsx, name="duty_xlsx"),

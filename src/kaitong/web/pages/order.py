@@ -151,6 +151,7 @@ class OrderPage:
     work_url: str = ""
     mine: bool = False
     withdraw_url: str = ""
+    amend_url: str = ""
 
 
 def order_page(actor: Actor, order_id: UUID, which: str = "") -> OrderPage:
@@ -219,6 +220,9 @@ def head(reading: Reading) -> OrderPage:
         urge_url=reverse("web:order_urge", args=[order.id]) if work else "",
         work_url=f"{reverse('web:workbench')}?tab=mine&item={work.row_id}" if work else "",
         mine=mine is not None,
+        amend_url=reverse("web:amend", args=[order.id])
+        if not final and order.state != OrderState.PENDING_CANCELLATION
+        else "",
         withdraw_url=reverse("web:withdraw", args=[order.id])
         if may_withdraw(actor) and not final and order.state != OrderState.PENDING_CANCELLATION
         else "",
