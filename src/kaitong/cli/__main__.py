@@ -25,6 +25,8 @@ export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--rev
 export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY]
 playbook check|test|deploy|list [PATH]
 process check FILE.bpmn ... [--json]               executable, or every reason why not
+process signal NAME --branch CODE --id SENDER-ID --as USER [--data JSON]   once by its id
+process starts [--json]          what messages, signals and timers begin, and when next
 process layout FILE.bpmn [-o OUT.bpmn]             a diagram for a file that has none
 process handbook PLAYBOOK [PROCESS] -o FILE.pdf    流程说明书
 process migrate PLAYBOOK --as USER [--process KEY] [--order NUMBER ...] [--map OLD=NEW ...] [--json]
@@ -192,6 +194,13 @@ def parser() -> argparse.ArgumentParser:
     leaf(playbook, "list", "playbook_list", ("path", {"nargs": "?"}), as_json)
     process = group("process")
     leaf(process, "check", _PURE, ("file", {"nargs": "+", "metavar": "FILE.bpmn"}), as_json)
+    leaf(
+        process, "signal", "signals.process_signal",
+        ("name", {}), ("--branch", {"required": True, "metavar": "CODE"}),
+        ("--id", {"required": True, "metavar": "SENDER-ID"}), as_user,
+        ("--data", {"default": "", "metavar": "JSON"}),
+    )  # fmt: skip
+    leaf(process, "starts", "signals.process_starts", as_json)
     leaf(
         process, "layout", "processes.process_layout",
         ("file", {"metavar": "FILE.bpmn"}),

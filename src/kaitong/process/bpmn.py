@@ -107,7 +107,7 @@ class _Reader:
         reader = NodeReader(self.root, self.faults, lane_of, self._begun_by_events())
         drafts = {id_: reader.node(element) for id_, element in self.elements.items()}
         reader.check_references(set(self.elements))
-        nodes = join_links(self._connect(drafts), self.elements, self.faults)
+        nodes = join_links(self._connect(drafts), self.elements, self.container_of, self.faults)
         nodes = settle_inside(nodes, self.container_of, self.associations)
         used = self._decisions(nodes)
         self._calls(nodes)

@@ -82,6 +82,8 @@ from kaitong.process.returning import Open as ReturnOpen
 from kaitong.process.returning import ReturnPlan, return_plan
 from kaitong.process.scoped import variables_at
 from kaitong.process.standing import WaitFact, waits
+from kaitong.process.starting import Start
+from kaitong.process.starting import in_force as starts
 from kaitong.process.sweeper import Problem, check
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
@@ -100,6 +102,7 @@ __all__ = [
     "ReturnOpen",
     "ReturnPlan",
     "Settling",
+    "Start",
     "StepClock",
     "StepRow",
     "WaitFact",
@@ -131,6 +134,7 @@ __all__ = [
     "return_plan",
     "settling",
     "standing_at",
+    "starts",
     "state_of",
     "step_clock",
     "steps",

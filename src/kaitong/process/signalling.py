@@ -14,7 +14,7 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
 from kaitong.process import signals, values, wakeup
-from kaitong.process.errors import ProcessNotFound, ProcessRefused
+from kaitong.process.errors import ProcessForbidden, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Signal
 
 
@@ -28,10 +28,13 @@ def signal(
 ) -> bool:
     """Throw a signal in a branch and below it: everybody who listens now hears it, once.
 
-    False when this sender's id was heard before. No personal data in `told`.
+    False when this sender's id was heard before. A signal may take away the work of many: a machine
+    or a supervisor throws it. No personal data in `told`.
     """
     if not actor.sees(branch_id):
         raise ProcessNotFound(_("没有这个分公司。"))
+    if not actor.is_supervisor:
+        raise ProcessForbidden(_("信号由班长发出。"), _("请由班长办理。"))
     if not name.strip():
         raise ProcessRefused(_("信号没有名字。"), _("请填写信号的名字。"), field="name")
     row = Signal(

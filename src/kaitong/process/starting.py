@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -161,6 +162,39 @@ def _no_rivals(made: list[Starter]) -> None:
                 _("一个消息只开始一个流程：请换一个消息，或停用那个流程。"),
                 field=row.node,
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A start event in force."""
+
+    kind: str
+    name: str  # of the message or signal; of a timer what is written there
+    playbook: str
+    process: str
+    node: str
+    branch: str  # its code
+    due_at: datetime | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "due_at": self.due_at.isoformat() if self.due_at else None}
+
+
+def in_force() -> list[Start]:
+    """What messages, signals and timers begin by itself."""
+    rows = Starter.objects.filter(state=StarterState.OPEN).select_related("definition", "branch")
+    return [
+        Start(
+            kind=row.kind,
+            name=row.name or row.text,
+            playbook=row.definition.playbook,
+            process=row.definition.key,
+            node=row.node,
+            branch=row.branch.code,
+            due_at=row.due_at,
+        )
+        for row in rows.order_by("kind", "name", "due_at", "id")
+    ]
 
 
 # ---- timers -----------------------------------------------------------------------------------

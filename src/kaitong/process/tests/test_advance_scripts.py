@@ -163,3 +163,15 @@ def test_a_throw_event_without_a_definition_is_a_place_on_the_way() -> None:
     game = Game(drawing.model())
     assert game.at == ["A"]
     assert game.went() == ["start", "M", "A"]
+
+
+def test_a_link_stays_within_its_sub_process() -> None:
+    inner = throws(Drawing(flows="g").start("i").end("z").user("A"), "out", "L")
+    inner.catch("in", link("L")).chain("i", "A", "out").chain("in", "z")
+    drawing = line("S", "B").user("B").sub("S", inner)
+    assert Game(drawing.model()).complete("A").at == ["B"]
+    inner = throws(Drawing(flows="g").start("i").end("z").user("A"), "out", "L")
+    inner.chain("i", "A", "out").flow("i", "z")
+    drawing = line("S").sub("S", inner).catch("in", link("L")).chain("in", "end")
+    told = {fault.what for fault in faults(drawing)}
+    assert {"The link L has no catch event.", "Nothing throws the link L."} <= told

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from kaitong.org.actor import Actor
 from kaitong.process import inbound, queries, services, worker
-from kaitong.process.errors import ProcessNotFound, ProcessRefused
+from kaitong.process.errors import ProcessForbidden, ProcessNotFound, ProcessRefused
 from kaitong.process.models import Inbox, Instance, Subscription, Token
 from kaitong.process.tests.shell_kit import item_of
 from kaitong.process.tests.test_concurrency import at_once
@@ -77,6 +77,16 @@ def test_from_outside_it_counts_once_by_its_senders_id(begin, county):
     assert Inbox.objects.count() == 1
     with pytest.raises(ProcessRefused):
         throw(county, sender="2", name=" ")
+
+
+def test_a_supervisor_throws_signals_a_clerk_does_not(begin, county, crew):
+    one = begin(LISTENER)
+    asked = {"name": "olt.down", "branch_id": county.pk, "sender_id": "1", "told": {}}
+    with pytest.raises(ProcessForbidden):
+        services.signal(actor=crew.clerk, **asked)
+    assert services.signal(actor=crew.supervisor, **asked)
+    worker.drain_all()
+    assert at(one) == [("After", "work")]
 
 
 def test_the_same_sender_at_once_throws_once(begin, county):

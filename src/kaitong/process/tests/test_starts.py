@@ -132,6 +132,16 @@ def test_a_message_of_another_branch_begins_nothing_here(deploy, other_county):
     assert Message.objects.get().state == "kept"
 
 
+def test_a_message_for_a_branch_below_begins_there(deploy, county):
+    deploy(ORDERED, branch=county.parent)
+    services.publish(name="order.came", key="", sender_id="1", values={}, branch_id=county.pk)
+    publish("2")
+    worker.drain_all()
+    assert [i.branch_id for i in begun()] == [county.pk, county.parent_id]
+    (row,) = queries.starts()
+    assert (row.kind, row.name, row.branch) == ("message", "order.came", county.parent.code)
+
+
 def test_a_receive_task_begins_an_instance(deploy):
     deploy(
         """
