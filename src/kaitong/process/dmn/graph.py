@@ -11,7 +11,8 @@ from kaitong.process.dmn.names import Names
 from kaitong.process.dmn.table import Table
 from kaitong.process.dmn.types import ANYTHING, Type
 from kaitong.process.feel import Expression, FeelError
-from kaitong.process.feel.errors import Problem
+from kaitong.process.feel.budget import shared
+from kaitong.process.feel.errors import MAX_DECISION_STEPS, Problem
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,20 @@ class Decisions:
         decision = self.find(reference)
         if decision is None:
             raise DecisionError("没有这个决策。", decision=reference)
-        given = {name: self.names.keys(value) for name, value in variables.items()}
-        return self._make(decision, given, {}, lenient=False)
+        return self._whole(decision, variables, lenient=False)
 
     def evaluate(self, reference: str, variables: Mapping[str, Any]) -> Any:
         """As `decide`, but with the null DMN asks for where there is no outcome."""
         decision = self.find(reference)
         if decision is None:
             raise DecisionError("没有这个决策。", decision=reference)
+        return self._whole(decision, variables, lenient=True)
+
+    def _whole(self, decision: Decision, variables: Mapping[str, Any], *, lenient: bool) -> Any:
+        """The decision with all it requires, on one budget: models call each other freely."""
         given = {name: self.names.keys(value) for name, value in variables.items()}
-        return self._make(decision, given, {}, lenient=True)
+        with shared(MAX_DECISION_STEPS):
+            return self._make(decision, given, {}, lenient=lenient)
 
     def _make(
         self,
@@ -101,7 +106,7 @@ class Decisions:
                 scope[other.variable] = self._make(other, given, made, lenient=lenient)
             scope |= self._functions(decision.knowledge)
             outcome = decision.type.take(decision.logic.evaluate(scope), decision.name)
-        except FeelError as error:
+        except (FeelError, Problem) as error:
             if not lenient:
                 raise DecisionError(str(error), decision=decision.name) from None
             outcome = None

@@ -10,10 +10,13 @@ variables is null. Compiled expressions are immutable, cached by text and may be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from kaitong.process.feel.compiler import Compiler
+from kaitong.process.feel.budget import enter, leave, spend, weigh
+from kaitong.process.feel.compiler import Compiler, placed
 from kaitong.process.feel.errors import FeelError, Problem
 from kaitong.process.feel.grammar import parse
 from kaitong.process.feel.values import any_true, negate, plain
@@ -25,10 +28,13 @@ __all__ = ["Expression", "FeelError", "UnaryTests", "compile", "compile_unary_te
 class _Compiled:
     """A text, the variables it reads, and what it does."""
 
-    __slots__ = ("_run", "names", "text", "where")
+    __slots__ = ("_run", "names", "size", "text", "where")
 
-    def __init__(self, text: str, run: Callable[..., Any], names: frozenset[str], where: str):
+    def __init__(
+        self, text: str, run: Callable[..., Any], names: frozenset[str], size: int, where: str
+    ):
         self.text = text
+        self.size = size  # parts: the steps one evaluation costs at least
         self.names = names
         self.where = where
         self._run = run
@@ -47,13 +53,6 @@ class _Compiled:
         return FeelError(problem.what, text=self.text, where=self.where, line=line, column=column)
 
 
-def _unforeseen(error: Exception) -> Problem:
-    """Values come from outside: whatever they do to an operator is the expression's fault."""
-    if isinstance(error, RecursionError):
-        return Problem("a value is nested too deeply")
-    return Problem(f"the values make no sense here ({type(error).__name__})")
-
-
 class Expression(_Compiled):
     """A compiled expression.
 
@@ -64,12 +63,18 @@ class Expression(_Compiled):
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """The value, or FeelError where the expression has no meaning for these variables."""
+        opened = enter()
         try:
-            return self._run(Env(variables))
-        except Problem as problem:
-            raise self._fault(problem) from None
+            spend(self.size)
+            value = self._run(Env(variables))
+            if type(value) not in _LIGHT:
+                weigh(value)
+            return value
         except Exception as error:
-            raise self._fault(_unforeseen(error)) from None
+            raise self._fault(placed(error, None)) from None
+        finally:
+            if opened:
+                leave()
 
 
 class UnaryTests(_Compiled):
@@ -79,15 +84,19 @@ class UnaryTests(_Compiled):
 
     def matches(self, value: Any, variables: Mapping[str, Any] | None = None) -> bool | None:
         """Whether `value` (also readable as `?`) satisfies the tests; None is unknown."""
+        opened = enter()
         try:
+            spend(self.size)
             answer: bool | None = self._run(Env({**(variables or {}), "?": value}), value)
-        except Problem as problem:
-            raise self._fault(problem) from None
         except Exception as error:
-            raise self._fault(_unforeseen(error)) from None
+            raise self._fault(placed(error, None)) from None
+        finally:
+            if opened:
+                leave()
         return answer
 
 
+_LIGHT = frozenset({type(None), bool, int, Decimal, date, datetime, time, timedelta})
 Functions = frozenset[tuple[str, int]]  # what may be called besides the built-in: name, arguments
 
 
@@ -97,10 +106,10 @@ def compile(text: str, *, where: str = "", functions: Functions = frozenset()) -
     `functions` are variables that hold a callable (business knowledge models of a decision).
     """
     try:
-        run, names = _expression(text, functions)
+        run, names, size = _expression(text, functions)
     except FeelError as error:
         raise _moved(error, where) from None
-    return Expression(text, run, names, where)
+    return Expression(text, run, names, size, where)
 
 
 def compile_unary_tests(
@@ -108,10 +117,10 @@ def compile_unary_tests(
 ) -> UnaryTests:
     """The unary tests of a decision table's input entry (DMN 1.3, 7.3.3)."""
     try:
-        run, names = _unary_tests(text, functions)
+        run, names, size = _unary_tests(text, functions)
     except FeelError as error:
         raise _moved(error, where) from None
-    return UnaryTests(text, run, names, where)
+    return UnaryTests(text, run, names, size, where)
 
 
 def _moved(error: FeelError, where: str) -> FeelError:
@@ -119,18 +128,18 @@ def _moved(error: FeelError, where: str) -> FeelError:
 
 
 @lru_cache(maxsize=8192)
-def _expression(text: str, functions: Functions) -> tuple[Run, frozenset[str]]:
+def _expression(text: str, functions: Functions) -> tuple[Run, frozenset[str], int]:
     compiler = Compiler(text, functions)
     run = compiler.make(parse(text))
-    return run, frozenset(compiler.names)
+    return run, frozenset(compiler.names), compiler.size
 
 
 @lru_cache(maxsize=8192)
 def _unary_tests(
     text: str, functions: Functions
-) -> tuple[Callable[[Env, Any], Any], frozenset[str]]:
+) -> tuple[Callable[[Env, Any], Any], frozenset[str], int]:
     if text.strip() == "-":
-        return (lambda env, value: True), frozenset()
+        return (lambda env, value: True), frozenset(), 0
     compiler = Compiler(text, functions)
     parts = parse(text, unary=True).children
     negated = len(parts) == 1 and getattr(parts[0], "data", "") == "call"
@@ -141,7 +150,7 @@ def _unary_tests(
         answer = any_true([test(env, value) for test in tests])
         return negate(answer) if negated else answer
 
-    return run, frozenset(compiler.names)
+    return run, frozenset(compiler.names), compiler.size
 
 
 def _test(compiler: Compiler, part: Any) -> Callable[[Env, Any], Any]:
@@ -151,5 +160,6 @@ def _test(compiler: Compiler, part: Any) -> Callable[[Env, Any], Any]:
         condition = probe.make(part)
         if "?" in probe.names:
             compiler.names |= probe.names
+            compiler.size += probe.size
             return lambda env, value: condition(env)
     return compiler.test(part)

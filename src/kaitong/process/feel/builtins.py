@@ -17,7 +17,8 @@ from decimal import (
 from typing import Any, NamedTuple
 
 from kaitong.process.feel import temporal
-from kaitong.process.feel.errors import Problem
+from kaitong.process.feel.budget import spend, spend_on_text
+from kaitong.process.feel.errors import CHARACTERS_A_STEP, Problem
 from kaitong.process.feel.values import (
     ARITHMETIC,
     all_true,
@@ -35,11 +36,15 @@ from kaitong.process.feel.values import (
 
 
 class Builtin(NamedTuple):
-    """A function of `least` to `most` arguments; `None` as `most` means any number of them."""
+    """A function of `least` to `most` arguments; `None` as `most` means any number of them.
+
+    `searches`: it looks for one text in another, which may take longer than reading both.
+    """
 
     run: Callable[..., Any]
     least: int
     most: int | None
+    searches: bool = False
 
 
 def _text(value: Any, name: str) -> str:
@@ -133,6 +138,10 @@ def _string(value: Any) -> Any:
 
 def _write(value: Any, top: bool = False) -> str:
     of_value = kind(value)
+    if of_value in ("list", "context"):
+        spend(len(value))
+    elif of_value == "string":
+        spend_on_text(value)
     if value is None or of_value == "boolean":
         return "null" if value is None else str(value).lower()
     if of_value == "number":
@@ -174,7 +183,7 @@ def _date(*arguments: Any) -> Any:
         year, month, day = (_whole(argument, "date") for argument in arguments)
         try:
             return date(year, month, day)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise Problem(str(error)) from None
     if len(arguments) == 2:
         raise Problem("date() takes a text, a date and time, or year, month and day")
@@ -263,21 +272,36 @@ def _concatenate(*lists: Any) -> Any:
 
 def _distinct(items: Any) -> Any:
     kept: list[Any] = []
+    plain_ones: set[Any] = set()  # texts and numbers are found at once
+    others: list[Any] = []  # anything else is compared with each other
     for item in _list(items):
-        if len(kept) > 1_000:  # comparing each with each: keep it bounded
-            raise Problem("distinct values() takes lists of up to 1000 different values")
-        if not any(equal(item, other) is True for other in kept):
+        of_item = kind(item)
+        if of_item in ("string", "number"):
+            key = (of_item, number(item) if of_item == "number" else item)
+            if key not in plain_ones:
+                plain_ones.add(key)
+                kept.append(item)
+            continue
+        spend(len(others))
+        if not any(equal(item, other) is True for other in others):
+            others.append(item)
             kept.append(item)
     return kept
 
 
 def _joined(items: Any, between: Any = "") -> Any:
     texts = [_text(item, "string join") for item in _list(items) if item is not None]
-    return bounded_text(_text(between or "", "string join").join(texts))
+    between = _text(between or "", "string join")
+    spend(sum(len(text) + len(between) for text in texts) // CHARACTERS_A_STEP)
+    return bounded_text(between.join(texts))
 
 
 def _value(context: Any, key: Any) -> Any:
-    return None if context is None or key is None else context.get(_text(key, "get value"))
+    if context is None or key is None:
+        return None
+    if kind(context) != "context":
+        raise Problem(f"get value() needs a context, this is a {kind(context)}")
+    return context.get(_text(key, "get value"))
 
 
 _WIDE = ARITHMETIC.copy()
@@ -291,7 +315,7 @@ BUILTINS: dict[str, Builtin] = {
     "max": Builtin(_extreme(True), 1, None),
     "all": Builtin(lambda *a: all_true(_items(a)), 1, None),
     "any": Builtin(lambda *a: any_true(_items(a)), 1, None),
-    "contains": Builtin(_of_strings("contains", lambda a, b: b in a), 2, 2),
+    "contains": Builtin(_of_strings("contains", lambda a, b: b in a), 2, 2, True),
     "starts with": Builtin(_of_strings("starts with", str.startswith), 2, 2),
     "ends with": Builtin(_of_strings("ends with", str.endswith), 2, 2),
     "upper case": Builtin(_of_strings("upper case", str.upper), 1, 1),
@@ -302,9 +326,10 @@ BUILTINS: dict[str, Builtin] = {
         _of_strings("substring before", lambda a, b: a.partition(b)[0] if b and b in a else ""),
         2,
         2,
+        True,
     ),
     "substring after": Builtin(
-        _of_strings("substring after", lambda a, b: a.partition(b)[2] if b else a), 2, 2
+        _of_strings("substring after", lambda a, b: a.partition(b)[2] if b else a), 2, 2, True
     ),
     "string": Builtin(_string, 1, 1),
     "string join": Builtin(_joined, 1, 2),

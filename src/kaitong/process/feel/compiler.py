@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from lark import Token, Tree
 
 from kaitong.process.feel import temporal
+from kaitong.process.feel.budget import spend, spend_on_text
 from kaitong.process.feel.builtins import BUILTINS
 from kaitong.process.feel.errors import MAX_DEPTH, FeelError, Problem
 from kaitong.process.feel.values import (
@@ -38,6 +39,7 @@ class Compiler:
         self.inner = 0  # inside a filter, loop or context: names may be those of the inner scope
         self.local: list[str] = []  # loop variables, which are no variables of the process
         self.depth = 0
+        self.size = 0  # parts compiled so far: what one evaluation of them costs
 
     def fault(self, what: str, tree: Tree[Token] | Token) -> FeelError:
         line, column = _place(tree)
@@ -47,6 +49,7 @@ class Compiler:
         if isinstance(tree, Token):
             raise self.fault(f"`{tree}` is not expected here", tree)
         self.depth += 1
+        self.size += 1
         if self.depth > MAX_DEPTH:
             raise self.fault(f"the expression is nested deeper than {MAX_DEPTH}", tree)
         run: Run = getattr(self, "_" + str(tree.data))(tree, *tree.children)
@@ -63,9 +66,8 @@ class Compiler:
                 a, b = left(env), right(env)
                 try:
                     return operation(a, b)
-                except Problem as problem:
-                    problem.place = problem.place or place
-                    raise
+                except Exception as error:
+                    raise placed(error, place) from None
 
             return run_two
 
@@ -73,9 +75,8 @@ class Compiler:
             values = [part(env) for part in parts]
             try:
                 return operation(*values)
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
+            except Exception as error:
+                raise placed(error, place) from None
 
         return run
 
@@ -121,7 +122,12 @@ class Compiler:
                 at += 2
             else:
                 raise self.fault(f"`\\{sign}` is not an escape of a string", quoted)
-        return "".join(made)
+        text = "".join(made)
+        if any("\ud800" <= char <= "\udfff" for char in made):  # halves of one character
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        if "\x00" in text or "\ufffd" in text:
+            raise self.fault("a string holds a character that no text can hold", quoted)
+        return text
 
     def _true(self, tree: Tree[Token]) -> Run:
         return self.constant(True)
@@ -223,7 +229,9 @@ class Compiler:
         self.inner += 1
         self.local.append("item")
         # A position is not evaluated for each item: it is evaluated once, without an inner scope.
+        before = self.size
         test = self.make(condition)
+        size = self.size - before
         self.local.pop()
         self.inner -= 1
         place = _place(tree)
@@ -235,36 +243,39 @@ class Compiler:
             if not isinstance(items, list | tuple):
                 items = [items]
             try:
-                return filtered(env, items, test)
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
+                return filtered(env, items, test, size)
+            except Exception as error:
+                raise placed(error, place) from None
 
         return run
 
-    def _loop_parts(self, name: Token, source: Any, body: Any) -> tuple[Run, Run, str]:
+    def _loop_parts(self, name: Token, source: Any, body: Any) -> tuple[Run, Run, str, int]:
         over = self.make(source)
         self.inner += 1
         self.local.append(str(name))
+        before = self.size
         run = self.make(body)
         self.local.pop()
         self.inner -= 1
-        return over, run, str(name)
+        return over, run, str(name), self.size - before
 
     def _loop(self, tree: Tree[Token], *parts: Any) -> Run:
-        over, body, name = self._loop_parts(*parts)
-        return self._walker(tree, over, body, name, list)
+        return self._walker(tree, *self._loop_parts(*parts), list)
 
     def _some(self, tree: Tree[Token], *parts: Any) -> Run:
-        over, body, name = self._loop_parts(*parts)
-        return self._walker(tree, over, body, name, any_true)
+        return self._walker(tree, *self._loop_parts(*parts), any_true)
 
     def _every(self, tree: Tree[Token], *parts: Any) -> Run:
-        over, body, name = self._loop_parts(*parts)
-        return self._walker(tree, over, body, name, all_true)
+        return self._walker(tree, *self._loop_parts(*parts), all_true)
 
     def _walker(
-        self, tree: Tree[Token], over: Run, body: Run, name: str, gather: Callable[..., Any]
+        self,
+        tree: Tree[Token],
+        over: Run,
+        body: Run,
+        name: str,
+        size: int,
+        gather: Callable[..., Any],
     ) -> Run:
         place = _place(tree)
 
@@ -273,10 +284,9 @@ class Compiler:
             if items is None:
                 return None
             try:
-                return gather([inside(env, {name: item}, body) for item in walked(env, items)])
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
+                return gather([inside(env, {name: item}, body) for item in walked(items, size)])
+            except Exception as error:
+                raise placed(error, place) from None
 
         return run
 
@@ -346,12 +356,9 @@ class Compiler:
         def test(env: Env, candidate: Any) -> Any:
             target = run(env)
             try:
-                if isinstance(target, list | tuple):
-                    env.walk(len(target))
                 return compare(candidate, target)
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
+            except Exception as error:
+                raise placed(error, place) from None
 
         return test
 
@@ -391,16 +398,14 @@ class Compiler:
 
         def run(env: Env) -> Any:
             values = [part(env) for part in runs]
-            for value in values:
-                if isinstance(value, list | tuple):
-                    env.walk(len(value))
             try:
-                return function(*values)
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
-            except ArithmeticError:
-                raise _placed(Problem("the number is too large or has no value"), place) from None
+                for value in values:
+                    _pay(value, builtin.searches)
+                answer = function(*values)
+                _pay(answer)
+            except Exception as error:
+                raise placed(error, place) from None
+            return answer
 
         return run
 
@@ -415,13 +420,11 @@ class Compiler:
         place = _place(tree)
 
         def run(env: Env) -> Any:
-            env.walk(1)
             values = [part(env) for part in runs]
             try:
                 return env.variables[name](*values)
-            except Problem as problem:
-                problem.place = problem.place or place
-                raise
+            except Exception as error:
+                raise placed(error, place) from None
 
         return run
 
@@ -442,9 +445,29 @@ def _place(tree: Any) -> tuple[int, int]:
     return getattr(tree.meta, "line", 1), getattr(tree.meta, "column", 1)
 
 
-def _placed(problem: Problem, place: tuple[int, int]) -> Problem:
-    problem.place = place
+def placed(error: Exception, place: tuple[int, int] | None) -> Problem:
+    """What went wrong, at this place if nothing inside knows a better one.
+
+    Values come from outside: whatever they do to an operator is the expression's fault.
+    """
+    if isinstance(error, Problem):
+        problem = error
+    elif isinstance(error, RecursionError):
+        problem = Problem("a value is nested too deeply")
+    elif isinstance(error, ArithmeticError):
+        problem = Problem("the number is too large or has no value")
+    else:
+        problem = Problem(f"the values make no sense here ({type(error).__name__})")
+    problem.place = problem.place or place
     return problem
+
+
+def _pay(value: Any, searches: bool = False) -> None:
+    """A function's arguments and its answer, by their size."""
+    if isinstance(value, str):
+        spend_on_text(value, 8 if searches else 1)
+    elif isinstance(value, list | tuple | Mapping):
+        spend(len(value))
 
 
 def _tests_of(target: Any) -> list[Any]:

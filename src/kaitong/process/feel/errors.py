@@ -8,7 +8,10 @@ MAX_LENGTH = 4_000  # characters of an expression
 MAX_DEPTH = 64  # nesting of its parts
 MAX_ITEMS = 10_000  # items of a list or context an expression makes or walks
 MAX_STRING = 100_000  # characters of a string an expression makes
-MAX_STEPS = 100_000  # items walked by one evaluation, all loops together
+MAX_STEPS = 200_000  # of one evaluation: parts evaluated, items walked, texts handled (budget.py)
+MAX_DECISION_STEPS = 1_000_000  # of one decision with everything it requires
+CHARACTERS_A_STEP = 64  # of text read or made
+MAX_VALUE_DEPTH = 64  # nesting of a value an expression gives
 
 
 class FeelError(ProcessError):

@@ -118,6 +118,12 @@ def parse(text: str, *, unary: bool = False) -> Tree[Token]:
     """The syntax tree of an expression (or of unary tests); FeelError names the place."""
     if len(text) > MAX_LENGTH:
         raise FeelError(f"the expression is longer than {MAX_LENGTH} characters", text=text)
+    for at, char in enumerate(text):
+        if char == "\x00" or "\ud800" <= char <= "\udfff":
+            line = text.count("\n", 0, at) + 1
+            column = at - text.rfind("\n", 0, at)
+            what = "a character that no text can hold"
+            raise FeelError(what, text=text, line=line, column=column)
     if not text.strip():
         raise FeelError("the expression is empty", text=text)
     try:

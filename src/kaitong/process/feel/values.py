@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
+from kaitong.process.feel.budget import spend, spend_on_text
 from kaitong.process.feel.errors import MAX_ITEMS, MAX_STRING, Problem
 from kaitong.process.feel.temporal import YearMonths, add_months, format_duration, in_zone
 
@@ -86,6 +87,8 @@ def number(value: Any) -> Decimal:
         raise Problem(f"a number is needed, this is a {kind(value)}")
     if not made.is_finite() or made.adjusted() > 99:
         raise Problem("a number is not finite or larger than 10^100")
+    if made.adjusted() < -99:  # next to nothing: written out it would be as long as it is small
+        made = ARITHMETIC.plus(made)
     return made
 
 
@@ -99,6 +102,8 @@ def less(a: Any, b: Any, *, or_equal: bool = False) -> bool | None:
         return None
     if of_a == "number":
         a, b = number(a), number(b)
+    elif of_a == "string":
+        spend_on_text(a)
     elif of_a == "date and time":
         a, b = in_zone(a), in_zone(b)
     elif of_a == "time" and (a.tzinfo is None) != (b.tzinfo is None):
@@ -111,6 +116,8 @@ def equal(a: Any, b: Any) -> bool | None:
     if a is None or b is None:
         return a is b
     if type(a) is str and type(b) is str:
+        if len(a) == len(b):
+            spend_on_text(a)
         return a == b
     of_a = kind(a)
     if of_a != kind(b):
@@ -119,6 +126,8 @@ def equal(a: Any, b: Any) -> bool | None:
         return number(a) == number(b)
     if of_a == "date and time":
         return bool(in_zone(a) == in_zone(b))
+    if of_a in ("list", "context"):
+        spend(len(a))
     if of_a == "list":
         return len(a) == len(b) and _all_equal(zip(a, b, strict=True))
     if of_a == "context":
@@ -138,6 +147,8 @@ def member(value: Any, target: Any) -> bool | None:
     of_target = kind(target)
     if of_target == "range":
         return target.contains(value)  # type: ignore[no-any-return]
+    if of_target == "list":
+        spend(len(target))
     if of_target == "list" and kind(value) != "list":
         return any_true(member(value, item) for item in target)
     return equal(value, target)
@@ -200,7 +211,10 @@ def _numbers(sign: str, a: Decimal, b: Decimal) -> Decimal:
     if sign == "*":
         return ARITHMETIC.multiply(a, b)
     if sign == "**":
-        return ARITHMETIC.power(a, b)
+        power = ARITHMETIC.power(a, b)
+        if not power.is_finite():
+            raise Problem("the number is too large or has no value")
+        return power
     if not b:
         raise Problem("division by zero")
     return ARITHMETIC.divide(a, b)
@@ -264,6 +278,7 @@ def opposite(value: Any) -> Any:
 
 
 def bounded_text(text: str) -> str:
+    spend_on_text(text)
     if len(text) > MAX_STRING:
         raise Problem(f"a string grows beyond {MAX_STRING} characters")
     return text

@@ -7,24 +7,19 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from kaitong.process.feel.errors import MAX_ITEMS, MAX_STEPS, Problem
+from kaitong.process.feel.budget import spend
+from kaitong.process.feel.errors import MAX_ITEMS, Problem
 from kaitong.process.feel.values import Range, bounded_list, kind, number
 
 
 class Env:
-    """What an evaluation sees: the variables, inner scopes (of filters, loops), steps left."""
+    """What an evaluation sees: the variables, and inner scopes (of filters, loops)."""
 
-    __slots__ = ("scopes", "steps", "variables")
+    __slots__ = ("scopes", "variables")
 
     def __init__(self, variables: Mapping[str, Any]):
         self.variables = variables
         self.scopes: list[Mapping[str, Any]] = []
-        self.steps = MAX_STEPS
-
-    def walk(self, count: int) -> None:
-        self.steps -= count
-        if self.steps < 0:
-            raise Problem(f"the expression walks more than {MAX_STEPS} items")
 
 
 Run = Callable[[Env], Any]
@@ -38,7 +33,8 @@ def inside(env: Env, scope: Mapping[str, Any], run: Run) -> Any:
         env.scopes.pop()
 
 
-def walked(env: Env, items: Any) -> list[Any]:
+def walked(items: Any, size: int) -> list[Any]:
+    """The items of a loop whose body has `size` parts."""
     if isinstance(items, Range):
         low, high = number(items.low), number(items.high)
         first = int(low.to_integral_value()) + (0 if items.low_closed else 1)
@@ -48,12 +44,11 @@ def walked(env: Env, items: Any) -> list[Any]:
         items = [Decimal(value) for value in range(first, last + 1)]
     if not isinstance(items, list | tuple):
         items = [items]
-    env.walk(len(items))
+    spend(len(items) * size)
     return list(items)
 
 
-def filtered(env: Env, items: Any, test: Run) -> Any:
-    env.walk(1)
+def filtered(env: Env, items: Any, test: Run, size: int) -> Any:
     first = items[0] if items else None
     answer = inside(env, _scope(first), test)
     if kind(answer) == "number":
@@ -61,7 +56,7 @@ def filtered(env: Env, items: Any, test: Run) -> Any:
         if at == 0 or abs(at) > len(items):
             return None
         return items[at - 1] if at > 0 else items[at]
-    env.walk(len(items))
+    spend(len(items) * size)
     return bounded_list([item for item in items if inside(env, _scope(item), test) is True])
 
 
@@ -98,6 +93,7 @@ def property_of(name: str) -> Callable[[Any], Any]:
         if value is None:
             return None
         if isinstance(value, list | tuple):
+            spend(len(value))
             return [read(item) for item in value]
         of_value = kind(value)
         part = _PARTS.get(of_value, {}).get(name)

@@ -347,7 +347,7 @@ def test_compiled_expressions_are_equal_by_text_and_carry_their_holder() -> None
 def test_an_evaluation_is_bounded_in_steps() -> None:
     numbers = list(range(1_000))
     text = "count(for a in l return for b in l return a + b)"
-    with pytest.raises(FeelError, match="walks more than"):
+    with pytest.raises(FeelError, match="takes more than"):
         feel.compile(text).evaluate({"l": numbers})
 
 
