@@ -145,6 +145,13 @@ def _verb(
     other = _person(row.data)
     words = {"title": title, "who": names.get(other, "") if other else ""}
     match row.kind:
+        case "started" if row.data.get("message"):
+            return _("流程开始：消息 %(name)s") % {"name": row.data.get("name", "")}
+        case "started" if row.data.get("signal"):
+            return _("流程开始：信号 %(name)s") % {"name": row.data["signal"]}
+        case "started" if row.data.get("timer"):
+            due_at = _moment(str(row.data.get("due_at", "")), when)
+            return _("流程开始：定时 %(at)s") % {"at": due_at}
         case "started":
             return _("流程开始")
         case "migrated":

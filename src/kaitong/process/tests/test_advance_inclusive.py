@@ -9,8 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kaitong.process.advance import CannotReturn
 from kaitong.process.advance_graph import inclusive_paths
-from kaitong.process.model import Cancelled, Completed, RefusedProcess, Retried, WaitKind
+from kaitong.process.model import (
+    Cancelled,
+    Completed,
+    NodeKind,
+    RefusedProcess,
+    Retried,
+    ReturnedTo,
+    WaitKind,
+)
 from kaitong.process.tests.core_blocks import Plan, random_block
 from kaitong.process.tests.core_drawing import Drawing, on_error, timer
 from kaitong.process.tests.core_kit import NOW, Game
@@ -259,3 +268,62 @@ def test_structured_processes_never_get_stuck_and_do_what_their_shape_says(
         game.play(Completed(now=NOW, token=token, values={}))
     assert game.state == "completed"
     assert done == +plan.tasks
+
+
+def back(game: Game, node: str, to: str) -> Game:
+    return game.play(ReturnedTo(now=NOW, token=game.token(node), node=to, reason="x"))
+
+
+def test_going_back_behind_a_join_waits_for_that_branch_only() -> None:
+    game = Game(three().model(), a=True, b=True)
+    game.complete("A").complete("B")
+    back(game, "D", "A")
+    assert game.at == ["A"]  # what B did stays done
+    game.complete("A")
+    assert game.at == ["D"]
+
+
+def test_going_back_before_the_fork_takes_what_waits_at_the_join_along() -> None:
+    drawing = three().user("Before")
+    drawing.lines = [line for line in drawing.lines if 'sourceRef="start"' not in line]
+    drawing.chain("start", "Before", "fork")
+    game = Game(drawing.model(), a=True, b=True).complete("Before").complete("A")
+    assert game.at == ["B", "join"]
+    back(game, "B", "Before")
+    assert game.at == ["Before"]
+    game.complete("Before", b=False).complete("A")
+    assert game.at == ["D"]
+
+
+def test_a_sibling_branch_is_nothing_to_go_back_to() -> None:
+    game = Game(three().model(), a=True, b=True)
+    with pytest.raises(CannotReturn):
+        back(game, "A", "B")
+
+
+@settings(
+    max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+@given(st.integers(0, 2**32), st.integers(2, 10))
+def test_going_back_and_forth_in_structured_processes_never_gets_stuck(
+    seed: int, size: int
+) -> None:
+    random = Random(seed)
+    plan = Plan(random_block(random, size))
+    game = Game(plan.drawing.model())
+    people = [node.id for node in game.model.nodes.values() if node.kind is NodeKind.USER]
+    returns = 0
+    for _step in range(1500):
+        if game.state:
+            break
+        assert not game.incidents
+        token = random.choice(sorted(game.work))
+        if returns < 10 and random.random() < 0.3:
+            returns += 1
+            try:
+                game.play(ReturnedTo(now=NOW, token=token, node=random.choice(people), reason="x"))
+            except CannotReturn:
+                continue
+        else:
+            game.play(Completed(now=NOW, token=token, values={}))
+    assert game.state == "completed"
