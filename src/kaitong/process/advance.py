@@ -178,6 +178,7 @@ def _unwatched(moves: Moves, event: Unwatched) -> None:
 
 def _retried(moves: Moves, event: Retried) -> None:
     token, node = _find(moves, event.token, WaitKind.INCIDENT)
+    moves.set_variables(event.values)
     moves.execute(token, node)
 
 

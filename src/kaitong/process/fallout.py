@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -110,7 +109,8 @@ def correct_incident(
     said = _said(reason, "reason", _("改正需要说明原因。"), _("请填写原因。"))
     with transaction.atomic():
         play = _open(actor, incident_id, tries, second)
-        row, now_is = play.row, play.state.variables
+        row = play.row
+        now_is = play.seen_by(UUID(row["token_id"]))
         changed = _changed(play, values)
         if second is None and needs_second(play.model.nodes[row["node"]]):
             raise ProcessRefused(
@@ -119,14 +119,12 @@ def correct_incident(
         if second is not None:
             _require_second(actor, second, row)
         before = {name: now_is.get(name) for name in changed}
-        play.state = replace(play.state, variables={**now_is, **changed})
-        play.change.variables = dict(play.state.variables)
         facts = {"incident": row["id"], "keys": sorted(changed), "reason": said}
         if second is not None:
             facts["second"] = second.id
         play.note("corrected", row["node"], UUID(row["token_id"]), facts)
         _keep(play, NoteKind.CORRECTED, actor, said, {"before": before, "after": changed})
-        _run_again(play, actor, "corrected", second=second)
+        _run_again(play, actor, "corrected", changed, second=second)
     return progress(play, row["node"])
 
 
@@ -304,14 +302,21 @@ def _open(actor: Actor, incident_id: UUID, tries: int | None, second: Actor | No
     return play
 
 
-def _run_again(play: Play, actor: Actor, how: str, *, second: Actor | None = None) -> None:
+def _run_again(
+    play: Play,
+    actor: Actor,
+    how: str,
+    values: Mapping[str, Any] | None = None,
+    *,
+    second: Actor | None = None,
+) -> None:
     row = play.row
     token_id = UUID(row["token_id"])
     play.patch(tries=row["tries"] + 1, retried_at=play.now)
     if second is not None:
         play.patch(second_person=second.id)
     _void(row["id"])
-    play.advance(model.Retried(now=play.now, token=token_id))
+    play.advance(model.Retried(now=play.now, token=token_id, values=values or {}))
     again = [r for r in play.change.incidents_opened if r["token_id"] == token_id]
     waiting = any(t.id == token_id and t.wait is model.WaitKind.COMMAND for t in play.state.tokens)
     if again:  # failed at once: the same incident stays open, with what went wrong now
@@ -331,7 +336,7 @@ def _run_again(play: Play, actor: Actor, how: str, *, second: Actor | None = Non
 
 def _changed(play: Play, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values that are new and may be corrected here."""
-    now_is = play.state.variables
+    now_is = play.seen_by(UUID(play.row["token_id"]))
     allowed = correctable(play.model, play.model.nodes[play.row["node"]], now_is)
     for name in values:
         if name not in allowed:

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _
 from kaitong.core import wording
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.process import fallout, reads
+from kaitong.process import fallout, reads, scopes
 from kaitong.process.choices import IncidentState, ProposalState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.model import Node
-from kaitong.process.models import Incident, IncidentNote, Instance, Proposal
+from kaitong.process.models import Incident, IncidentNote, Instance, Proposal, Token
 
 SORTS = ("age", "due", "tries")
 
@@ -271,7 +271,10 @@ def settling(actor: Actor, incident_id: UUID) -> Settling | None:
     node = model.nodes.get(row.node)
     if node is None:
         return None
-    names = fallout.correctable(model, node, instance.variables)
+    held, _opened = scopes.read(instance.scopes)
+    token = Token.objects.filter(pk=row.token_id).values_list("scope", flat=True).first()
+    variables = scopes.seen(held, token or scopes.ROOT, instance.variables)
+    names = fallout.correctable(model, node, variables)
     results = reads.names_written(node)
     return Settling(
         node=node,
@@ -279,7 +282,7 @@ def settling(actor: Actor, incident_id: UUID) -> Settling | None:
         process_hash=instance.definition.hash,
         correctable=tuple(names),
         results=tuple(results),
-        values={n: instance.variables.get(n) for n in (*names, *results)},
+        values={n: variables.get(n) for n in (*names, *results)},
         needs_second=fallout.needs_second(node),
     )
 

@@ -354,9 +354,11 @@ class Failed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retried(Event):
-    """A person (or a sweeper) asks for the incident's node to be run again."""
+    """A person (or a sweeper) asks for the incident's node to be run again, with these variables
+    corrected."""
 
     token: UUID | int
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,8 @@ ICONS: tuple[str, ...] = (
     "photo",
     "player-pause",
     "player-play",
+    "player-skip-back",
+    "player-skip-forward",
     "plug",
     "plug-connected-x",
     "plus",
