@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from python_calamine import CalamineWorkbook
 
 from kaitong.core import clock
 from kaitong.documents import pictures
@@ -224,3 +227,19 @@ def test_another_branch_sees_no_incident(world, stuck, signed_in, part):
     assert client.get(f"/incidents/{incident.id}/", headers=part).status_code == 404
     assert client.post(f"/incidents/{incident.id}/retry", headers=part).status_code == 404
     assert state(world, incident).state == "open"
+
+
+def test_the_figures_say_what_came_up_as_page_and_workbook(world, three_stuck, signed_in):
+    client = signed_in("supervisor")
+    html = client.get("/incidents/figures/").content.decode()
+    cause = process.incidents(world.actor("supervisor")).rows[0]
+    assert cause.title in html
+    assert "按原因类别" in html
+    assert "<svg" in html
+    assert 'style="' not in html
+    answer = client.get("/incidents/figures.xlsx")
+    book = CalamineWorkbook.from_filelike(io.BytesIO(b"".join(answer.streaming_content)))
+    rows = book.get_sheet_by_index(0).to_python()
+    assert ["环节", cause.title, 3] in [row[:3] for row in rows]
+    far = signed_in("foreigner").get("/incidents/figures/?weeks=26&branch=x").content.decode()
+    assert "这段时间没有异常单" in far
