@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -31,12 +31,45 @@ def page(view: View) -> View:
 
     @wraps(view)
     def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST" and (torn := _torn(request)):
+            return unkept(request, torn)
         try:
             return view(request, *args, **kwargs)
         except NotFound as absent:
             return missing(request, absent)
 
     return login_required(guarded)
+
+
+def _torn(request: HttpRequest) -> str:
+    """The name of a text field that was sent with NUL, which no text of the database can hold.
+
+    Only what a form says: files are bytes and may hold any, and an address that cannot be read is
+    passed over by the page that reads it.
+    """
+    for name, values in request.POST.lists():
+        if "\0" in name or any("\0" in str(value) for value in values):
+            return str(name).replace("\0", "")
+    return ""
+
+
+def unkept(request: SignedIn, field: str) -> HttpResponse:
+    """Refuse a text that cannot be kept; what was typed stays in the form."""
+    text = _("“%(field)s”里有不能保存的字符（空字符）。请删去后再提交。") % {"field": field or "?"}
+    if is_part(request):
+        answer = HttpResponse(toast(request, text, "late"), status=422)
+        answer["HX-Reswap"] = "none"
+        return answer
+    if "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"error": text, "field": field}, status=422)
+    context = {"base": "web/base.html", "title": _("没有提交"), "text": text}
+    return render_page(
+        request,
+        "web/gone.html",
+        {**context, "icon_name": "alert-circle"},
+        place="",
+        status=422,
+    )
 
 
 def is_part(request: HttpRequest, part: str = "") -> bool:
