@@ -111,6 +111,7 @@ def sit(chromium, county, live_server):
         page.locator("#id_password").fill(making.PASSWORD)
         page.locator("form[action='/accounts/login/'] button[type=submit]").click()
         page.wait_for_url("**/work/")
+        page.locator("html[data-ready]").wait_for()  # a key pressed before goes unheard
         return page
 
     yield at

@@ -82,13 +82,17 @@ def test_the_drawer_says_why_and_the_address_keeps_it_open(county, sit):
     county.order(1)
     page = sit("installer")
     page.keyboard.press("j")
+    expect(page.locator("tr[data-row][aria-selected=true]")).to_have_count(1)
     page.keyboard.press("Enter")
+    expect(page.locator("#drawer")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#drawer h2").first).to_have_text("预约派单")
     page.get_by_role("button", name="为什么是这个时间").click()
     expect(page.locator("#why")).to_contain_text("营业时间")
     page.keyboard.press("Escape")
     expect(page.locator("#why")).to_be_hidden()
     page.reload()
     expect(page.locator("#drawer h2").first).to_have_text("预约派单")
+    page.locator("html[data-ready]").wait_for()
     page.keyboard.press("Escape")
     expect(page.locator("#drawer")).to_be_hidden()
 
@@ -103,7 +107,7 @@ def test_two_claimers_the_second_is_told(county, sit):
 
     verbs.claim(actor=county.actor("installer"), item_id=item_of(county, order).id)
     page.locator("#drawer [data-claim]").click()
-    expect(page.locator("#drawer [role=alert]")).to_contain_text("已由他人接单")
+    expect(page.locator("#drawer .kt-note[role=alert]")).to_contain_text("已由他人接单")
 
 
 def test_the_order_page_draws_the_process_and_shows_a_name_in_clear(county, sit):

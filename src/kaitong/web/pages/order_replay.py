@@ -16,6 +16,7 @@ from kaitong.core.errors import NotFound
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process import replay, telling
+from kaitong.process.model import NodeKind
 from kaitong.process.standing import family
 from kaitong.web import format as fmt
 from kaitong.web.pages.names import post_names
@@ -138,6 +139,16 @@ _MOVES = frozenset(
 )
 
 
+def _unnamed(row: process.HistoryRow) -> str:
+    """A gateway has no name of its own."""
+    match row.node_kind:
+        case NodeKind.PARALLEL | NodeKind.INCLUSIVE:
+            return _("分支或汇合")
+        case NodeKind.EXCLUSIVE:
+            return _("判断")
+    return row.node
+
+
 def _start(text: str, lines: tuple[Line, ...]) -> int:
     """The line `?at=` names; nonsense is the last: where the instance stands, or ended."""
     if text.isascii() and text.isdecimal() and len(text) < 12:
@@ -151,7 +162,7 @@ def _told(
     names: dict[UUID, str],
     posts: Callable[[str], str],
 ) -> str:
-    title = say(row.title) or row.node
+    title = say(row.title) or _unnamed(row)
     words = {"title": title}
     match row.kind:
         case "entered":

@@ -205,6 +205,7 @@
       setInterval(() => { if (left > 0) { left -= 1; paint(); } }, 1000);
     });
     picture();
+    root.dataset.ready = '1';  // keys and clicks are heard from here on
   });
 
   // ---- the process picture: an island; the step table beside it says the same when it fails --------
