@@ -189,7 +189,11 @@ class Person:
         actor = self.actor(item)
         definition = Instance.objects.select_related("definition").get(pk=item.instance_id)
         if definition.definition.playbook == PLAYBOOK:
-            answers = {"way": self.rng.choice("abc"), "again": not self.calm and self.one_in(4)}
+            answers = {
+                "way": self.rng.choice("abc"),
+                "again": not self.calm and self.one_in(4),
+                "ready": True,
+            }
             verbs.complete(actor=actor, item_id=item.pk, values=answers)
             return
         detail = process.work_item(SYSTEM, item.pk)

@@ -20,6 +20,7 @@ from kaitong.process.model import NodeKind
 from kaitong.process.models import Command, History, Incident, Instance, Token
 from kaitong.process.sweeper import check
 from tests.chaos.journal import read
+from tests.chaos.world import definitions
 
 UNWATCHED = "不会有人来唤醒它。"  # how the sweeper's incidents end
 # What the core's records do to the picture of where tokens stand.
@@ -201,11 +202,17 @@ def ledger() -> list[str]:
         for row in db.rows("select instance, node, token from chaos_ledger")
     )
     found = [f"ledger: {visit} stands {n} times" for visit, n in written.items() if n != 1]
+    noting = {
+        node.id
+        for definition_id in definitions().values()
+        for node in model_of(definition_id).nodes.values()
+        if node.action == "chaos.note"
+    }
     left = Counter(
         (str(i), node, str(token))
-        for i, node, token in History.objects.filter(
-            kind="left", node__in=["Note", "LastNote", "HeardNote"]
-        ).values_list("instance_id", "node", "token")
+        for i, node, token in History.objects.filter(kind="left", node__in=noting).values_list(
+            "instance_id", "node", "token"
+        )
     )
     by_hand = {
         (str(i), node, str(token))

@@ -33,6 +33,7 @@ from kaitong.process.models import (
     History,
     Incident,
     Instance,
+    Proposal,
     Subscription,
     Suspension,
     Timer,
@@ -105,6 +106,16 @@ def _boundary_message(case: Case) -> None:
     services.publish(name="m", key=key, sender_id=key, values={})
 
 
+def _propose(case: Case) -> None:
+    services.propose(
+        actor=case.crew.fitter,
+        incident_id=case.incident,
+        kind="by-hand",
+        text="x",
+        values={"hand": True},
+    )
+
+
 def _inbox(case: Case) -> None:
     services.tell(instance_id=case.instance, key="stop", event={"kind": "cancel", "reason": "x"})
 
@@ -156,6 +167,34 @@ VERBS: dict[str, Kind] = {
             evidence="x",
             values={"hand": True},
         )
+    ),
+    "take incident": Kind(
+        lambda c, n: services.claim_incident(
+            actor=(c.crew.boss, c.crew.second_boss)[n], incident_id=c.incident
+        )
+    ),
+    "propose": Kind(
+        lambda c, n: services.propose(
+            actor=(c.crew.boss, c.crew.second_boss)[n],
+            incident_id=c.incident,
+            kind="by-hand",
+            text="x",
+            values={"hand": True},
+        )
+    ),
+    "agree to proposal": Kind(
+        lambda c, n: services.agree_proposal(
+            actor=(c.crew.boss, c.crew.second_boss)[n],
+            incident_id=c.incident,
+            proposer=c.crew.fitter,
+        ),
+        before=_propose,
+    ),
+    "decline proposal": Kind(
+        lambda c, n: services.decline_proposal(
+            actor=(c.crew.boss, c.crew.second_boss)[n], incident_id=c.incident, remark="x"
+        ),
+        before=_propose,
     ),
     "timer": Kind(lambda c, n: inbound.fire_timers(), machine=True),
     "message": Kind(
@@ -233,9 +272,9 @@ class Hall:
                 reason_code="customer-absent",
                 until=now() + FUTURE,
             )
-        for kind in dict.fromkeys(kinds):
-            if kind.before is not None:
-                kind.before(case)
+        for before in dict.fromkeys(kind.before for kind in kinds):
+            if before is not None:
+                before(case)
         return case
 
     def after(self, case: Case, answers: list[str]) -> Any:
@@ -257,6 +296,7 @@ class Hall:
             counted(Subscription.objects.filter(**mine).values_list("node", "state")),
             counted(Command.objects.filter(**mine).values_list("node", "state")),
             counted(Incident.objects.filter(**mine).values_list("node", "state", "resolution")),
+            counted(Proposal.objects.filter(incident=case.incident).values_list("state")),
             Suspension.objects.filter(workitem__instance_id=case.instance, ended=None).count(),
             counted(History.objects.filter(**mine).values_list("kind", "node")),
         )
