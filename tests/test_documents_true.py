@@ -136,7 +136,8 @@ def test_every_command_named_exists(capsys):
 
 
 def test_every_setting_named_is_read():
-    sources = [*REPOSITORY.glob("src/**/*.py"), REPOSITORY / "run", REPOSITORY / ".ci" / "run"]
+    sources = [*REPOSITORY.glob("src/**/*.py"), *REPOSITORY.glob("tests/**/*.py")]
+    sources += [REPOSITORY / "run", REPOSITORY / ".ci" / "run"]
     read = set(_SETTING.findall("\n".join(p.read_text(encoding="utf-8") for p in sources)))
     for path in DOCUMENTS:
         named = set(_SETTING.findall(path.read_text(encoding="utf-8")))
