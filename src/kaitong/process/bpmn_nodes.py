@@ -79,6 +79,7 @@ _WORK |= {
     "amend",
     "withdraw",
 }  # what of the order may be changed here, whether it may be taken back
+_WORK |= {"subject"}
 _SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
 _SERVICE |= {"amend", "withdraw", "paper", "notice", "milestone", "point-of-no-return"}
 _WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
@@ -140,6 +141,7 @@ _TIMERS = frozenset({NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER, NodeKind.TIM
 _ERRORS = frozenset({NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR, NodeKind.ERROR_START})
 _SCRIPT = ("scriptTask", "script")
 _OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working", "result"}
+_OWN_FIELDS |= {"subject"}
 _ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -208,6 +210,9 @@ class NodeReader:
             form=attributes.get("form", "").strip(),
             action=attributes.get("action", "").strip(),
             decision=attributes.get("decision", "").strip(),
+            subject=self.feel(element, attributes["subject"], "kaitong:subject")
+            if attributes.get("subject")
+            else None,
             called=element.get("calledElement").strip().rpartition(":")[2],
             inputs=self._mapping(element, "in", attributes),
             outputs=self._mapping(element, "out", attributes),

@@ -153,6 +153,7 @@ class Node:
     begin: str = ""  # of a sub-process: its start event
     events: tuple[str, ...] = ()  # of a sub-process: the event sub-processes in it
     repeat: Repeat | None = None
+    subject: Any = None  # kaitong:subject, Expression: what of many a piece of work is about
     undo: bool = False  # isForCompensation: runs only to undo the activity it is associated with
     handler: str = ""  # of an activity, and of its compensation event: what undoes it
     compensates: str = ""  # of a compensation throw: the activity; "": all of its scope

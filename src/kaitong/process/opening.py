@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from kaitong.core.ids import uuid7
 from kaitong.process import due, four_eyes, model, picking
 from kaitong.process.choices import Cause
+from kaitong.process.feel import FeelError, plain
+from kaitong.process.scopes import Scope, ScopeKind, seen
 from kaitong.process.store import Change, Loaded
 
 DEFAULT_RETRIES = 5
 MESSAGE_LENGTH = 500
+MOST_PART = 100
 
 
 @dataclass(slots=True)
@@ -28,6 +32,7 @@ class Opening:
     actor_id: UUID | None
     behalf: UUID | None = None  # for whom the actor acts (委托)
     variables: Mapping[str, Any] = field(default_factory=dict)  # as this step leaves them
+    scopes: Mapping[str, Scope] = field(default_factory=dict)
     # what the history will tell of proposals: node, token, facts
     proposed: list[tuple[str, UUID, dict[str, Any]]] = field(default_factory=list)
 
@@ -36,7 +41,7 @@ class Opening:
         match effect:
             case model.OpenWork():
                 if at_rest.wait is model.WaitKind.WORK:
-                    self._work(self.process.nodes[effect.node], token)
+                    self._work(self.process.nodes[effect.node], token, at_rest.scope)
             case model.OpenCommand():
                 if at_rest.wait is model.WaitKind.COMMAND:
                     self._command(effect, token)
@@ -51,8 +56,9 @@ class Opening:
                 if at_rest.wait is model.WaitKind.INCIDENT:
                     self._incident(effect, token)
 
-    def _work(self, node: model.Node, token: UUID) -> None:
+    def _work(self, node: model.Node, token: UUID, scope: str) -> None:
         loaded = self.loaded
+        variables = seen(self.scopes, scope, self.variables)
         post = _post(loaded.parameters, node.lane)
         department = str(post.get("department", ""))
         branch_id = UUID(str(post["branch_id"])) if post.get("branch_id") else loaded.branch_id
@@ -74,7 +80,7 @@ class Opening:
                 branch_id=branch_id,
                 post=node.lane,
                 at=self.now,
-                grid=str(self.variables.get(picking.GRID) or ""),
+                grid=str(variables.get(picking.GRID) or ""),
                 only_department=only_department,
                 but=self._may_not(node),
             )
@@ -93,6 +99,7 @@ class Opening:
                 "business_id": loaded.business_id,
                 "node": node.id,
                 "title": node.name,
+                "part": part_of(node, self.scopes, scope, variables),
                 "post": node.lane,
                 "department": department,
                 "only_department": only_department,
@@ -209,6 +216,31 @@ class Opening:
                 "action": node.action,
             }
         )
+
+
+def part_of(
+    node: model.Node, scopes: Mapping[str, Scope], scope_id: str, variables: Mapping[str, Any]
+) -> str:
+    """Which of many a piece of work is about: what `kaitong:subject` says, else the item of the
+    instance it belongs to, or its number."""
+    if node.subject is not None:
+        try:
+            return _short(plain(node.subject.evaluate(variables)))
+        except FeelError:
+            return ""  # it only tells people apart; the work itself goes on
+    while scope_id in scopes:
+        scope = scopes[scope_id]
+        loop = scopes[scope.parent].loop if scope.kind is ScopeKind.ONE else None
+        if loop is not None and loop.total is not None:
+            named = _short(loop.items[scope.at]) if loop.items else ""
+            return named or str(scope.at + 1)
+        scope_id = scope.parent
+    return ""
+
+
+def _short(value: Any) -> str:
+    told = isinstance(value, str | int | float | Decimal) and not isinstance(value, bool)
+    return str(value)[:MOST_PART] if told else ""
 
 
 def _post(parameters: Mapping[str, Any], post: str) -> Mapping[str, Any]:

@@ -166,6 +166,7 @@ class WorkRow:
     branch_id: UUID
     node: str
     title: str
+    part: str  # which of many it is about
     post: str
     department: str
     state: str
@@ -662,6 +663,7 @@ def _work_rows(rows: QuerySet[WorkItem]) -> list[WorkRow]:
             branch_id=w.branch_id,
             node=w.node,
             title=w.title,
+            part=w.part,
             post=w.post,
             department=w.department,
             state=w.state,

@@ -257,6 +257,7 @@ class Play:
             self.actor_id,
             self.behalf,
             self.state.variables,
+            self.state.scopes,
         )
         for effect in effects:
             match effect:

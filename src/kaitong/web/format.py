@@ -38,6 +38,11 @@ def mark(sign: str) -> str:
     return {"，": ", ", "；": "; ", "：": ": ", "、": ", ", "": " "}[sign]
 
 
+def of_many(title: str, part: str) -> str:
+    """A step's title, and which of many it is about where it is done several times at once."""
+    return f"{title} · {part}" if part else title
+
+
 def _with_weekday(text: str, weekday: int) -> str:
     """Chinese sets the weekday after the date, English before it."""
     return _pattern(get_language() or "zh", weekday) % text

@@ -25,6 +25,8 @@ class WorkItem(Row):
     business_id = models.UUIDField(null=True)
     node = models.CharField(_("环节"), max_length=200)
     title = models.CharField(_("名称"), max_length=200)
+    # which of many the work is about, where a step is done several times at once
+    part = models.CharField(max_length=100, default="", db_default="", blank=True)
     post = models.CharField(_("岗位"), max_length=60)
     department = models.CharField(_("部门"), max_length=60, default="", blank=True)
     # a department's key where the playbook makes this that department's work: others do not see it

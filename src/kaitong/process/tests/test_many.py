@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from kaitong.process import inbound, services, store, worker
 from kaitong.process.models import Call, Inbox, Instance, Token, WorkItem
-from kaitong.process.queries import history, steps, waits, work_item
+from kaitong.process.queries import history, steps, waits, work_item, work_items
 from kaitong.process.sweeper import check
 from kaitong.process.tests.shell_kit import item_of
 from kaitong.process.tests.test_calls import Killed
@@ -55,6 +55,10 @@ def test_each_has_work_of_its_own_and_sees_its_item(begin, crew):
     assert row.open_waits == 3
     seen = [work_item(crew.installer, item.pk).variables for item in items(instance_id)]
     assert [(s["point"], s["loopCounter"]) for s in seen] == [("甲", 1), ("乙", 2), ("丙", 3)]
+    rows = list(work_items(crew.installer, tab="todo").rows)
+    assert sorted((row.title, row.part) for row in rows) == [
+        ("Visit环节", part) for part in ("丙", "乙", "甲")
+    ]
     step = next(row for row in steps(instance_id) if row.node == "Visit")
     assert (step.status, step.visits) == ("active", 1)
     assert len(waits([instance_id])[instance_id]) == 3
@@ -64,6 +68,16 @@ def test_each_has_work_of_its_own_and_sees_its_item(begin, crew):
     assert Instance.objects.get(pk=instance_id).variables["ports"] == [0, 1, 2]
     entered = [r for r in history(instance_id) if (r.kind, r.node) == ("entered", "Visit")]
     assert [r.data.get("number") for r in entered] == [None, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("more", "part"),
+    [("times=2", "1"), ("each=points item=p subject=p.name", "甲"), ("subject=1/0", "")],
+)
+def test_work_says_which_of_many_it_is_about(begin, crew, more, part):
+    text = f"start S n\nuser Visit installer form=v {more}\nend E n\nS > Visit > E"
+    instance_id = begin(text, points=[{"name": "甲"}])
+    assert items(instance_id)[0].part == part
 
 
 def test_all_completed_at_once_end_the_activity_once(begin, crew):

@@ -157,7 +157,7 @@ def work_detail(
     )
     return WorkDetail(
         id=item.id,
-        title=say(item.title),
+        title=fmt.of_many(say(item.title), item.part),
         tone=_TONES.get(WorkState(item.state), "wait"),
         state_text=str(WorkState(item.state).label),
         due=work_due(item, moment),

@@ -139,7 +139,7 @@ def _card(
     address = facts.address_full if facts else ""
     card = Card(
         id=row.id,
-        step=facts.say(row.title) if facts else row.title,
+        step=fmt.of_many(facts.say(row.title) if facts else row.title, row.part),
         product=facts.product if facts else "",
         address=facts.address if facts else "",
         map_url=map_link(address),
@@ -191,7 +191,8 @@ def _first_is_next(cards: list[Card]) -> list[Card]:
 def _past(row: process.WorkRow, facts: OrderFacts | None) -> str:
     if facts is None:
         return row.title
-    return fmt.mark("，").join(p for p in (facts.say(row.title), facts.product, facts.address) if p)
+    title = fmt.of_many(facts.say(row.title), row.part)
+    return fmt.mark("，").join(p for p in (title, facts.product, facts.address) if p)
 
 
 def terminals(actor: Actor) -> list[Held]:

@@ -29,6 +29,7 @@ from kaitong.playbooks.forms import Form
 from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.reasons import reason
+from kaitong.web import format as fmt
 from kaitong.web import forms
 from kaitong.web.pages import customers
 from kaitong.web.pages.drawer import form_of as drawer_form
@@ -169,7 +170,7 @@ def job(
         serial = next((t.serial for t in pieces if t.state == "installed"), "")
     return Job(
         id=item.id,
-        title=say(item.title),
+        title=fmt.of_many(say(item.title), item.part),
         number=facts.number if facts else "",
         order_id=item.business_id,
         party_id=facts.customer.id if facts and facts.customer else None,

@@ -268,7 +268,7 @@ def _row(actor: Actor, row: process.WorkRow, facts: OrderFacts | None, moment: d
         id=row.id,
         order_number=facts.number if facts else "",
         product=facts.product if facts else "",
-        step=facts.say(row.title) if facts else row.title,
+        step=fmt.of_many(facts.say(row.title) if facts else row.title, row.part),
         customer=facts.customer_name if facts else "",
         address=facts.address if facts else "",
         address_full=facts.address_full if facts else "",
