@@ -211,9 +211,7 @@ def test_text_with_nul_is_refused_before_anything_is_sent(scratch):
 
 
 def test_completing_a_step_takes_two_exchanges_and_four_statements(begin, crew, monkeypatch):
-    told = begin()
-    services.complete(actor=crew.clerk, item_id=item_of(told, "Check").pk, values={})
-    item = item_of(told, "Visit")
+    item = item_of(begin(), "Check")
     asked = []
     ask = wire.Line.ask
 
@@ -223,7 +221,7 @@ def test_completing_a_step_takes_two_exchanges_and_four_statements(begin, crew, 
 
     monkeypatch.setattr(wire.Line, "ask", counted)
     with CaptureQueriesContext(connection) as others:
-        services.complete(actor=crew.installer, item_id=item.pk, values={"port": "1"})
+        services.complete(actor=crew.clerk, item_id=item.pk, values={"port": "1"})
     assert [count for count, _how in asked] == [2, 1]  # lock, load; write
     assert asked[0][1]["begin"]
     assert asked[1][1]["commit"]
