@@ -131,11 +131,13 @@ class Place:
         return found
 
 
-def child(module: str, *arguments: str, **options: object) -> subprocess.Popen[str]:
-    """Start a Python process of Kaitong with this process's environment."""
+def child(module: str, *arguments: str, url: str = "", **options: object) -> subprocess.Popen[str]:
+    """Start a Python process of Kaitong with this process's environment, on the database of `url`
+    if it names another."""
+    database = {VARIABLE: url} if url else {}
     return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
         [sys.executable, "-m", module, *arguments],
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src")},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), **database},
         text=True,
         **options,
     )

@@ -120,7 +120,7 @@ class _Team:
             for _number in range(workers)
         ]
         for process in self.processes:
-            _hear(process)
+            hear(process)
 
     def do(self, workers: int, engine: str, seconds: float) -> list[dict[str, Any]]:
         told = self.processes[:workers]
@@ -129,7 +129,7 @@ class _Team:
             order = {"do": "run", "engine": engine, "seconds": seconds}
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-        return [_hear(process) for process in told]
+        return [hear(process) for process in told]
 
     def stop(self) -> None:
         for process in self.processes:
@@ -143,7 +143,8 @@ class _Team:
                 process.wait()
 
 
-def _hear(process: subprocess.Popen[str]) -> dict[str, Any]:
+def hear(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """A worker's next answer."""
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:

@@ -1,6 +1,10 @@
 """A worker of `bench process`: reads commands on stdin, answers in JSON lines.
 
 {"do": "run", "engine": "kaitong", "seconds": 5}   carry orders so long; counts, CPU seconds
+{"do": "complete", "seconds": 5}                   complete first steps of instances laid before
+{"do": "look", "who": "clerk", "times": 100}       how long a work list and its numbers take, in ms
+{"do": "fire"}                                     fire timers until none is due
+{"do": "memory"}                                   what this process holds
 Engines: kaitong, kaitong-command (with an external action), bare, spiff.
 """
 
@@ -18,8 +22,6 @@ from uuid import UUID
 
 import psycopg
 
-TICK = os.sysconf("SC_CLK_TCK")
-
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m kaitong.bench.process_worker")
@@ -31,7 +33,7 @@ def main() -> int:
     import django
 
     django.setup()
-    from kaitong.bench import process_order
+    from kaitong.bench import process_laid, process_order
     from kaitong.process import actions
 
     actions.configure({action.name: action for action in process_order.actions()})
@@ -39,11 +41,14 @@ def main() -> int:
     _tell({"ready": os.getpid()})
     for line in sys.stdin:
         told = json.loads(line)
+        if told["do"] != "run":
+            _tell(process_laid.DO[told["do"]](told))
+            continue
         name = told["engine"]
         if name not in engines:
             engines[name] = _engine(name, asked)
-            _run(*engines[name], seconds=0.0, least=6)  # in memory and prepared
-        _tell(_run(*engines[name], seconds=float(told["seconds"])))
+            run(*engines[name], seconds=0.0, least=6)  # in memory and prepared
+        _tell(run(*engines[name], seconds=float(told["seconds"])))
     return 0
 
 
@@ -66,33 +71,37 @@ def _engine(name: str, asked: argparse.Namespace) -> tuple[Callable[[], Iterator
     return engine.order, connection.info.backend_pid
 
 
-def _run(
-    order: Callable[[], Iterator[None]], server: int, *, seconds: float, least: int = 1
+def run(
+    order: Callable[[], Iterator[None]],
+    server: int,
+    *,
+    seconds: float,
+    least: int = 1,
+    most: int = 10**9,
 ) -> dict[str, Any]:
-    begun, before, served = time.monotonic(), os.times(), _cpu_of(server)
+    """Carry orders so long; what was done, and what CPU it took here and at the database."""
+    begun, before, served = time.monotonic(), time.process_time(), cpu_of(server)
     end = begun + seconds
     orders = transactions = 0
-    while orders < least or time.monotonic() < end:
+    while orders < least or (orders < most and time.monotonic() < end):
         for _transaction in order():
             transactions += 1
         orders += 1
-    after = os.times()
     return {
         "orders": orders,
         "transactions": transactions,
         "took": time.monotonic() - begun,
-        "cpu": after.user + after.system - before.user - before.system,
-        "server_cpu": _cpu_of(server) - served,
+        "cpu": time.process_time() - before,
+        "server_cpu": cpu_of(server) - served,
     }
 
 
-def _cpu_of(pid: int) -> float:
+def cpu_of(pid: int) -> float:
     """CPU seconds of the server's process for our connection; 0 where it cannot be seen."""
     try:
-        facts = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except (OSError, IndexError, ValueError):
         return 0.0
-    return (int(facts[11]) + int(facts[12])) / TICK
 
 
 def _tell(facts: dict[str, Any]) -> None:

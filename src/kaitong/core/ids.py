@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 _lock = threading.Lock()
+_TAIL = (1 << 62) - 1
+_MARKS = (0x7 << 76) | (0b10 << 62)  # version and variant
 _last_ms = 0
 _sequence = 0
 
 
-def uuid7() -> UUID:
-    """A new identifier; two made in one process are strictly ordered.
-
-    Layout: 48 bits of Unix milliseconds, version, a 12-bit sequence within the millisecond
-    (RFC 9562 section 6.2, method 1), variant, 62 random bits.
-    """
+def _next() -> int:
+    """The next identifier as a number."""
     global _last_ms, _sequence
     with _lock:
         ms = time.time_ns() // 1_000_000
@@ -27,8 +25,23 @@ def uuid7() -> UUID:
             if _sequence > 0xFFF:
                 _last_ms, _sequence = _last_ms + 1, 0
         ms, sequence = _last_ms, _sequence
-    tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
-    return UUID(int=(ms << 80) | (0x7 << 76) | (sequence << 64) | (0b10 << 62) | tail)
+    tail = int.from_bytes(os.urandom(8)) & _TAIL
+    return (ms << 80) | _MARKS | (sequence << 64) | tail
+
+
+def uuid7() -> UUID:
+    """A new identifier; two made in one process are strictly ordered.
+
+    Layout: 48 bits of Unix milliseconds, version, a 12-bit sequence within the millisecond
+    (RFC 9562 section 6.2, method 1), variant, 62 random bits.
+    """
+    return UUID(int=_next())
+
+
+def uuid7_text() -> str:
+    """A new identifier as text, for rows that nobody reads before they are written."""
+    text = f"{_next():032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def uuid7_at(moment: datetime) -> UUID:

@@ -18,10 +18,12 @@ from kaitong.org import queries as org
 from kaitong.process.model import Node
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
-from kaitong.worktime.budgets import parse_budget
+from kaitong.worktime.budgets import Budget, parse_budget
 from kaitong.worktime.errors import BudgetError, WorktimeError
 
 _KEPT_SECONDS = 60
+_BUDGETS_KEPT = 1_000
+_budgets: dict[str, Budget] = {}
 _calendars: dict[tuple[UUID, str], tuple[float, str]] = {}
 _ISO = re.compile(
     r"P(?=.)(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -92,12 +94,24 @@ def explain(
     """The deadline again, with every step of the count. Raises WorktimeError."""
     agreed = basis.get("agreed")
     return worktime.deadline(
-        basis["budget"],
+        _budget(basis["budget"]),
         datetime.fromisoformat(basis["start"]),
         calendar_key=basis["calendar"],
         suspensions=suspensions,
         agreed=datetime.fromisoformat(agreed) if agreed else None,
     )
+
+
+def _budget(written: Any) -> Budget:
+    """A budget as written, read once: an operator has a few dozen."""
+    key = repr(written)
+    found = _budgets.get(key)
+    if found is None:
+        found = parse_budget(written)
+        if len(_budgets) >= _BUDGETS_KEPT:
+            _budgets.clear()
+        _budgets[key] = found
+    return found
 
 
 def warn_at(node: Node, due_at: datetime | None, parameters: Mapping[str, Any]) -> datetime | None:

@@ -18,16 +18,24 @@ from kaitong.process.errors import ProcessForbidden
 from kaitong.process.models import WorkItem
 
 ATTRIBUTE = "four-eyes-with"
+_KEPT = 5_000
+_partners: dict[tuple[str, str], frozenset[str]] = {}  # by hash of the file, which says it all
 
 
 def named(node: model.Node) -> set[str]:
     return set(node.extension.get(ATTRIBUTE, "").replace(",", " ").split())
 
 
-def partners(process: model.Model, node: model.Node) -> set[str]:
+def partners(process: model.Model, node: model.Node) -> frozenset[str]:
     """The steps of which somebody else must have done this one: named here, or naming this."""
-    naming = {other.id for other in process.nodes.values() if node.id in named(other)}
-    return (named(node) | naming) - {node.id}
+    found = _partners.get((process.hash, node.id)) if process.hash else None
+    if found is None:
+        naming = {other.id for other in process.nodes.values() if node.id in named(other)}
+        found = frozenset((named(node) | naming) - {node.id})
+        if len(_partners) >= _KEPT:
+            _partners.clear()
+        _partners[process.hash, node.id] = found
+    return found
 
 
 def doers(instance_id: UUID, nodes: Collection[str]) -> set[UUID]:

@@ -29,8 +29,10 @@ BATCH = 50  # instances a transaction
 _PUT_OFF = (1, 5, 30, 300)  # seconds before the next try of what failed
 _LONGEST = 3600  # a message nobody waits for is looked at so often; a subscription wakes it at once
 
+# each worker takes others: what one has in hand, the next passes over
 _TIMERS = """select id, instance_id from process_timer
- where state = 'open' and next_attempt_at <= %s order by next_attempt_at limit %s"""
+ where state = 'open' and next_attempt_at <= %s order by next_attempt_at limit %s
+ for no key update skip locked"""
 _WAKES = """select id, instance_id from process_workitem
  where state = 'suspended' and suspended_until <= %s order by suspended_until limit %s"""
 _INBOX = """select id, instance_id from process_inbox

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
-from kaitong.core.ids import uuid7
+from kaitong.core.ids import uuid7, uuid7_text
 from kaitong.process import actions, listening, model, scopes, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
@@ -44,6 +44,9 @@ class Play:
         self.model = model_of(loaded.definition_id)
         self.actor_id = actor_id
         self.now = now
+        # as every line of the history has them
+        self._at = now.isoformat()
+        self._actor = None if actor_id is None else str(actor_id)
         self.change = Change(state=loaded.state, open_waits=loaded.open_waits)
         self.state = loaded.as_state()
         self._names: dict[int, UUID] = {}
@@ -116,13 +119,13 @@ class Play:
             data = {**data, "for": self.behalf}
         change.history.append(
             {
-                "id": uuid7(),
+                "id": uuid7_text(),
                 "seq": loaded.seq + len(change.history) + 1,
                 "kind": kind,
                 "node": node,
                 "token": token,
-                "actor_id": self.actor_id,
-                "at": self.now,
+                "actor_id": self._actor,
+                "at": self._at,
                 "data": data or {},
             }
         )
@@ -235,7 +238,7 @@ class Play:
             if was is None or was != token:
                 row = {
                     "id": self.name(token_id),
-                    "at": self.now,
+                    "at": self._at,
                     "node": token.node,
                     "wait": token.wait,
                     "scope": token.scope,
@@ -425,6 +428,7 @@ class Play:
             }
             assert self._kind in rows
             rows[self._kind].append(row)
+            self.change.patched = self._row_patch
         facts = self._facts()
         change = self.change
         ledger = self.loaded.business_id if self._ledger_changes() else None

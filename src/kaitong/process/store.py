@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 import psycopg
-from django.db import DataError, connection
+from django.apps import apps
+from django.db import DEFAULT_DB_ALIAS, DataError, connection, connections
 from django.utils.translation import gettext as _
 
 from kaitong.process import scopes, signals, values, wakeup, wire
@@ -127,6 +129,7 @@ class Change:
     incidents_closed: list[Row] = field(default_factory=list)
     history: list[Row] = field(default_factory=list)
     notify: bool = False
+    patched: Row | None = None  # the columns of the one changed row that are new; None: look at all
 
 
 _WORK_COLUMNS = (
@@ -149,6 +152,31 @@ def _rewrite(table: str, columns: str) -> str:
     return (
         f"update {table} r set {pairs} from p, jsonb_populate_recordset(null::{table}, %s::jsonb) u"
         " where r.id = u.id and r.instance_id = p.id"
+    )
+
+
+_CHANGED = {
+    "work_changed": ("workitem", _WORK_COLUMNS),
+    "commands_changed": ("command", _COMMAND_COLUMNS),
+    "incidents_changed": ("incident", _INCIDENT_COLUMNS),
+}
+
+
+@lru_cache(maxsize=512)
+def _patch(name: str, patched: frozenset[str]) -> tuple[tuple[str, ...], str]:
+    """The columns of a patch in order, and the arm that writes these and no others."""
+    model, changeable = _CHANGED[name]
+    types = {
+        field.column: field.db_type(connection)
+        for field in apps.get_model("process", model)._meta.concrete_fields
+    }
+    columns = tuple(column for column in changeable.split(", ") if column in patched)
+    pairs = ", ".join(f"{column} = u.{column}" for column in columns)
+    typed = ", ".join(f"{column} {types[column]}" for column in ("id", *columns))
+    return columns, (
+        f", {name} as (update process_{model} r set {pairs} from p, d,"
+        f" jsonb_to_recordset(d.j->{name!r}) as u({typed})"
+        " where r.id = u.id and r.instance_id = p.id)"
     )
 
 
@@ -447,6 +475,12 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
     for name, arm in _ARM_TEXTS:
         rows = getattr(change, name)
         if rows:
+            patched = change.patched if name in _CHANGED else None
+            if patched:
+                columns, arm = _patch(name, frozenset(patched))
+                if not columns:
+                    continue
+                rows = [{"id": rows[0]["id"], **{c: patched[c] for c in columns}}]
             document[name] = rows
             parts.append(arm)
     params.insert(0, values.dump(document))
@@ -465,9 +499,10 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
 
 def _own_transaction() -> bool:
     """Whether the innermost atomic block is also the outermost, and will be committed."""
-    blocks = connection.atomic_blocks
+    database = connections[DEFAULT_DB_ALIAS]
+    blocks = database.atomic_blocks
     return (
         len(blocks) == 1
-        and not connection.needs_rollback
+        and not database.needs_rollback
         and not getattr(blocks[0], "_from_testcase", False)
     )

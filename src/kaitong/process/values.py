@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -26,9 +26,14 @@ def _decimal(value: Decimal) -> int | float:
     return number
 
 
+def _uuid(value: UUID) -> str:
+    text = f"{value.int:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
 # by exact type first: a step encodes some thirty identifiers and instants
 _BY_TYPE: dict[type, Callable[[Any], Any]] = {
-    UUID: str,
+    UUID: _uuid,
     datetime: datetime.isoformat,
     date: date.isoformat,
     time: time.isoformat,
@@ -55,8 +60,15 @@ def _plain(value: Any) -> Any:
 
 
 _encoder = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, check_circular=False
 )
+# what JSONEncoder.encode makes anew for every document, made once; None without C
+_chunks: Callable[[Any, int], Iterable[str]] | None = None
+_make: Any = getattr(json.encoder, "c_make_encoder", None)
+if _make is not None:
+    _chunks = _make(
+        None, _plain, json.encoder.encode_basestring, None, ":", ",", False, False, False
+    )
 _decoder = json.JSONDecoder(parse_float=Decimal)
 
 
@@ -66,7 +78,7 @@ def dump(value: Any) -> str:
     >>> dump({"a": Decimal("1.50"), "b": [True, None]})
     '{"a":1.5,"b":[true,null]}'
     """
-    return _encoder.encode(value)
+    return _encoder.encode(value) if _chunks is None else "".join(_chunks(value, 0))
 
 
 def load(text: str | bytes | None) -> Any:

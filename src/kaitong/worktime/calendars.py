@@ -16,6 +16,7 @@ from kaitong.worktime.errors import CalendarError
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = 4_000  # days looked ahead before a calendar is called unusable
 ONE_DAY = timedelta(days=1)
+_DAYS_KEPT = 3_000
 
 Hours = tuple[tuple[int, int], ...]
 
@@ -66,6 +67,11 @@ class Calendar:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
+    @cached_property
+    def _days_seen(self) -> dict[date, list[tuple[datetime, datetime]]]:
+        """Business hours of days asked about before: every step counts over the same few."""
+        return {}
+
     def known(self, day: date) -> bool:
         """Whether the holidays of this day's year have been published and entered."""
         return self.years is None or day.year in self.years
@@ -91,11 +97,17 @@ class Calendar:
 
     def spans(self, day: date) -> list[tuple[datetime, datetime]]:
         """Business hours of a day as UTC instants."""
-        return [(self.instant(day, a), self.instant(day, b)) for a, b in self.minutes(day)]
+        found = self._days_seen.get(day)
+        if found is None:
+            found = [(self.instant(day, a), self.instant(day, b)) for a, b in self.minutes(day)]
+            if len(self._days_seen) >= _DAYS_KEPT:
+                self._days_seen.clear()
+            self._days_seen[day] = found
+        return found
 
     def closing(self, day: date) -> datetime:
         """When business ends on a working day (art. 203: that is when the last day ends)."""
-        return self.instant(day, self.minutes(day)[-1][1])
+        return self.spans(day)[-1][1]
 
     def on_or_after(self, day: date) -> date:
         """First working day from ``day`` on."""

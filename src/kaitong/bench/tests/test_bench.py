@@ -17,6 +17,7 @@ from kaitong.bench import (
     papers,
     ports,
     process_order,
+    process_scale,
     walking,
     world,
 )
@@ -30,7 +31,7 @@ from kaitong.ordering.models import Order
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
 from kaitong.process import queries as process
-from kaitong.process.models import Instance, WorkItem
+from kaitong.process.models import Instance, Timer, WorkItem
 from kaitong.worktime import queries as worktime
 
 
@@ -95,6 +96,19 @@ def test_process(place):
     items = WorkItem.objects.filter(instance__in=ended)
     assert items.filter(due_at=None).count() == 0
     assert items.exclude(completed_by=None).count() == items.count() == 5 * ended.count()
+    assert not process.check()
+
+
+def test_process_scale(place):
+    size = process_scale.SMALL
+    found = by_name(process_scale.run(place, size))
+    assert found["process-scale: waiting instances"].value >= size.many
+    assert found["process-scale: lines of history"].value >= size.lines * 0.9
+    assert found["process-scale: on disk a waiting instance"].value > 1000
+    assert found["process-scale: timers due at once"].value == size.timers
+    fired = Timer.objects.filter(state="fired").count()
+    assert fired == size.timers
+    # what was copied goes on as an order that was walked would
     assert not process.check()
 
 
