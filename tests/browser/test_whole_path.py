@@ -15,6 +15,7 @@ import pytest
 
 from kaitong.activation import nasport
 from kaitong.activation.queries import line_of_account
+from kaitong.documents import pictures
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import other_port
 from kaitong.ordering import sessions
@@ -58,7 +59,7 @@ def complete(page) -> None:
     expect(page.locator("#drawer")).to_be_hidden()
 
 
-def test_whole_path(county, radius, lab, modem, sit):
+def test_whole_path(county, radius, lab, modem, sit, tmp_path):
     order = county.order(1, read=False)
 
     clerk = sit("clerk")
@@ -97,6 +98,12 @@ def test_whole_path(county, radius, lab, modem, sit):
     for box in installer.locator("#drawer .kt-form input[type=checkbox]").all():
         box.check()
     installer.locator("#f-terminal_serial").fill("HWTC00000001")
+    picture = tmp_path / "photo.jpg"
+    for serial, field in enumerate(("label_photo", "signature")):
+        picture.write_bytes(pictures.tiny(serial + 40))
+        installer.locator(f"#f-{field}").set_input_files(picture)
+        stored = installer.locator(f"[data-photo={field}]")
+        expect(stored).to_have_attribute("data-state", "stored")
     account = inventory.services_of_order(order.id)[0].account
     right = line_of_account(account)
     wrong = other_port(right)

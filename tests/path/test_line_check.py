@@ -265,6 +265,7 @@ def test_sent_twice_at_once_completes_once(office, visit):
         version=pinned["hash"],
         file=item.definition.form,
         branch_id=item.branch_id,
+        photo=photos.camera(actor=office.people["installer"], item_id=item.id),
     )
 
     def send(_number):

@@ -185,16 +185,23 @@ def test_two_change_at_once_and_a_port_taken_in_between(office, visit):
     def change(port):
         try:
             return onsite.change_port(
-                actor=visit.installer, item_id=visit.item.id, reason="shorter", to_port_id=port
+                actor=visit.installer,
+                item_id=visit.item.id,
+                reason="shorter",
+                to_port_id=port,
+                was_port_id=before,
             ).now
         except KaitongError as error:
             return error.code
         finally:
             connections.close_all()
 
+    before = visit.service().port.id  # what both saw
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(pool.map(change, wanted))
-    assert all("/" in text for text in outcomes)  # one after the other, both done
+    assert sorted("/" in text for text in outcomes) == [False, True]  # one is told
+    assert "check-stale" in outcomes
+    assert Change.objects.filter(item_id=visit.item.id).count() == 1
     held = visit.service().port.id
     assert held in wanted
     assert Resource.objects.get(pk=next(p for p in wanted if p != held)).state == "free"

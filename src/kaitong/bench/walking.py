@@ -29,9 +29,9 @@ from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
+from kaitong.playbooks import photos, wiring
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
-from kaitong.playbooks import wiring
 from kaitong.process import actions, commands
 from kaitong.process import queries as process
 from kaitong.process.actions import Action, ActionContext, BusinessError, Outcome
@@ -173,7 +173,14 @@ class Walker:
         assert deployed is not None
         assert node.form is not None
         form = playbooks.form("home-broadband", deployed.hash, node.form)
-        data = form.example(lambda kind: self._fresh(kind, item.branch_id))
+        take = photos.camera(actor=actor, item_id=item.id)
+        data = form.example(
+            lambda kind: (
+                take(kind.removeprefix("photo:"))
+                if kind.startswith("photo:")
+                else self._fresh(kind, item.branch_id)
+            )
+        )
         playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
         self.counted.steps += 1
 

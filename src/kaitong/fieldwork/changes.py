@@ -32,17 +32,28 @@ from kaitong.process.services import StepContext
 
 
 def change_port(
-    *, actor: Actor, item_id: UUID, to_port_id: UUID | None, reason: str, rules: Rules
+    *,
+    actor: Actor,
+    item_id: UUID,
+    to_port_id: UUID | None,
+    reason: str,
+    rules: Rules,
+    was_port_id: UUID | None = None,
 ) -> Change:
     """换端口: move the line to a named free port, or to the next free one of the address.
 
     What the old port is afterwards (free, damaged) and whether the resource post looks at it, the
     reason says. Raises PortTakenElsewhere when somebody was faster, ChangeRefused when there is no
-    other port.
+    other port. `was_port_id`: the port that was to be left; when the line has moved from there
+    meanwhile, CheckStale says so and nothing is changed.
     """
     why = rules.port_reason(reason)
     with process.held(actor=actor, item_id=item_id) as step:
         service = _service(step)
+        if was_port_id is not None and (service.port is None or service.port.id != was_port_id):
+            raise CheckStale(
+                _("端口刚刚已改为 %(port)s。") % {"port": service.port_text}, _("请核对后再改。")
+            )
         if to_port_id is not None and service.port and service.port.id == to_port_id:
             raise ChangeRefused(_("这就是现在登记的端口。"), _("请选另一个端口。"), field="port")
         return _move(step, service, to_port_id, why, rules, ChangeKind.PORT)

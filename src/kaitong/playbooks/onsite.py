@@ -12,11 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core import audit
+from kaitong.core.errors import InputFault
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.models import Change, Check
 from kaitong.fieldwork.rules import Rules
+from kaitong.inventory import queries as inventory
 from kaitong.ordering import answers as order_answers
 from kaitong.ordering import papers as order_papers
 from kaitong.org.actor import Actor
@@ -34,6 +37,26 @@ def rules_of(item: process.WorkDetail) -> Rules:
         return Rules()
     content = queries.content(pinned["key"], pinned["hash"])
     return Rules.read(content.get("fieldwork", {}), content.get("definitions", {}))
+
+
+def demanded(content: Mapping[str, Any], form: Form) -> tuple[str, ...]:
+    """Fields of a form that no completion does without (`fieldwork: on-site`), whichever face it
+    comes from: the photo of the label, the customer's signature."""
+    named = content.get("fieldwork", {}).get("on-site", ())
+    return tuple(name for name in named if name in form.fields)
+
+
+def lacking(content: Mapping[str, Any], form: Form, answers: Mapping[str, Any]) -> list[InputFault]:
+    """A fault for each demanded field without an answer."""
+    return [
+        InputFault(
+            name,
+            _("还没有%s。") % form.words(str(form.fields[name].get("title", name))),
+            _("补上再回单。"),
+        )
+        for name in demanded(content, form)
+        if not answers.get(name)
+    ]
 
 
 def works_outside(actor: Actor) -> bool:
@@ -85,12 +108,28 @@ def correct_port(
 
 
 def change_port(
-    *, actor: Actor, item_id: UUID, reason: str, to_port_id: UUID | None = None
+    *,
+    actor: Actor,
+    item_id: UUID,
+    reason: str,
+    to_port_id: UUID | None = None,
+    was_port_id: UUID | None = None,
 ) -> Change:
-    rules = rules_of(process.work_item(actor, item_id))
+    """换端口. Of two at once one is first, and the other is told: each leaves the port it saw."""
+    item = process.work_item(actor, item_id)
+    rules = rules_of(item)
+    service_id = item.variables.get("service_id")
+    if was_port_id is None and service_id:
+        port = inventory.service(actor, UUID(str(service_id))).port
+        was_port_id = port.id if port else None
     with audit.acting(actor.id, "change port"):
         return fieldwork.change_port(
-            actor=actor, item_id=item_id, to_port_id=to_port_id, reason=reason, rules=rules
+            actor=actor,
+            item_id=item_id,
+            to_port_id=to_port_id,
+            reason=reason,
+            rules=rules,
+            was_port_id=was_port_id,
         )
 
 

@@ -25,8 +25,9 @@ from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import loader, photos, queries, wiring, withdrawal
+from kaitong.playbooks import loader, onsite, photos, queries, wiring, withdrawal
 from kaitong.playbooks.errors import PlaybookError
+from kaitong.playbooks.forms import Form
 from kaitong.playbooks.model import Playbook
 from kaitong.playbooks.models import Deployment
 from kaitong.process import services as process
@@ -319,6 +320,17 @@ def _complete(actor: Actor, item_id: UUID, data: Mapping[str, Any], key: str) ->
     return _attempt(actor, item_id, data, key, check)
 
 
+def _check(form: Form, data: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+    """Every fault at once: the form's own, and what is demanded at the customer's."""
+    faults = onsite.lacking(content, form, data)
+    try:
+        form.check(data)
+    except BadInput as bad:
+        raise BadInput([*bad.faults, *faults]) from None
+    if faults:
+        raise BadInput(faults)
+
+
 def _attempt(
     actor: Actor, item_id: UUID, data: Mapping[str, Any], key: str, check: Check | None
 ) -> Progress:
@@ -327,7 +339,7 @@ def _attempt(
             return _kept(step, {})
         pinned = step.parameters["playbook"]
         form = queries.form(pinned["key"], pinned["hash"], step.node.form)
-        form.check(data)
+        _check(form, data, queries.content(pinned["key"], pinned["hash"]))
         photos.use(step, form, data)
         variables, writes = form.split(data)
         if kind := step.node.extension.get("check", ""):

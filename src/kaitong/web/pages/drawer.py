@@ -18,6 +18,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ResourceState
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+from kaitong.playbooks import onsite
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks.forms import Form
 from kaitong.process import queries as process
@@ -136,7 +137,7 @@ def work_detail(
     ready = item.state in OPEN_WORK and item.may_act
     asked = (
         forms.build(
-            form.schema,
+            _needed(item, form),
             form.ui,
             values=values,
             faults=faults,
@@ -219,6 +220,15 @@ def _form(item: process.WorkDetail) -> Form | None:
     if not item.definition.form or not pinned:
         return None
     return playbooks.form(pinned["key"], pinned["hash"], item.definition.form)
+
+
+def _needed(item: process.WorkDetail, form: Form) -> Mapping[str, Any]:
+    """The form's schema with what is demanded at the customer's among its required fields."""
+    pinned = item.parameters["playbook"]
+    more = onsite.demanded(playbooks.content(pinned["key"], pinned["hash"]), form)
+    if not more:
+        return form.schema
+    return {**form.schema, "required": [*form.schema.get("required", ()), *more]}
 
 
 def _service(facts: OrderFacts | None) -> Any:

@@ -117,6 +117,7 @@ class Job:
     verb: str
     loose: tuple[str, ...]
     free_ports: tuple[PortView, ...]
+    port_id: str  # where the line is now: what a change of port leaves
     rules: Rules
     evidence_customer: forms.Field
     evidence_other: forms.Field
@@ -209,6 +210,7 @@ def job(
         verb=verb_words().get(asked.verb, asked.verb) or _("办结"),
         loose=asked.loose,
         free_ports=_free(actor, service) if checked and going else (),
+        port_id=str(service.port.id) if service and service.port else "",
         rules=_worded(rules, say),
         evidence_customer=forms.evidence(
             reverse("web:work_photo", args=[item.id]),
@@ -370,18 +372,3 @@ def _scale(item: process.WorkDetail, power: forms.Field | None) -> Scale | None:
 
 def _minus(value: float) -> str:
     return f"{value:g}".replace("-", "−")
-
-
-def missing(form: Form | None, rules: Rules, answers: Mapping[str, Any]) -> list[InputFault]:
-    """What the phone demands although the form does not: the label's photo, the signature."""
-    if form is None:
-        return []
-    return [
-        InputFault(
-            name,
-            _("还没有%s。") % form.words(str(form.fields[name].get("title", name))),
-            _("补上再回单。"),
-        )
-        for name in rules.on_site
-        if name in form.fields and not answers.get(name)
-    ]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
 from kaitong.core.clock import now
+from kaitong.core.errors import BadInput
 from kaitong.core.ids import uuid7
 from kaitong.core.models import AuditEntry
 from kaitong.fieldwork.models import Check
@@ -129,6 +130,8 @@ def test_completion_without_photo_and_signature_is_refused_before_the_network(
     installer, world, visit
 ):
     _item, data = example(world, visit[0], "Install")
+    for name in ("label_photo", "signature"):
+        del data[name]
     posted = {k: ("true" if v is True else v) for k, v in data.items()}
     answer = installer.post(
         reverse("web:phone_complete", args=[visit[1].id]),
@@ -138,6 +141,13 @@ def test_completion_without_photo_and_signature_is_refused_before_the_network(
     assert answer.status_code == 422
     faults = json.loads(answer.content)["faults"]
     assert {f["field"] for f in faults} == {"label_photo", "signature"}
+    # the same on the desk, and whoever asks
+    desk = installer.post(f"/work/{visit[1].id}/complete", posted, headers={"HX-Request": "true"})
+    assert desk.status_code == 422
+    assert 'id="e-label_photo"' in desk.content.decode()
+    with pytest.raises(BadInput) as refused:
+        complete_work(actor=world.actor("installer"), item_id=visit[1].id, data=data)
+    assert {f.field for f in refused.value.faults} == {"label_photo", "signature"}
     assert not Check.objects.exists()
 
 

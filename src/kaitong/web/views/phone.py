@@ -134,6 +134,7 @@ def port(request: SignedIn, item_id: UUID) -> HttpResponse:
             item_id=item_id,
             reason=request.POST.get("reason", ""),
             to_port_id=_uuid(request, "port"),
+            was_port_id=_uuid(request, "was"),
         ),
         whole=True,
     )
@@ -191,13 +192,6 @@ def complete(request: SignedIn, item_id: UUID) -> HttpResponse:
     answers = _answers(request, item_id)
     key = request.POST.get("key", "")[:80]
     try:
-        item = process.work_item(request.actor, item_id)
-        if key == "" or item.state in ("todo", "claimed"):
-            faults = jobs.missing(
-                drawer_form(request.actor, item_id), onsite.rules_of(item), answers
-            )
-            if faults:
-                raise BadInput(faults)
         progress = playbooks.complete_work(
             actor=request.actor, item_id=item_id, data=answers, key=key
         )
