@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaitong.process import queries, services
+from kaitong.process import queries, services, worker
 from kaitong.process.actions import BusinessError
 from kaitong.process.models import Incident, Instance, Token
 from kaitong.process.tests.shell_kit import item_of
@@ -54,8 +54,6 @@ def test_two_completers_before_an_inclusive_join(begin, crew):
 def test_a_branch_that_ends_lets_the_join_go_on(begin, crew, receiver):
     """Its last awaited branch ends in a business error that leads elsewhere."""
     receiver.answers = [BusinessError("no-port", "没有端口")]
-    from kaitong.process import worker
-
     instance_id = begin(
         """
 start S clerk
@@ -115,3 +113,44 @@ Ask > Both : never
         actor=crew.clerk, second=crew.supervisor, incident_id=both.pk, evidence="x", values={}
     )
     assert resting(instance_id) == [("After", "work")]
+
+
+def test_a_completer_and_a_withdrawal_at_once(begin, crew):
+    for _ in range(6):
+        instance_id = begin(BRANCHES, n1=1, c=False)
+        services.complete(actor=crew.clerk, item_id=item_of(instance_id, "A").pk, values={})
+        b = item_of(instance_id, "B")
+        at_once(
+            lambda b=b: services.complete(actor=crew.installer, item_id=b.pk, values={}),
+            lambda i=instance_id: services.cancel(actor=crew.clerk, instance_id=i, reason="x"),
+        )
+        assert Instance.objects.get(pk=instance_id).state == "cancelled"
+        assert resting(instance_id) == []
+
+
+def test_a_completer_and_a_branch_that_dies_at_once(begin, crew, receiver):
+    """Whoever of both is the later lets the join go on."""
+    text = """
+start S clerk
+or Fork clerk
+user A clerk form=a
+service Data network action=write-data retries=2
+on-error Lost network host=Data code=no-port
+or Join clerk
+user After clerk form=d
+end E clerk
+end Gone clerk
+S > Fork > A > Join > After > E
+Fork > Data > Join
+Lost > Gone
+"""
+    for _ in range(6):
+        receiver.answers = [BusinessError("no-port", "没有端口")]
+        instance_id = begin(text)
+        a = item_of(instance_id, "A")
+        at_once(
+            lambda a=a: services.complete(actor=crew.clerk, item_id=a.pk, values={}),
+            worker.drain_once,
+        )
+        worker.drain_all()
+        assert resting(instance_id) == [("After", "work")]
