@@ -315,3 +315,40 @@ def test_the_desk_reads_its_index_alone(begin, crew, installed):
         )
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "Index Only Scan using process_incident_same" in plan
+
+
+MANY = """
+start S clerk
+user Check clerk form=f
+service Assign resource action=assign in=speed=n each=lines item=n
+user After clerk form=f
+end E clerk
+S > Check > Assign > After > E
+"""
+
+
+def test_what_one_of_many_reads_is_corrected_in_its_own_scope(begin, crew):
+    def needs(context):
+        if not context.inputs["speed"]:
+            raise Refused("没有速率。", "")
+        return {}
+
+    with actions.installed(transactional("assign", needs)):
+        instance_id = begin(MANY, lines=[100, 0, 0])
+        services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Check").pk, values={})
+        first, second = Incident.objects.filter(instance_id=instance_id).order_by("id")
+        services.correct_incident(
+            actor=crew.supervisor, incident_id=first.pk, values={"n": 300}, reason="漏填"
+        )
+        assert IncidentNote.objects.get(incident=first).data == {
+            "before": {"n": 0},
+            "after": {"n": 300},
+        }
+        second.refresh_from_db()
+        assert second.state == "open"  # its own is as it was
+        assert queries.settling(crew.supervisor, second.pk).values["n"] == 0
+        assert "n" not in Instance.objects.get(pk=instance_id).variables
+        services.correct_incident(
+            actor=crew.supervisor, incident_id=second.pk, values={"n": 50}, reason="漏填"
+        )
+    assert item_of(instance_id, "After").state == "todo"
