@@ -40,6 +40,7 @@ def test_a_group_is_retried_as_a_whole_and_tells_what_came_of_each(county, stuck
     expect(dialog.locator("tbody tr")).to_have_count(3)
     dialog.get_by_role("button", name="知道了").click()
     expect(dialog).to_be_hidden()
+    expect(page.locator("#rail-incidents")).to_have_text("")
     assert open_incidents(county) == []
     phone = sit("network", size=PHONE)
     phone.goto("/incidents/?tab=retrying")

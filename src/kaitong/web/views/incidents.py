@@ -106,7 +106,7 @@ def retry(request: SignedIn) -> HttpResponse:
     done = sum(one.tone != "late" for one in outcomes)
     context = {"outcomes": outcomes, "done": done, "failed": len(outcomes) - done, "left": left}
     box = render_to_string("web/incident/results.html", context, request)
-    return HttpResponse(_list(request) + part("#dialog", box, "innerHTML"))
+    return HttpResponse(_list(request) + _rail(request) + part("#dialog", box, "innerHTML"))
 
 
 @page
@@ -271,7 +271,10 @@ def _done(
 
 def _answer(request: SignedIn, incident_id: UUID, said: str) -> HttpResponse:
     return HttpResponse(
-        _drawer(request, incident_id) + part("#list", _list(request)) + toast(request, said)
+        _drawer(request, incident_id)
+        + part("#list", _list(request))
+        + _rail(request)
+        + toast(request, said)
     )
 
 
@@ -350,6 +353,13 @@ def _number(request: SignedIn, name: str) -> int | None:
 def _list(request: SignedIn) -> str:
     context = {"page": pages.incident_page(request.actor, request.GET), "detail": None}
     return render_to_string("web/incident/list.html", context, request)
+
+
+def _rail(request: SignedIn) -> str:
+    """The number on the rail, as it is now."""
+    stuck = queries.incidents(request.actor, limit=0).total
+    html = f'<span class="kt-rail-n is-late" id="rail-incidents">{stuck or ""}</span>'
+    return part("#rail-incidents", html)
 
 
 def _drawer(
