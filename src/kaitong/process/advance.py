@@ -131,10 +131,10 @@ def _started(moves: Moves, event: Started) -> None:
         moves.set_variables(event.variables)
         moves.begin_inside(ROOT, node.id, moves.model.events)
         return
-    moves.begin_inside(ROOT, node.id, moves.model.events)
-    token = moves.queue.popleft()
+    token = Token(moves.new_id(), node.id, None)
     moves.note("entered", node.id, token.id)
     _leave_with(moves, token, node, event.variables)
+    moves.listen_all(ROOT)  # what they listen for may name what began the instance
 
 
 def _completed(moves: Moves, event: Completed) -> None:

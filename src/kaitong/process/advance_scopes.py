@@ -441,7 +441,7 @@ class Scopes(Tokens):
         """Open the completed sub-processes around a step again; the scope of each container."""
         node = self.model.nodes[here.node]
         if node.kind is NodeKind.EVENT_SUB and self.model.nodes[node.begin].interrupting:
-            self._listen_all(scope_id)  # what that took away listens again
+            self.listen_all(scope_id)  # what that took away listens again
         at = "" if scope_id == ROOT else self.tree[scope_id].node
         scope_of = {at: scope_id}
         closed = around(self.model, target.id)
@@ -455,11 +455,11 @@ class Scopes(Tokens):
             self.rest(host, WaitKind.SCOPE)
             self.open_boundaries(host, node)
             scope_id = self.tree.open(Scope(ScopeKind.SUB, node_id, scope_id, host.id, inputs))
-            self._listen_all(scope_id)
+            self.listen_all(scope_id)
             scope_of[node_id] = scope_id
         return scope_of
 
-    def _listen_all(self, scope_id: str) -> None:
+    def listen_all(self, scope_id: str) -> None:
         events = (
             self.model.events
             if scope_id == ROOT

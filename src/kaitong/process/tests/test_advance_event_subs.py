@@ -7,14 +7,19 @@ from typing import Any
 
 import pytest
 
+from kaitong.process.advance import advance
 from kaitong.process.model import (
     BpmnError,
     Cancelled,
     Completed,
     Escalated,
     MessageArrived,
+    OpenIncident,
     ReturnedTo,
     SignalArrived,
+    Started,
+    State,
+    Subscribe,
     TimerFired,
 )
 from kaitong.process.tests.core_drawing import Drawing, many, on_error, on_message, timer
@@ -308,3 +313,17 @@ def test_the_last_completion_and_the_event_are_one_or_the_other() -> None:
     game.complete("X")
     game.play(Completed(now=NOW, token=game.token("Y")))
     assert token not in game.tokens
+
+
+def test_a_listener_may_name_what_the_beginning_message_said() -> None:
+    drawing = declared(Drawing().end().user("A")).node("startEvent", "begun", on_message("N"))
+    drawing.message("N", "ordered").chain("begun", "A", "end")
+    with_handler(drawing, handler(on_message("M"), beside=True, k_key="order"))
+    step = advance(
+        drawing.model(),
+        State(),
+        Started(now=NOW, node="begun", variables={"order": "o1"}),
+        external=frozenset(),
+    )
+    assert [effect.key for effect in step.effects if isinstance(effect, Subscribe)] == ["o1"]
+    assert not [effect for effect in step.effects if isinstance(effect, OpenIncident)]
