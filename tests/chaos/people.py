@@ -182,7 +182,8 @@ class Person:
             if person.id == item.claimed_by:
                 return person
         drawn = self.rng.random()
-        return self.anyone("supervisor" if self.calm or drawn < 0.2 else item.post)
+        # both, also at the end: four eyes may leave only one of them
+        return self.anyone("supervisor" if drawn < (0.5 if self.calm else 0.2) else item.post)
 
     def complete(self) -> None:
         item = self.item("todo", "claimed")

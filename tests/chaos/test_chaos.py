@@ -24,7 +24,7 @@ from kaitong.core.privileges import runner
 from tests.chaos.mutations import MUTATIONS
 
 REPOSITORY = Path(settings.KAITONG_REPOSITORY)
-SHORT = {"kills": 10, "starts": 28, "lines": 6, "rest": 100, "seconds": 120}
+SHORT = {"kills": 10, "starts": 28, "lines": 6, "rest": 240, "seconds": 240}
 FULL = {"kills": 200, "starts": 320, "lines": 60, "rest": 300, "seconds": 900}
 QUICK = {"kills": 40, "starts": 60, "lines": 4, "rest": 30, "seconds": 120, "pause": (0.2, 0.8)}
 IN_FULL = os.environ.get("KAITONG_CHAOS") == "full"
