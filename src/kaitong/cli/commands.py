@@ -150,7 +150,7 @@ def why(asked: argparse.Namespace) -> None:
     if asked.json:
         _print([asdict(text) for text in texts])
         return
-    names = {"customer": _("客户时限"), "step": _("环节时限")}
+    names = {"customer": _("客户时限"), "step": _("环节时限"), "phase": _("阶段时限")}
     for text in texts:
         print(f"{names[text.clock]} {text.title}".rstrip())
         print(f"  {text.why}")

@@ -101,8 +101,8 @@ def spent(order_id: UUID, basis: Mapping[str, Any], start: datetime, end: dateti
 class ClockText:
     """One clock of an order in words, for whoever has no page: the command line, an interface."""
 
-    clock: str  # customer, step
-    id: UUID  # of the order, of the work item
+    clock: str  # customer, step, phase
+    id: UUID  # of the order, of the work item, of the phase
     title: str
     due_at: datetime | None
     state: str  # running, stopped, late
@@ -120,6 +120,10 @@ def told(actor: Actor, order: Order, *, say: Say = str) -> list[ClockText]:
     for row in process.open_items_of(actor, [order.pk]).get(order.pk, ()):
         if row.due_at is not None:
             found.append(step_told(actor, row, say=say))
+    for phase in process.phases_of(actor, [order.pk]).get(order.pk, ()):
+        if phase.due_at is not None and phase.ended_at is None:
+            why = _counted(lambda: process.explain_phase(actor, phase.id, say=say))  # noqa: B023
+            found.append(_text("phase", phase.id, say(phase.title), phase.due_at, why))
     return found
 
 

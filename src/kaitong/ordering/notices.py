@@ -167,7 +167,8 @@ def _heard(order: Order, fact: StepFact) -> None:
     facts = _Facts(order, {}, fact)
     queued = []
     for kind, entry in entries.items():
-        key = f"{order.id}:{kind}:{fact.item_id}{person}"
+        level = f":{fact.level}" if fact.level else ""
+        key = f"{order.id}:{kind}:{fact.item_id}{person}{level}"
         queued += list(_addressed(facts, kind, entry, key))
     messaging.queue(actor=Actor.system(branch_id=order.branch_id), notices=queued)
 
@@ -211,6 +212,15 @@ def _persons(facts: _Facts, entry: Mapping[str, Any]) -> list[_Person]:
             return [_Person(To.CUSTOMER, party_id=order.party_id)] if order.party_id else []
         case To.AGENT:
             return [_Person(To.AGENT, party_id=order.agent_id)] if order.agent_id else []
+    if step is not None and step.tell and not entry.get("post"):  # the posts of a level
+        found = {}
+        for key in step.tell:
+            if key == step.post and step.person:
+                found[step.person] = _Person(To.STAFF, staff_id=step.person)
+                continue
+            for staff in org.holders(step.branch_id, key):
+                found.setdefault(staff.pk, _Person(To.STAFF, staff_id=staff.pk))
+        return list(found.values())
     # staff: who has the work in hand is warned; else everybody of the post
     if (
         step is not None

@@ -18,6 +18,7 @@ from kaitong.ordering.choices import FINAL
 from kaitong.ordering.models import Order, OrderNote
 from kaitong.process import queries as process
 from kaitong.process import recount as work
+from kaitong.process import recount_phases
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
 from kaitong.worktime import services as worktime_verbs
@@ -30,7 +31,7 @@ PART = "orders"
 
 def recount_due(limit: int = BATCH) -> int:
     """One batch of everything that hangs on a changed calendar; 0 when all stands by it."""
-    return work.recount_batch(limit) + recount_orders(limit)
+    return work.recount_batch(limit) + recount_phases.recount_batch(limit) + recount_orders(limit)
 
 
 def recount_orders(limit: int = BATCH) -> int:

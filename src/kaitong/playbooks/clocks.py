@@ -1,11 +1,12 @@
-"""What a playbook says of time, checked at deployment: reasons to suspend."""
+"""What a playbook says of time, checked at deployment: reasons to suspend, levels of warning,
+phases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from kaitong.process import reasons
+from kaitong.process import levels, phases, reasons
 from kaitong.process.model import Fault, Model
 
 FILE = "playbook.yaml"
@@ -17,7 +18,72 @@ def clock_faults(
     line: Callable[[Iterable[Any]], int],
 ) -> list[Fault]:
     """Every fault of a playbook's clocks; `line` finds a path in playbook.yaml."""
-    return list(_reasons(content, models, line))
+    return [
+        *_reasons(content, models, line),
+        *_levels(content, models, line),
+        *_phases(content, models, line),
+    ]
+
+
+def _table(content: Mapping[str, Any], name: str) -> Any:
+    entry = content.get("parameters", {}).get(name)
+    return entry.get("default") if isinstance(entry, Mapping) else None
+
+
+def _levels(
+    content: Mapping[str, Any],
+    models: Mapping[str, Model],
+    line: Callable[[Iterable[Any]], int],
+) -> Iterator[Fault]:
+    """Tables that tasks and phases name as their levels."""
+    wanted: dict[str, list[str]] = {}
+    for model in models.values():
+        for node in model.nodes.values():
+            if name := node.extension.get("levels"):
+                wanted.setdefault(name, []).append(node.id)
+    given = _table(content, phases.TABLE)
+    for key, entry in (given if isinstance(given, Mapping) else {}).items():
+        if isinstance(entry, Mapping) and entry.get("levels"):
+            wanted.setdefault(str(entry["levels"]), []).append(f"phases.{key}")
+    for name, users in wanted.items():
+        table = _table(content, name)
+        if table is None:
+            what = f"No parameter {name!r} that holds levels."
+            yield Fault(FILE, line(["parameters"]), ", ".join(users), what, "Add it, kind: table.")
+            continue
+        for number, what, remedy in levels.faults(table, content["posts"]):
+            path = ["parameters", name, "default", number]
+            yield Fault(FILE, line(path), f"parameters.{name}.{number + 1}", what, remedy)
+
+
+def _phases(
+    content: Mapping[str, Any],
+    models: Mapping[str, Model],
+    line: Callable[[Iterable[Any]], int],
+) -> Iterator[Fault]:
+    given = _table(content, phases.TABLE)
+    table = given if isinstance(given, Mapping) else {}
+    used: set[str] = set()
+    for model in models.values():
+        for node in model.nodes.values():
+            key = node.extension.get("phase")
+            if not key:
+                continue
+            used.add(key)
+            if key not in table:
+                what = f"No phase {key!r} in the table {phases.TABLE}."
+                yield Fault(model.key, 1, node.id, what, "Add it, or correct the name.")
+    for key, entry in table.items():
+        path = ["parameters", phases.TABLE, "default", key]
+        where = ".".join(path)
+        if not isinstance(entry, Mapping) or set(entry) - {"title", "budget", "levels"}:
+            what = "A phase has title, budget and levels."
+            yield Fault(FILE, line(path), where, what, "Leave out what else there is.")
+        elif not entry.get("budget") or _table(content, str(entry["budget"])) is None:
+            what = "A phase names a parameter that is its time budget."
+            yield Fault(FILE, line(path), where, what, "Write budget: NAME.")
+        elif key not in used:
+            yield Fault(FILE, line(path), where, "No task is in this phase.", "Set kaitong:phase.")
 
 
 def _reasons(

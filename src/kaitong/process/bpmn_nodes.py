@@ -81,6 +81,8 @@ _WORK |= {
 }  # what of the order may be changed here, whether it may be taken back
 _WORK |= {"subject"}
 _SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
+_WORK |= {"levels", "phase"}
+_SERVICE |= {"phase"}
 _SERVICE |= {"amend", "withdraw", "paper", "notice", "milestone", "point-of-no-return"}
 _WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
 _ATTRIBUTES: dict[NodeKind, set[str]] = {

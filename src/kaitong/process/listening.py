@@ -33,6 +33,8 @@ class StepFact:
     person: UUID | None
     due_at: datetime | None
     now: datetime
+    level: str = ""  # of several warnings, or escalations, which one
+    tell: tuple[str, ...] = ()  # the posts that level names
 
 
 Listener = Callable[[StepFact], None]

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.core.ids import uuid7
-from kaitong.process import due, four_eyes, model, picking
+from kaitong.process import due, four_eyes, model, picking, planned
 from kaitong.process.choices import Cause
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.scopes import Scope, ScopeKind, seen
@@ -108,10 +108,18 @@ class Opening:
                 "due_basis": found.basis,
                 "provisional": found.provisional,
                 "warn_at": due.warn_at(node, found.at, loaded.parameters),
+                "alarm_at": self._alarm_at(node, found),
                 "escalate_to": node.extension.get("escalate-to", ""),
                 "returned_from": "",
             }
         )
+
+    def _alarm_at(self, node: model.Node, found: due.Due) -> datetime | None:
+        """When the first of its levels of warning is reached."""
+        if not node.extension.get("levels"):
+            return None
+        timed = planned.plan(node, self.loaded.parameters, basis=found.basis, due_at=found.at)
+        return planned.following(timed, ())
 
     def _may_not(self, node: model.Node) -> set[UUID]:
         """Who has done the other step of a pair that two must do, also in this very step."""

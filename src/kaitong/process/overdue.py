@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from kaitong.process import inbound, listening
+from kaitong.process import alarms, inbound, listening, phase_clock, suspension
 from kaitong.process.choices import GOING_WORK
 from kaitong.process.shell import Play
 
@@ -21,7 +21,12 @@ _LATE = """select id, instance_id from process_workitem where state in ('todo', 
 
 def watch(limit: int = inbound.BATCH) -> int:
     """Mark what is short of time and report what is late; how many items."""
-    return inbound.batch(_SOON, limit, _warn, None) + inbound.batch(_LATE, limit, _escalate, None)
+    return (
+        inbound.batch(_SOON, limit, _warn, None)
+        + inbound.batch(_LATE, limit, _escalate, None)
+        + inbound.batch(alarms.DUE, limit, alarms.alarm, None)
+        + inbound.batch(phase_clock.DUE, limit, phase_clock.alarm(suspension.ledger), None)
+    )
 
 
 def _warn(row: inbound.Row, now: datetime) -> bool:

@@ -35,7 +35,7 @@ from kaitong.core.clock import now as clock_now
 from kaitong.org import duty
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor
-from kaitong.process import access, due, listening, reasons, returning, suspension
+from kaitong.process import access, due, listening, phase_clock, reasons, returning, suspension
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -66,6 +66,7 @@ from kaitong.process.models import (
     Token,
     WorkItem,
 )
+from kaitong.process.phase_clock import PhaseFact
 from kaitong.process.positions import (
     HistoryRow,
     Picture,
@@ -96,6 +97,7 @@ __all__ = [
     "IncidentRow",
     "NoteRow",
     "Page",
+    "PhaseFact",
     "Picture",
     "Problem",
     "ProposalRow",
@@ -113,6 +115,7 @@ __all__ = [
     "definition",
     "definitions",
     "explain_due",
+    "explain_phase",
     "flows_taken",
     "group_rows",
     "held_by_absent",
@@ -127,6 +130,7 @@ __all__ = [
     "ledgers_of",
     "open_items_of",
     "passed",
+    "phases_of",
     "picture",
     "positions",
     "proposal",
@@ -495,6 +499,18 @@ def provisional_by_calendar() -> dict[str, int]:
     rows = WorkItem.objects.filter(provisional=True, state__in=OPEN_WORK)
     counted = rows.values_list("due_basis__calendar").annotate(count=Count("id")).order_by()
     return {str(key): count for key, count in counted}
+
+
+def phases_of(actor: Actor, business_ids: Iterable[UUID]) -> dict[UUID, list[PhaseFact]]:
+    """Phases (阶段) by business, in the order in which they began."""
+    return phase_clock.of_businesses(actor, business_ids)
+
+
+def explain_phase(
+    actor: Actor, phase_id: UUID, *, say: Callable[[str], str] = str
+) -> rules.Deadline | None:
+    """Why a phase is due when it is; None without a budget. WorktimeError if uncountable."""
+    return phase_clock.explain(actor, phase_id, suspension.ledger, say)
 
 
 def ledgers_of(business_ids: Iterable[UUID]) -> dict[UUID, list[rules.Suspension]]:

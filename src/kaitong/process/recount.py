@@ -20,10 +20,11 @@ from django.db import transaction
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
-from kaitong.process import due, suspension, values
+from kaitong.process import due, planned, suspension, values
 from kaitong.process.definitions import model_of
 from kaitong.process.models import Suspension
 from kaitong.worktime import queries as worktime
+from kaitong.worktime import rules
 from kaitong.worktime import services as worktime_verbs
 from kaitong.worktime.calendars import Calendar
 
@@ -46,15 +47,15 @@ _LOCK = """select id from process_instance where id = any(%s) order by id
  for no key update skip locked"""
 # A statement of its own after the lock: it sees what the previous holder wrote.
 _ROWS = """select w.id, w.instance_id, w.node, w.token_id, w.due_at, w.due_basis::text as basis,
- w.provisional, i.seq, i.definition_id from process_workitem w
+ w.provisional, w.alarms::text as alarms, i.seq, i.definition_id from process_workitem w
  join process_instance i on i.id = w.instance_id
  where w.id = any(%s) and w.state in ('todo', 'claimed', 'suspended') order by w.id"""
 _PARAMETERS = "select id, parameters::text as parameters from process_instance where id = any(%s)"
 _WRITE = """with d as (select %s::jsonb as j),
  items as (update process_workitem w set due_at = u.due_at, due_basis = u.due_basis,
- provisional = u.provisional, warn_at = u.warn_at from d,
+ provisional = u.provisional, warn_at = u.warn_at, alarm_at = u.alarm_at from d,
  jsonb_to_recordset(d.j->'items') as u(id uuid, due_at timestamptz, due_basis jsonb,
- provisional boolean, warn_at timestamptz) where w.id = u.id),
+ provisional boolean, warn_at timestamptz, alarm_at timestamptz) where w.id = u.id),
  held as (update process_instance i set version = i.version + 1, seq = u.seq from d,
  jsonb_to_recordset(d.j->'instances') as u(id uuid, seq bigint) where i.id = u.id)
  insert into process_history (id, instance_id, seq, kind, node, token, actor_id, at, data)
@@ -70,6 +71,7 @@ class Moved:
 
     row: Mapping[str, Any]
     found: due.Due
+    ledger: list[rules.Suspension]
 
 
 def recount_batch(limit: int = BATCH) -> int:
@@ -86,7 +88,7 @@ def recount_batch(limit: int = BATCH) -> int:
         again = not found and bool(task.left)
         if again:
             found = db.rows(_LEFT, {**given, "left": task.left[:limit]})
-        free = _lock(row["instance_id"] for row in found)
+        free = lock_free(row["instance_id"] for row in found)
         mine = [row["id"] for row in found if row["instance_id"] in free]
         held = [row["id"] for row in found if row["instance_id"] not in free]
         moved = _write(_counted(mine), actor_id=task.actor_id, change=task)
@@ -128,7 +130,8 @@ def would_move(
     return moved, len(ids) <= most
 
 
-def _lock(instances: Iterable[UUID]) -> set[UUID]:
+def lock_free(instances: Iterable[UUID]) -> set[UUID]:
+    """Lock those instances that nobody holds, in order; which they are."""
     wanted = sorted(set(instances))
     return {row["id"] for row in db.rows(_LOCK, [wanted])} if wanted else set()
 
@@ -143,11 +146,12 @@ def _counted(ids: Sequence[UUID]) -> Iterator[Moved]:
         ledger[line.workitem_id].append(line)
     for row in rows:
         basis = values.load(row["basis"])
-        found = due.recount(basis, suspension.ledger(ledger.get(row["id"], ())))
+        counted = suspension.ledger(ledger.get(row["id"], ()))
+        found = due.recount(basis, counted)
         if found.at is None:  # what cannot be counted keeps what it has
             continue
         if found.at != row["due_at"] or found.provisional != row["provisional"]:
-            yield Moved(row, found)
+            yield Moved(row, found, counted)
 
 
 def _write(moved: Iterable[Moved], *, actor_id: UUID | None, change: worktime_verbs.Task) -> int:
@@ -166,13 +170,19 @@ def _write(moved: Iterable[Moved], *, actor_id: UUID | None, change: worktime_ve
         row, found = one.row, one.found
         seqs[row["instance_id"]] += 1
         node = model_of(row["definition_id"]).nodes[row["node"]]
+        given = parameters[row["instance_id"]]
+        timed = planned.plan(
+            node, given, basis=found.basis, due_at=found.at, suspensions=one.ledger
+        )
+        told = values.load(row["alarms"]) if row["alarms"] else ()
         items.append(
             {
+                "alarm_at": planned.following(timed, told or ()),
                 "id": row["id"],
                 "due_at": found.at,
                 "due_basis": found.basis,
                 "provisional": found.provisional,
-                "warn_at": due.warn_at(node, found.at, parameters[row["instance_id"]]),
+                "warn_at": due.warn_at(node, found.at, given),
             }
         )
         history.append(

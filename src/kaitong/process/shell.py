@@ -21,7 +21,7 @@ from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7, uuid7_text
-from kaitong.process import actions, listening, model, scopes, store, thrown
+from kaitong.process import actions, listening, model, phases, scopes, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -296,6 +296,7 @@ class Play:
         if not self.state.running and change.state == InstanceState.RUNNING:
             raise ProcessConflict(_("流程已结束，但没有说明结果。"))
         change.open_waits = sum(t.wait not in model.UNCOUNTED for t in after.values())
+        phases.track(self.model, loaded, change, loaded.tokens, self.state.tokens, self.now)
         if self.state.opened or loaded.scopes:
             kept = scopes.kept(self.state.scopes, self.state.opened, self.name)
             if kept != loaded.scopes:
@@ -425,6 +426,7 @@ class Play:
                 "workitem": self.change.work_changed,
                 "command": self.change.commands_changed,
                 "incident": self.change.incidents_changed,
+                "phase": self.change.phases_changed,
             }
             assert self._kind in rows
             rows[self._kind].append(row)

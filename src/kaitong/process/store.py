@@ -29,7 +29,9 @@ from kaitong.process import scopes, signals, values, wakeup, wire
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
 
-RowKind = Literal["workitem", "command", "incident", "timer", "subscription", "inbox", "call"]
+RowKind = Literal[
+    "workitem", "command", "incident", "timer", "subscription", "inbox", "call", "phase"
+]
 
 LOCK = "select id from process_instance where id = %s for no key update"
 LOCK_FREE = LOCK + " skip locked"
@@ -105,6 +107,9 @@ class Change:
     suspensions_opened: list[Row] = field(default_factory=list)
     suspensions_ended: list[Row] = field(default_factory=list)
     suspensions_voided: list[Row] = field(default_factory=list)
+    phases_begun: list[Row] = field(default_factory=list)
+    phases_ended: list[Row] = field(default_factory=list)
+    phases_changed: list[Row] = field(default_factory=list)
     feedback_added: list[Row] = field(default_factory=list)
     timers_opened: list[Row] = field(default_factory=list)
     timers_moved: list[Row] = field(default_factory=list)
@@ -134,8 +139,8 @@ class Change:
 
 _WORK_COLUMNS = (
     "branch_id, post, department, state, candidate, assigned_by, claimed_by, claimed_at, due_at,"
-    " due_basis, provisional, warn_at, warned_at, escalated_at, urged, urged_at, suspended_until,"
-    " completed_at, completed_by, completed_for"
+    " due_basis, provisional, warn_at, warned_at, escalated_at, alarm_at, alarms, urged, urged_at,"
+    " suspended_until, completed_at, completed_by, completed_for"
 )
 _COMMAND_COLUMNS = (
     "state, attempts, next_attempt_at, lease_until, worker, reason, last_error, result, ended_at"
@@ -202,11 +207,11 @@ _ARMS: dict[str, str] = {
  arrived_by text) where r.id = u.id and r.instance_id = p.id""",
     "work_opened": """insert into process_workitem (id, created_at, branch_id, instance_id,
  token_id, business_id, node, title, post, department, only_department, state, candidate, due_at,
- due_basis, provisional, warn_at, escalate_to, urged, returned_from, part)
+ due_basis, provisional, warn_at, alarm_at, escalate_to, urged, returned_from, part)
  select u.id, u.created_at,
  u.branch_id, p.id, u.token_id, u.business_id, u.node, u.title, u.post, u.department,
  coalesce(u.only_department, ''), 'todo', u.candidate, u.due_at, u.due_basis, u.provisional,
- u.warn_at, u.escalate_to, 0, u.returned_from, coalesce(u.part, '')
+ u.warn_at, u.alarm_at, u.escalate_to, 0, u.returned_from, coalesce(u.part, '')
  from p, jsonb_populate_recordset(null::process_workitem, %s::jsonb) u""",
     "work_changed": _rewrite("process_workitem", _WORK_COLUMNS),
     "work_closed": _close("process_workitem", _OPEN_WORK, ", completed_at = u.at"),
@@ -223,6 +228,19 @@ _ARMS: dict[str, str] = {
     "suspensions_voided": """update process_suspension s set voided_at = u.at, voided_by = u.by,
  void_reason = u.reason from p, jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, by uuid,
  reason text) where s.id = u.id and s.voided_at is null""",
+    "phases_begun": """insert into process_phase (id, created_at, branch_id, instance_id,
+ business_id, key, title, due_at, due_basis, provisional, alarm_at) select u.id, u.created_at,
+ u.branch_id, p.id, u.business_id, u.key, u.title, u.due_at, u.due_basis, u.provisional, u.alarm_at
+ from p,
+ jsonb_populate_recordset(null::process_phase, %s::jsonb) u
+ on conflict (instance_id, key) do update set ended_at = null""",
+    "phases_ended": """update process_phase r set ended_at = u.at from p,
+ jsonb_to_recordset(%s::jsonb) as u(key text, at timestamptz)
+ where r.instance_id = p.id and r.key = u.key and r.ended_at is null""",
+    "phases_changed": """update process_phase r set due_at = u.due_at, due_basis = u.due_basis,
+ provisional = u.provisional, alarm_at = u.alarm_at, alarms = u.alarms from p,
+ jsonb_populate_recordset(null::process_phase, %s::jsonb) u
+ where r.id = u.id and r.instance_id = p.id""",
     "feedback_added": """insert into process_feedback (id, created_at, workitem_id, by, text)
  select u.id, u.created_at, u.workitem_id, u.by, u.text from p,
  jsonb_populate_recordset(null::process_feedback, %s::jsonb) u""",

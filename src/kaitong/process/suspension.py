@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import access, due, reasons
+from kaitong.process import access, due, phase_clock, planned, reasons
 from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessRefused
 from kaitong.process.models import Suspension
@@ -144,6 +144,11 @@ def ledger(
     ]
 
 
+def lines_of(item_id: UUID) -> list[Suspension]:
+    """The lines of an item that count."""
+    return _ledger(item_id)
+
+
 def _ledger(item_id: UUID) -> list[Suspension]:
     rows = Suspension.objects.filter(workitem_id=item_id, voided_at=None)
     return list(rows.order_by("since"))
@@ -176,12 +181,24 @@ def end(play: Play) -> None:
 
 
 def recount(play: Play, lines: list[Suspension]) -> None:
-    """Count the due time of the item anew, with this ledger."""
+    """Count the due time of the item anew, with this ledger, and that of its phase."""
+    phase_clock.recount(play, lines, ledger)
     basis = play.row["due_basis"]
     if basis:
-        found = due.recount(basis, ledger(lines))
+        counted = ledger(lines)
+        found = due.recount(basis, counted)
         node = play.model.nodes[play.row["node"]]
+        timed = planned.plan(
+            node,
+            play.loaded.parameters,
+            basis=found.basis,
+            due_at=found.at,
+            suspensions=counted,
+        )
+        told = planned.ahead(timed, play.row.get("alarms") or (), play.now)
         play.patch(
+            alarms=told or None,
+            alarm_at=planned.following(timed, told),
             due_at=found.at,
             due_basis=found.basis,
             provisional=found.provisional,

@@ -39,6 +39,8 @@ TOLD = frozenset(
         "recounted",
         "suspension-corrected",
         "alarmed",
+        "phase-alarmed",
+        "phase-recounted",
         "urged",
         "feedback",
         "completed",
@@ -196,7 +198,13 @@ def _verb(
             return _("%(title)s 时限重算，%(was)s 改为 %(due)s") % words
         case "suspension-corrected":
             return _("%(title)s 更正挂起记录") % words
-        case "alarmed":
+        case "phase-recounted":
+            words["title"] = str(row.data.get("title", ""))
+            words["was"] = _moment(str(row.data.get("was", "")), when) or "—"
+            words["due"] = _moment(str(row.data.get("due_at", "")), when) or "—"
+            return _("%(title)s 时限重算，%(was)s 改为 %(due)s") % words
+        case "alarmed" | "phase-alarmed":
+            words["title"] = title or str(row.data.get("title", ""))
             words["posts"] = "、".join(posts(str(key)) for key in row.data.get("tell", ()))
             if row.data.get("late"):
                 return _("%(title)s 超时督办，报 %(posts)s") % words

@@ -11,7 +11,7 @@ from kaitong.process.models.figures import NodeBatch, NodeDay
 from kaitong.process.models.instances import Definition, History, Instance, Token
 from kaitong.process.models.starting import Beginning, Starter
 from kaitong.process.models.waiting import Inbox, Message, Signal, Subscription, Timer
-from kaitong.process.models.work import Feedback, Helper, Suspension, WorkItem
+from kaitong.process.models.work import Feedback, Helper, Phase, Suspension, WorkItem
 
 __all__ = [
     "Beginning",
@@ -28,6 +28,7 @@ __all__ = [
     "Message",
     "NodeBatch",
     "NodeDay",
+    "Phase",
     "Proposal",
     "Signal",
     "Starter",

@@ -45,6 +45,8 @@ class WorkItem(Row):
     warned_at = models.DateTimeField(null=True)
     escalate_to = models.CharField(_("超时报"), max_length=60, default="", blank=True)  # a post
     escalated_at = models.DateTimeField(null=True)
+    alarm_at = models.DateTimeField(_("下一级预警"), null=True)
+    alarms = models.JSONField(null=True)  # levels told: {level, at}
     urged = models.IntegerField(_("催办次数"), default=0)
     urged_at = models.DateTimeField(_("催办时间"), null=True)
     returned_from = models.CharField(_("退回自"), max_length=200, default="", blank=True)
@@ -112,6 +114,16 @@ class WorkItem(Row):
                 fields=["warn_at"],
                 name="process_workitem_to_warn",
                 condition=Q(state__in=GOING_WORK, warn_at__isnull=False, warned_at=None),
+            ),
+            models.Index(
+                fields=["alarm_at"],
+                name="process_workitem_to_alarm",
+                condition=Q(state__in=GOING_WORK, alarm_at__isnull=False),
+            ),
+            models.Index(
+                fields=["id"],
+                name="process_workitem_provisional",
+                condition=Q(state__in=OPEN_WORK, provisional=True),
             ),
             models.Index(
                 fields=["due_at"],
@@ -197,3 +209,41 @@ class Feedback(Row):
 
     def __str__(self) -> str:
         return str(self.workitem_id)
+
+
+class Phase(Row):
+    """A stretch of several steps with a time budget of its own (阶段时限), beside the steps'.
+
+    One row for each phase of an instance: come back to, it is open again and runs on from its first
+    beginning (`created_at`).
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
+    instance = models.ForeignKey(Instance, models.CASCADE, related_name="phases")
+    business_id = models.UUIDField(null=True)
+    key = models.CharField(_("阶段"), max_length=60)
+    title = models.CharField(_("名称"), max_length=80)
+    due_at = models.DateTimeField(_("时限"), null=True)
+    due_basis = models.JSONField(null=True)
+    provisional = models.BooleanField(default=False)
+    alarm_at = models.DateTimeField(_("下一级预警"), null=True)
+    alarms = models.JSONField(null=True)  # levels told: {level, at}
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("阶段")
+        verbose_name_plural = _("阶段")
+        constraints = [
+            models.UniqueConstraint(fields=["instance", "key"], name="process_phase_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["alarm_at"],
+                name="process_phase_to_alarm",
+                condition=Q(ended_at=None, alarm_at__isnull=False),
+            ),
+            models.Index(fields=["business_id"], name="process_phase_business"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -176,6 +176,7 @@ def _bodies(
 def _milestones(actor: Actor, orders: list[Order], why: bool) -> dict[UUID, list[dict[str, Any]]]:
     going = [row for row in orders if row.state not in FINAL]
     work = process.open_items_of(actor, [row.pk for row in going]) if going else {}
+    phases = process.phases_of(actor, [row.pk for row in going]) if going else {}
     found: dict[UUID, list[dict[str, Any]]] = {}
     for row in going:
         say = playbooks.words(row.playbook, row.playbook_hash) if row.playbook_hash else str
@@ -190,5 +191,16 @@ def _milestones(actor: Actor, orders: list[Order], why: bool) -> dict[UUID, list
             )
             for item in work.get(row.pk, ())
             if item.due_at
+        ]
+        found[row.pk] += [
+            step_milestone(
+                phase.id,
+                say(phase.title),
+                phase.due_at,
+                late=phase.late,
+                why=texts.get(phase.id, ""),
+            )
+            for phase in phases.get(row.pk, ())
+            if phase.due_at and phase.ended_at is None
         ]
     return found

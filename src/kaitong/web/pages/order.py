@@ -109,6 +109,14 @@ class ProcessChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseView:
+    """A phase (阶段) with its own time budget, beside the steps'."""
+
+    title: str
+    due: fmt.Due
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessView:
     key: str
     choices: tuple[ProcessChoice, ...]
@@ -117,6 +125,7 @@ class ProcessView:
     version: str
     summary: str
     steps: tuple[StepRow, ...]
+    phases: tuple[PhaseView, ...]
     positions: dict[
         str, Any
     ]  # {nodes: {id: done|active|waiting|failed}, flows: [...], flags: [...]}
@@ -387,6 +396,14 @@ def _process(
         summary=_("已完成 %(done)s，正在 %(now)s，共 %(all)s")
         % {"done": done, "now": now, "all": len(rows)},
         steps=tuple(_step(row, facts, posts) for row in rows),
+        phases=tuple(
+            PhaseView(
+                facts.say(one.title),
+                fmt.due(one.due_at, now=moment, start=one.started_at, ended_at=one.ended_at),
+            )
+            for one in process.phases_of(reading.actor, [order.id]).get(order.id, ())
+            if one.due_at is not None
+        ),
         positions={
             "nodes": nodes,
             "flows": sorted(picture.flows),
