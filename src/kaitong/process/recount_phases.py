@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
 
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
@@ -70,11 +69,10 @@ def _recount(ids: list[UUID], task: worktime_verbs.Task) -> int:
         return 0
     rows = list(Phase.objects.filter(pk__in=ids, ended_at=None).select_related("instance"))
     tasks = {row.pk: phases.nodes_of(model_of(row.instance.definition_id), row.key) for row in rows}
-    wanted = Q(pk__in=[])
-    for row in rows:
-        wanted |= Q(workitem__instance_id=row.instance_id, workitem__node__in=tasks[row.pk])
     lines = list(
-        Suspension.objects.filter(wanted, voided_at=None)
+        Suspension.objects.filter(
+            workitem__instance_id__in={row.instance_id for row in rows}, voided_at=None
+        )
         .select_related("workitem")
         .order_by("since")
     )
