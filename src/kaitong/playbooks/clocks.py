@@ -16,12 +16,15 @@ def clock_faults(
     content: Mapping[str, Any],
     models: Mapping[str, Model],
     line: Callable[[Iterable[Any]], int],
+    *,
+    whole: bool = True,
 ) -> list[Fault]:
-    """Every fault of a playbook's clocks; `line` finds a path in playbook.yaml."""
+    """Every fault of a playbook's clocks; `line` finds a path in playbook.yaml. Without the `whole`
+    of its processes (one was refused) nothing is called unused."""
     return [
         *_reasons(content, models, line),
         *_levels(content, models, line),
-        *_phases(content, models, line),
+        *_phases(content, models, line, whole),
     ]
 
 
@@ -60,6 +63,7 @@ def _phases(
     content: Mapping[str, Any],
     models: Mapping[str, Model],
     line: Callable[[Iterable[Any]], int],
+    whole: bool,
 ) -> Iterator[Fault]:
     given = _table(content, phases.TABLE)
     table = given if isinstance(given, Mapping) else {}
@@ -82,7 +86,7 @@ def _phases(
         elif not entry.get("budget") or _table(content, str(entry["budget"])) is None:
             what = "A phase names a parameter that is its time budget."
             yield Fault(FILE, line(path), where, what, "Write budget: NAME.")
-        elif key not in used:
+        elif whole and key not in used:
             yield Fault(FILE, line(path), where, "No task is in this phase.", "Set kaitong:phase.")
 
 

@@ -151,7 +151,12 @@ class _Reader:
         self.faults += notice_faults(
             content, every, english, lambda path: self._line("playbook.yaml", path)
         )
-        self.faults += clock_faults(content, every, lambda path: self._line("playbook.yaml", path))
+        self.faults += clock_faults(
+            content,
+            every,
+            lambda path: self._line("playbook.yaml", path),
+            whole=set(every) >= {*calls.files(content), *withdrawal.files(content)},
+        )
         scenarios = self._scenarios(models, called, set(withdrawal.files(content)))
         if self.faults:
             raise RefusedPlaybook(self.faults)
