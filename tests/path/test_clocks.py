@@ -113,7 +113,8 @@ def test_why_says_so_on_the_command_line_and_in_the_interface(office, order, cap
             getattr(commands, asked.handler)(asked)
             return json.loads(capsys.readouterr().out)
 
-        customer, step = told(order.number)
+        customer, step, phase = told(order.number)
+        assert (phase["clock"], phase["title"], phase["state"]) == ("phase", "上门阶段", "stopped")
         assert (customer["clock"], customer["state"]) == ("customer", "stopped")
         assert "2026-03-02 周一 09:00 收到" in customer["why"]
         assert "挂起“客户外出或联系不上”" in customer["why"]
