@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.ordering import queries as orders
@@ -19,6 +20,7 @@ from kaitong.playbooks import services as playbooks
 from kaitong.process import layout
 from kaitong.process.bpmn_xml import MalformedXml
 from kaitong.process.migrating import InstancePlan
+from kaitong.process.migration_plan import MigrationFault
 
 
 def process_layout(asked: argparse.Namespace) -> None:
@@ -73,7 +75,7 @@ def process_migrate(asked: argparse.Namespace) -> int:
         mark = "✓" if plan.possible else "✗"
         at = ", ".join(sorted({move.node for move in plan.plan.moves}))
         print(f"{mark} {plan.instance_id}  {plan.title} {plan.version[:8]}  {at}")
-        for line in [*map(str, plan.plan.faults), *plan.plan.notes]:
+        for line in [*map(_read, plan.plan.faults), *map(wording.read, plan.plan.notes)]:
             print(f"    {line}")
     if not asked.json:
         print(
@@ -107,6 +109,10 @@ def _carry(
     return 1 if done[False] else 0
 
 
+def _read(fault: MigrationFault) -> str:
+    return f"{fault.node}: {wording.read(fault.what)} {wording.read(fault.remedy)}"
+
+
 def _names(pairs: list[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for pair in pairs:
@@ -128,6 +134,6 @@ def _told(plan: InstancePlan) -> dict[str, object]:
         "version": plan.version,
         "possible": plan.possible,
         "moves": [{"from": m.token.node, "to": m.node} for m in plan.plan.moves],
-        "faults": [str(fault) for fault in plan.plan.faults],
-        "notes": plan.plan.notes,
+        "faults": [_read(fault) for fault in plan.plan.faults],
+        "notes": [wording.read(note) for note in plan.plan.notes],
     }
