@@ -25,7 +25,7 @@ def english(text: str) -> str:
 
 
 # Not stored, or not sentences: words of dictionaries, names of data, parts that a template holds.
-NOT_SENTENCES = {"未知", "系统"}
+NOT_SENTENCES = {"未知", "系统", r"0\s*(h|hours?|minutes?|小时|分钟)?"}
 
 
 def _sentences(path: Path):
