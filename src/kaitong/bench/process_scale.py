@@ -48,7 +48,7 @@ class Size:
     branches: int = 100
     seconds: float = 5.0
     rounds: int = 4
-    looks: int = 300
+    looks: int = 100
 
 
 SMALL = Size(
