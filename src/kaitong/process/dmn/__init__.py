@@ -1,4 +1,4 @@
-"""Decisions (DMN 1.3): decision tables, literal expressions, and what they require of each other.
+"""Decisions (DMN 1.3): tables, literal expressions, contexts, and what they require of each other.
 
     decisions = parse(data, "decisions/coverage.dmn")
     decisions.decide("FollowUp", {"verdict": "no-free-port"})

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kaitong.process.dmn.boxed import Logic, texts
 from kaitong.process.dmn.errors import DecisionError
 from kaitong.process.dmn.names import Names
-from kaitong.process.dmn.table import Table
 from kaitong.process.dmn.types import ANYTHING, Type
-from kaitong.process.feel import Expression, FeelError
+from kaitong.process.feel import FeelError
 from kaitong.process.feel.budget import shared
 from kaitong.process.feel.errors import MAX_DECISION_STEPS, Problem
 
@@ -21,7 +21,7 @@ class Knowledge:
 
     name: str
     parameters: tuple[str, ...]
-    logic: Expression | Table
+    logic: Logic
     types: tuple[Type, ...] = ()
     requires: tuple[str, ...] = ()  # ids of other models it calls
 
@@ -33,7 +33,7 @@ class Decision:
     id: str
     name: str
     variable: str
-    logic: Expression | Table
+    logic: Logic
     type: Type = ANYTHING
     inputs: Mapping[str, Type] = field(default_factory=dict)  # input data it requires, by name
     requires: tuple[str, ...] = ()  # ids of decisions
@@ -53,12 +53,7 @@ class Decisions:
     def outcomes(self) -> Iterator[str]:
         """The constant texts its tables and expressions give: a person may read them."""
         for logic in (decision.logic for decision in self.decisions.values()):
-            if isinstance(logic, Expression):
-                expressions = [logic]
-            else:
-                expressions = [entry for rule in logic.rules for entry in rule.outcomes]
-                expressions += [o.default for o in logic.outputs if o.default is not None]
-            for expression in expressions:
+            for expression in texts(logic):
                 if not expression.names and isinstance(text := expression.evaluate({}), str):
                     yield text
 

@@ -1,7 +1,7 @@
 """Reads a DMN file into checked Decisions, or refuses it with every fault: file, line, cell.
 
 DMN 1.2 to 1.5 write what is read here alike. Pictures (the diagram, annotations, knowledge
-sources) are left aside; boxed contexts, lists, relations and invocations are refused.
+sources) are left aside; boxed lists, relations, conditionals and functions are refused.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from kaitong.process.bpmn_faults import Faults
 from kaitong.process.bpmn_xml import Element, MalformedXml, read
+from kaitong.process.dmn.boxed import Context, Entry, Invocation, Logic
 from kaitong.process.dmn.cells import CellReader
 from kaitong.process.dmn.graph import Decision, Decisions, Knowledge
 from kaitong.process.dmn.names import Names, alias
-from kaitong.process.dmn.table import Table
 from kaitong.process.dmn.tables import read_table
 from kaitong.process.dmn.types import Type, base_type
 from kaitong.process.feel import Expression
@@ -50,9 +50,6 @@ _PICTURES = frozenset(
     }
 )
 _REMEDIES = {
-    "context": "Write a decision of its own for each entry, or a FEEL context as a literal"
-    " expression.",
-    "invocation": "Call the model in a literal expression: name(argument, argument).",
     "list": "Write a FEEL list as a literal expression.",
     "relation": "Write a decision table, or a FEEL list as a literal expression.",
     "functionDefinition": "Use a business knowledge model.",
@@ -61,7 +58,7 @@ _REMEDIES = {
     "decisionService": "Let the business rule task name the decision itself.",
     "import": "Put what is imported into this file.",
 }
-_OTHERWISE = "Use decision tables, literal expressions and business knowledge models."
+_OTHERWISE = "Use decision tables, literal expressions, contexts, invocations and models."
 
 
 def parse(data: bytes, file: str) -> Decisions:
@@ -373,18 +370,76 @@ class _Reader:
 
     def _logic(
         self, element: Element, cells: CellReader, owner: Element | None = None
-    ) -> Expression | Table | None:
+    ) -> Logic | None:
         owner = owner or element
-        skipped = _PICTURES | {"informationRequirement", "knowledgeRequirement", "formalParameter"}
+        skipped = _PICTURES | {"informationRequirement", "knowledgeRequirement"}
+        skipped |= {"formalParameter", "parameter"}
         found = [child for child in self._children(element) if child.tag not in skipped]
         for child in found:
             if child.tag == "decisionTable":
                 return read_table(child, owner.get("name"), cells, self)
             if child.tag == "literalExpression":
                 return cells.expression(self._text(child), f"{owner.tag} {owner.get('name')}")
+            if child.tag == "context":
+                return self._context(child, cells, owner)
+            if child.tag == "invocation":
+                return self._invocation(child, cells, owner)
             remedy = _REMEDIES.get(child.tag, _OTHERWISE)
             self.faults.add(child, f"Kaitong does not evaluate {child.tag}.", remedy)
             return None
         what = f"{owner.get('name')} has no logic."
         self.faults.add(owner, what, "Give it a decision table or a literal expression.")
         return None
+
+    def _context(self, element: Element, cells: CellReader, owner: Element) -> Context | None:
+        """Entries by name, each known to those after it; the one without a name is the outcome."""
+        entries: list[Entry] = []
+        result: Logic | None = None
+        found = [child for child in self._children(element) if child.tag == "contextEntry"]
+        for at, child in enumerate(found, 1):
+            variable = self._first(child, "variable")
+            logic = self._logic(child, cells, owner)
+            if logic is None:
+                return None
+            if variable is None:
+                if at < len(found):
+                    what = "An entry without a name stands before others."
+                    self.faults.add(child, what, "Name it, or make it the last.")
+                result = logic
+                continue
+            name = alias(variable.get("name"))
+            if not name or any(entry.name == name for entry in entries):
+                what = f"The entry {name} stands twice." if name else "An entry has an empty name."
+                self.faults.add(child, what, "Give each entry a name of its own.")
+            entries.append(Entry(name, logic, self.type_of(variable)))
+            known = None if cells.known is None else cells.known | {name}
+            cells = CellReader(self.faults, self.names, cells.functions, known)
+        if not found:
+            self.faults.add(element, "The context has no entry.", "Write one.")
+        return Context(tuple(entries), result)
+
+    def _invocation(self, element: Element, cells: CellReader, owner: Element) -> Invocation | None:
+        called = self._first(element, "literalExpression")
+        name = alias(self._text(called).text) if called is not None else ""
+        if name not in {function for function, _count in cells.functions}:
+            what = f"{owner.get('name')} invokes {name or 'nothing'}, which it does not require."
+            self.faults.add(element, what, "Draw the requirement, or correct the name.")
+            return None
+        bound: dict[str, Logic | None] = {}
+        for child in self._children(element):
+            if child.tag == "binding":
+                parameter = self._first(child, "parameter")
+                text = alias(parameter.get("name")) if parameter is not None else ""
+                bound[text] = self._logic(child, cells, owner)
+        model = next(e for e in self._all("businessKnowledgeModel") if self._variable(e) == name)
+        holder = self._first(model, "encapsulatedLogic")
+        children = self._children(holder) if holder is not None else []
+        wanted = [alias(c.get("name")) for c in children if c.tag == "formalParameter"]
+        if sorted(bound) != sorted(wanted):
+            what = f"{name} takes {', '.join(wanted) or 'nothing'}, not {', '.join(bound)}."
+            self.faults.add(element, what, "Bind each parameter once.")
+            return None
+        made = [(parameter, bound[parameter]) for parameter in wanted]
+        if any(logic is None for _parameter, logic in made):
+            return None
+        return Invocation(name, tuple(Entry(p, logic) for p, logic in made if logic is not None))

@@ -326,7 +326,7 @@ def test_every_fault_names_its_cell_and_line() -> None:
         (table("x > y", "1 => 1 / 0"), "division by zero"),
         (table("x > y", "1 => 2", type_=' typeRef="tNothing"'), "no type tNothing"),
         ('<decision id="D" name="D"/>', "D has no logic"),
-        ('<decision id="D" name="D"><context/></decision>', "does not evaluate context"),
+        ('<decision id="D" name="D"><relation/></decision>', "does not evaluate relation"),
         ('<decision id="D"><literalExpression><text>1</text></literalExpression></decision>',
          "has no name"),
         ('<decisionService id="S" name="S"/>', "does not read decisionService"),
