@@ -7,7 +7,7 @@ from itertools import count, pairwise
 from typing import Any
 from xml.sax.saxutils import escape
 
-from kaitong.process.tests.core_drawing import Drawing, on_error, on_message, timer
+from kaitong.process.tests.core_drawing import Drawing, loop, many, on_error, on_message, timer
 from kaitong.process.tests.oracle import plans, words
 from kaitong.process.tests.oracle.plans import Plan
 from kaitong.process.tests.oracle.words import Word
@@ -32,6 +32,7 @@ class Drawn:
     files: dict[str, Drawing] = field(default_factory=dict)
     nodes: set[str] = field(default_factory=set)
     apart: set[frozenset[str]] = field(default_factory=set)
+    subs: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)  # calls with a boundary event for errors
     again: set[str] = field(default_factory=set)  # boundary events that may be told more than once
     joins: dict[str, set[str]] = field(default_factory=dict)  # what comes just before each
@@ -259,6 +260,31 @@ class Drawn:
         self.files[f"p-{name}"] = self.drawing
         self.process(plan.body)
         self.drawing = outer
+        return name, name
+
+    def _sub(self, plan: plans.Sub) -> Ends:
+        name = self.name("sub")
+        outer, self.drawing = self.drawing, Drawing(key=name, flows=f"{name}-f")
+        self.process(plan.body)
+        inner, self.drawing = self.drawing, outer
+        for line in inner.roots:
+            self.root(line)
+        inner.roots = []
+        outer.sub(name, inner)
+        self.subs.add(name)
+        return name, name
+
+    def _many(self, plan: plans.Many) -> Ends:
+        name = self.name(plan.kind)
+        test = None if plan.test is None else plan.test.python() if self.spiff else plan.test.feel()
+        told = escape(test or "")
+        if plan.how == "loop":
+            inside = loop(told, maximum=str(plan.times))
+        else:
+            sequential = plan.how == "sequential"
+            inside = many(sequential=sequential, cardinality=str(plan.times), until=told)
+        draw = self.drawing.user if plan.kind == "user" else self.drawing.manual
+        draw(name, inside)
         return name, name
 
     def _guard(self, plan: plans.Guard) -> Ends:

@@ -7,12 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.process.bpmn import parse
-from kaitong.process.model import Model, NodeKind
-from kaitong.process.tests.core_kit import Game
+from kaitong.process.model import Completed, MessageArrived, Model, TimerFired
+from kaitong.process.tests.core_kit import NOW, Game
 from kaitong.process.tests.oracle.drawn import Drawn
 from kaitong.process.tests.oracle.plans import Case
-
-_BOUNDARY = (NodeKind.BOUNDARY_TIMER, NodeKind.BOUNDARY_MESSAGE)
 
 
 class Here:
@@ -86,14 +84,17 @@ class Here:
     def play(self, offer: tuple[str, str], answer: Mapping[str, Any]) -> None:
         what, node = offer
         for game in self.living():
-            if what == "do" and node in game.work.values():
-                game.complete(node, **answer)
+            token = next((token for token, at in game.work.items() if at == node), None)
+            if what == "do" and token is not None:
+                game.play(Completed(now=NOW, token=token, values=answer))
                 break
             rows = game.timers if what == "fire" else game.subscriptions
             host = next((token for token, at in rows if at == node), None)
+            if host is not None and what == "fire":
+                game.play(TimerFired(now=NOW, token=host, node=node))
+                break
             if host is not None:
-                at = game.tokens[host].node
-                game.fire(at, node) if what == "fire" else game.tell(at, node, **answer)
+                game.play(MessageArrived(now=NOW, token=host, node=node, values=answer))
                 break
         self.keep()
         self.settle()

@@ -152,7 +152,21 @@ def inclusive_joins_do_not_wait(patch: pytest.MonkeyPatch) -> None:
     _node(patch, NodeKind.INCLUSIVE, inclusive)
 
 
+def several_are_done_once(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Moves, "_enough", lambda self, scope_id, node, loop: loop.done >= 1)
+
+
+def completion_conditions_are_not_asked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        Moves,
+        "_enough",
+        lambda self, scope_id, node, loop: loop.done >= (loop.total or node.repeat.maximum),
+    )
+
+
 MUTANTS: tuple[Sow, ...] = (
+    several_are_done_once,
+    completion_conditions_are_not_asked,
     counts_tokens_not_flows,
     never_joins,
     joins_two_of_three,

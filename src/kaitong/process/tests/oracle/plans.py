@@ -115,6 +115,30 @@ class Call(Plan):
 
 
 @dataclass(frozen=True)
+class Sub(Plan):
+    """An embedded sub-process: a scope, the variables of the process around it."""
+
+    body: Plan
+
+    @property
+    def inside(self) -> tuple[Plan, ...]:
+        return (self.body,)
+
+
+@dataclass(frozen=True)
+class Many(Plan):
+    """A task of people done several times: at once, one after the other, or while a test holds.
+
+    `test`, if any: of a multi-instance when it is done early, of a loop whether it goes on.
+    """
+
+    kind: str  # of WORK
+    how: str  # parallel, sequential or loop
+    times: int
+    test: Word | None
+
+
+@dataclass(frozen=True)
 class Guard(Plan):
     """A host with one boundary event: what interrupts joins the host's way again, what does not
     ends for itself."""
@@ -157,6 +181,7 @@ class Where:
     size: int
     fork: bool = False  # in a branch of a fork: a branch that ends would leave the join waiting
     loop: bool = False
+    sub: bool = False  # in a sub-process: an error end that nobody catches there would go outwards
     some: bool = False  # in a branch of an inclusive gateway
     caught: bool = False  # an error end is caught by a boundary event outside
     depth: int = 0
@@ -183,8 +208,8 @@ def _task(where: Where) -> st.SearchStrategy[Plan]:
 def block(draw: Any, where: Where) -> Plan:
     if where.size <= 1 or where.depth > 6:
         return draw(_task(where))  # type: ignore[no-any-return]
-    kinds = ["sequence", "choice", "fork", "some", "race", "guard", "loop", "call"]
-    kinds += ["sequence", "fork"] if where.depth < 2 else []
+    kinds = ["sequence", "choice", "fork", "some", "race", "guard", "loop", "call", "sub", "many"]
+    kinds += ["sequence", "fork", "some", "some", "choice", "choice"] if where.depth < 2 else []
     kind = draw(st.sampled_from(kinds))
     return draw(_KINDS[kind](where))  # type: ignore[no-any-return]
 
@@ -207,13 +232,13 @@ def _sequence(draw: Any, where: Where) -> Plan:
 
 @st.composite
 def _choice(draw: Any, where: Where) -> Plan:
-    sizes = _shares(draw, where.size)
+    sizes = [*_shares(draw, where.size), 1][:3]  # three ways: of two that hold the first is taken
     parts = [draw(block(where.less(size))) for size in sizes]
     tests = tuple(draw(words.conditions(where.reads)) for _ in parts[1:])
     stops = ["", "", "", "terminate"]
     if not where.fork and not (where.loop and where.some):
         stops.append("end")  # (a branch of an earlier round would run into those of the next)
-    if where.caught or not where.fork:
+    if where.caught or not (where.fork or where.sub):
         stops.append("error")
     stop = draw(st.sampled_from(stops))
     if stop:  # one of the ways ends here
@@ -271,25 +296,38 @@ def _race(draw: Any, where: Where) -> Plan:
 
 @st.composite
 def _call(draw: Any, where: Where) -> Plan:
-    body = draw(block(where.less(where.size - 1, fork=False, some=False, caught=False)))
+    body = draw(block(where.less(where.size - 1, fork=False, some=False, sub=False, caught=False)))
     return Call(body, where.reads, where.writes)
 
 
 @st.composite
+def _sub(draw: Any, where: Where) -> Plan:
+    return Sub(draw(block(where.less(where.size - 1, fork=False, some=False, sub=True))))
+
+
+@st.composite
+def _many(draw: Any, where: Where) -> Plan:
+    how = draw(st.sampled_from(("parallel", "sequential", "loop")))
+    test = draw(st.one_of(st.none(), words.conditions(where.reads)))
+    return Many(draw(st.sampled_from(WORK)), how, draw(st.integers(1, 3)), test)
+
+
+@st.composite
 def _guard(draw: Any, where: Where) -> Plan:
-    on = draw(st.sampled_from(("work", "call")))
+    on = draw(st.sampled_from(("work", "call", "sub")))
     inner = max(1, where.size // 2)
     handler = draw(block(where.less(where.size - inner)))
-    event = draw(st.sampled_from(("timer", "message", *(("error",) * 2 if on == "call" else ()))))
+    event = draw(st.sampled_from(("timer", "message", *(("error",) * 2 if on != "work" else ()))))
     if on == "work":
         host: Plan = Task(draw(st.sampled_from(WORK)))
     else:
-        within = where.less(inner, fork=False, some=False, caught=True)
+        catches = event == "error" or (on == "sub" and where.caught)
+        within = where.less(inner, fork=False, some=False, sub=on == "sub", caught=catches)
         body = draw(block(within))
         if event == "error":
             ways = (Stop("error"), draw(_task(within)))
             body = Sequence((body, Choice(ways, (draw(words.conditions(where.reads)),))))
-        host = Call(body, where.reads, where.writes)
+        host = Sub(body) if on == "sub" else Call(body, where.reads, where.writes)
     interrupting = event == "error" or where.loop or draw(st.booleans())
     return Guard(host, event, interrupting, handler)
 
@@ -303,6 +341,8 @@ _KINDS: dict[str, Any] = {
     "race": _race,
     "guard": _guard,
     "call": _call,
+    "sub": _sub,
+    "many": _many,
 }
 
 

@@ -38,14 +38,16 @@ class Shared(PythonScriptEngine):  # type: ignore[misc]
 
     def of(self, workflow: Any) -> dict[str, Any]:
         if id(workflow) not in self.stores:
-            self.stores[id(workflow)] = dict(self._initial(workflow))
+            self.stores[id(workflow)] = self._initial(workflow)
         return self.stores[id(workflow)]
 
     def _initial(self, workflow: Any) -> dict[str, Any]:
         parent = workflow.parent_workflow
         if parent is None:
-            return self.begin_with
+            return dict(self.begin_with)
         call = workflow.top_workflow.get_task_from_id(workflow.parent_task_id).task_spec.name
+        if call not in self.drawn.calls:  # a sub-process: the variables around it
+            return self.of(parent)
         return {name: self.of(parent)[name] for name in self.drawn.calls[call].takes}
 
     def evaluate(self, task: Any, expression: str, external_context: Any = None) -> Any:
@@ -86,14 +88,15 @@ class There:
 
     def _completed(self, workflow: Any, task: Any) -> None:
         self.engine.of(task.workflow)  # the variables as they are when a process begins
-        name = task.task_spec.name
+        name = _name(task)
         if name not in self.drawn.nodes:
             return
         self.trace.append(name)
         if name.startswith("error"):
             self._failed(task.workflow)
         inner = workflow.top_workflow.get_subprocess(task)
-        if inner is not None and id(inner) not in self.failed:  # it gives its variables back
+        called = inner is not None and name in self.drawn.calls
+        if called and id(inner) not in self.failed:  # it gives its variables back
             mine, its = self.engine.of(workflow), self.engine.of(inner)
             mine.update({n: its[n] for n in self.drawn.calls[name].gives})
 
@@ -119,7 +122,7 @@ class There:
         if self.workflow.completed:
             return found
         for task in self.workflow.get_tasks(state=TaskState.READY, manual=True):
-            found.append((("do", task.task_spec.name), task))
+            found.append((("do", _name(task)), task))
         for task in self.workflow.event_manager.tasks.values():
             if task.state != TaskState.WAITING:
                 continue
@@ -156,6 +159,12 @@ class There:
     @property
     def variables(self) -> dict[str, Any]:
         return self.engine.of(self.workflow)
+
+
+def _name(task: Any) -> str:
+    """Each of several instances is called like the task."""
+    name: str = task.task_spec.name
+    return name.removesuffix(" [child]")
 
 
 def _offer(name: str, event: Any) -> Any:
