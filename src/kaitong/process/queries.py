@@ -35,7 +35,16 @@ from kaitong.core.clock import now as clock_now
 from kaitong.org import duty
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor
-from kaitong.process import access, due, listening, phase_clock, reasons, returning, suspension
+from kaitong.process import (
+    access,
+    due,
+    four_eyes,
+    listening,
+    phase_clock,
+    reasons,
+    returning,
+    suspension,
+)
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessNotFound
@@ -210,6 +219,7 @@ class WorkDetail(WorkRow):
     helpers: tuple[tuple[UUID, str], ...] = ()  # who helps (协办)
     may_act: bool = False
     may_feedback: bool = False
+    barred: bool = False  # four eyes: this person, or whom they act for, did the other step
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +414,10 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         feedback=tuple(Feedback.objects.filter(workitem_id=item_id).order_by("created_at")),
         helpers=tuple((person, names.get(person, "")) for person in helping),
         may_act=may_act,
+        barred=item.state in OPEN_WORK
+        and four_eyes.refuses(
+            process, item.instance_id, node, actor, actor.behalf(item.post, item.claimed_by)
+        ),
         may_feedback=item.state in OPEN_WORK and (may_act or actor.id in helping),
     )
 

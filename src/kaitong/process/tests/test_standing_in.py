@@ -124,6 +124,8 @@ def test_four_eyes_hold_across_delegation_both_ways(begin, team):
     with pytest.raises(Forbidden, match="他人复核"):
         services.claim(actor=bo, item_id=item_of(instance_id, "Confirm").pk)
     assert item_of(instance_id, "Confirm").state == "todo"
+    assert queries.work_item(bo, item_of(instance_id, "Confirm").pk).barred
+    assert not queries.work_item(team["chen"], item_of(instance_id, "Confirm").pk).barred
     # the delegate did the first for the principal: neither may do the second
     other = begin(PAIR)
     done(bo, other, "Visit")

@@ -324,7 +324,7 @@ def _can(
     )
     if item.state == WorkState.TODO:
         return Can(
-            claim=item.may_act and (boss or not bound),
+            claim=item.may_act and not item.barred and (boss or not bound),
             urge=True,
             dispatch_to=others if boss else (),
             dispatch_verb=_("派单"),
@@ -375,6 +375,13 @@ def _notes(item: process.WorkDetail, line: Any, say: Any) -> Iterable[Note]:
             "arrow-back-up",
             _("退回的工单。"),
             _("由 %(step)s 退回，原因见经过。") % {"step": say(was)},
+        )
+    if item.barred and item.may_act:
+        yield Note(
+            "soon",
+            "users",
+            _("这一环节须由他人复核。"),
+            _("请由没有办理过另一环节的人员办理。"),
         )
     if item.escalated_at is not None and item.completed_at is None:
         yield Note("late", "bell-ringing", _("已超时，已报督办。"), "")
