@@ -32,6 +32,7 @@ SENTENCES = (
     gettext_noop("消息 %(name)s 的关联键没有值。"),
     gettext_noop("动作的输入算不出来：%(why)s"),
     gettext_noop("调用流程的输入算不出来：%(why)s"),
+    gettext_noop("子流程的输入算不出来：%(why)s"),
     gettext_noop("被调用的流程已撤销。"),
     gettext_noop("决策没有结果：%(why)s"),
     gettext_noop("脚本没有结果：%(why)s"),
