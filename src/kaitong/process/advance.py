@@ -173,7 +173,7 @@ def _failed(moves: Moves, event: Failed) -> None:
 
 def _unwatched(moves: Moves, event: Unwatched) -> None:
     token, node = _find(moves, event.token)
-    moves.incident(token, node, "bug", event.message)
+    moves.incident(token, node, "orphan", event.message)
 
 
 def _retried(moves: Moves, event: Retried) -> None:

@@ -126,6 +126,7 @@ class Cause(TextChoices):
     BUSINESS = "business", _("业务规则")
     LOOP = "loop", _("流程循环")  # the process runs in circles without waiting
     DEADLOCK = "deadlock", _("流程互等")  # a join nobody will complete
+    ORPHAN = "orphan", _("无主等待")  # a wait that nobody watched: the sweeper found it
 
 
 class Position(TextChoices):

@@ -106,7 +106,7 @@ def test_an_unwatched_wait_becomes_an_incident_and_can_be_retried(at, crew, wait
     told = [p for p in mend_twice_at_once() if p.instance_id == instance_id]
     assert [p.rule for p in told] == ["unwatched"]
     incident = Incident.objects.get(instance_id=instance_id)
-    assert (incident.state, incident.cause, incident.node) == ("open", "bug", "N")
+    assert (incident.state, incident.cause, incident.node) == ("open", "orphan", "N")
     assert "不会有人来唤醒它" in incident.message
     assert rules(instance_id) == set()
     sweeping.mend()  # the call of a deleted row was lost: its child learns of it now
