@@ -78,6 +78,12 @@ class WorkItem(Row):
                 name="process_workitem_urgent",
                 condition=Q(state__in=OPEN_WORK),
             ),
+            models.Index(  # of somebody who sees many branches
+                fields=["due_at", "id"],
+                include=["branch", "state"],
+                name="process_workitem_all_urgent",
+                condition=Q(state__in=OPEN_WORK),
+            ),
             models.Index(  # by step, and what is due today, soon, late: from the index alone
                 fields=["branch", "title", "due_at", "id"],
                 include=["state", "post", "warn_at", "created_at", "only_department"],
