@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("org", "0004_duty_and_saved_views"),
-        ("process", "0016_levels_of_warning_and_phases"),
+        ("process", "0017_incidents_of_unwatched_waits"),
     ]
 
     operations = [
