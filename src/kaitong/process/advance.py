@@ -67,7 +67,7 @@ from kaitong.process.model import (
     Unwatched,
     WaitKind,
 )
-from kaitong.process.scopes import ROOT
+from kaitong.process.scopes import ROOT, sight
 
 __all__ = [
     "MAX_MOVES",
@@ -178,7 +178,9 @@ def _unwatched(moves: Moves, event: Unwatched) -> None:
 
 def _retried(moves: Moves, event: Retried) -> None:
     token, node = _find(moves, event.token, WaitKind.INCIDENT)
+    moves.here = sight(moves.tree.scopes, token.id, token.scope)  # where the failed part is read
     moves.set_variables(event.values)
+    moves.here = token.scope
     moves.execute(token, node)
 
 

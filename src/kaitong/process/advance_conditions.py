@@ -40,6 +40,8 @@ def watched(tokens: Tokens) -> Iterator[tuple[Token, Node]]:
         elif token.wait is WaitKind.EVENT:
             arms = (nodes[flow.target] for flow in node.outgoing)
             yield from ((token, arm) for arm in arms if arm.condition is not None)
+        if node.boundaries and tokens.is_one(token, node):
+            continue  # they belong to the repeated activity as a whole
         for boundary in node.boundaries:
             if nodes[boundary].condition is not None:
                 yield token, nodes[boundary]

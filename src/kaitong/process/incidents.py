@@ -273,7 +273,8 @@ def settling(actor: Actor, incident_id: UUID) -> Settling | None:
         return None
     held, _opened = scopes.read(instance.scopes)
     token = Token.objects.filter(pk=row.token_id).values_list("scope", flat=True).first()
-    variables = scopes.seen(held, token or scopes.ROOT, instance.variables)
+    place = scopes.sight(held, row.token_id, token or scopes.ROOT)
+    variables = scopes.seen(held, place, instance.variables)
     names = fallout.correctable(model, node, variables)
     results = reads.names_written(node)
     return Settling(

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from kaitong.process.model import Model, Node
+from kaitong.process.model import SUB_PROCESSES, Model, Node
 
 _DEPTH = 8  # of parts within parts; a model refers to other nodes by name, so this is never met
-_RESULTS = "outputs"  # what these read are an action's results, not variables
+_RESULTS = "outputs"  # what these read are an action's results, not variables (but see below)
 
 
 def names_read(model: Model, node: Node) -> list[str]:
     """Names of variables that the node's expressions read, its decision's inputs included."""
     found: set[str] = set()
     for one in fields(node):
-        if one.name != _RESULTS:
+        if one.name != _RESULTS or node.kind in SUB_PROCESSES:  # a sub-process reads its variables
             found.update(_names(getattr(node, one.name), 0))
     if node.decision:
         found.update(_names(model.decisions.get(node.decision.partition("#")[0]), 0))

@@ -27,8 +27,9 @@ from kaitong.process.advance_graph import can_return, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
-from kaitong.process.feel import plain
+from kaitong.process.feel import FeelError, plain
 from kaitong.process.models import History, WorkItem
+from kaitong.process.scopes import ScopeTree
 from kaitong.process.shell import Play, describe
 from kaitong.process.standing import earliest
 from kaitong.process.work import Progress, progress
@@ -305,6 +306,7 @@ def _open(
 def _compensate(play: Play, plan: ReturnPlan) -> bool:
     """Undo what the playbook undoes by an action of its own, latest first."""
     lines = [line for line in plan.effects if line.undone_by]
+    seen = play.seen_by(UUID(play.row["token_id"]))
     values: dict[str, Any] = {}
     for line in reversed(lines):
         action = actions.find(line.undone_by)
@@ -315,7 +317,13 @@ def _compensate(play: Play, plan: ReturnPlan) -> bool:
                 _("请更正业务流程包。"),
             )
         node = play.model.nodes[line.node]
-        variables = {**play.state.variables, **values}
+        try:
+            inputs = {n: plain(e.evaluate({**seen, **values})) for n, e in node.inputs.items()}
+        except FeelError as error:
+            raise ProcessRefused(
+                _("%(step)s撤销不了：%(why)s") % {"step": line.title, "why": error},
+                _("请先处理，或退回到较近的环节。"),
+            ) from error
         context = actions.ActionContext(
             instance_id=play.loaded.id,
             business_id=play.loaded.business_id,
@@ -323,7 +331,7 @@ def _compensate(play: Play, plan: ReturnPlan) -> bool:
             node=line.node,
             token_id=UUID(play.row["token_id"]),
             key=f"{play.row['token_id']}:{line.node}:undo",
-            inputs={name: plain(e.evaluate(variables)) for name, e in node.inputs.items()},
+            inputs=inputs,
             actor_id=play.actor_id,
             now=play.now,
             parameters=play.loaded.parameters,
@@ -345,8 +353,17 @@ def _compensate(play: Play, plan: ReturnPlan) -> bool:
         if isinstance(outcome, Mapping):
             values |= outcome
     if values:
-        play.state = replace(play.state, variables={**play.state.variables, **values})
+        _keep(play, values)
     for line in reversed(lines):
         token_id = UUID(play.row["token_id"])
         play.note("compensated", line.node, token_id, {"action": line.undone_by})
     return bool(values)
+
+
+def _keep(play: Play, values: Mapping[str, Any]) -> None:
+    """Set what compensations gave as any step does: where a scope declares it, else outside."""
+    state, token_id = play.state, UUID(play.row["token_id"])
+    scope = next(token.scope for token in state.tokens if token.id == token_id)
+    tree = ScopeTree(state.scopes, state.opened)
+    left, _made = tree.assign(scope, {name: plain(value) for name, value in values.items()})
+    play.state = replace(state, variables={**state.variables, **left}, scopes=tree.scopes)

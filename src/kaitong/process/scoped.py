@@ -17,4 +17,4 @@ def variables_at(instance: Instance, token_id: UUID) -> Mapping[str, Any]:
         return whole
     inside, _opened = scopes.read(instance.scopes)
     scope = Token.objects.filter(pk=token_id).values_list("scope", flat=True).first()
-    return scopes.seen(inside, scope or scopes.ROOT, whole)
+    return scopes.seen(inside, scopes.sight(inside, token_id, scope or scopes.ROOT), whole)

@@ -187,6 +187,11 @@ def seen(scopes: Mapping[str, Scope], scope_id: str, whole: Mapping[str, Any]) -
     return merged
 
 
+def sight(scopes: Mapping[str, Scope], token: TokenId, scope_id: str) -> str:
+    """The scope in which what a token waits for is evaluated: the one it opened, else its own."""
+    return next((id_ for id_, scope in scopes.items() if scope.host == token), scope_id)
+
+
 # ---- as they are kept ----------------------------------------------------------------------------
 
 

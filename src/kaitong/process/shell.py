@@ -99,9 +99,10 @@ class Play:
         )
 
     def seen_by(self, token_id: UUID) -> Mapping[str, Any]:
-        """The variables as a token sees them, in its scope."""
+        """The variables as a token sees them: in its scope, or in the one that it waits for."""
         state = self.state
         scope = next((t.scope for t in state.tokens if t.id == token_id), scopes.ROOT)
+        scope = scopes.sight(state.scopes, token_id, scope)
         return scopes.seen(state.scopes, scope, state.variables)
 
     # ---- telling ----
