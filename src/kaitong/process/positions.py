@@ -250,7 +250,7 @@ def history(
                 instance_id=row["instance_id"],
                 seq=row["seq"],
                 kind=row["kind"],
-                node=row["node"],
+                node=name,
                 node_kind=node.kind if node else "",
                 title=node.name if node else "",
                 token=row["token"],

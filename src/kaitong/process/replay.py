@@ -11,7 +11,7 @@ from uuid import UUID
 
 from kaitong.process.positions import HistoryRow
 
-_COMES = frozenset({"entered", "fired"})
+_COMES = frozenset({"entered", "fired", "moved"})  # moved: carried over to another version
 _GOES = frozenset({"left", "joined", "interrupted"})
 _ENDS = frozenset({"ended", "terminated"})
 

@@ -10,7 +10,7 @@ from django.db import connection
 
 from kaitong.core.clock import frozen, now
 from kaitong.core.errors import Conflict, Forbidden, NotFound, Refused
-from kaitong.process import definitions, migrating, queries, services, worker
+from kaitong.process import definitions, migrating, queries, replay, services, worker
 from kaitong.process.models import (
     Command,
     History,
@@ -101,8 +101,11 @@ def test_the_step_table_and_the_history_speak_of_the_new_names(visiting, crew):
     steps = {row.node: row for row in queries.steps(visiting)}
     assert steps["Install"].status == "done"
     assert steps["Install"].visits == 1
-    titles = {row.title for row in queries.history(visiting) if row.node == "Visit"}
-    assert titles == {"Install环节"}
+    lines = queries.history(visiting)
+    assert "Visit" not in {row.node for row in lines}
+    assert {row.title for row in lines if row.node == "Install"} == {"Install环节"}
+    tokens = sorted(Token.objects.filter(instance_id=visiting).values_list("node", flat=True))
+    assert list(replay.frames(lines)[-1].tokens) == tokens
 
 
 def test_a_plan_says_what_would_happen_and_changes_nothing(visiting, begin, crew):
