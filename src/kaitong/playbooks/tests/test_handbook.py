@@ -8,6 +8,7 @@ import pytest
 
 from kaitong.core.home import library
 from kaitong.playbooks import handbook, services
+from kaitong.playbooks.limit_words import limit_text
 
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
 
@@ -77,7 +78,7 @@ def test_limits_are_told_with_their_reason_and_forms_with_their_words(told):
     ],
 )  # fmt: skip
 def test_limits_in_words(limit, words):
-    assert handbook.limit_text(limit) == words
+    assert limit_text(limit) == words
 
 
 @pytest.mark.parametrize("key", ["open", "withdraw", "resend", "resource-check"])
