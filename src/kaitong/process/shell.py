@@ -298,7 +298,7 @@ class Play:
             raise ProcessConflict(_("流程已结束，但没有说明结果。"))
         change.open_waits = sum(t.wait not in model.UNCOUNTED for t in after.values())
         phases.track(self.model, loaded, change, loaded.tokens, self.state.tokens, self.now)
-        if self.state.opened or loaded.scopes:
+        if self.state.opened or self.state.scopes or loaded.scopes:
             kept = scopes.kept(self.state.scopes, self.state.opened, self.name)
             if kept != loaded.scopes:
                 change.scopes = kept

@@ -156,3 +156,22 @@ def test_killed_before_the_record_it_is_undone_once(refused, crew, plant, monkey
     worker.drain_all()
     assert Instance.objects.get(pk=refused).state == "completed"
     assert len(plant.erased) == 1
+
+
+def test_without_any_sub_process_what_was_done_is_kept_too(begin, crew):
+    text = """
+start S n
+user A clerk form=a
+on-undo UA n host=A by=XA
+user XA clerk form=x undoes=1
+user B clerk form=b
+undo Back n
+end E n
+S > A > B > Back > E
+"""
+    instance_id = begin(text)
+    finish(crew.clerk, instance_id, "A")
+    finish(crew.clerk, instance_id, "B")
+    assert nodes(instance_id) == ["Back", "XA"]
+    finish(crew.clerk, instance_id, "XA")
+    assert Instance.objects.get(pk=instance_id).state == "completed"
