@@ -31,8 +31,9 @@ from kaitong.process.errors import (
     ProcessRefused,
 )
 from kaitong.process.migration_plan import MigrationPlan, Names
-from kaitong.process.model import Token, WaitKind
+from kaitong.process.model import SUB_PROCESSES, Model, NodeKind, Token, WaitKind
 from kaitong.process.models import Definition, Instance
+from kaitong.process.scopes import ROOT, ScopeKind
 from kaitong.process.shell import Play
 
 BATCH = 500
@@ -173,6 +174,7 @@ def _plan(
     old: Any, new: Any, tokens: Sequence[Token], document: Any, names: Names
 ) -> MigrationPlan:
     made = migration_plan.plan(old, new, tokens, migration_plan.spoken_of(document), names)
+    made.faults += migration_plan.to_undo(old, new, document, names)
     made.faults += migration_plan.unknown(names, old, new)
     return made
 
@@ -237,8 +239,29 @@ def _go_on(
             moves.open_boundaries(here, replace(target, boundaries=move.begun))
         if move.token.wait is WaitKind.WORK:
             _retitle(token_id, target.name, target.lane, play.loaded.parameters)
+    _listen(moves, model_of(was), names)
+    moves.run()  # a condition may hold already, a join be complete
     play.follow(moves.step())
     play.save()
+
+
+def _listen(moves: Moves, old: Model, names: Names) -> None:
+    """What the new version handles as events and the old one did not is listened for from now, in
+    every open scope whose work no event has taken away."""
+    was = {new: name for name, new in names.items()}
+    nodes = moves.model.nodes
+    for scope_id in (ROOT, *(id_ for id_ in list(moves.tree.scopes) if id_ != ROOT)):
+        container = "" if scope_id == ROOT else moves.tree[scope_id].node
+        if container and nodes[container].kind not in SUB_PROCESSES:
+            continue
+        if scope_id != ROOT and moves.tree[scope_id].kind is ScopeKind.MANY:
+            continue
+        here = (nodes[t.node] for t in moves.resting.values() if t.scope == scope_id)
+        if any(n.kind is NodeKind.EVENT_SUB and nodes[n.begin].interrupting for n in here):
+            continue
+        name = was.get(container, container)
+        for event in migration_plan.new_events(old, moves.model, name, names):
+            moves.listen(scope_id, nodes[event])
 
 
 def _retitle(token_id: UUID, title: str, post: str, parameters: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from kaitong.process.model import Model, Node, NodeKind, Token, WaitKind
 Names = Mapping[str, str]  # nodes (and flows) of the old version by their names in the new one
 _ALIKE = frozenset({NodeKind.USER, NodeKind.MANUAL})  # work items both: a form may come or go
 
-_HEARING = frozenset({WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION})
+_HEARING = frozenset({WaitKind.MESSAGE, WaitKind.SIGNAL, WaitKind.CONDITION, WaitKind.LISTEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,13 @@ def plan(
     made = MigrationPlan()
     for token in tokens:
         _move(made, old, new, token, names)
-    for node in sorted(set(scopes)):
+    scopes = set(scopes)
+    for container in sorted({"", *scopes}):
+        name = old.nodes[container].name or container if container else old.name
+        made.notes += [
+            f"{name}：从现在起监视 {e}。" for e in new_events(old, new, container, names)
+        ]
+    for node in sorted(scopes):
         to = names.get(node, node)
         target = new.nodes.get(to)
         if target is None:
@@ -73,6 +79,29 @@ def plan(
         elif to != node:
             made.scopes[node] = to
     return made
+
+
+def new_events(old: Model, new: Model, container: str, names: Names) -> list[str]:
+    """The event sub-processes of the process itself ("") or of a sub-process, named as in the old
+    version, that the old version had not."""
+    there = new.nodes.get(names.get(container, container))
+    if container and there is None:
+        return []
+    events = new.events if there is None else there.events
+    had = {names.get(id_, id_) for id_ in old.nodes}
+    return [event for event in events if event not in had]
+
+
+def to_undo(old: Model, new: Model, document: Any, names: Names) -> list[MigrationFault]:
+    """What a compensation under way has still to undo must have a handler in the new version."""
+    rows = (document or {}).get("scopes", {}).values()
+    waiting = {one[0] for row in rows for one in row.get("pending", ())}
+    found = ((old.nodes[name], new.nodes.get(names.get(name, name))) for name in sorted(waiting))
+    return [
+        _fault(node, "还要撤销，而它在新版本里没有补偿环节。")
+        for node, there in found
+        if there is not None and not there.handler
+    ]
 
 
 def unknown(names: Names, old: Model, new: Model) -> list[MigrationFault]:

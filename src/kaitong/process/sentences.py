@@ -67,6 +67,7 @@ SENTENCES = (
     gettext_noop("新版本里没有环节 %(node)s。"),
     gettext_noop("在新版本里是另一种环节（%(a)s 变为 %(b)s）。"),
     gettext_noop("在新版本里重复的次数不同。"),
+    gettext_noop("还要撤销，而它在新版本里没有补偿环节。"),
     gettext_noop("在新版本里属于另一个子流程。"),
     gettext_noop("等待的不同（%(a)s 变为 %(b)s）。"),
     gettext_noop("调用的流程不同（%(a)s 变为 %(b)s）。"),

@@ -160,8 +160,13 @@ class Play:
 
     def follow(self, step: model.Step) -> None:
         """What follows from a step that was played elsewhere (`migrating`)."""
+        effects = list(step.effects)
+        while step.call is not None:
+            following = self._perform(step.call)
+            step = advance(self.model, step.state, following, external=actions.external())
+            effects += step.effects
         self.state = step.state
-        self._apply(list(step.effects))
+        self._apply(effects)
 
     def recount(self) -> None:
         """Count the open waits anew (the sweeper's)."""
