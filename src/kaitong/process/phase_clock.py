@@ -48,12 +48,36 @@ class PhaseFact:
 def recount(play: Play, lines: list[Suspension], ledger: Ledger) -> None:
     """Count the phase of the item of this step anew; `lines` are its item's, as they will be."""
     key = phases.of_model(play.model).get(play.row["node"])
-    if key is None:
+    if key is not None:
+        _recount(play, key, lines, ledger)
+
+
+def taken_away(play: Play, ledger: Ledger) -> None:
+    """Suspended work that is returned or taken away stands no longer: a phase that goes on without
+    it counts only what stood."""
+    of_node = phases.of_model(play.model)
+    going = {of_node[token.node] for token in play.state.tokens if token.node in of_node}
+    if not going:
         return
+    tokens = [str(line["token"]) for line in play.change.suspensions_ended]
+    found = Suspension.objects.filter(workitem__token_id__in=tokens, workitem__state="suspended")
+    lines: dict[str, list[Suspension]] = {}
+    for line in found.filter(voided_at=None).select_related("workitem").order_by("since"):
+        line.ended = line.ended or play.now
+        lines.setdefault(of_node.get(line.workitem.node, ""), []).append(line)
+    for key in sorted(going & lines.keys()):
+        _recount(play, key, lines[key], ledger)
+
+
+def _recount(play: Play, key: str, lines: list[Suspension], ledger: Ledger) -> None:
+    """`lines` stand for all lines of their items, as they will be."""
     row = Phase.objects.filter(instance_id=play.loaded.id, key=key).first()
     if row is None or not row.due_basis:
         return
-    others = lines_of(play.loaded.id, play.model, key).exclude(workitem_id=play.row["id"])
+    if any(change["id"] == row.pk for change in play.change.phases_changed):
+        return  # counted anew in this step already
+    items = {line.workitem_id for line in lines}
+    others = lines_of(play.loaded.id, play.model, key).exclude(workitem_id__in=items)
     counted = ledger(sorted([*others, *lines], key=lambda line: line.since))
     found = due.recount(row.due_basis, counted)
     timed = _planned(play.loaded.parameters, key, found, counted)

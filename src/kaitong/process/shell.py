@@ -439,6 +439,10 @@ class Play:
             self.change.patched = self._row_patch
         facts = self._facts()
         change = self.change
+        if change.suspensions_ended and phases.of_model(self.model):
+            from kaitong.process import suspension  # it is built on this module
+
+            suspension.taken_away(self)
         ledger = self.loaded.business_id if self._ledger_changes() else None
         # who is told writes rows of its own in this transaction
         last = last and not facts and ledger is None

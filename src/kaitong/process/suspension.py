@@ -180,6 +180,11 @@ def end(play: Play) -> None:
         )
 
 
+def taken_away(play: Play) -> None:
+    """A step ended suspensions: phases that go on are counted anew."""
+    phase_clock.taken_away(play, ledger)
+
+
 def recount(play: Play, lines: list[Suspension]) -> None:
     """Count the due time of the item anew, with this ledger, and that of its phase."""
     phase_clock.recount(play, lines, ledger)

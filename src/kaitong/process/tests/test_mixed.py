@@ -3,9 +3,14 @@ compensation, return, incidents and migration, each inside or across another."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from kaitong.core.errors import KaitongError, Refused
+from kaitong.core.clock import now
+from kaitong.core.errors import Forbidden, KaitongError, Refused
+from kaitong.org import standing_in
+from kaitong.org.queries import actor_of
 from kaitong.process import actions, queries, services, worker
 from kaitong.process.models import (
     History,
@@ -568,4 +573,175 @@ Ev0 > Read > Ev1
         finish(crew.clerk, instance_id, node)
     for _ in range(2):
         finish(crew.installer, instance_id, "Visit")
+    assert state(instance_id) == "completed"
+
+
+def test_done_by_hand_where_a_timer_watches(begin, crew):
+    text = """
+start S n
+user Plan n form=p
+service Write n action=write out=port=port+1
+on-timer Late n host=Write after=PT1H keep=1
+on-error No n host=Write code=no-port
+user Hurry clerk form=h
+user Find clerk form=f
+user Accept clerk form=a
+end E n
+end E2 n
+S > Plan > Write > Accept > E
+Late > Hurry > E2
+No > Find > E2
+"""
+
+    def write(_context):
+        return {"port": "seven"}
+
+    with actions.installed(external("write", write)):
+        instance_id = begin(text)
+        finish(crew.supervisor, instance_id, "Plan")
+        worker.drain_all()  # its answer cannot be read
+        incident = Incident.objects.get(state="open")
+        whole(instance_id)
+        outcomes = at_once(
+            lambda: services.done_by_hand(
+                actor=crew.supervisor,
+                incident_id=incident.pk,
+                second=crew.second,
+                evidence="已写",
+                values={"port": 7},
+            ),
+            lambda: due_now(node="Late"),
+            lambda: services.cancel(actor=crew.supervisor, instance_id=instance_id, reason="撤单"),
+        )
+        wrong = [o for o in outcomes if isinstance(o, Exception)]
+        assert all(isinstance(o, KaitongError) for o in wrong)
+        worker.drain_all()
+    assert state(instance_id) == "cancelled"
+    assert not Timer.objects.filter(state="open").exists()
+
+
+def test_returned_by_a_delegate_and_checked_by_four_eyes(begin, crew, county, staff_of):
+    text = """
+start S n
+{ Room n each=rooms item=room
+start R0 n
+user Fit installer form=f
+user Test installer form=t four-eyes-with=Fit
+end R1 n
+}
+end E n
+S > Room > E
+R0 > Fit > Test > R1
+"""
+    day = timedelta(days=1)
+    aide = staff_of(county, "aide", "clerk")
+    instance_id = begin(text, rooms=["一"])
+    finish(crew.installer, instance_id, "Fit")
+    standing_in.delegate(
+        actor=crew.installer, to=aide.id, since=now() - day, until=now() + day, reason="休假"
+    )
+    aide = actor_of("aide")
+    test = items(instance_id, "Test")[0]
+    with pytest.raises(Forbidden):
+        services.complete(actor=aide, item_id=test.pk, values={})
+    services.claim(actor=crew.other_installer, item_id=test.pk)
+    services.return_to(actor=crew.other_installer, item_id=test.pk, node="Fit", reason="没做好")
+    finish(aide, instance_id, "Fit")
+    with pytest.raises(Forbidden):
+        finish(crew.installer, instance_id, "Test")
+    with pytest.raises(Forbidden):
+        finish(aide, instance_id, "Test")
+    finish(crew.other_installer, instance_id, "Test")
+    assert state(instance_id) == "completed"
+
+
+def test_an_error_and_escalation_in_many_undo_what_they_had_done(begin, crew):
+    text = """
+start S n
+{ Line n
+start L0 n
+{ Point n each=points item=p in=at=p;mine=null
+start P0 n
+user Fit installer form=f out=mine=port
+on-undo UF n host=Fit by=Unfit
+user Unfit installer form=u undoes=1
+xor Ok n
+error-end Bad n code=broken
+end P1 n
+}
+end L1 n
+{! Mend n
+on-start M0 n code=broken
+undo Back n
+user Note clerk form=n
+end M1 n
+}
+}
+user After clerk form=a
+end E n
+S > Line > After > E
+L0 > Point > L1
+P0 > Fit > Ok
+Ok > Bad : mine = 0
+Ok !> P1
+M0 > Back > Note > M1
+"""
+    instance_id = begin(text, points=["甲", "乙", "丙"])
+    for number in (3, 2):
+        finish(crew.installer, instance_id, "Fit", port=number)
+    finish(crew.installer, instance_id, "Fit", port=0)
+    seen = []
+    while items(instance_id, "Unfit"):
+        item = items(instance_id, "Unfit")[0]
+        inside = queries.work_item(crew.installer, item.pk).variables
+        seen.append((inside["p"], inside["mine"]))
+        whole(instance_id)
+        finish(crew.installer, instance_id, "Unfit")
+    assert seen == [("乙", 2), ("甲", 3)]
+    finish(crew.clerk, instance_id, "Note")
+    finish(crew.clerk, instance_id, "After")
+    assert state(instance_id) == "completed"
+
+
+def test_a_join_in_one_of_many_that_nobody_completes_is_an_incident(begin, crew):
+    text = """
+start S n
+{ Room n each=rooms item=room
+start R0 n
+or F n
+user A clerk form=a
+user B clerk form=b
+and J n
+end R1 n
+}
+end E n
+S > Room > E
+R0 > F
+F > A : way <= 2
+F > B : way = 2
+A > J
+B > J
+J > R1
+"""
+    instance_id = begin(text, rooms=[1, 2], way=1)
+    finish(crew.clerk, instance_id, "A")
+    incident = Incident.objects.get(state="open")
+    assert incident.cause == "deadlock"
+    whole(instance_id)
+    services.done_by_hand(
+        actor=crew.supervisor,
+        incident_id=incident.pk,
+        second=crew.second,
+        evidence="不需要",
+        values={},
+    )
+    finish(crew.clerk, instance_id, "A")
+    incident = Incident.objects.get(state="open")
+    services.done_by_hand(
+        actor=crew.supervisor,
+        incident_id=incident.pk,
+        second=crew.second,
+        evidence="不需要",
+        values={},
+    )
     assert state(instance_id) == "completed"
