@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
+from kaitong.core.errors import Conflict
+from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.amending import amend
 from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Order, OrderItem, Procedure
@@ -98,22 +101,43 @@ def deploy_procedures(
         playbook_hash=playbook_hash
     ).update(retired_at=now())
     for entry in procedures:
-        Procedure.objects.update_or_create(
-            playbook=playbook,
-            playbook_hash=playbook_hash,
-            key=entry.key,
-            defaults={
-                "title": entry.title,
-                "title_en": entry.title_en,
-                "action": entry.action,
-                "specification": entry.service,
-                "definition_id": entry.definition_id,
-                "parameters": dict(entry.parameters),
-                "budget": entry.budget,
-                "number_rule": dict(entry.number_rule),
-                "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
-                "notices": {key: dict(notice) for key, notice in entry.notices.items()},
-                "cancel": dict(entry.cancel),
-                "retired_at": None,
-            },
-        )
+        try:
+            with transaction.atomic():
+                _put_procedure(playbook, playbook_hash, entry)
+        except IntegrityError:
+            other = Procedure.objects.filter(
+                specification=entry.service, action=entry.action, retired_at=None
+            ).first()
+            if other is None:
+                raise
+            raise Conflict(
+                _("服务 %(service)s 的%(action)s已由业务流程包 %(playbook)s 办理。")
+                % {
+                    "service": entry.service,
+                    "action": ItemAction(entry.action).label,
+                    "playbook": other.playbook,
+                },
+                _("请在 services: 里给这个服务另起一个键，流程和商品里一起改。"),
+            ) from None
+
+
+def _put_procedure(playbook: str, playbook_hash: str, entry: ProcedureEntry) -> None:
+    Procedure.objects.update_or_create(
+        playbook=playbook,
+        playbook_hash=playbook_hash,
+        key=entry.key,
+        defaults={
+            "title": entry.title,
+            "title_en": entry.title_en,
+            "action": entry.action,
+            "specification": entry.service,
+            "definition_id": entry.definition_id,
+            "parameters": dict(entry.parameters),
+            "budget": entry.budget,
+            "number_rule": dict(entry.number_rule),
+            "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
+            "notices": {key: dict(notice) for key, notice in entry.notices.items()},
+            "cancel": dict(entry.cancel),
+            "retired_at": None,
+        },
+    )

@@ -9,6 +9,7 @@ import pytest
 from django.db import connections
 
 from kaitong.catalog import queries as catalog
+from kaitong.core.errors import Conflict
 from kaitong.core.home import library
 from kaitong.ordering.models import Procedure
 from kaitong.org.actor import Actor
@@ -81,3 +82,21 @@ def test_two_deployments_at_once_are_one():
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(deploy, range(4)))) == 1
     assert Deployment.objects.filter(retired_at=None).count() == 1
+
+
+@pytest.mark.django_db
+def test_two_playbooks_stand_side_by_side_and_never_take_each_others_service(tmp_path):
+    services.deploy(actor=SYSTEM, folder=HOME_BROADBAND)
+    campus = HOME_BROADBAND.parents[1] / "docs" / "examples" / "campus"
+    services.deploy(actor=SYSTEM, folder=campus)
+    grasping = tmp_path / "grasping"
+    shutil.copytree(campus, grasping)
+    file = grasping / "playbook.yaml"
+    text = file.read_text(encoding="utf-8").replace("dorm-access", "access")
+    text = text.replace("key: dorm-100", "key: grasping-100")
+    file.write_text(text.replace("key: campus", "key: grasping"), encoding="utf-8")
+    with pytest.raises(Conflict, match="home-broadband"):
+        services.deploy(actor=SYSTEM, folder=grasping)
+    current = Procedure.objects.filter(specification="access", action="add", retired_at=None)
+    assert current.get().playbook == "home-broadband"
+    assert not Deployment.objects.filter(playbook="grasping").exists()
