@@ -78,7 +78,8 @@ def sentence(
 ) -> str:
     """A line of the history. Without `titled` the step's name is left out: it stands beside it."""
     title = say(row.title) if titled else ""
-    text = _verb(row, title, reasons, posts, names, when or _plain).strip(" :：，,")
+    phase = say(str(row.data.get("title", "")))  # what belongs to no step of its own names itself
+    text = _verb(row, title, phase, reasons, posts, names, when or _plain).strip(" :：，,")
     if not titled:
         text = text[:1].upper() + text[1:]
     if (principal := _uuid(row.data.get("for"))) in names:
@@ -133,12 +134,13 @@ def proposal(data: Any, names: dict[UUID, str]) -> str:
                 words.append(_("轮到"))
             case "nobody":
                 words.append(_("没有人在岗"))
-    return "，".join(words) if (get_language() or "zh").startswith("zh") else ", ".join(words)
+    return _listed(words, "，")
 
 
 def _verb(
     row: HistoryRow,
     title: str,
+    phase: str,
     reasons: Say,
     posts: Say,
     names: dict[UUID, str],
@@ -199,13 +201,13 @@ def _verb(
         case "suspension-corrected":
             return _("%(title)s 更正挂起记录") % words
         case "phase-recounted":
-            words["title"] = str(row.data.get("title", ""))
+            words["title"] = phase
             words["was"] = _moment(str(row.data.get("was", "")), when) or "—"
             words["due"] = _moment(str(row.data.get("due_at", "")), when) or "—"
             return _("%(title)s 时限重算，%(was)s 改为 %(due)s") % words
         case "alarmed" | "phase-alarmed":
-            words["title"] = title or str(row.data.get("title", ""))
-            words["posts"] = "、".join(posts(str(key)) for key in row.data.get("tell", ()))
+            words["title"] = title or phase
+            words["posts"] = _listed(posts(str(key)) for key in row.data.get("tell", ()))
             if row.data.get("late"):
                 return _("%(title)s 超时督办，报 %(posts)s") % words
             return _("%(title)s 预警，告知 %(posts)s") % words
@@ -249,6 +251,10 @@ def _verb(
         case "terminated":
             return _("流程终止")
     return _("流程结束")
+
+
+def _listed(words: Iterable[str], chinese: str = "、") -> str:
+    return (chinese if (get_language() or "zh").startswith("zh") else ", ").join(words)
 
 
 def _moment(text: str, when: Callable[[datetime | None], str]) -> str:

@@ -17,7 +17,7 @@ AT = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 
 def row(kind: str, data: dict[str, Any]) -> HistoryRow:
     return HistoryRow(
-        instance_id=UUID(int=1), seq=1, kind=kind, node="n", node_kind="", title="等待",
+        instance_id=UUID(int=1), seq=1, kind=kind, node="n", node_kind="", title="" if kind.startswith("phase") else "等待",
         token=None, actor_id=None, actor_name="", at=AT, data=data,
     )  # fmt: skip
 
@@ -46,3 +46,13 @@ def test_events_in_words(kind: str, data: dict[str, Any], chinese: str, english:
         assert telling.sentence(row(kind, data), **told) == chinese
     with override("en"):
         assert english in telling.sentence(row(kind, data), **told)
+
+
+def test_a_phase_is_named_in_the_readers_language() -> None:
+    alarmed = row("phase-alarmed", {"title": "上门阶段", "late": True, "tell": ["a", "b"]})
+    words = {"上门阶段": "Visit", "a": "Supervisor", "b": "Customer care"}
+    with override("en"):
+        text = telling.sentence(
+            alarmed, say=lambda t: words.get(t, ""), posts=lambda key: words[key], names={}
+        )
+    assert text == "Visit overdue, escalated to Supervisor, Customer care"
