@@ -167,10 +167,7 @@ def words(playbook: str) -> Callable[[str], str]:
 
 def _playbook(name: str) -> str:
     version = playbooks.current(name)
-    if version is None:
-        return name
-    title = playbooks.content(version.playbook, version.hash).get("title")
-    return str(title or name)
+    return version.title if version is not None else name
 
 
 def _now_rows(
