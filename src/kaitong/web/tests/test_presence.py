@@ -98,6 +98,9 @@ def test_a_supervisor_makes_the_roster_and_gives_orphaned_work(world, signed_in,
     bad = boss.post("/presence/shift?tab=team", {**shift, "username": "没有此人"})
     assert bad.status_code == 422
     assert "没有 没有此人" in bad.content.decode()
+    beyond = boss.post("/presence/shift?tab=team", {**shift, "day": "9999-12-31"})
+    assert beyond.status_code == 422
+    assert "没有这一天" in beyond.content.decode()
     standing_in.report_absence(
         actor=world.actor("supervisor"),
         staff_id=world.actor("installer").id,

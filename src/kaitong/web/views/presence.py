@@ -94,7 +94,7 @@ def add_shift(request: SignedIn) -> HttpResponse:
         since = _read(f"{day}T{request.POST.get('from', '')}", "since")
         until = _read(f"{day}T{request.POST.get('to', '')}", "until")
         if until <= since:
-            until += timedelta(days=1)
+            until = _next_day(until)
         if request.actor.branch_id is None:
             raise NotFound(_("没有这个分公司。"))
         row = standing_in.ShiftRow(
@@ -176,6 +176,14 @@ def _is_id(text: str) -> bool:
 def _person(request: SignedIn, name: str) -> UUID | None:
     text = request.POST.get(name, "")
     return UUID(text) if _is_id(text) else None
+
+
+def _next_day(moment: datetime) -> datetime:
+    try:
+        return moment + timedelta(days=1)
+    except OverflowError:
+        what = _("没有这一天。")
+        raise BadInput([InputFault("day", what, _("请填写真实的日期。"))]) from None
 
 
 def _moment(request: SignedIn, name: str) -> datetime:

@@ -43,12 +43,15 @@ def forget(request: SignedIn, view_id: UUID) -> HttpResponse:
 @page
 @require_POST
 def open_with(request: SignedIn, view_id: UUID) -> HttpResponse:
-    """The list begins with this one; chosen again, it begins as it comes."""
+    """The list begins with this one, or no longer: what was asked, however often it is sent."""
 
     def act() -> None:
+        if request.POST.get("first") == "1":
+            lists.open_with(actor=request.actor, place=pages.PLACE, view_id=view_id)
+            return
         found = lists.choice(request.actor, pages.PLACE)
-        again = found is not None and found.view_id == view_id
-        lists.open_with(actor=request.actor, place=pages.PLACE, view_id=None if again else view_id)
+        if found is not None and found.view_id == view_id:
+            lists.open_with(actor=request.actor, place=pages.PLACE, view_id=None)
 
     return _done(request, act)
 
