@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
 from kaitong.core.errors import Conflict
-from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.amending import amend
+from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.intake import submit
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.papers import pay

@@ -114,7 +114,17 @@ def test_hours_are_changed_and_nonsense_is_refused(world, signed_in):
     hours = dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), "09:00-12:00,13:00-18:00")
     wrong = client.post(url, {**hours, "mon": "18-9", "makeup": "09:00-12:00", "reason": "夏令时"})
     assert wrong.status_code == 409
-    assert "18-9" in wrong.content.decode()
+    said = wrong.content.decode()
+    assert "18-9" in said
+    assert "周一的时间不对" in said
+    assert "周二的时间不对" not in said
+    for nonsense in ("25:00-26:00", "09:00-09:00", "13:00-18:00,09:00-12:00", "18:00-09:00", "a"):
+        refused = client.post(
+            url, {**hours, "wed": nonsense, "makeup": "09:00-12:00", "reason": "x"}
+        )
+        assert refused.status_code == 409
+        assert "周三的时间不对" in refused.content.decode(), nonsense
+    assert "至少一天" in client.post(url, {"makeup": "", "reason": "x"}).content.decode()
     answer = client.post(url, {**hours, "makeup": "09:00-12:00", "reason": "夏令时"})
     assert answer.status_code == 302
     assert "09:00–12:00  13:00–18:00" in page(client)

@@ -82,8 +82,11 @@ def test_what_was_sent_by_a_script_is_answered_as_one_reads_it(item, signed_in):
 
 def test_addresses_with_it_are_passed_over_and_photos_are_kept(item, signed_in):
     client = signed_in("installer")
-    for address in ("/work/?q=%00", "/incidents/?cause=%00", "/processes/?x=%00"):
-        assert client.get(address).status_code == 200
+    every = (
+        "tab=%00&post=%00&step=x%00&product=%00&due=%00&node=%00&group=%00&cause=%00&q=%00&page=%00"
+    )
+    for address in ("/work/", "/incidents/", "/processes/", "/orders/", "/notices/", "/presence/"):
+        assert client.get(f"{address}?{every}").status_code == 200, address
     assert b"\0" in pictures.tiny()
     shot = SimpleUploadedFile("a.jpg", pictures.tiny(), content_type="image/jpeg")
     answer = client.post(f"/work/{item.id}/photo?field=nothing", {"photo": shot})

@@ -22,7 +22,7 @@ from kaitong.web.views.common import SignedIn, is_part, page, render_page
 from kaitong.web.views.transfers import LARGEST, file_answer
 from kaitong.web.why import LETTERS
 from kaitong.worktime import queries as worktime
-from kaitong.worktime.calendars import WEEKDAYS, Day
+from kaitong.worktime.calendars import WEEKDAYS, Day, parse_hours
 from kaitong.worktime.errors import CalendarError
 from kaitong.worktime.models import WorkCalendar
 
@@ -114,6 +114,7 @@ def hours(request: SignedIn, key: str) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()[:200]
     trial = "trial" in request.POST
     try:
+        _check_hours(given, makeup)
         if trial:
             return HttpResponse(pages.effect_text(verbs.effect_of_hours(key, given, makeup)))
         verbs.edit_hours(
@@ -134,6 +135,28 @@ def _hours_form(row: WorkCalendar, hours: Mapping[str, str], makeup: str, year: 
         for number, one in enumerate(WEEKDAYS)
     )
     return HoursForm(row.key, row.name, rows, makeup, year)
+
+
+def _check_hours(given: Mapping[str, str], makeup: str) -> None:
+    """Every field whose hours cannot be read or do not follow each other, by its label."""
+    labels = {one: _("周%(a)s") % {"a": LETTERS[at]} for at, one in enumerate(WEEKDAYS)}
+    remedy = _("请写成 08:30-12:00,14:00-17:30，先后有序，不过午夜。")
+    faults = []
+    for name, text in {**given, "makeup": makeup}.items():
+        try:
+            rows = parse_hours(text)
+        except CalendarError:
+            rows = ((0, 0),)
+        times = [minute for row in rows for minute in row]
+        idle = any(opening == closing for opening, closing in rows)
+        if idle or times != sorted(times) or times[-1:] > [1440]:
+            label = labels.get(name) or _("调休上班日")
+            faults.append(InputFault(name, _("%(day)s的时间不对。") % {"day": label}, remedy))
+    if not faults and not (makeup and any(given.values())):
+        what = _("至少一天要有营业时间，调休上班日也要有。")
+        faults.append(InputFault("makeup", what, _("请补上。")))
+    if faults:
+        raise BadInput(faults)
 
 
 # ---- a year from a sheet -------------------------------------------------------------------------

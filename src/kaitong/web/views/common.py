@@ -33,6 +33,8 @@ def page(view: View) -> View:
     def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "POST" and (torn := _torn(request)):
             return unkept(request, torn)
+        if "%00" in request.META.get("QUERY_STRING", ""):
+            _mend_address(request)
         try:
             return view(request, *args, **kwargs)
         except NotFound as absent:
@@ -44,13 +46,21 @@ def page(view: View) -> View:
 def _torn(request: HttpRequest) -> str:
     """The name of a text field that was sent with NUL, which no text of the database can hold.
 
-    Only what a form says: files are bytes and may hold any, and an address that cannot be read is
-    passed over by the page that reads it.
+    Only what a form says: files are bytes and may hold any, and an address is another matter.
     """
     for name, values in request.POST.lists():
         if "\0" in name or any("\0" in str(value) for value in values):
             return str(name).replace("\0", "")
     return ""
+
+
+def _mend_address(request: SignedIn) -> None:
+    """What an address says with NUL is passed over, here once for every page."""
+    kept = request.GET.copy()
+    for name, values in request.GET.lists():
+        if "\0" in name or any("\0" in str(value) for value in values):
+            del kept[name]
+    request.GET = kept  # type: ignore[assignment]
 
 
 def unkept(request: SignedIn, field: str) -> HttpResponse:
