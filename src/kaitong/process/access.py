@@ -101,4 +101,6 @@ def require_manager(actor: Actor, item: Row) -> None:
         return
     require_post(actor, item)
     if not is_own(actor, item, item["claimed_by"]):
-        raise ProcessForbidden(_("只有班长或接单人可以派单、转派。"), _("请先接单，或由班长办理。"))
+        raise ProcessForbidden(
+            _("只有班长或接单人可以放回、派单、转派。"), _("请先接单，或由班长办理。")
+        )

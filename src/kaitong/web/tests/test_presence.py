@@ -51,7 +51,10 @@ def test_one_enters_an_absence_with_a_deputy_and_takes_it_off(world, signed_in, 
     assert "年休" in html
     again = client.post("/presence/absent", given)
     assert again.status_code == 422
-    assert "已登记过缺勤" in again.content.decode()
+    html = again.content.decode()
+    assert "已登记过缺勤" in html
+    for kept in (given["since"], given["until"], 'value="年休"', f'value="{second.id}" selected'):
+        assert kept in html  # what was typed stays
     assert item_of(world, world.order(1)).candidate == second.id  # work goes to who is there
     row = Absence.objects.get()
     assert client.post(f"/presence/absent/{row.pk}/back").status_code == 302
@@ -73,7 +76,10 @@ def test_one_delegates_a_post_and_takes_it_back(world, signed_in, second):
     }
     refused = client.post("/presence/delegate", given)
     assert refused.status_code == 422
-    assert "需要说明原因" in refused.content.decode()
+    html = refused.content.decode()
+    assert "需要说明原因" in html
+    assert f'value="{given["to"]}" selected' in html
+    assert 'value="installer" checked' in html
     assert client.post("/presence/delegate", {**given, "reason": "培训"}).status_code == 302
     assert "装维班组" in clerk.get("/presence/").content.decode()
     drawer = clerk.get(f"/work/{item.id}/", headers={"HX-Request": "true"}).content.decode()

@@ -45,7 +45,7 @@ def absent(request: SignedIn) -> HttpResponse:
             deputy_id=_person(request, "deputy"),
         )
 
-    return _done(request, act)
+    return _done(request, act, form="away")
 
 
 @page
@@ -72,7 +72,7 @@ def delegate(request: SignedIn) -> HttpResponse:
             reason=request.POST.get("reason", "")[:120],
         )
 
-    return _done(request, act)
+    return _done(request, act, form="given")
 
 
 @page
@@ -102,7 +102,7 @@ def add_shift(request: SignedIn) -> HttpResponse:
         )
         standing_in.put_shifts(actor=request.actor, branch_id=request.actor.branch_id, rows=[row])
 
-    return _done(request, act)
+    return _done(request, act, form="shift")
 
 
 @page
@@ -138,8 +138,9 @@ def give(request: SignedIn) -> HttpResponse:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _done(request: SignedIn, act: Callable[[], Any]) -> HttpResponse:
-    """Back to the page; a refusal stands on it, above the forms."""
+def _done(request: SignedIn, act: Callable[[], Any], form: str = "") -> HttpResponse:
+    """Back to the page; a refusal stands on it, above the forms, and the `form` keeps what was
+    typed."""
     team = request.GET.get("tab") == "team"
     try:
         act()
@@ -148,7 +149,10 @@ def _done(request: SignedIn, act: Callable[[], Any]) -> HttpResponse:
     except KaitongError as refused:
         faults = getattr(refused, "faults", None)
         text = " ".join(f"{f.what}{f.remedy}" for f in faults) if faults else str(refused)
-        context = {"page": pages.presence_page(request.actor, request.GET, fault=text)}
+        context = {
+            "page": pages.presence_page(request.actor, request.GET, fault=text),
+            form: {**request.POST.dict(), "posts": request.POST.getlist("posts")},
+        }
         return render_page(
             request, "web/presence/page.html", context, place="presence", status=REFUSED
         )
