@@ -11,7 +11,7 @@ from uuid import UUID
 
 from kaitong.process.positions import HistoryRow
 
-_COMES = frozenset({"entered", "fired", "moved"})  # moved: carried over to another version
+_COMES = frozenset({"entered", "fired"})
 _GOES = frozenset({"left", "joined", "interrupted"})
 _ENDS = frozenset({"ended", "terminated"})
 
@@ -40,6 +40,8 @@ def frames(rows: Iterable[HistoryRow]) -> list[Frame]:
         if row.kind in _COMES and row.token is not None:
             standing[row.token] = row.node
             flow = str(row.data.get("flow") or "")
+        elif row.kind == "moved" and row.token in standing:  # carried over to another version
+            standing[row.token] = row.node  # what merely listens stands nowhere
         elif row.kind in _GOES and row.token is not None:
             standing.pop(row.token, None)
             done, gone = ("", row.node) if row.kind == "interrupted" else (row.node, "")
