@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import override
 
 from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, InputFault
 from kaitong.org import services as org
 from kaitong.org import standing_in
 from kaitong.org.models import Absence, Delegation, Shift
 from kaitong.places import grids
 from kaitong.process import queries as process
 from kaitong.process import services as verbs
+from kaitong.web.views.common import in_words
 
 
 def local(moment):
@@ -161,3 +164,12 @@ def test_an_order_in_a_grid_is_proposed_to_who_answers_for_it(world, second):
     )
     order = world.order(1)
     assert process.work_item(boss, item_of(world, order).id).variables["grid"] == "G7"
+
+
+def test_a_refusal_in_english_keeps_its_sentences_apart():
+    refused = BadInput([InputFault("to", "Nobody is chosen.", "Choose somebody.")])
+    with override("en"):
+        assert in_words(refused) == "Nobody is chosen. Choose somebody."
+    with override("zh-hans"):
+        refused = BadInput([InputFault("to", "没有选人。", "请选择一位。")])
+        assert in_words(refused) == "没有选人。请选择一位。"

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from kaitong.core.errors import BadInput, KaitongError, NotFound
 from kaitong.ordering import services as ordering
+from kaitong.web import format as fmt
 from kaitong.web.pages import amending as pages
 from kaitong.web.views.common import SignedIn, is_part, page, render_page
 
@@ -39,7 +40,7 @@ def amend(request: SignedIn, order_id: UUID) -> HttpResponse:
         raise
     except BadInput as bad:
         status = REFUSED
-        errors = {f.field: f"{f.what}{f.remedy}" for f in bad.faults}
+        errors = {f.field: f"{f.what}{fmt.mark('')}{f.remedy}" for f in bad.faults}
     except KaitongError as refused:
         fault = str(refused)
     else:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.org.actor import Actor
+from kaitong.web import format as fmt
 from kaitong.web.pages.shell import shell_for
 
 View = Callable[..., HttpResponseBase]
@@ -80,6 +81,13 @@ def unkept(request: SignedIn, field: str) -> HttpResponse:
         place="",
         status=422,
     )
+
+
+def in_words(refused: KaitongError) -> str:
+    """A refusal in a line: what was wrong and what to do, fault by fault."""
+    faults = getattr(refused, "faults", ())
+    told = [f"{fault.what}{fmt.mark('')}{fault.remedy}" for fault in faults]
+    return " ".join(told) or str(refused)
 
 
 def is_part(request: HttpRequest, part: str = "") -> bool:

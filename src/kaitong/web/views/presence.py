@@ -18,7 +18,7 @@ from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.org import standing_in
 from kaitong.process import services as process
 from kaitong.web.pages import presence as pages
-from kaitong.web.views.common import SignedIn, page, render_page
+from kaitong.web.views.common import SignedIn, in_words, page, render_page
 
 REFUSED = 422
 
@@ -147,8 +147,7 @@ def _done(request: SignedIn, act: Callable[[], Any], form: str = "") -> HttpResp
     except NotFound:
         raise
     except KaitongError as refused:
-        faults = getattr(refused, "faults", None)
-        text = " ".join(f"{f.what}{f.remedy}" for f in faults) if faults else str(refused)
+        text = in_words(refused)
         context = {
             "page": pages.presence_page(request.actor, request.GET, fault=text),
             form: {**request.POST.dict(), "posts": request.POST.getlist("posts")},

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.org import lists
 from kaitong.web.pages import saved as pages
-from kaitong.web.views.common import SignedIn, is_part, page, toast
+from kaitong.web.views.common import SignedIn, in_words, is_part, page, toast
 from kaitong.web.views.work import list_parts
 
 
@@ -75,8 +75,7 @@ def _done(request: SignedIn, act: Callable[[], Any]) -> HttpResponse:
     except NotFound:
         raise
     except KaitongError as refused:
-        faults = getattr(refused, "faults", None)
-        text = " ".join(f"{f.what}{f.remedy}" for f in faults) if faults else str(refused)
+        text = in_words(refused)
         said = toast(request, text, "late")
     if not is_part(request):
         asked = pages.kept(request.GET)
