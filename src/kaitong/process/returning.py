@@ -23,7 +23,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import access, actions, model, picking, store, suspension
 from kaitong.process.advance import advance
-from kaitong.process.advance_graph import can_return, reach
+from kaitong.process.advance_graph import around, can_return, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
@@ -317,6 +317,11 @@ def _compensate(play: Play, plan: ReturnPlan) -> bool:
                 _("请更正业务流程包。"),
             )
         node = play.model.nodes[line.node]
+        if _of_many(play.model, line.node, plan.node):
+            raise ProcessRefused(
+                _("%(step)s办了多次，不能一次撤销。") % {"step": line.title},
+                _("请先处理，或退回到较近的环节。"),
+            )
         try:
             inputs = {n: plain(e.evaluate({**seen, **values})) for n, e in node.inputs.items()}
         except FeelError as error:
@@ -358,6 +363,13 @@ def _compensate(play: Play, plan: ReturnPlan) -> bool:
         token_id = UUID(play.row["token_id"])
         play.note("compensated", line.node, token_id, {"action": line.undone_by})
     return bool(values)
+
+
+def _of_many(process: model.Model, node: str, current: str) -> bool:
+    """Whether a step was done for each of many values, which are gone where the return begins."""
+    inside = around(process, current)
+    places = [node, *around(process, node)]
+    return any(process.nodes[p].repeat is not None and p not in inside for p in places)
 
 
 def _keep(play: Play, values: Mapping[str, Any]) -> None:

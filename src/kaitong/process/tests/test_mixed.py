@@ -155,6 +155,23 @@ def test_an_undoing_whose_inputs_have_no_value_refuses_the_return(begin, crew, g
     assert given == []
 
 
+def test_what_was_done_for_each_of_many_is_not_undone_at_once(begin, crew, given):
+    text = """
+start S n
+user Plan clerk form=p
+service Take n action=take compensate=give each=rooms item=room in=r=room
+user Fit installer form=f
+end E n
+S > Plan > Take > Fit > E
+"""
+    instance_id = begin(text, rooms=["一", "二"])
+    finish(crew.clerk, instance_id, "Plan")
+    item = items(instance_id, "Fit")[0]
+    with pytest.raises(Refused, match="办了多次"):
+        services.return_to(actor=crew.installer, item_id=item.pk, node="Plan", reason="重来")
+    assert (nodes(instance_id), given) == (["Fit"], [])
+
+
 # ---- repetition with boundary events -----------------------------------------------------------
 
 
