@@ -256,7 +256,7 @@ def test_playbook_with_bad_notices_is_refused_with_every_fault(tmp_path):
     process_file.write_text(
         process_file.read_text(encoding="utf-8").replace(
             'kaitong:warn="PT4H" kaitong:escalate-to="supervisor"'
-            ' kaitong:notice="dispatched overdue"',
+            ' kaitong:notice="dispatched running-short overdue"',
             'kaitong:warn="bald" kaitong:escalate-to="boss" kaitong:notice="accepted nobody"',
             1,
         ),

@@ -26,7 +26,7 @@ def children(pid: int) -> set[int]:
     }
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 40) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, what

@@ -33,7 +33,8 @@ def times() -> list[str]:
     columns = db.rows(
         "SELECT table_name AS t, column_name AS c FROM information_schema.columns"
         " WHERE table_schema = 'public' AND data_type = 'timestamp with time zone'"
-        " AND column_name !~ 'due_at|warn_at|expire|_until|until_|appointment|next_a|lease|keep_'"
+        " AND column_name !~ 'due_at|warn_at|alarm_at|expire|_until|until_|appointment|next_a"
+        "|lease|keep_'"
         " AND table_name ~ '^(process|ordering|inventory|activation|charging|documents|party)_'",
         [],
     )
