@@ -15,8 +15,6 @@ from uuid import UUID
 
 from kaitong.process import listening, planned, suspension
 from kaitong.process.choices import GOING_WORK
-from kaitong.process.levels import Level
-from kaitong.process.model import Node
 from kaitong.process.shell import Play
 
 DUE = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
@@ -54,18 +52,19 @@ def alarm(row: Mapping[str, Any], now: datetime) -> bool:
     play.patch(alarms=told, alarm_at=planned.following(timed, told))
     play.save()
     for level in reached:
-        _tell(play, node, level, due_at)
+        tell(play, "overdue" if level.late else "soon", level=level.key, to=level.tell)
     return bool(reached)
 
 
-def _tell(play: Play, node: Node, level: Level, due_at: datetime | None) -> None:
+def tell(play: Play, event: listening.Event, *, level: str = "", to: tuple[str, ...] = ()) -> None:
+    """Let who listens know that the item's time is short or over (of its levels, by which)."""
+    item, node = play.row, play.model.nodes[play.row["node"]]
     if not listening.named(node):
         return
-    item = play.row
     person = item["claimed_by"] or item["candidate"]
     listening.tell(
         listening.StepFact(
-            event="overdue" if level.late else "soon",
+            event=event,
             instance_id=play.loaded.id,
             business_id=play.loaded.business_id,
             branch_id=UUID(item["branch_id"]),
@@ -73,9 +72,9 @@ def _tell(play: Play, node: Node, level: Level, due_at: datetime | None) -> None
             node=node,
             post=item["post"],
             person=UUID(person) if person else None,
-            due_at=due_at,
+            due_at=datetime.fromisoformat(item["due_at"]) if item["due_at"] else None,
             now=play.now,
-            level=level.key,
-            tell=level.tell,
+            level=level,
+            tell=to,
         )
     )

@@ -7,9 +7,8 @@ suspended item is left alone: its clock stands.
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import UUID
 
-from kaitong.process import alarms, inbound, listening, phase_clock, suspension
+from kaitong.process import alarms, inbound, phase_clock, suspension
 from kaitong.process.choices import GOING_WORK
 from kaitong.process.shell import Play
 
@@ -36,7 +35,7 @@ def _warn(row: inbound.Row, now: datetime) -> bool:
     play.patch(warned_at=play.now)
     play.note_item("warned", due_at=play.row["due_at"])
     play.save()
-    _tell(play, "soon")
+    alarms.tell(play, "soon")
     return True
 
 
@@ -47,26 +46,5 @@ def _escalate(row: inbound.Row, now: datetime) -> bool:
     play.patch(escalated_at=play.now)
     play.note_item("escalated", post=play.row["escalate_to"], due_at=play.row["due_at"])
     play.save()
-    _tell(play, "overdue")
+    alarms.tell(play, "overdue")
     return True
-
-
-def _tell(play: Play, event: listening.Event) -> None:
-    item, node = play.row, play.model.nodes[play.row["node"]]
-    if not listening.named(node):
-        return
-    person = item["claimed_by"] or item["candidate"]
-    listening.tell(
-        listening.StepFact(
-            event=event,
-            instance_id=play.loaded.id,
-            business_id=play.loaded.business_id,
-            branch_id=UUID(item["branch_id"]),
-            item_id=UUID(item["id"]),
-            node=node,
-            post=item["post"],
-            person=UUID(person) if person else None,
-            due_at=datetime.fromisoformat(item["due_at"]) if item["due_at"] else None,
-            now=play.now,
-        )
-    )

@@ -23,7 +23,7 @@ from kaitong.process.fallout_figures import Figure
 from kaitong.transfer.book import Book, OutColumn
 from kaitong.web import charts
 from kaitong.web import format as fmt
-from kaitong.web.pages.parts import Filter, choose
+from kaitong.web.pages.parts import Filter, branch_asked, choose, of_branch
 from kaitong.web.pages.processes import words
 
 WEEKS = {"4": 4, "12": 12, "26": 26}
@@ -77,16 +77,7 @@ def figures_page(actor: Actor, query: QueryDict) -> FiguresPage:
             everything=_("近 12 周"),
         )
     ]
-    if len(names) > 1:
-        filters.append(
-            choose(
-                query,
-                "branch",
-                _("分公司"),
-                [(str(key), name) for key, name in names.items()],
-                everything=_("全部"),
-            )
-        )
+    filters += of_branch(query, names)
     cells: tuple[tuple[str, str, str], ...] = ()
     if whole is not None:
         solved = whole.total - whole.still
@@ -163,7 +154,7 @@ def figures_book(actor: Actor, query: QueryDict, target: str | BinaryIO) -> int:
 
 def _asked(actor: Actor, query: QueryDict) -> tuple[int, list[UUID] | None, dict[UUID, str]]:
     names = org.branch_names(actor)
-    branch = next((b for b in names if str(b) == query.get("branch", "")), None)
+    branch = branch_asked(query, names)
     weeks = WEEKS.get(query.get("weeks", ""), USUAL)
     return weeks, [branch] if branch else None, names
 

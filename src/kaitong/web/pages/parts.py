@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,3 +134,16 @@ def choose(
             Choice(text, url(value), value == current, option[2] if len(option) > 2 else None)
         )
     return Filter(label, chosen, tuple(choices), bool(current) and chosen != everything)
+
+
+def of_branch(query: QueryDict, names: Mapping[UUID, str]) -> list[Filter]:
+    """The filter over branches, where there is a choice; `names` are those the reader sees."""
+    if len(names) < 2:
+        return []
+    options = [(str(key), name) for key, name in names.items()]
+    return [choose(query, "branch", _("分公司"), options, everything=_("全部"))]
+
+
+def branch_asked(query: QueryDict, names: Mapping[UUID, str]) -> UUID | None:
+    """The branch a reader chose, if he sees it."""
+    return next((b for b in names if str(b) == query.get("branch", "")), None)

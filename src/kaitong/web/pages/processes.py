@@ -27,7 +27,7 @@ from kaitong.process.positions import STEP_KINDS
 from kaitong.web import charts
 from kaitong.web import format as fmt
 from kaitong.web.pages.names import post_names
-from kaitong.web.pages.parts import Filter, choose
+from kaitong.web.pages.parts import Filter, branch_asked, choose, of_branch
 
 LEVELS = 4
 PERIODS = {"1": 1, "7": 7, "30": 30}  # begun in so many days
@@ -115,7 +115,7 @@ def heat_page(actor: Actor, playbook: str, key: str, query: QueryDict) -> HeatPa
     asked = [ids[chosen].pk] if chosen in ids else [version.pk for version in found.versions]
     drawn = ids[chosen] if chosen in ids else found.versions[0]
     names = org.branch_names(actor)
-    branch = next((b for b in names if str(b) == query.get("branch", "")), None)
+    branch = branch_asked(query, names)
     branches = [branch] if branch else None
     weeks = VIEWS.get(query.get("view", ""))
     days = PERIODS.get(query.get("since", "")) if weeks is None else None
@@ -356,14 +356,5 @@ def _filters(
                 everything=_("不限"),
             )
         )
-    if len(names) > 1:
-        filters.append(
-            choose(
-                query,
-                "branch",
-                _("分公司"),
-                [(str(key), name) for key, name in names.items()],
-                everything=_("全部"),
-            )
-        )
+    filters += of_branch(query, names)
     return filters
