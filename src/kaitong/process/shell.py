@@ -149,23 +149,17 @@ class Play:
 
     def advance(self, event: model.Event) -> None:
         """Let the core play until everything waits again, running transactional actions."""
-        effects: list[model.Effect] = []
-        following: model.Event | None = event
-        while following is not None:
-            step = advance(self.model, self.state, following, external=actions.external())
-            self.state = step.state
-            effects += step.effects
-            following = None if step.call is None else self._perform(step.call)
-        self._apply(effects)
+        self.follow(advance(self.model, self.state, event, external=actions.external()))
 
     def follow(self, step: model.Step) -> None:
-        """What follows from a step that was played elsewhere (`migrating`)."""
+        """What follows from a step of the core: actions it calls, until none remains, and rows."""
+        self.state = step.state
         effects = list(step.effects)
         while step.call is not None:
             following = self._perform(step.call)
-            step = advance(self.model, step.state, following, external=actions.external())
+            step = advance(self.model, self.state, following, external=actions.external())
+            self.state = step.state
             effects += step.effects
-        self.state = step.state
         self._apply(effects)
 
     def recount(self) -> None:
