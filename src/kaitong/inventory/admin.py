@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from kaitong.core.admin import ReadOnlyAdmin
-from kaitong.inventory.models import Assignment, NumberPool, Resource, Service, Terminal
+from kaitong.inventory.models import Assignment, NumberPool, Resource, Service, Suspension, Terminal
 
 
 @admin.register(Resource)
@@ -41,3 +41,10 @@ class TerminalAdmin(ReadOnlyAdmin):
     list_filter = ("state", "model", "branch")
     search_fields = ("serial", "mac")
     list_select_related = ("branch",)
+
+
+@admin.register(Suspension)
+class SuspensionAdmin(ReadOnlyAdmin):
+    list_display = ("service", "kind", "since", "ended_at", "branch")
+    list_filter = ("kind", "branch")
+    list_select_related = ("service", "branch")

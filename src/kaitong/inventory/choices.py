@@ -101,6 +101,17 @@ class ServiceState(models.TextChoices):
         return {"active": "ok", "inactive": "soon"}.get(self.value, "wait")
 
 
+class SuspensionKind(models.TextChoices):
+    """Why a service that worked stands still; each ends by itself (BB-04)."""
+
+    # the customer asked for it
+    REQUEST = "request", _("客户停机")
+    # bills are unpaid
+    ARREARS = "arrears", _("欠费停机")
+    # the operator or an authority wants it
+    ADMINISTRATIVE = "administrative", _("管理停机")
+
+
 SERVICE_BIRTHS = frozenset({"feasibilityChecked", "designed", "reserved", "inactive", "active"})
 SERVICE_MOVES: dict[str, frozenset[str]] = {
     ServiceState.FEASIBILITY_CHECKED: frozenset({"designed", "reserved", "inactive", "active"}),

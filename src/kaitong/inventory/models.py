@@ -14,6 +14,7 @@ from kaitong.inventory.choices import (
     NumberState,
     ResourceState,
     ServiceState,
+    SuspensionKind,
     TerminalState,
 )
 
@@ -203,6 +204,35 @@ class Assignment(Row):
 
     def __str__(self) -> str:
         return f"{self.resource_id} {self.state}"
+
+
+class Suspension(Row):
+    """A service stands still for a reason, from when until when; one open row a reason."""
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    service = models.ForeignKey(Service, models.CASCADE, related_name="suspensions")
+    kind = models.CharField(_("停机类型"), max_length=16, choices=SuspensionKind.choices)
+    reason = models.CharField(_("原因"), max_length=200, blank=True)
+    order_id = models.UUIDField(null=True, blank=True)
+    since = models.DateTimeField(_("停机时间"))
+    ended_at = models.DateTimeField(_("复机时间"), null=True, blank=True)
+    actor_id = models.UUIDField(null=True, blank=True)
+
+    class Meta:
+        db_table = "inventory_suspension"
+        verbose_name = _("停机")
+        verbose_name_plural = _("停机")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "kind"],
+                condition=Q(ended_at__isnull=True),
+                name="suspended_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["service", "since"], name="suspension_of_service")]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.kind}"
 
 
 class Proof(Row):

@@ -48,6 +48,8 @@ from kaitong.inventory.running import (
     services_of_order,
     services_of_orders,
 )
+from kaitong.inventory.suspended import between as suspended_between
+from kaitong.inventory.suspended import standing as suspensions
 
 __all__ = [
     "behind",
@@ -81,6 +83,8 @@ __all__ = [
     "services_of_order",
     "services_of_orders",
     "stock",
+    "suspended_between",
+    "suspensions",
     "terminal",
     "terminal_mistaken",
     "terminals_held",

@@ -27,6 +27,7 @@ from kaitong.inventory.plant import (
 from kaitong.inventory.pools import allocate_account, allocate_logical_id, give_back
 from kaitong.inventory.ports import change_port, confirm_use, hold, release_port, take_port
 from kaitong.inventory.results import LineNow, NoPort, PortTaken, Released
+from kaitong.inventory.suspensions import resume, suspend
 from kaitong.inventory.terminals import (
     TerminalRow,
     add_terminals,
@@ -80,6 +81,7 @@ __all__ = [
     "put_terminals",
     "record_proof",
     "release_port",
+    "resume",
     "return_to_stock",
     "reveal_password",
     "set_characteristics",
@@ -87,6 +89,7 @@ __all__ = [
     "set_reason",
     "set_resource_state",
     "set_service_state",
+    "suspend",
     "take_port",
     "to_recover",
     "withdraw_service",

@@ -1,0 +1,95 @@
+"""Suspended services (停机): each reason stands and ends by itself, and the line works with none.
+
+A customer's own wish and arrears are two reasons: paying ends one of them and not the other.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from kaitong.core import db
+from kaitong.core.clock import now
+from kaitong.inventory.choices import ServiceState, SuspensionKind
+from kaitong.inventory.errors import WrongState
+from kaitong.inventory.locking import locked_service
+from kaitong.inventory.models import Suspension
+from kaitong.inventory.operations import set_service_state
+from kaitong.org.actor import Actor
+
+_WORDS = {
+    SuspensionKind.REQUEST: gettext_noop("客户停机"),
+    SuspensionKind.ARREARS: gettext_noop("欠费停机"),
+    SuspensionKind.ADMINISTRATIVE: gettext_noop("管理停机"),
+}
+
+
+@db.whole()
+def suspend(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    kind: str,
+    reason: str,
+    order_id: UUID | None = None,
+) -> Suspension:
+    """A working service stops for a reason (BB-04); the same reason twice is one.
+
+    Raises WrongState for a service that has never worked, or has ended.
+    """
+    SuspensionKind(kind)
+    service = locked_service(actor, service_id)
+    standing = {s.kind: s for s in Suspension.objects.filter(service=service, ended_at=None)}
+    if kind in standing:
+        return standing[kind]
+    if service.state != ServiceState.ACTIVE and not standing:
+        raise WrongState(
+            _("服务现在是%(state)s，不能停机。") % {"state": service.get_state_display()},
+            _("只有在用的服务可以停机。"),
+            field="state",
+        )
+    made = Suspension.objects.create(
+        branch_id=service.branch_id,
+        service=service,
+        kind=kind,
+        reason=reason[:200],
+        order_id=order_id,
+        since=now(),
+        actor_id=actor.id,
+    )
+    set_service_state(
+        actor=actor,
+        service_id=service_id,
+        state=ServiceState.INACTIVE,
+        reason=_why([*standing.values(), made]),
+    )
+    return made
+
+
+@db.whole()
+def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
+    """A reason has ended; whether the service works again, which it does with no reason left.
+
+    Ending what does not stand changes nothing. Raises NotProven where a proof is wanting.
+    """
+    service = locked_service(actor, service_id)
+    standing = list(Suspension.objects.filter(service=service, ended_at=None))
+    mine = [s for s in standing if s.kind == kind]
+    left = [s for s in standing if s.kind != kind]
+    for one in mine:
+        one.ended_at = now()
+        one.save(update_fields=["ended_at"])
+    if not mine:
+        return service.state == ServiceState.ACTIVE
+    state = ServiceState.INACTIVE if left else ServiceState.ACTIVE
+    set_service_state(actor=actor, service_id=service_id, state=state, reason=_why(left))
+    return not left
+
+
+def _why(rows: list[Suspension]) -> str:
+    """Chinese, whoever asks: it is kept."""
+    if not rows:
+        return ""
+    return "、".join(dict.fromkeys(_WORDS[SuspensionKind(row.kind)] for row in rows))
