@@ -343,6 +343,8 @@ def _tell_return(plan: process.ReturnPlan, *, as_json: bool) -> None:
         "ends": [line.node for line in plan.ends],
         "stays": [line.node for line in plan.stays],
         "undone": {line.node: line.undone_by for line in plan.effects if line.undone_by},
+        "undone_already": [line.node for line in plan.effects if line.already],
+        "to_be_undone": list(plan.undoing),
         "post": plan.post,
         "person": plan.person_name or None,
         "fingerprint": plan.fingerprint,
@@ -351,7 +353,7 @@ def _tell_return(plan: process.ReturnPlan, *, as_json: bool) -> None:
         _print(facts)
         return
     print(f"{plan.title} → {plan.target_title}  {plan.post} {plan.person_name}".rstrip())
-    for name in ("again", "ends", "stays", "undone"):
+    for name in ("again", "ends", "stays", "undone", "undone_already", "to_be_undone"):
         if facts[name]:
             print(f"  {name}: {', '.join(facts[name])}")  # type: ignore[arg-type]
     for node, title in plan.targets:

@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from kaitong.process.advance_back import rescue, return_over
 from kaitong.process.advance_events import escalate
 from kaitong.process.advance_graph import can_return, flows_already_in, siblings_region
 from kaitong.process.advance_inclusive import fork
@@ -276,12 +277,15 @@ def _returned_to(moves: Moves, event: ReturnedTo) -> None:
     scope_id, here = moves.shared_scope(token, target)
     region = siblings_region(moves.model, target.id, here.node)
     data = {"to": target.id, "why": event.reason}
+    rescue(moves, here)
     moves.take_away(here, "returned", data)
     for other in list(moves.resting.values()):
         if other.id not in moves.resting or other.scope != scope_id or moves.idle(other):
             continue
         if _springs_from(moves.model, other, region, target.id):
+            rescue(moves, other)
             moves.take_away(other, "returned", data)
+    return_over(moves, scope_id, event.left, event.undone)
     try:
         scope_of = moves.reopen(scope_id, here, target)
     except FeelError as error:

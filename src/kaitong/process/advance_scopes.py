@@ -455,6 +455,7 @@ class Scopes(Tokens):
             self.rest(host, WaitKind.SCOPE)
             self.open_boundaries(host, node)
             scope_id = self.tree.open(Scope(ScopeKind.SUB, node_id, scope_id, host.id, inputs))
+            self.reopened(scope_id, node)
             self.listen_all(scope_id)
             scope_of[node_id] = scope_id
         return scope_of
@@ -483,4 +484,7 @@ class Scopes(Tokens):
         raise NotImplementedError
 
     def undo_next(self, scope_id: str) -> None:
+        raise NotImplementedError
+
+    def reopened(self, scope_id: str, node: Node) -> None:
         raise NotImplementedError

@@ -216,6 +216,8 @@ class Tokens:
     ) -> None:
         """Take away all tokens of these scopes, and forget the scopes."""
         self.queue = deque(token for token in self.queue if token.scope not in scope_ids)
+        if self.model.undoes:
+            self.put_back(scope_ids)
         self.tree.forget(scope_ids)
         for token in [t for t in self.resting.values() if t.scope in scope_ids]:
             if token.id in self.resting:
@@ -292,6 +294,10 @@ class Tokens:
 
     def remember(self, token: Token, node: Node) -> None:
         """Keep that an activity was completed, for a compensation (`advance_scopes`)."""
+        raise NotImplementedError
+
+    def put_back(self, scope_ids: set[str], *, inside: bool = False) -> None:
+        """Keep again what is still to be undone where these scopes are taken away."""
         raise NotImplementedError
 
     def _break_deadlocks(self) -> None:

@@ -4,12 +4,16 @@ Every completed activity with a compensation handler is kept in its scope, in th
 completion; a completed sub-process keeps what was completed in it, with the variables as they then
 were. A throw event takes what is kept (of one activity, or of its whole scope), runs the handlers
 one after the other, the latest first, and goes on when the last has ended. What was taken is not
-undone a second time.
+undone a second time; where the throw event is taken away before its handlers have ended (an
+interrupting event, a return), what they have not undone is kept again.
+
+Where a return (退回) meets compensation, see `advance_back`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any
 
 from kaitong.process.advance_scopes import Scopes
 from kaitong.process.model import Node, NodeKind, Token, WaitKind
@@ -45,7 +49,8 @@ class Undoing(Scopes):
             self._keep(outer, Done(node.id, scope.variables, scope.done))
 
     def _keep(self, scope_id: str, done: Done) -> None:
-        self.tree.change(scope_id, done=(*self.tree.done(scope_id), done))
+        kept = without_redone(self.model.nodes, self.tree.done(scope_id), done)
+        self.tree.change(scope_id, done=(*kept, done))
 
     def compensate(self, token: Token, node: Node) -> None:
         """A compensation throw or end event: undo, then go on."""
@@ -85,13 +90,13 @@ class Undoing(Scopes):
                 return
 
     def _handled(self, done: Iterable[Done]) -> Iterator[Done]:
-        """Activities with handlers; of a sub-process without one, what was completed in it."""
+        """Activities with handlers, each in the sub-processes around it that have none."""
         for one in done:
             if self.model.nodes[one.node].handler:
                 yield one
                 continue
             for inner in self._handled(one.inner):
-                yield Done(inner.node, {**one.variables, **inner.variables}, inner.inner)
+                yield Done(one.node, one.variables, (inner,), inner.again)
 
     def undo_next(self, scope_id: str) -> None:
         """Run the next handler of a compensation, or go on behind it."""
@@ -100,16 +105,112 @@ class Undoing(Scopes):
         if not scope.pending:
             self.leave(host, self.model.nodes[host.node])
             return
-        done = scope.pending[-1]
+        next_ = done = scope.pending[-1]
         self.tree.change(scope_id, pending=scope.pending[:-1])
-        node = self.model.nodes[done.node]
+        node, seen = self.model.nodes[done.node], dict(done.variables)
+        while not node.handler:
+            done = done.inner[0]
+            node, seen = self.model.nodes[done.node], {**seen, **done.variables}
         event = next(
             self.model.nodes[boundary]
             for boundary in node.boundaries
             if self.model.nodes[boundary].kind is NodeKind.BOUNDARY_COMPENSATE
         )
-        one = self.tree.open(Scope(ScopeKind.ONE, scope.node, scope_id, None, done.variables))
-        token = Token(self.new_id(), event.id, None, one)
-        self.note("fired", event.id, token.id, {"host": node.id, "scope": one})
+        one = Scope(ScopeKind.ONE, scope.node, scope_id, None, seen, pending=(next_,))
+        here = self.tree.open(one)
+        token = Token(self.new_id(), event.id, None, here)
+        self.note("fired", event.id, token.id, {"host": node.id, "scope": here})
         self.note("left", event.id, token.id)
-        self.queue.appendleft(Token(self.new_id(), node.handler, None, one))
+        self.queue.appendleft(Token(self.new_id(), node.handler, None, here))
+
+    def put_back(self, scope_ids: set[str], *, inside: bool = False) -> None:
+        """Keep again, before these scopes are forgotten, what is still to be undone in them.
+
+        In the order of completion: what a handler was undoing is the latest. It goes to the scope
+        it lies in; if that is forgotten as well (unless `inside`), so is what was done in it.
+        """
+        for scope_id in sorted(scope_ids):
+            undoing = self.tree.scopes.get(scope_id)
+            if undoing is None or undoing.kind is not ScopeKind.UNDO:
+                continue
+            handlers = [id_ for id_, one in self.tree.scopes.items() if one.parent == scope_id]
+            under_way = [one for id_ in handlers for one in self.tree[id_].pending]
+            for one in reversed((*undoing.pending, *under_way)):
+                place = self._place_of(one, undoing.parent)
+                if inside or place not in scope_ids:
+                    self.tree.change(place, done=(one, *self.tree.done(place)))
+            for id_ in (scope_id, *handlers):
+                self.tree.change(id_, pending=())
+
+    def reopened(self, scope_id: str, node: Node) -> None:
+        """A completed sub-process is open again: what was done in it is kept in it again."""
+        outer = self.tree[scope_id].parent
+        kept = self.tree.done(outer)
+        last = max((at for at, one in enumerate(kept) if one.node == node.id), default=None)
+        if last is None or node.handler:
+            return
+        self.tree.change(scope_id, done=kept[last].inner)
+        self.tree.change(outer, done=(*kept[:last], *kept[last + 1 :]))
+
+    def _place_of(self, done: Done, scope_id: str) -> str:
+        """The scope, from here outwards, in which an activity lies."""
+        lies_in = self.model.nodes[done.node].parent
+        for id_ in self.tree.outwards(scope_id):
+            if id_ == ROOT or self.tree[id_].node == lies_in:
+                return id_
+        return ROOT
+
+
+def without_redone(
+    nodes: Mapping[str, Node], kept: tuple[Done, ...], done: Done
+) -> tuple[Done, ...]:
+    """What is kept, without what was returned over and is now done again."""
+    if not any(one.again for one in _all(kept)):
+        return kept
+    return _without(nodes, kept, set(_names(nodes, done)), ())
+
+
+def _all(kept: Iterable[Done]) -> Iterator[Done]:
+    for one in kept:
+        yield one
+        yield from _all(one.inner)
+
+
+Which = tuple[Any, ...]
+
+
+def _which(nodes: Mapping[str, Node], one: Done, around: Which) -> Which:
+    """Which of many it was: by its value, else by its number."""
+    if "loopCounter" not in one.variables:
+        return around
+    repeat = nodes[one.node].repeat
+    item = repeat.item if repeat is not None else ""
+    return (*around, repr(one.variables.get(item or "loopCounter")))
+
+
+def _names(nodes: Mapping[str, Node], one: Done, around: Which = ()) -> Iterator[tuple[str, Which]]:
+    which = _which(nodes, one, around)
+    if nodes[one.node].handler:
+        yield (one.node, which)
+        return
+    for inner in one.inner:
+        yield from _names(nodes, inner, which)
+
+
+def _without(
+    nodes: Mapping[str, Node],
+    kept: Iterable[Done],
+    redone: Collection[tuple[str, Which]],
+    around: Which,
+) -> tuple[Done, ...]:
+    left = []
+    for one in kept:
+        which = _which(nodes, one, around)
+        if nodes[one.node].handler:
+            if not (one.again and (one.node, which) in redone):
+                left.append(one)
+            continue
+        inner = _without(nodes, one.inner, redone, which)
+        if inner:
+            left.append(Done(one.node, one.variables, inner, one.again))
+    return tuple(left)

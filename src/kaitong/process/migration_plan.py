@@ -95,13 +95,20 @@ def new_events(old: Model, new: Model, container: str, names: Names) -> list[str
 def to_undo(old: Model, new: Model, document: Any, names: Names) -> list[MigrationFault]:
     """What a compensation under way has still to undo must have a handler in the new version."""
     rows = (document or {}).get("scopes", {}).values()
-    waiting = {one[0] for row in rows for one in row.get("pending", ())}
+    waiting = {_innermost(old, one) for row in rows for one in row.get("pending", ())}
     found = ((old.nodes[name], new.nodes.get(names.get(name, name))) for name in sorted(waiting))
     return [
         _fault(node, "还要撤销，而它在新版本里没有补偿环节。")
         for node, there in found
         if there is not None and not there.handler
     ]
+
+
+def _innermost(old: Model, one: list[Any]) -> str:
+    """The activity whose handler runs, in the sub-processes around it that have none."""
+    while not old.nodes[one[0]].handler and one[2]:
+        one = one[2][0]
+    return str(one[0])
 
 
 def unknown(names: Names, old: Model, new: Model) -> list[MigrationFault]:
@@ -263,8 +270,8 @@ def _scope(row: Mapping[str, Any], names: Names) -> dict[str, Any]:
 
 
 def _done(one: list[Any], names: Names) -> list[Any]:
-    node, variables, inner = one
-    return [names.get(node, node), variables, [_done(other, names) for other in inner]]
+    node, variables, inner, *more = one
+    return [names.get(node, node), variables, [_done(other, names) for other in inner], *more]
 
 
 def spoken_of(document: Any) -> set[str]:

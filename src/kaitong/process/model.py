@@ -436,6 +436,8 @@ class ReturnedTo(Event):
     token: UUID | int
     node: str
     reason: str = ""
+    left: tuple[str, ...] = ()  # what was left since that task was reached, as often as it was
+    undone: tuple[str, ...] = ()  # of these, what the return has undone
 
 
 # ---- what follows: effects, in the order they happened -------------------------------------------

@@ -23,6 +23,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import access, actions, model, picking, store, suspension
 from kaitong.process.advance import advance
+from kaitong.process.advance_back import kept_names
 from kaitong.process.advance_graph import around, can_return, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
@@ -70,12 +71,14 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a machine's step did. `undone_by` is the playbook's compensation; without, it stands."""
+    """What a machine's step did. `undone_by` is the playbook's compensation; without, it stands,
+    unless a compensation event has undone it `already`."""
 
     node: str
     title: str
     action: str
     undone_by: str = ""
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class ReturnPlan:
     ends: tuple[Open, ...]
     stays: tuple[Open, ...]
     effects: tuple[Done, ...]
+    undoing: tuple[str, ...]  # titles of what was being undone, and is kept to be undone later
+    left: tuple[str, ...]  # every node left since the target was reached, as often as it was
     post: str
     person: UUID | None
     person_name: str
@@ -107,6 +112,7 @@ class ReturnPlan:
             [(line.node, line.at.isoformat()) for line in self.again],
             [[str(line.token), line.node, line.kind] for line in (*self.ends, *self.stays)],
             [(line.node, line.undone_by) for line in self.effects],
+            self.undoing,
         ]
         return hashlib.blake2s(repr(told).encode(), digest_size=10).hexdigest()
 
@@ -161,9 +167,15 @@ def return_to(
             ended=[line.node for line in plan.ends],
             undone=[line.node for line in plan.effects if line.undone_by],
         )
-        token_id = UUID(item["token_id"])
         play.advance(
-            model.ReturnedTo(now=play.now, token=token_id, node=plan.target, reason=reason)
+            model.ReturnedTo(
+                now=play.now,
+                token=UUID(item["token_id"]),
+                node=plan.target,
+                reason=reason,
+                left=plan.left,
+                undone=tuple(line.node for line in plan.effects if line.undone_by),
+            )
         )
         if undone:
             play.change.variables = dict(play.state.variables)
@@ -206,6 +218,7 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
     event = model.ReturnedTo(now=now, token=token_id, node=target)
     after = advance(process, loaded.as_state(), event, external=actions.external()).state
     kept = {token.id for token in after.tokens}
+    standing = _standing(after, loaded.tokens, target)
     inside = (model.WaitKind.SCOPE, model.WaitKind.LISTEN)  # what is in them is told by itself
     others = [t for t in loaded.tokens if t.id != token_id and t.wait not in inside]
     items = {
@@ -215,12 +228,25 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
     since = entered.get(target, 0)
     ahead = reach(process, [target])
     left: dict[str, Mapping[str, Any]] = {}
+    times: list[str] = []
+    undone: set[str] = set()  # by a compensation event, since it was done last
     for row in lines:
         if row["kind"] == "entered" or row["seq"] < since or row["node"] not in ahead:
             continue
+        found = process.nodes.get(row["node"])
+        if row["kind"] == "left" and found is not None:
+            times.append(found.id)
+            undone.discard(found.id)
+            if found.kind is model.NodeKind.BOUNDARY_COMPENSATE:
+                undone.add(found.attached_to or "")
         if row["kind"] == "completed" or row["node"] not in left:  # by whom stands in the former
             left[row["node"]] = row
-    steps = [process.nodes[name] for name in left if name in process.nodes]
+    undone -= standing
+    steps = [
+        process.nodes[name]
+        for name in left
+        if name in process.nodes and not _undoes(process, name)  # that is not done again
+    ]
     last = (
         WorkItem.objects.filter(instance_id=loaded.id, node=target, state=WorkState.DONE)
         .order_by("-completed_at")
@@ -263,15 +289,44 @@ def _plan(loaded: store.Loaded, item: Mapping[str, Any], node: str, *, now: date
         ends=told([token for token in others if token.id not in kept]),
         stays=told([token for token in others if token.id in kept]),
         effects=tuple(
-            Done(step.id, step.name, step.action, step.extension.get("compensate", ""))
+            Done(
+                step.id,
+                step.name,
+                step.action,
+                "" if step.id in undone else step.extension.get("compensate", ""),
+                step.id in undone,
+            )
             for step in steps
             if step.kind is model.NodeKind.SERVICE
         ),
+        undoing=_undoing(process, loaded.as_state(), after),
+        left=tuple(times),
         post=lane,
         person=last,
         person_name=names.get(last, "") if last else "",
         since=next((r["at"] for r in lines if r["seq"] == since and r["kind"] == "entered"), None),
     )
+
+
+def _standing(after: model.State, before: Sequence[model.Token], target: str) -> set[str]:
+    """What compensation would still undo where the order goes back to."""
+    old = {token.id for token in before}
+    token = next(t for t in after.tokens if t.node == target and t.id not in old)
+    tree = ScopeTree(after.scopes, after.opened)
+    return {name for id_ in tree.outwards(token.scope) for name in kept_names(tree.done(id_))}
+
+
+def _undoes(process: model.Model, name: str) -> bool:
+    """Whether a step belongs to a handler of a compensation."""
+    return any(process.nodes[id_].undo for id_ in (name, *around(process, name)))
+
+
+def _undoing(process: model.Model, before: model.State, after: model.State) -> tuple[str, ...]:
+    """What was being undone, or still to be, in a branch that is taken away."""
+    gone = [scope for id_, scope in before.scopes.items() if id_ not in after.scopes]
+    names = [name for scope in gone for name in kept_names(scope.pending)]
+    nodes = (process.nodes[name] for name in sorted(names))
+    return tuple(node.name or node.id for node in nodes if node.handler)
 
 
 def _lines(instance_id: UUID) -> list[dict[str, Any]]:

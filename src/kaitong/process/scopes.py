@@ -52,11 +52,16 @@ class ScopeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A completed activity that compensation may undo; `inner` those of a sub-process."""
+    """A completed activity that compensation may undo; `inner` those of a sub-process.
+
+    `again`: the order was returned (退回) to before it. What it did stands until it is done again,
+    which then counts in its place.
+    """
 
     node: str
     variables: Mapping[str, Any] = field(default_factory=dict)
     inner: tuple[Done, ...] = ()
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class Scope:
     loop: Loop | None = None
     at: int = 0  # of a ONE: its place among the instances
     done: tuple[Done, ...] = ()  # completed here, in order
-    pending: tuple[Done, ...] = ()  # of an UNDO: what is still to be undone
+    pending: tuple[Done, ...] = ()  # of an UNDO: what is to be undone; of a handler: what it undoes
 
 
 _WHOLE = Scope(ScopeKind.SUB, "", "")
@@ -224,7 +229,8 @@ def _scope(scope: Scope, name: Callable[[TokenId], UUID]) -> dict[str, Any]:
 
 
 def _done(one: Done) -> list[Any]:
-    return [one.node, dict(one.variables), [_done(inner) for inner in one.inner]]
+    row: list[Any] = [one.node, dict(one.variables), [_done(inner) for inner in one.inner]]
+    return [*row, True] if one.again else row
 
 
 def read(document: Mapping[str, Any] | None) -> tuple[dict[str, Scope], int]:
@@ -258,4 +264,4 @@ def _read(row: Mapping[str, Any]) -> Scope:
 
 
 def _read_done(one: list[Any]) -> Done:
-    return Done(one[0], one[1], tuple(_read_done(inner) for inner in one[2]))
+    return Done(one[0], one[1], tuple(_read_done(inner) for inner in one[2]), len(one) > 3)

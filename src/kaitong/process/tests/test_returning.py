@@ -202,3 +202,99 @@ def test_two_returns_at_once_and_a_completion_beside_them(begin, crew, acts):
     assert len(won) == 1
     assert all(isinstance(o, Conflict) for o in outcomes if o not in won)
     assert Token.objects.filter(instance_id=instance_id).count() == 1
+
+
+# What the return undoes by `compensate`, and compensation by its handler: whichever is first.
+BOTH = """
+start S clerk
+user Check clerk form=a
+service Take network action=take compensate=give-back
+on-undo UndoTake network host=Take by=Free
+user Free installer form=f undoes=1
+user Visit installer form=b
+xor Ok clerk
+undo Back clerk
+user Again clerk form=d
+end E clerk
+S > Check > Take > Visit > Ok
+Ok > Back : bad = true
+Ok !> E
+Back > Again > E
+"""
+
+
+def both(begin, crew, **visit):
+    instance_id = begin(BOTH)
+    services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Check").pk, values={})
+    return instance_id
+
+
+def test_what_the_return_undid_compensation_does_not_undo_again(begin, crew, acts):
+    done, _failing = acts
+    instance_id = both(begin, crew)
+    services.return_to(
+        actor=crew.installer, item_id=item_of(instance_id, "Visit").pk, node="Check", reason="x"
+    )
+    services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Check").pk, values={})
+    services.complete(
+        actor=crew.installer, item_id=item_of(instance_id, "Visit").pk, values={"bad": True}
+    )
+    services.complete(actor=crew.installer, item_id=item_of(instance_id, "Free").pk, values={})
+    assert item_of(instance_id, "Again").state == "todo"
+    assert [line.split()[0] for line in done] == ["take", "give-back", "take"]
+
+
+def test_what_compensation_undid_the_return_does_not_undo_again(begin, crew, acts):
+    done, _failing = acts
+    instance_id = both(begin, crew)
+    services.complete(
+        actor=crew.installer, item_id=item_of(instance_id, "Visit").pk, values={"bad": True}
+    )
+    services.complete(actor=crew.installer, item_id=item_of(instance_id, "Free").pk, values={})
+    plan = queries.return_plan(crew.clerk, item_of(instance_id, "Again").pk, "Check")
+    assert [(e.node, e.undone_by, e.already) for e in plan.effects] == [("Take", "", True)]
+    assert [a.node for a in plan.again] == ["Check", "Take", "Visit"]  # the handler is not
+    services.return_to(
+        actor=crew.clerk,
+        item_id=item_of(instance_id, "Again").pk,
+        node="Check",
+        reason="x",
+        expected=plan.fingerprint,
+    )
+    assert [line.split()[0] for line in done] == ["take"]
+    assert item_of(instance_id, "Check").state == "todo"
+
+
+def test_what_a_branch_was_undoing_is_told_and_kept(begin, crew, acts):
+    _done, _failing = acts
+    instance_id = begin(
+        """
+start S clerk
+user Check clerk form=a
+user Build installer form=c
+on-undo UndoBuild installer host=Build by=Dismantle
+user Dismantle installer form=f undoes=1
+and Fork clerk
+user Talk clerk form=b
+undo Back clerk
+and Join clerk
+end E clerk
+S > Check > Build > Fork > Talk > Join > E
+Fork > Back > Join
+"""
+    )
+    services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Check").pk, values={})
+    services.complete(actor=crew.installer, item_id=item_of(instance_id, "Build").pk, values={})
+    plan = queries.return_plan(crew.clerk, item_of(instance_id, "Talk").pk, "Check")
+    assert [line.node for line in plan.ends] == ["Dismantle"]
+    assert plan.undoing == ("Build环节",)
+    services.return_to(
+        actor=crew.clerk, item_id=item_of(instance_id, "Talk").pk, node="Check", reason="x"
+    )
+    kept = Instance.objects.get(pk=instance_id).scopes["scopes"]["root"]["done"]
+    assert kept == [["Build", {}, [], True]]
+    services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Check").pk, values={})
+    services.complete(actor=crew.installer, item_id=item_of(instance_id, "Build").pk, values={})
+    services.complete(actor=crew.installer, item_id=item_of(instance_id, "Dismantle").pk, values={})
+    services.complete(actor=crew.clerk, item_id=item_of(instance_id, "Talk").pk, values={})
+    assert Instance.objects.get(pk=instance_id).state == "completed"

@@ -110,7 +110,14 @@ def effects(plan: ReturnPlan, say: Callable[[str], str]) -> Iterable[Effect]:
         yield Effect(
             _("%(n)s 步") % {"n": len(undone)}, _("先撤销再重做：%(list)s") % {"list": text}
         )
-    stands = [line for line in machines if line.node not in undone]
+    already = {line.node for line in plan.effects if line.already}
+    if already:
+        text = listed(say(line.title) for line in plan.effects if line.already)
+        yield Effect(
+            _("%(n)s 步") % {"n": len(already)},
+            _("先前已撤销，到时重做：%(list)s") % {"list": text},
+        )
+    stands = [line for line in machines if line.node not in undone | already]
     if stands:
         text = listed(say(line.title) for line in stands)
         yield Effect(
@@ -126,6 +133,12 @@ def effects(plan: ReturnPlan, say: Callable[[str], str]) -> Iterable[Effect]:
         text = listed(say(line.title) for line in other)
         yield Effect(
             _("%(n)s 项") % {"n": len(other)}, _("系统正在做的停下：%(list)s") % {"list": text}
+        )
+    if plan.undoing:
+        text = listed(say(title) for title in plan.undoing)
+        yield Effect(
+            _("%(n)s 项") % {"n": len(plan.undoing)},
+            _("还没撤销完的停下，留待以后撤销：%(list)s") % {"list": text},
         )
     stays = [line for line in plan.stays if line.kind != WaitKind.JOIN]
     if stays:
