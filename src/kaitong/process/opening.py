@@ -70,6 +70,7 @@ class Opening:
             start=self.now,
         )
         item_id = uuid7()
+        passage = four_eyes.passage(self.process, node.id, self.scopes, scope)
         scoped = str(post.get("scope", "")) == "department"
         only_department = department if scoped else ""
         candidate = None
@@ -82,7 +83,7 @@ class Opening:
                 at=self.now,
                 grid=str(variables.get(picking.GRID) or ""),
                 only_department=only_department,
-                but=self._may_not(node),
+                but=self._may_not(node, passage),
             )
             if choice is not None:
                 candidate = choice.person
@@ -100,6 +101,7 @@ class Opening:
                 "node": node.id,
                 "title": node.name,
                 "part": part_of(node, self.scopes, scope, variables),
+                "passage": passage,
                 "post": node.lane,
                 "department": department,
                 "only_department": only_department,
@@ -121,13 +123,16 @@ class Opening:
         timed = planned.plan(node, self.loaded.parameters, basis=found.basis, due_at=found.at)
         return planned.following(timed, ())
 
-    def _may_not(self, node: model.Node) -> set[UUID]:
+    def _may_not(self, node: model.Node, passage: str) -> set[UUID]:
         """Who has done the other step of a pair that two must do, also in this very step."""
         others = four_eyes.partners(self.process, node)
         if not others:
             return set()
-        found = four_eyes.doers(self.loaded.id, others)
-        if (self.loaded.row or {}).get("node") in others:
+        found = four_eyes.doers(self.process, self.loaded.id, node, passage)
+        row = self.loaded.row or {}
+        if row.get("node") in others and four_eyes.together(
+            self.process, (node.id, passage), (row["node"], row.get("passage", ""))
+        ):
             found |= {person for person in (self.actor_id, self.behalf) if person}
         return found
 

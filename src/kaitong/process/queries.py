@@ -416,7 +416,12 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
         may_act=may_act,
         barred=item.state in OPEN_WORK
         and four_eyes.refuses(
-            process, item.instance_id, node, actor, actor.behalf(item.post, item.claimed_by)
+            process,
+            item.instance_id,
+            node,
+            actor,
+            actor.behalf(item.post, item.claimed_by),
+            item.passage,
         ),
         may_feedback=item.state in OPEN_WORK and (may_act or actor.id in helping),
     )

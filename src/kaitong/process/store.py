@@ -207,11 +207,13 @@ _ARMS: dict[str, str] = {
  arrived_by text) where r.id = u.id and r.instance_id = p.id""",
     "work_opened": """insert into process_workitem (id, created_at, branch_id, instance_id,
  token_id, business_id, node, title, post, department, only_department, state, candidate, due_at,
- due_basis, provisional, warn_at, alarm_at, escalate_to, urged, returned_from, part)
+ due_basis, provisional, warn_at, alarm_at, escalate_to, urged, returned_from, part,
+ passage)
  select u.id, u.created_at,
  u.branch_id, p.id, u.token_id, u.business_id, u.node, u.title, u.post, u.department,
  coalesce(u.only_department, ''), 'todo', u.candidate, u.due_at, u.due_basis, u.provisional,
- u.warn_at, u.alarm_at, u.escalate_to, 0, u.returned_from, coalesce(u.part, '')
+ u.warn_at, u.alarm_at, u.escalate_to, 0, u.returned_from, coalesce(u.part, ''),
+ coalesce(u.passage, '')
  from p, jsonb_populate_recordset(null::process_workitem, %s::jsonb) u""",
     "work_changed": _rewrite("process_workitem", _WORK_COLUMNS),
     "work_closed": _close("process_workitem", _OPEN_WORK, ", completed_at = u.at"),

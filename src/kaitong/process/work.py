@@ -78,7 +78,7 @@ def claim(*, actor: Actor, item_id: UUID) -> None:
         if access.bound_to_other(actor, item) and not actor.is_supervisor:
             raise ProcessForbidden(_("这张工单已派给他人。"), _("请由班长改派。"))
         node = play.model.nodes[item["node"]]
-        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf)
+        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf, item["passage"])
         play.patch(state=WorkState.CLAIMED, claimed_by=actor.id, claimed_at=play.now)
         play.note_item("claimed")
         play.save(last=True)
@@ -116,7 +116,7 @@ def complete(
         access.require_hand(actor, item)
         node = play.model.nodes[item["node"]]
         token_id = UUID(item["token_id"])
-        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf)
+        four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf, item["passage"])
         answers = dict(values)
         if within is not None:
             answers.update(within(_context(play, actor, values)) or {})

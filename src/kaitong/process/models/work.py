@@ -27,6 +27,8 @@ class WorkItem(Row):
     title = models.CharField(_("名称"), max_length=200)
     # which of many the work is about, where a step is done several times at once
     part = models.CharField(max_length=100, default="", db_default="", blank=True)
+    # the instances of repeated activities it lies in (see `four_eyes`)
+    passage = models.CharField(max_length=200, default="", db_default="", blank=True)
     post = models.CharField(_("岗位"), max_length=60)
     department = models.CharField(_("部门"), max_length=60, default="", blank=True)
     # a department's key where the playbook makes this that department's work: others do not see it
