@@ -52,6 +52,7 @@ def _sentences(path: Path):
 
 
 FILES = [
+    *(SOURCE / "assurance" / name for name in ("actions.py", "causes.py", "states.py")),
     *sorted((SOURCE / "activation").rglob("*.py")),
     *(p for p in sorted((SOURCE / "process").rglob("*.py")) if p.name != "bpmn_nodes.py"),
     *(SOURCE / "ordering" / name for name in ("actions.py", "drafts.py", "intake.py")),

@@ -96,6 +96,7 @@ INSTALLED_APPS = [
     "kaitong.documents",
     "kaitong.messaging",
     "kaitong.ordering",
+    "kaitong.assurance",
     "kaitong.fieldwork",
     "kaitong.playbooks",
     "kaitong.transfer",

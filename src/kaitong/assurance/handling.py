@@ -1,0 +1,100 @@
+"""How faults are handled: `faults:` of the playbooks, deployed and found again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from kaitong.assurance.errors import FaultRefused
+from kaitong.assurance.models import Handling
+from kaitong.core.clock import now
+from kaitong.org.actor import Actor
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandlingEntry:
+    """`faults:` of one version of a playbook with everything resolved."""
+
+    services: list[str]
+    content: dict[str, Any]
+    definitions: dict[str, str]
+    parameters: dict[str, Any]
+    numbers: dict[str, dict[str, Any]]
+    papers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notices: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@transaction.atomic
+def deploy_handling(
+    *, actor: Actor, playbook: str, playbook_hash: str, entry: HandlingEntry | None
+) -> Handling | None:
+    """Make a version's handling current, retiring the one before; without an entry none is."""
+    rows = Handling.objects.filter(playbook=playbook)
+    rows.filter(retired_at=None).exclude(playbook_hash=playbook_hash).update(retired_at=now())
+    if entry is None:
+        rows.filter(retired_at=None).update(retired_at=now())
+        return None
+    row, _made = rows.get_or_create(
+        playbook=playbook, playbook_hash=playbook_hash, defaults=dict(vars(entry))
+    )
+    if row.retired_at is not None:
+        row.retired_at = None
+        row.save(update_fields=["retired_at"])
+    return row
+
+
+def current() -> list[Handling]:
+    """The handlings in force, by playbook."""
+    return list(Handling.objects.filter(retired_at=None).order_by("playbook"))
+
+
+def of_service(specification: str) -> Handling:
+    """Who handles faults of this service. Raises FaultRefused when no playbook does."""
+    for row in current():
+        if specification in row.services:
+            return row
+    raise FaultRefused(
+        _("这种业务没有故障处理流程。"), _("请在业务流程包里补上 faults:。"), field="service_id"
+    )
+
+
+def only() -> Handling | None:
+    """The handling for what is about no service: the first in force."""
+    return next(iter(current()), None)
+
+
+def entry_of(rows: Iterable[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    """An entry of a list by its key."""
+    return next((row for row in rows if row["key"] == key), None)
+
+
+def reason_title(groups: Iterable[Mapping[str, Any]], code: str) -> str | None:
+    """Both levels of GROUP.REASON in words; None when there is no such reason."""
+    group, _dot, reason = code.partition(".")
+    for one in groups:
+        if one["key"] != group:
+            continue
+        inner = entry_of(one["reasons"], reason)
+        return f"{one['title']}：{inner['title']}" if inner else None
+    return None
+
+
+def say(handling: Handling, text: str) -> str:
+    """A word of the playbook in the reader's language."""
+    if not (get_language() or "zh").startswith("en"):
+        return text
+    english: Mapping[str, str] = handling.content.get("english", {})
+    if text in english:
+        return english[text]
+    head, colon, tail = text.partition("：")  # both levels of a reason
+    return f"{say(handling, head)}: {say(handling, tail)}" if colon else text
+
+
+def definition(handling: Handling, key: str) -> UUID:
+    return UUID(str(handling.definitions[key]))
