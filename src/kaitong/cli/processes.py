@@ -103,7 +103,7 @@ def _carry(
             print(json.dumps(fact, ensure_ascii=False))
         else:
             mark = "✗" if outcome.refused else "✓"
-            print(f"{mark} {outcome.instance_id}  {outcome.refused}".rstrip())
+            print(f"{mark} {outcome.instance_id}  {wording.read(outcome.refused)}".rstrip())
     if not asked.json:
         print(f"{done[True]} carried over, {done[False]} left on their version.")
     return 1 if done[False] else 0

@@ -80,9 +80,13 @@ def carry_over(*, actor: Actor, instance_id: UUID, definition_id: UUID) -> None:
 
 def carried(version: Mapping[str, Any], pinned: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a later version for what was accepted under an earlier one: what was pinned
-    stands, what is new is added, new posts too; the version is the later one."""
-    posts = {**version.get("posts", {}), **pinned.get("posts", {})}
-    return {**version, **pinned, "posts": posts, "playbook": version["playbook"]}
+    stands, what is new is added (posts, phases, reasons too); the version is the later one."""
+    tables = {
+        name: {**version.get(name, {}), **pinned.get(name, {})}
+        for name in ("posts", "phases", "suspend-reasons")
+        if name in version or name in pinned
+    }
+    return {**version, **pinned, **tables, "playbook": version["playbook"]}
 
 
 def parameters_of(definition_id: UUID) -> Mapping[str, Any]:

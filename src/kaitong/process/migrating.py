@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
-from kaitong.process import actions, migration_plan, store, values
+from kaitong.process import actions, migrating_phases, migration_plan, store, values
 from kaitong.process.advance_moves import Moves
 from kaitong.process.choices import InstanceState
 from kaitong.process.definitions import model_of
@@ -240,9 +240,24 @@ def _go_on(
         if move.token.wait is WaitKind.WORK:
             _retitle(token_id, target.name, target.lane, play.loaded.parameters)
     _listen(moves, model_of(was), names)
-    moves.run()  # a condition may hold already, a join be complete
+    _join(moves)
+    moves.run()  # a condition may hold already, an inclusive join be complete
     play.follow(moves.step())
+    stood = {move.token.node for move in made.moves}
+    migrating_phases.carry(play, model_of(was), stood, names, reason=reason.strip()[:200])
     play.save()
+
+
+def _join(moves: Moves) -> None:
+    """A join of fewer branches than before may be complete: nobody else will come to say so."""
+    for token in list(moves.resting.values()):
+        node = moves.model.nodes[token.node]
+        if token.wait is not WaitKind.JOIN or node.kind is not NodeKind.PARALLEL:
+            continue
+        partners = moves.parked_partners(token)
+        if token.id in moves.resting and len(partners) + 1 >= node.incoming:
+            moves.merge(partners)
+            moves.leave(token, node)
 
 
 def _listen(moves: Moves, old: Model, names: Names) -> None:

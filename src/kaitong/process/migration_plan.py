@@ -61,6 +61,7 @@ def plan(
     made = MigrationPlan()
     for token in tokens:
         _move(made, old, new, token, names)
+    _joins(made, old, new)
     scopes = set(scopes)
     for container in sorted({"", *scopes}):
         name = old.nodes[container].name or container if container else old.name
@@ -76,6 +77,11 @@ def plan(
             _parent(old.nodes[node]), _parent(old.nodes[node])
         ):
             made.faults.append(_fault(old.nodes[node], "在新版本里不是同一层的同一种环节。"))
+        elif _repeated_unlike(old.nodes[node], target):
+            if all(fault.node != node for fault in made.faults):  # its token said so
+                made.faults.append(
+                    _fault(old.nodes[node], _repeated_unlike(old.nodes[node], target))
+                )
         elif to != node:
             made.scopes[node] = to
     return made
@@ -154,8 +160,8 @@ def _unlike(token: Token, node: Node, target: Node, names: Names, old: Model, ne
     """Why the wait of a token would mean something else at the new node; "" if it would not."""
     if node.kind is not target.kind and not {node.kind, target.kind} <= _ALIKE:
         return f"在新版本里是另一种环节（{node.kind} 变为 {target.kind}）。"
-    if (node.repeat is None) is not (target.repeat is None):
-        return "在新版本里重复的次数不同。"
+    if _repeated_unlike(node, target):
+        return _repeated_unlike(node, target)
     if _parent(target) != names.get(_parent(node), _parent(node)):
         return "在新版本里属于另一个子流程。"
     if token.wait in (WaitKind.COMMAND, WaitKind.INCIDENT) and node.kind is NodeKind.SERVICE:
@@ -176,6 +182,50 @@ def _unlike(token: Token, node: Node, target: Node, names: Names, old: Model, ne
             if event.kind is not theirs[name].kind or _heard(event) != _heard(theirs[name]):
                 return f"等待的事件 {name} 不同。"
     return ""
+
+
+def _repeated_unlike(node: Node, target: Node) -> str:
+    """Why a repeated activity under way cannot go on as the new version repeats it."""
+    mine, theirs = node.repeat, target.repeat
+    if mine is None or theirs is None:
+        if mine is theirs:
+            return ""
+        return "在新版本里不再重复。" if theirs is None else "在新版本里要重复多次。"
+    if mine.many is not theirs.many:
+        if mine.many:
+            return "由多实例改成了循环，办到一半接不上。"
+        return "由循环改成了多实例，办到一半接不上。"
+    if mine.item != theirs.item:
+        return f"多实例的取值变量由 {_or_none(mine.item)} 改为 {_or_none(theirs.item)}，接不上。"
+    if mine.result != theirs.result:
+        return (
+            f"多实例的结果变量由 {_or_none(mine.result)} 改为 {_or_none(theirs.result)}，接不上。"
+        )
+    return ""
+
+
+def _or_none(name: str) -> str:
+    return name or "（无）"
+
+
+def _joins(made: MigrationPlan, old: Model, new: Model) -> None:
+    """Joins at which branches wait: whether they are complete by the new version's flows."""
+    waiting: dict[tuple[str, str], list[Move]] = {}
+    for move in made.moves:
+        if move.token.wait is WaitKind.JOIN and new.nodes[move.node].kind is NodeKind.PARALLEL:
+            waiting.setdefault((move.token.scope, move.node), []).append(move)
+    for (_scope, at), moves in waiting.items():
+        join, was = new.nodes[at], old.nodes[moves[0].token.node]
+        came = {move.arrived_by for move in moves}
+        if len(came) < len({move.token.arrived_by for move in moves}):
+            made.faults.append(_fault(was, "等着的几个分支在新版本里从同一个流向来。"))
+        elif len(came) >= join.incoming:
+            made.notes.append(f"{was.name or was.id}：要等的分支已经齐了，迁移后接着往下走。")
+        elif join.incoming != was.incoming:
+            made.notes.append(
+                f"{was.name or was.id}：由等 {was.incoming} 个分支改为等 {join.incoming} 个，"
+                f"还差 {join.incoming - len(came)} 个。"
+            )
 
 
 def _arrival(token: Token, join: Node, old: Model, new: Model, names: Names) -> str | None:
@@ -235,6 +285,11 @@ def _note(
         made.notes.append(f"{name}：表单由 {node.form or '无'} 改为 {target.form or '无'}。")
     if node.extension.get("budget", "") != target.extension.get("budget", ""):
         made.notes.append(f"{name}：时限参数已改，这一环节仍按原来的时限。")
+    was, phase = node.extension.get("phase", ""), target.extension.get("phase", "")
+    if was != phase:
+        made.notes.append(
+            f"{name}：阶段由 {_or_none(was)} 改为 {_or_none(phase)}，阶段时限从首次到达起重算。"
+        )
     made.notes += [f"{name}：不再监视 {event}。" for event in ended]
     made.notes += [f"{name}：从现在起监视 {event}。" for event in begun]
 

@@ -57,11 +57,12 @@ def track(
     stood = {phases[token.node] for token in before if token.node in phases}
     stands = {phases[token.node] for token in after if token.node in phases}
     for key in sorted(stands - stood):
-        change.phases_begun.append(_begun(loaded, key, now))
+        change.phases_begun.append(begun(loaded, key, now))
     change.phases_ended += [{"key": key, "at": now} for key in sorted(stood - stands)]
 
 
-def _begun(loaded: Loaded, key: str, now: datetime) -> dict[str, Any]:
+def begun(loaded: Loaded, key: str, now: datetime) -> dict[str, Any]:
+    """A phase that begins now."""
     given = entry(loaded.parameters, key)
     found = due.due(
         str(given.get("budget", "")),

@@ -182,10 +182,15 @@ def _node(kind: str, node: str, attributes: dict[str, str], extra: list[str]) ->
 
 
 def _repeat(attributes: dict[str, str]) -> str:
-    """`each` (a collection) or `times`, `item`, `results`, `result`, `until`, `sequential`."""
+    """`each` (a collection) or `times`, `item`, `results`, `result`, `until`, `sequential`;
+    `again` for a loop: the condition, without blanks."""
     own = {n: attributes.pop(n) for n in ("item", "results", "result") if n in attributes}
     each, times = attributes.pop("each", ""), attributes.pop("times", "")
     until, sequential = attributes.pop("until", ""), attributes.pop("sequential", "")
+    again = attributes.pop("again", "")
+    if again:
+        tag = "standardLoopCharacteristics"
+        return f"<{tag}><loopCondition>{escape(again)}</loopCondition></{tag}>"
     if not each and not times:
         return ""
     if each:
