@@ -77,3 +77,14 @@ class DemandReason(models.TextChoices):
     NO_FREE_PORT = "no-free-port", _("无空闲端口")
     PLANNED = "planned", _("规划中")
     NO_ENTRY = "no-entry", _("物业不允许进入")
+
+
+class FindBy(models.TextChoices):
+    """By what a clerk finds a customer at the counter (客户统一视图, BB-07)."""
+
+    ACCOUNT = "account", _("宽带账号")
+    DOCUMENT = "document", _("证件号码")
+    BOUND = "bound", _("绑定号码")  # a mobile number that is bound to the line
+    PHONE = "phone", _("联系电话")
+    NAME = "name", _("姓名和地址")
+    ORDER = "order", _("订单号")

@@ -22,7 +22,7 @@ from kaitong.inventory.results import ProofView, ServiceView
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import NoticeState
 from kaitong.messaging.models import Notice
-from kaitong.ordering.models import Order
+from kaitong.ordering.models import Order, OrderNote
 from kaitong.ordering.queries import events
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -122,6 +122,17 @@ def _proof_title(proof: ProofView) -> str:
             return _("线路已验证") if proof.ok else _("开通验证未通过")
 
 
+def proof_entry(proof: ProofView) -> Entry:
+    """What the network was asked to prove, and whether it did."""
+    return Entry(
+        at=proof.at,
+        kind="network",
+        title=_proof_title(proof),
+        text=proof.summary,
+        tone="ok" if proof.ok else "late",
+    )
+
+
 def timeline(
     actor: Actor, order: Order, *, services: Sequence[ServiceView] | None = None
 ) -> list[Entry]:
@@ -146,16 +157,7 @@ def timeline(
         for exchange in activation.exchanges(actor, order_id=order.id)
     ]
     for service in services:
-        entries += [
-            Entry(
-                at=proof.at,
-                kind="network",
-                title=_proof_title(proof),
-                text=proof.summary,
-                tone="ok" if proof.ok else "late",
-            )
-            for proof in service.proofs
-        ]
+        entries += [proof_entry(proof) for proof in service.proofs]
     entries += [
         Entry(at=line["at"], kind="money", title=line["title"], text=line["text"], who=line["who"])
         for line in charging.timeline(actor, order.id)
@@ -164,11 +166,11 @@ def timeline(
         Entry(at=paper.created_at, kind="paper", title=paper.title, text=paper.number)
         for paper in documents.papers_of_order(actor, order.id)
     ]
-    entries += [_notice(row) for row in messaging.of_order(actor, order.id)]
+    entries += [notice_entry(row) for row in messaging.of_order(actor, order.id)]
     return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
-def _notice(row: Notice) -> Entry:
+def notice_entry(row: Notice) -> Entry:
     """What somebody was told: to whom, masked, by which way, and what became of it."""
     english = (get_language() or "zh").startswith("en")
     state = str(row.get_trouble_display()) if row.trouble else str(row.get_state_display())
@@ -183,7 +185,11 @@ def _notice(row: Notice) -> Entry:
 
 
 def _order_entries(order: Order) -> list[Entry]:
-    rows = events(order.id)
+    return entries_of(events(order.id))
+
+
+def entries_of(rows: Sequence[OrderNote]) -> list[Entry]:
+    """What orders recorded themselves, as entries; the names of who did it in one query."""
     names = staff_names(row.actor_id for row in rows)
     titles = _event_titles()
     return [

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from kaitong.web.views import (
     amending,
     calendars,
+    customers,
     duty,
     exports,
     incident_figures,
@@ -114,6 +115,9 @@ urlpatterns = [
     path("processes/<slug:playbook>/<slug:key>/", processes.process, name="process"),
     path("processes/<uuid:definition_id>.bpmn", orders.bpmn, name="bpmn"),
     path("processes/<uuid:definition_id>/handbook.pdf", orders.handbook, name="handbook"),
+    path("customers/", customers.customers, name="customers"),
+    path("customers/<uuid:party_id>/", customers.customer, name="customer"),
+    path("services/<uuid:service_id>/", customers.service, name="service"),
     path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
     path("intake/", intake.begin, name="intake"),
     path("intake/<uuid:draft_id>/", intake.resume, name="intake_draft"),

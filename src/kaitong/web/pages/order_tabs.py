@@ -40,7 +40,7 @@ from kaitong.web.pages.parts import Tab
 from kaitong.web.pages.reading import Reading
 
 _AUDIT_MOST = 500
-_CHARGE_TONES = {
+CHARGE_TONES = {
     ChargeState.DUE: "soon",
     ChargeState.PAID: "ok",
     ChargeState.BILLED: "ok",
@@ -302,7 +302,7 @@ def _money(actor: Actor, order: Any) -> MoneyPane:
                 basis=wording.read(say(charge.note)),
                 amount=charge.amount_fen,
                 state_text=str(ChargeState(charge.state).label),
-                tone=_CHARGE_TONES[ChargeState(charge.state)],
+                tone=CHARGE_TONES[ChargeState(charge.state)],
                 paid_text=paid,
             )
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -76,6 +76,11 @@ class TimelinePane:
 def pane(reading: Reading) -> TimelinePane:
     say = reading.facts.say
     told = timeline(reading.actor, reading.order, services=reading.services)
+    return pane_of(told, say)
+
+
+def pane_of(told: Iterable[Entry], say: Callable[[str], str]) -> TimelinePane:
+    """Entries as a pane, by days; newest first."""
     entries = [_view(entry, say) for entry in told]
     days = tuple(
         DayView(group[0].at, tuple(group))
