@@ -57,6 +57,13 @@ def charges(actor: Actor, order_id: UUID) -> list[Charge]:
     return list(visible_to(Charge.objects.filter(order_id=order_id), actor).order_by("pk"))
 
 
+def owed_on_orders(actor: Actor, order_ids: Any) -> int:
+    """What is unpaid on these orders (identifiers, or a query for them), in fen."""
+    rows = visible_to(Charge.objects.filter(order_id__in=order_ids), actor)
+    due = rows.filter(state=ChargeState.DUE).aggregate(sum=Sum("amount_fen"))["sum"]
+    return int(due or 0)
+
+
 def payments(actor: Actor, order_id: UUID) -> list[Payment]:
     """Money taken and given back for an order, oldest first."""
     return list(visible_to(Payment.objects.filter(order_id=order_id), actor).order_by("pk"))

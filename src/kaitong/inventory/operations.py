@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hmac import compare_digest
 from typing import Any
 from uuid import UUID
 
@@ -229,6 +230,14 @@ def _write_password(actor: Actor, service: Service, password: str) -> None:
             branch_id=service.branch_id,
         )
     service.save(update_fields=["password", "prove_since", "updated_at"])
+
+
+def is_password(*, service_id: UUID, given: str) -> bool:
+    """Whether this is a service's password (VER-10). Whoever asks counts the tries."""
+    found = Service.objects.filter(pk=service_id).only("password").first()
+    if found is None or found.password is None:
+        return False
+    return compare_digest(str(found.password).encode(), given.encode())
 
 
 @db.whole()

@@ -45,6 +45,7 @@ from kaitong.inventory.running import (
     service,
     service_by_account,
     services,
+    services_at,
     services_of_order,
     services_of_orders,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "service",
     "service_by_account",
     "services",
+    "services_at",
     "services_of_order",
     "services_of_orders",
     "stock",

@@ -117,6 +117,12 @@ def service_by_account(actor: Actor, account: str) -> ServiceView | None:
     return next(iter(_views(visible_to(rows, actor), all_proofs=True)), None)
 
 
+def services_at(customer_id: UUID, address_id: UUID) -> list[ServiceView]:
+    """A customer's services at an address that have not ended."""
+    rows = Service.objects.filter(customer_id=customer_id, address_id=address_id)
+    return _views(rows.exclude(state=ServiceState.TERMINATED))
+
+
 def services_of_order(order_id: UUID) -> list[ServiceView]:
     """The services an order is about, in the order of their making."""
     return _views(Service.objects.filter(order_id=order_id).order_by("pk"), all_proofs=True)

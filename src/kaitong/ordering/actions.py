@@ -31,7 +31,7 @@ from kaitong.party.choices import Bearer, FaceResult, PartyKind
 from kaitong.process.actions import ActionContext, BusinessError
 
 
-def _subject(ctx: ActionContext) -> tuple[Order, OrderItem, Actor]:
+def subject_of(ctx: ActionContext) -> tuple[Order, OrderItem, Actor]:
     """The locked order, the item, and the machine that acts in their branch."""
     item = OrderItem.objects.filter(pk=UUID(str(ctx.inputs["item_id"]))).first()
     if item is None:
@@ -44,7 +44,7 @@ def check_documents(ctx: ActionContext) -> dict[str, Any]:
 
     Raises BusinessError `document-invalid` with every fault in words.
     """
-    order, _item, actor = _subject(ctx)
+    order, _item, actor = subject_of(ctx)
     if order.party_id is None:
         return {}
     known = evidence.document_rules(order.parameters)
@@ -97,7 +97,7 @@ def assign_port(ctx: ActionContext) -> dict[str, Any]:
 
     Raises BusinessError `no-port` with the reason in words; the code of the reason is in `verdict`.
     """
-    order, item, actor = _subject(ctx)
+    order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     taken = inventory_verbs.take_port(
         actor=actor,
@@ -119,7 +119,7 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
 
     Patterns are parameters of the playbook.
     """
-    order, item, actor = _subject(ctx)
+    order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     account = inventory_verbs.allocate_account(
         actor=actor, service_id=item.service_id, pattern=ctx.parameters["account_pattern"]
@@ -147,7 +147,7 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
 
 def refuse(ctx: ActionContext) -> dict[str, Any]:
     """退单处理: give everything back, void what was not earned, record the demand (BB-17)."""
-    order, item, actor = _subject(ctx)
+    order, item, actor = subject_of(ctx)
     reason = str(ctx.inputs.get("reason") or "") or "不具备开通条件"
     if item.service_id is not None:
         inventory_verbs.withdraw_service(
@@ -183,7 +183,7 @@ def give_back(ctx: ActionContext) -> dict[str, Any]:
 
     The network was told before: `withdraw_service` forgets the account it knows the line by.
     """
-    order, item, actor = _subject(ctx)
+    order, item, actor = subject_of(ctx)
     withdrawal = withdrawals.of_order(order.id)
     if item.service_id is None:
         return {}
@@ -212,7 +212,7 @@ def refund(ctx: ActionContext) -> dict[str, Any]:
 
     A refund that needs a second person is refused while nobody has said a word.
     """
-    order, item, machine = _subject(ctx)
+    order, item, machine = subject_of(ctx)
     withdrawal = withdrawals.of_order(order.id)
     actor = withdrawals.acting_for(withdrawal, machine)
     said = withdrawal.approvals.get(str(item.id), {})
@@ -256,7 +256,7 @@ def complete(ctx: ActionContext) -> dict[str, Any]:
     `set_service_state` refuses while a proof that the playbook demands is missing, so an order
     can never be completed on anybody's word.
     """
-    order, item, actor = _subject(ctx)
+    order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     inventory_verbs.confirm_use(actor=actor, service_id=item.service_id)
     inventory_verbs.set_service_state(

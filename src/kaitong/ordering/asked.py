@@ -140,6 +140,7 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
         playbook=specification.playbook,
         specification=specification.key,
         action=item.action,
+        counter={},  # changes are asked for by `life.request_change`
         retired_at=None,
     ).first()
     if procedure is None:
@@ -148,6 +149,7 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
             for p in Procedure.objects.filter(
                 playbook=specification.playbook,
                 specification=specification.key,
+                counter={},
                 retired_at=None,
             )
         )

@@ -33,6 +33,12 @@ def taken(number: PhoneNumber) -> bool:
     return NumberBinding.objects.filter(number_index=_index(number), ended_at=None).exists()
 
 
+def order_of(number: PhoneNumber) -> UUID | None:
+    """The order whose line a number is bound to now."""
+    rows = NumberBinding.objects.filter(number_index=_index(number), ended_at=None)
+    return rows.values_list("order_id", flat=True).first()
+
+
 def take_turns(numbers: Iterable[PhoneNumber]) -> None:
     """Until this transaction ends nobody else binds one of these numbers.
 

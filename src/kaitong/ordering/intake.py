@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +21,9 @@ from kaitong.inventory.choices import ServiceState
 from kaitong.ordering import bindings, drafts, evidence, notices, papers
 from kaitong.ordering.asked import Wanted, check, collects, refused_of, require_post
 from kaitong.ordering.choices import ItemAction, OrderState
+from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import BadOrder, OrderRefused
-from kaitong.ordering.models import Demand, Order, OrderItem, Procedure
+from kaitong.ordering.models import Demand, Order, OrderItem
 from kaitong.ordering.requests import CustomerData, SubmitItem, SubmitOrder
 from kaitong.ordering.states import move, note
 from kaitong.org import queries as org
@@ -35,7 +35,6 @@ from kaitong.party.errors import PartyConflict
 from kaitong.places import queries as places
 from kaitong.places.grids import grid_of
 from kaitong.process import services as process
-from kaitong.worktime import queries as worktime
 
 
 def submit(*, actor: Actor, request: SubmitOrder) -> Order:
@@ -106,7 +105,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         if request.customer.agent is not None:
             order.agent_id = _customer(actor, request.customer.agent, kind_rules, "customer.agent")
         order.introduction_letter = request.customer.introduction_letter
-    _set_due(order, first.procedure, moment)
+    set_due(order, first.procedure, moment)
     order.save(force_insert=True)
     refused = refused_of(wanted, request)
     if refused is None:
@@ -213,21 +212,6 @@ def _price(wanted: Wanted) -> dict[str, Any]:
         if case is not None
         else None,
     }
-
-
-def _set_due(order: Order, procedure: Procedure, start: datetime) -> None:
-    """The customer's clock (客户时限) starts with acceptance. It can say why it is what it is."""
-    budget = procedure.parameters.get(procedure.budget) if procedure.budget else None
-    if budget is None:
-        return
-    calendar = org.calendar_key(order.branch_id)
-    order.due_basis = {
-        "budget": budget,
-        "name": procedure.budget,
-        "calendar": calendar,
-        "start": start.isoformat(),
-    }
-    order.due_at = worktime.deadline(budget, start, calendar_key=calendar).due_at
 
 
 def _add_item(order: Order, position: int, wanted: Wanted) -> OrderItem:

@@ -39,6 +39,7 @@ class Procedure(Row):
     papers = models.JSONField(default=dict)  # by kind: title, template, when, number ...
     notices = models.JSONField(default=dict)  # by key: title, when, to, by, text, text_en ...
     cancel = models.JSONField(default=dict)  # until when it may be withdrawn, why, by what
+    counter = models.JSONField(default=dict)  # of a change: who may ask for it, and when
     retired_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -48,8 +49,14 @@ class Procedure(Row):
             ),
             models.UniqueConstraint(
                 fields=["specification", "action"],
-                condition=models.Q(retired_at__isnull=True),
+                condition=models.Q(retired_at__isnull=True, counter={}),
                 name="procedure_current_once",
+            ),
+            # changes that the counter offers stand side by side, each under its own key
+            models.UniqueConstraint(
+                fields=["specification", "key"],
+                condition=models.Q(retired_at__isnull=True) & ~models.Q(counter={}),
+                name="change_current_once",
             ),
         ]
 
@@ -289,3 +296,20 @@ class Draft(Row):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+from kaitong.ordering.life_models import Authentication, ServiceChange  # noqa: E402
+
+__all__ = [
+    "NUMBER_PURPOSE",
+    "Authentication",
+    "Demand",
+    "Draft",
+    "NumberBinding",
+    "Order",
+    "OrderItem",
+    "OrderNote",
+    "Procedure",
+    "ServiceChange",
+    "Withdrawal",
+]

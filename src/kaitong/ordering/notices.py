@@ -138,6 +138,8 @@ def taken_in(*, actor: Actor, order: Order) -> None:
     items = OrderItem.objects.filter(order=order)
     for item in items.filter(state=OrderState.FAILED):
         tell(actor=actor, order=order, when="refused", once=item.item_id)
+    for item in items.filter(state=OrderState.COMPLETED):
+        tell(actor=actor, order=order, when="completed", once=item.item_id)
     for fact in process.steps_with_notice(order.id):
         _heard(order, fact)
 

@@ -138,10 +138,7 @@ class WithdrawalPlan:
 
     def reason(self, code: str) -> Reason | None:
         """A reason by its code, or by its second part where only one has that."""
-        every = [r for group in self.reasons for r in group.reasons]
-        exact = [r for r in every if r.code == code]
-        short = [r for r in every if r.code.rpartition(".")[2] == code]
-        return exact[0] if exact else short[0] if len(short) == 1 else None
+        return reason_by_code(self.reasons, code)
 
 
 def plan_of(actor: Actor, order: Order) -> WithdrawalPlan:
@@ -172,7 +169,7 @@ def plan_of(actor: Actor, order: Order) -> WithdrawalPlan:
         refusal=refusal,
         remedy=remedy,
         conflict=conflict,
-        reasons=_reasons(first),
+        reasons=reasons_of(first),
         services=tuple(
             ServiceLine(
                 service_id=s.id,
@@ -268,6 +265,38 @@ def method_back(method: str) -> str:
     return ""
 
 
+def reason_by_code(groups: Iterable[ReasonGroup], code: str) -> Reason | None:
+    """A reason by its code, or by its second part where only one has that."""
+    every = [r for group in groups for r in group.reasons]
+    exact = [r for r in every if r.code == code]
+    short = [r for r in every if r.code.rpartition(".")[2] == code]
+    return exact[0] if exact else short[0] if len(short) == 1 else None
+
+
+def reasons_of(rules: dict[str, Any]) -> tuple[ReasonGroup, ...]:
+    """The two levels of `reasons:` of a playbook's rule, in the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+
+    def said(entry: dict[str, Any]) -> str:
+        return str(entry["title_en"] if english and entry.get("title_en") else entry["title"])
+
+    return tuple(
+        ReasonGroup(
+            group["key"],
+            said(group),
+            tuple(
+                Reason(
+                    f"{group['key']}.{entry['key']}",
+                    said(entry),
+                    f"{group['title']}：{entry['title']}",
+                )
+                for entry in group["reasons"]
+            ),
+        )
+        for group in rules.get("reasons", [])
+    )
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
@@ -317,26 +346,3 @@ def _installed(
     if not cancel.get("installed_by_terminal") or item.service_id is None:
         return True
     return any(box.state == TerminalState.INSTALLED for box in boxes.get(item.service_id, ()))
-
-
-def _reasons(cancel: dict[str, Any]) -> tuple[ReasonGroup, ...]:
-    english = (get_language() or "zh").startswith("en")
-
-    def said(entry: dict[str, Any]) -> str:
-        return str(entry["title_en"] if english and entry.get("title_en") else entry["title"])
-
-    return tuple(
-        ReasonGroup(
-            group["key"],
-            said(group),
-            tuple(
-                Reason(
-                    f"{group['key']}.{entry['key']}",
-                    said(entry),
-                    f"{group['title']}：{entry['title']}",
-                )
-                for entry in group["reasons"]
-            ),
-        )
-        for group in cancel.get("reasons", [])
-    )

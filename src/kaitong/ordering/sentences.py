@@ -17,4 +17,7 @@ SENTENCES = (
     gettext_noop("放弃草稿"),
     gettext_noop("不予受理"),
     gettext_noop("预占到时"),
+    gettext_noop("变更没有办成"),
+    gettext_noop("没有新密码。"),
+    gettext_noop("请重新受理。"),
 )

@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from kaitong.core.clock import now
 from kaitong.core.errors import Conflict
 from kaitong.ordering.amending import amend
+from kaitong.ordering.authenticating import authenticate
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.intake import submit
+from kaitong.ordering.life import ChangeRequest, request_change
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.papers import pay
 from kaitong.ordering.states import note
@@ -23,14 +25,17 @@ from kaitong.ordering.withdrawals import withdraw, withdrawn_under
 from kaitong.org.actor import Actor
 
 __all__ = [
+    "ChangeRequest",
     "ProcedureEntry",
     "amend",
+    "authenticate",
     "carried",
     "carry_over",
     "deploy_procedures",
     "note",
     "parameters_of",
     "pay",
+    "request_change",
     "submit",
     "withdraw",
     "withdrawn_under",
@@ -53,6 +58,7 @@ class ProcedureEntry:
     papers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     notices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cancel: Mapping[str, Any] = field(default_factory=dict)
+    counter: Mapping[str, Any] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -109,9 +115,9 @@ def deploy_procedures(
             with transaction.atomic():
                 _put_procedure(playbook, playbook_hash, entry)
         except IntegrityError:
-            other = Procedure.objects.filter(
-                specification=entry.service, action=entry.action, retired_at=None
-            ).first()
+            others = Procedure.objects.filter(specification=entry.service, retired_at=None)
+            others = others.filter(key=entry.key) if entry.counter else others.filter(counter={})
+            other = others.exclude(playbook=playbook).filter(action=entry.action).first()
             if other is None:
                 raise
             raise Conflict(
@@ -142,6 +148,7 @@ def _put_procedure(playbook: str, playbook_hash: str, entry: ProcedureEntry) -> 
             "papers": {kind: dict(paper) for kind, paper in entry.papers.items()},
             "notices": {key: dict(notice) for key, notice in entry.notices.items()},
             "cancel": dict(entry.cancel),
+            "counter": dict(entry.counter),
             "retired_at": None,
         },
     )

@@ -23,9 +23,10 @@ from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import queries
+from kaitong.ordering import changes, queries
 from kaitong.ordering.choices import ItemAction
-from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.life_choices import AuthenticationKind
+from kaitong.ordering.models import Order, OrderItem, ServiceChange
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
@@ -94,6 +95,13 @@ class Facts:
     @cached_property
     def people(self) -> dict[UUID, parties.Summary]:
         return parties.summaries([i for i in (self.order.party_id, self.order.agent_id) if i])
+
+    @cached_property
+    def changes(self) -> dict[UUID, ServiceChange]:
+        """Changes of services that work, by item; a new line has none."""
+        if all(item.action == ItemAction.ADD for item in self.items):
+            return {}
+        return changes.of_items([item.pk for item in self.items])
 
     @property
     def customer(self) -> parties.Summary | None:
@@ -195,6 +203,7 @@ class Facts:
         methods = [str(Method(p.method).label) for p in paid] + (["待收"] if owing else [])
         clerk, clerk_number = self.staff(order.requester_id)
         case = self.offered.get(first.item_id, {}).get("case") or {}
+        change = self.changes.get(first.pk)
         return {
             "order": order.number,
             "state": "已受理",
@@ -213,10 +222,10 @@ class Facts:
             if agent
             else None,
             "operation": "、".join(dict.fromkeys(self.operation(item) for item in self.items)),
-            "reason": None,
+            "reason": change.reason or None if change else None,
             "account": service.account or None if service else None,
             "bound_number": case.get("bound_number") or None,
-            "product": self.products(),
+            "product": self.products() or (service.title or None if service and change else None),
             "marketing_case": case.get("title"),
             "term": _term(self.offered.get(first.item_id, {}).get("term", "")),
             "appointment": self.appointment(year=True),
@@ -235,6 +244,9 @@ class Facts:
         }
 
     def _item(self, item: OrderItem) -> dict[str, Any]:
+        change = self.changes.get(item.pk)
+        if change is not None:
+            return self._change(item, change)
         price = self.offered.get(item.item_id, {})
         term = _term(price.get("term", ""))
         monthly = [c["amount"] for c in price.get("charges", []) if c["when"] == "monthly"]
@@ -244,6 +256,19 @@ class Facts:
             "action": str(ItemAction(item.action).label),
             "detail": "，".join(part for part in detail if part) or "—",
             "monthly": sum(monthly) if monthly else None,
+        }
+
+    def _change(self, item: OrderItem, change: ServiceChange) -> dict[str, Any]:
+        """What a change does: from what to what, and by which proof of the customer's."""
+        lines = [f"{one['title']}：{one['before']} → {one['after']}" for one in change.told]
+        if change.authentication is not None:
+            kind = AuthenticationKind(change.authentication.kind)
+            lines.append(f"鉴权：{kind.label}")
+        return {
+            "title": item.procedure.title if item.procedure else change.procedure,
+            "action": str(ItemAction(item.action).label),
+            "detail": "；".join(lines) or "—",
+            "monthly": None,
         }
 
     def _attachments(self, wanted: list[list[str]]) -> list[dict[str, Any]]:

@@ -160,6 +160,17 @@ def party_by_document(
     )
 
 
+def shows_document(party_id: UUID, number: str) -> bool:
+    """Whether a customer has a document of this number, whatever its kind (VER-09)."""
+    compact = normalize(number)
+    if len(compact) < SHORTEST_DOCUMENT:
+        return False
+    families = sorted({rule.family for rule in tables.DEFAULT_KINDS})
+    indexes = [blind_index(DOCUMENT_PURPOSE, f"{family}:{compact}") for family in families]
+    rows = IdentityDocument.objects.filter(party_id=party_id, number_index__in=indexes)
+    return rows.exists()
+
+
 def document_kinds(
     on: date, party_kind: str = "", kinds: tuple[tables.KindRule, ...] = tables.DEFAULT_KINDS
 ) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
-from kaitong.ordering import step_rules
+from kaitong.ordering import counter_rules, step_rules
 from kaitong.playbooks import calls, withdrawal
 from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
@@ -145,7 +145,7 @@ class _Reader:
         called = self._called(content, self._processes(calls.files(content), content, forms, bpmn))
         models = self._processes(withdrawal.files(content), content, forms, bpmn)
         every = {**called, **models}
-        self._references(content, models)
+        self._references(content, models, forms)
         self._papers(content)
         english = self._english(content, forms, every)
         self.faults += notice_faults(
@@ -424,6 +424,10 @@ class _Reader:
             if undo and undo not in self.actions:
                 known = ", ".join(sorted(self.actions))
                 self._fault(file, where, node.id, f"No action {undo!r}.", f"Known: {known}.")
+            if node.kind is NodeKind.USER and node.form in forms:
+                for name in counter_rules.only_at_the_counter(forms[node.form].fields):
+                    what = f"{name} of {node.form} is written by a counter's form only."
+                    self._fault(file, where, node.id, what, "Use another form for this task.")
             if node.kind is NodeKind.USER and node.form not in forms:
                 self._fault(file, where, node.id, f"No form {node.form!r}.", "Add it to forms/.")
             check = node.extension.get("check", "")
@@ -445,7 +449,12 @@ class _Reader:
                         file, where, node.id, f"No node {other!r}.", "Correct four-eyes-with."
                     )
 
-    def _references(self, content: Mapping[str, Any], models: Mapping[str, Model]) -> None:
+    def _references(
+        self,
+        content: Mapping[str, Any],
+        models: Mapping[str, Model],
+        forms: Mapping[str, Form],
+    ) -> None:
         file = "playbook.yaml"
 
         def fault(path: list[Any], what: str, remedy: str) -> None:
@@ -486,6 +495,11 @@ class _Reader:
             if "cancel" in entry:
                 for place, what, remedy in withdrawal.faults(content, key, models.get(key)):
                     fault([*path, "cancel", *place], what, remedy)
+            if "counter" in entry:
+                for place, what, remedy in counter_rules.faults(content, entry, forms):
+                    fault([*path, "counter", *place], what, remedy)
+        for path, what, remedy in counter_rules.selections(content):
+            fault(path, what, remedy)
         for position, offer in enumerate(content.get("offerings", [])):
             if offer["service"] not in content["services"]:
                 fault(["offerings", position, "service"], f"No service {offer['service']!r}.", "")
@@ -558,7 +572,8 @@ class _Reader:
     ) -> dict[str, str]:
         english = self._yaml("locale/en.yaml") or {}
         wanted: dict[str, tuple[str, int]] = {}
-        for path, text in [*_titles(content, ("title",)), *notice_texts(content)]:
+        told = [*notice_texts(content), *counter_rules.texts(content)]
+        for path, text in [*_titles(content, ("title",)), *told]:
             wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
         for file, form in forms.items():
             for text in _form_texts(form):

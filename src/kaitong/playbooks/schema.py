@@ -10,6 +10,7 @@ from typing import Any
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.messaging.choices import Channel, To
+from kaitong.ordering import counter_rules
 from kaitong.ordering.notices import MOMENTS, STEPS
 from kaitong.process.picking import PATTERN as PICK
 
@@ -230,6 +231,7 @@ PLAYBOOK: dict[str, Any] = {
                             "reasons",
                             "process",
                         ),
+                        "counter": counter_rules.schema(_REASONS),
                     },
                     "file",
                     "title",
@@ -259,6 +261,8 @@ PLAYBOOK: dict[str, Any] = {
                         "limits": REFERENCE,
                         "steps": TEXTS,
                         "photos": TEXTS,
+                        # whose orders it belongs to; without: those of new lines
+                        "procedures": {"type": "array", "items": KEY, "minItems": 1},
                     },
                     "file",
                     "title",
@@ -285,6 +289,7 @@ PLAYBOOK: dict[str, Any] = {
                         "text": {"type": "string", "minLength": 1, "maxLength": 500},
                         "text_en": {"type": "string", "minLength": 1, "maxLength": 500},
                         "quiet": REFERENCE,
+                        "procedures": {"type": "array", "items": KEY, "minItems": 1},
                     },
                     "title",
                     "when",

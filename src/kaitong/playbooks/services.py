@@ -21,8 +21,10 @@ from kaitong.documents import services as documents
 from kaitong.fieldwork import schema as onsite_schema
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.models import Check
+from kaitong.ordering import counter_rules
 from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
+from kaitong.ordering.life_answers import ANSWERS
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import loader, onsite, photos, queries, wiring, withdrawal
@@ -50,7 +52,7 @@ def check(folder: Path, *, sheets: bool = True) -> Playbook:
     return loader.load(
         folder,
         actions=frozenset(wiring.ACTIONS),
-        writes=frozenset(wiring.WRITES),
+        writes=frozenset(wiring.WRITES) | frozenset(ANSWERS),
         checks=frozenset(wiring.CHECKS),
         sheets=sheets,
     )
@@ -231,6 +233,7 @@ def _posts(book: Playbook) -> dict[str, dict[str, Any]]:
 
 def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     papers, notices = _papers(book, folder), _notices(book)
+    entries = book.content
     posts = _posts(book)
     procedures, pinned = [], _called(book)
     for key, entry in book.content["processes"].items():
@@ -255,9 +258,18 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
                 definition_id=_definition(book, key, entry["file"], pinned),
                 budget=entry.get("budget", ""),
                 number_rule=book.content["numbers"][entry["number"]],
-                papers=papers,
-                notices=notices,
+                papers={
+                    kind: paper
+                    for kind, paper in papers.items()
+                    if counter_rules.belongs(entries["papers"][kind], key, entry)
+                },
+                notices={
+                    name: notice
+                    for name, notice in notices.items()
+                    if counter_rules.belongs(entries["notices"][name], key, entry)
+                },
                 cancel=cancel,
+                counter=counter_rules.resolved(entry, book.english),
                 parameters={
                     **book.parameters,
                     "posts": posts,

@@ -24,6 +24,7 @@ from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
 from kaitong.ordering import answers, clock, notices
+from kaitong.ordering import life_actions as life
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
 from kaitong.process.listening import listen, listen_to_ledger
@@ -40,6 +41,11 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.complete", "transactional", ordering.complete),
         Action("ordering.give-back", "transactional", ordering.give_back),
         Action("ordering.refund", "transactional", ordering.refund),
+        Action("ordering.suspend", "transactional", life.suspend),
+        Action("ordering.resume", "transactional", life.resume),
+        Action("ordering.set-password", "transactional", life.set_password),
+        Action("ordering.finish-change", "transactional", life.finish_change),
+        Action("ordering.fail-change", "transactional", life.fail_change),
         Action("activation.apply", "external", activation.apply_service),
         Action("activation.remove", "external", activation.remove_service),
         Action("activation.prove-removed", "external", activation.prove_removed),

@@ -6,6 +6,7 @@ from django.views.generic import RedirectView
 from kaitong.web.views import (
     amending,
     calendars,
+    changing,
     customers,
     duty,
     exports,
@@ -119,6 +120,12 @@ urlpatterns = [
     path("customers/<uuid:party_id>/", customers.customer, name="customer"),
     path("services/<uuid:service_id>/", customers.service, name="service"),
     path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
+    path("services/<uuid:service_id>/do/<slug:procedure>/", changing.change, name="change"),
+    path(
+        "services/<uuid:service_id>/do/<slug:procedure>/prove",
+        changing.prove,
+        name="change_prove",
+    ),
     path("intake/", intake.begin, name="intake"),
     path("intake/<uuid:draft_id>/", intake.resume, name="intake_draft"),
     path("intake/<uuid:draft_id>/addresses", intake.addresses, name="intake_addresses"),

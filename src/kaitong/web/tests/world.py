@@ -9,7 +9,9 @@ from kaitong.core.clock import now
 from kaitong.core.home import library
 from kaitong.inventory import queries as inventory_queries
 from kaitong.inventory import services as inventory
-from kaitong.inventory.choices import Kind
+from kaitong.inventory.choices import Kind, ServiceState
+from kaitong.inventory.models import Service
+from kaitong.inventory.results import ServiceView
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import (
@@ -27,6 +29,7 @@ from kaitong.places import queries as places_queries
 from kaitong.places import services as places
 from kaitong.places.choices import Level
 from kaitong.playbooks import services as playbooks
+from kaitong.process import services as process
 from kaitong.worktime import services as worktime
 
 PASSWORD = "a-test-password"
@@ -56,6 +59,19 @@ class World:
         """Take in an order of somebody who does not exist."""
         spot = self.addresses[serial if address is None else address]
         return ordering.submit(actor=self.actor("clerk"), request=request(serial, spot, read=read))
+
+    def line(self, serial: int = 1) -> ServiceView:
+        """A line in use: its order is taken in, and declared done without anybody's work."""
+        order = self.order(serial)
+        item = order.items.get()
+        process.cancel(actor=Actor.system(), instance_id=item.instance_id, reason="建成用于测试")
+        moment = now()
+        type(order).objects.filter(pk=order.pk).update(state="completed", completed_at=moment)
+        order.items.update(state="completed")
+        Service.objects.filter(pk=item.service_id).update(
+            state=ServiceState.ACTIVE, started_at=moment, reason=""
+        )
+        return inventory_queries.service(Actor.system(), item.service_id)
 
 
 def resident_number(serial: int) -> str:

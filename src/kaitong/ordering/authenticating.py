@@ -1,0 +1,201 @@
+"""A customer at the counter proves that a broadband account is his (鉴权, VER-09..VER-12).
+
+Wrong answers are counted, for the service and for the clerk who types them, and lock further tries
+for a while; how often and how long is the playbook's parameter `authentication`. One proof serves
+one change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.core import audit, db
+from kaitong.core.clock import now
+from kaitong.core.errors import InputFault
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.results import ServiceView
+from kaitong.ordering import bindings
+from kaitong.ordering.counter_rules import AUTHENTICATION
+from kaitong.ordering.errors import BadOrder, OrderRefused
+from kaitong.ordering.life_choices import AuthenticationKind
+from kaitong.ordering.models import Authentication, OrderItem
+from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
+
+# What each kind asks for, in the order of the form.
+ASKED: Mapping[str, tuple[str, ...]] = {
+    AuthenticationKind.ACCOUNT_DOCUMENT: ("account", "document_number"),
+    AuthenticationKind.ACCOUNT_PASSWORD: ("account", "password"),
+    AuthenticationKind.BOUND_NUMBER: ("bound_number",),
+}
+# A clerk who is wrong for many services is as suspicious as one who is wrong for one.
+CLERK_TRIES = 4
+
+
+def authenticate(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    kind: str,
+    given: Mapping[str, str],
+    limits: Mapping[str, Any],
+) -> Authentication:
+    """Compare what the customer says with what is registered; a wrong answer is counted and kept.
+
+    Raises BadOrder with the wrong field, OrderRefused while tries are locked. An attempt is
+    written in its own transaction, whatever the caller does with the refusal.
+    """
+    AuthenticationKind(kind)
+    service = inventory.service(actor, service_id)
+    with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
+        # Two tries at once count as two: they take turns.
+        for key in sorted((f"authenticate {service_id}", f"authenticate {actor.id}")):
+            db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        until = locked_until(service_id, actor.id, limits)
+        if until is not None:
+            raise OrderRefused(
+                _("鉴权错误次数过多，已锁定到 %(at)s。")
+                % {"at": f"{timezone.localtime(until):%H:%M}"},
+                _("请到时再试，或由班长核对客户身份。"),
+                field="authentication",
+                code="locked",
+            )
+        faults = [
+            InputFault(name, what, remedy)
+            for name in ASKED[kind]
+            for what, remedy in [_WRONG[name](service, str(given.get(name, "")).strip())]
+            if what
+        ]
+        moment = now()
+        made = Authentication.objects.create(
+            branch_id=service.branch_id,
+            service_id=service_id,
+            kind=kind,
+            clerk_id=actor.id,
+            ok=not faults,
+            good_until=None
+            if faults
+            else moment + timedelta(minutes=int(limits["good_for_minutes"])),
+        )
+        left = int(limits["tries"]) - _failures(service_id, limits, moment)
+    if faults:
+        if left <= 0:
+            faults.append(
+                InputFault(
+                    "authentication",
+                    _("鉴权错误次数已满，锁定 %s 分钟。") % limits["locked_minutes"],
+                )
+            )
+        raise BadOrder(faults)
+    return made
+
+
+def locked_until(
+    service_id: UUID, clerk_id: UUID | None, limits: Mapping[str, Any]
+) -> datetime | None:
+    """Until when nobody may try for this service, or this clerk for any; None when free."""
+    moment = now()
+    span = timedelta(minutes=int(limits["within_minutes"]))
+    pause = timedelta(minutes=int(limits["locked_minutes"]))
+    tries = int(limits["tries"])
+    found = []
+    for rows, most in (
+        (Authentication.objects.filter(service_id=service_id), tries),
+        (Authentication.objects.filter(clerk_id=clerk_id), tries * CLERK_TRIES),
+    ):
+        recent = rows.filter(created_at__gt=moment - pause - span)
+        good = recent.filter(ok=True).aggregate(at=Max("created_at"))["at"]
+        wrong = recent.filter(ok=False)
+        if good is not None and most == tries:
+            wrong = wrong.filter(created_at__gt=good)
+        times = sorted(wrong.values_list("created_at", flat=True))
+        for first, last in zip(times, times[most - 1 :], strict=False):
+            if last - first <= span and last + pause > moment:
+                found.append(last + pause)
+    return max(found, default=None)
+
+
+def standing(
+    actor: Actor, service_id: UUID, kinds: Sequence[str], *, lock: bool = False
+) -> Authentication | None:
+    """The proof this clerk has for this service that still holds and was not used."""
+    rows = Authentication.objects.filter(
+        service_id=service_id,
+        clerk_id=actor.id,
+        kind__in=list(kinds),
+        ok=True,
+        used_at=None,
+        good_until__gt=now(),
+    ).order_by("-created_at")
+    return (rows.select_for_update() if lock else rows).first()
+
+
+def limits_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The limits of a playbook that authenticates; deployment has seen that they are there."""
+    found: Mapping[str, Any] = parameters[AUTHENTICATION]
+    return found
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _failures(service_id: UUID, limits: Mapping[str, Any], moment: datetime) -> int:
+    since = moment - timedelta(minutes=int(limits["within_minutes"]))
+    rows = Authentication.objects.filter(service_id=service_id, created_at__gte=since)
+    good = rows.filter(ok=True).aggregate(at=Max("created_at"))["at"]
+    wrong = rows.filter(ok=False)
+    return (wrong.filter(created_at__gt=good) if good is not None else wrong).count()
+
+
+Wrong = tuple[str, str]
+_RIGHT: Wrong = ("", "")
+
+
+def _account(service: ServiceView, given: str) -> Wrong:
+    if given.casefold() == service.account.casefold() and given:
+        return _RIGHT
+    return _("账号不是这条宽带的。") if given else _("没有填账号。"), _("请核对宽带账号。")
+
+
+def _document(service: ServiceView, given: str) -> Wrong:
+    if not given:
+        return _("没有填证件号码。"), _("请填开户证件的号码。")
+    if service.customer_id is not None and parties.shows_document(service.customer_id, given):
+        return _RIGHT
+    return _("证件号码与开户登记的不符。"), _("请核对开户证件原件。")
+
+
+def _password(service: ServiceView, given: str) -> Wrong:
+    if not given:
+        return _("没有填密码。"), _("请客户输入宽带密码。")
+    if inventory_verbs.is_password(service_id=service.id, given=given):
+        return _RIGHT
+    return _("密码不对。"), _("忘记密码的，请凭证件办理密码重置。")
+
+
+def _bound_number(service: ServiceView, given: str) -> Wrong:
+    number = bindings.mobile(given)
+    if number is None:
+        return _("不是手机号码。"), _("请填绑定的 11 位手机号码。")
+    order_id = bindings.order_of(number)
+    mine = OrderItem.objects.filter(service_id=service.id, order_id=order_id)
+    if order_id is not None and mine.exists():
+        return _RIGHT
+    return _("这个号码没有绑定在这条宽带上。"), _("请核对号码，或凭账号和证件鉴权。")
+
+
+_WRONG: dict[str, Callable[[ServiceView, str], Wrong]] = {
+    "account": _account,
+    "document_number": _document,
+    "password": _password,
+    "bound_number": _bound_number,
+}

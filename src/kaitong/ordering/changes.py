@@ -1,0 +1,44 @@
+"""What a change of a service asks for, read by the actions that carry it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from kaitong.core.clock import now
+from kaitong.ordering.models import OrderItem, ServiceChange
+
+
+def wanted(item: OrderItem) -> dict[str, Any]:
+    """The answers of an item's form by target, such as `change.password`; in clear.
+
+    For the verb that carries the change out, within its transaction: never for a variable, a
+    history or a log.
+    """
+    row = ServiceChange.objects.filter(item=item).first()
+    return dict(json.loads(row.sealed)) if row is not None and row.sealed else {}
+
+
+def of_item(item_id: UUID) -> ServiceChange | None:
+    """The change an order's item makes, if it is one."""
+    return ServiceChange.objects.defer("sealed").filter(item_id=item_id).first()
+
+
+def of_items(item_ids: Iterable[UUID]) -> dict[UUID, ServiceChange]:
+    """Changes by their items, in one query."""
+    rows = ServiceChange.objects.defer("sealed").filter(item_id__in=list(item_ids))
+    rows = rows.select_related("authentication")
+    return {row.item_id: row for row in rows}
+
+
+def open_of(service_id: UUID) -> ServiceChange | None:
+    """The change under way on a service, with its item and order."""
+    rows = ServiceChange.objects.defer("sealed").filter(service_id=service_id, ended_at=None)
+    return rows.select_related("item__order", "item__procedure").first()
+
+
+def end(item_id: UUID) -> None:
+    """A change is over, however it ended: what it asked for is forgotten, the service is free."""
+    ServiceChange.objects.filter(item_id=item_id, ended_at=None).update(ended_at=now(), sealed=None)

@@ -1,0 +1,128 @@
+"""What a procedure of a playbook says of the counter (`counter:`): who may ask for it, and when.
+
+counter:
+  from: [working]                  # how the service must stand: any of these
+  unless: [suspended]              # refused while it stands so
+  authenticate: [account-document] # any one proves the customer; none: nobody is asked
+  form: forms/suspend.json         # what is entered; fields write `change.…`
+  reasons: [...]                   # two levels, as of a withdrawal
+  checks: {arrears: warn}          # what is looked at before, and what a finding means
+  posts: [clerk]                   # who may; without: the post of the process's first step
+  told: 停机期间……                  # what the customer is told before he agrees
+  machine: true                    # not offered at the counter: only machines ask for it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kaitong.ordering.life_answers import ANSWERS
+from kaitong.ordering.life_checks import CHECKS
+from kaitong.ordering.life_choices import AuthenticationKind, Standing, Weight
+
+AUTHENTICATION = "authentication"  # the parameter with the limits of it
+LIMITS = ("tries", "within_minutes", "locked_minutes", "good_for_minutes")
+
+_KEYS = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+
+
+def schema(reasons: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of `counter:`."""
+    standings = {**_KEYS, "items": {"enum": Standing.values}}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["from"],
+        "properties": {
+            "from": {**standings, "minItems": 1},
+            "unless": standings,
+            "authenticate": {**_KEYS, "items": {"enum": AuthenticationKind.values}},
+            "form": {"type": "string", "minLength": 1},
+            "reasons": dict(reasons),
+            "checks": {
+                "type": "object",
+                "propertyNames": {"enum": sorted(CHECKS)},
+                "additionalProperties": {"enum": Weight.values},
+            },
+            "posts": _KEYS,
+            "told": {"type": "string", "minLength": 1, "maxLength": 300},
+            "machine": {"type": "boolean"},
+        },
+    }
+
+
+def faults(
+    content: Mapping[str, Any], entry: Mapping[str, Any], forms: Mapping[str, Any]
+) -> Iterator[tuple[list[Any], str, str]]:
+    """Every fault of one `counter:`: where within it, what, remedy."""
+    counter = entry["counter"]
+    if entry["for"] == "add":
+        yield [], "A new line is taken in, not changed.", "Write for: modify or for: delete."
+    form = counter.get("form")
+    if form and form not in forms:
+        yield ["form"], f"No form {form!r}.", "Add it to forms/."
+    for number, post in enumerate(counter.get("posts", ())):
+        if post not in content["posts"]:
+            yield ["posts", number], f"No post {post!r}.", "Name it under posts:."
+    if counter.get("authenticate"):
+        limits = content.get("parameters", {}).get(AUTHENTICATION, {}).get("default")
+        if not isinstance(limits, Mapping) or any(
+            not isinstance(limits.get(name), int) or limits[name] < 1 for name in LIMITS
+        ):
+            yield (
+                ["authenticate"],
+                f"No parameter {AUTHENTICATION} says how often somebody may be wrong.",
+                f"Add it as a table of {', '.join(LIMITS)}.",
+            )
+
+
+def selections(content: Mapping[str, Any]) -> Iterator[tuple[list[Any], str, str]]:
+    """Papers and notices that name procedures which are not there."""
+    for part in ("papers", "notices"):
+        for key, entry in content.get(part, {}).items():
+            for number, name in enumerate(entry.get("procedures", ())):
+                if name not in content["processes"]:
+                    path = [part, key, "procedures", number]
+                    yield path, f"No process {name!r}.", "Name it under processes:."
+
+
+def belongs(entry: Mapping[str, Any], key: str, procedure: Mapping[str, Any]) -> bool:
+    """Whether a paper or notice belongs to a procedure; without a list, to those of new lines."""
+    named = entry.get("procedures")
+    return key in named if named else "counter" not in procedure
+
+
+def only_at_the_counter(fields: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Fields of a form whose answers only a change takes."""
+    yield from (name for name, field in fields.items() if field.get("writes") in ANSWERS)
+
+
+def texts(content: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Texts that need an English line."""
+    for key, entry in content["processes"].items():
+        told = entry.get("counter", {}).get("told")
+        if told:
+            yield ("processes", key, "counter", "told"), told
+
+
+def resolved(entry: Mapping[str, Any], english: Mapping[str, str]) -> dict[str, Any]:
+    """`counter:` as a procedure carries it, its texts in both languages."""
+    counter = entry.get("counter")
+    if counter is None:
+        return {}
+    return {
+        **counter,
+        "told_en": english.get(counter.get("told", ""), ""),
+        "reasons": [
+            {
+                **group,
+                "title_en": english.get(group["title"], ""),
+                "reasons": [
+                    {**reason, "title_en": english.get(reason["title"], "")}
+                    for reason in group["reasons"]
+                ],
+            }
+            for group in counter.get("reasons", ())
+        ],
+    }

@@ -1,0 +1,256 @@
+"""Changes of services in operation (变更办理): from what a customer asks for to an order at work.
+
+One change a service at a time (a unique index holds it), each with the authentication its procedure
+asks for, a reason from its list, answers checked, and its order, item, charges, process, papers and
+notices written in one transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.ids import uuid7
+from kaitong.documents import services as documents
+from kaitong.inventory import services as inventory_verbs
+from kaitong.ordering import authenticating, notices, papers
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.due import set_due
+from kaitong.ordering.errors import (
+    BadOrder,
+    OrderForbidden,
+    OrderRefused,
+    PlanChanged,
+    WrongOrderState,
+)
+from kaitong.ordering.life_answers import ANSWERS
+from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
+from kaitong.ordering.models import Authentication, Order, OrderItem, Procedure, ServiceChange
+from kaitong.ordering.plans import Reason
+from kaitong.ordering.states import move, note
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import services as process
+
+CHINESE = "zh-hans"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRequest:
+    """A change as a face hands it over. `answers` are by target (`change.password`), `variables`
+    steer the process; `expected` is the fingerprint of the plan that was shown."""
+
+    service_id: UUID
+    procedure: str
+    key: str  # of the page or the request: the same one is the same
+    reason: str = ""  # GROUP.REASON, or REASON where that is clear
+    note: str = ""
+    answers: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    expected: str = ""
+    channel: str = "counter"
+    external_id: str = ""
+
+
+def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
+    """Take in a change and start its process; the same key again gives the order it made.
+
+    Raises OrderForbidden, OrderRefused (with what is possible instead), BadOrder with every fault
+    of the answers, WrongOrderState when another change of the service was first, PlanChanged when
+    what was shown is no longer true.
+    """
+    if not request.key.strip():
+        raise BadOrder([InputFault("key", _("没有办理编号。"), _("请刷新页面。"))])
+    known = _made_before(actor, request.key)
+    if known is not None:
+        return known
+    try:
+        with audit.acting(actor.id, "change service"), transaction.atomic():
+            return _request(actor, request)
+    except IntegrityError:
+        # The same click at the same instant, or another change of this service.
+        known = _made_before(actor, request.key)
+        if known is not None:
+            return known
+        plan = plan_of(actor, request.service_id, request.procedure)
+        if plan.refusal:
+            raise WrongOrderState(plan.refusal, plan.remedy) from None
+        raise
+
+
+def _made_before(actor: Actor, key: str) -> Order | None:
+    return Order.objects.filter(requester_id=actor.id, idempotency_key=key[:160]).first()
+
+
+def _request(actor: Actor, request: ChangeRequest) -> Order:
+    plan = plan_of(actor, request.service_id, request.procedure)
+    service, procedure = plan.service, plan.procedure
+    if not may_ask(actor, procedure):
+        raise OrderForbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
+    if procedure.counter.get("machine") and actor.id is not None:
+        raise OrderForbidden(_("%s由系统办理。") % plan.title)
+    if plan.refusal:
+        raise OrderRefused(plan.refusal, plan.remedy)
+    if request.expected and request.expected != plan.fingerprint:
+        raise PlanChanged(_("情况刚刚有变化，与刚才看到的不同。"), _("请核对后再办。"))
+    proven = _proven(actor, plan)
+    reason = _reason(plan, request.reason)
+    subject = Subject(actor, service, procedure, now())
+    kept, told = _answers(subject, request.answers)
+    order = _order(actor, plan, request)
+    item = OrderItem.objects.create(
+        order=order,
+        branch_id=order.branch_id,
+        item_id="1",
+        action=procedure.action,
+        specification=f"{service.playbook}.{service.specification}",
+        procedure=procedure,
+        service_id=service.id,
+        address_id=service.address_id,
+        payload={"procedure": procedure.key},
+    )
+    ServiceChange.objects.create(
+        branch_id=order.branch_id,
+        item=item,
+        service_id=service.id,
+        procedure=procedure.key,
+        sealed=json.dumps(kept, ensure_ascii=False) if kept else None,
+        told=told,
+        before={"title": service.title, "state": str(service.state), "account": service.account},
+        reason_code=reason.code if reason else "",
+        reason=reason.full[:130] if reason else "",
+        authentication=proven,
+    )
+    inventory_verbs.attach_order(actor=actor, service_id=service.id, order_id=order.pk)
+    note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
+    move(order, OrderState.IN_PROGRESS)
+    _start(actor, order, item, reason, request.variables)
+    order.refresh_from_db()  # the first steps of the process may have ended it already
+    order.number = documents.next_number(
+        rule=f"order.{procedure.playbook}",
+        branch_code=org.branch(order.branch_id).code,
+        pattern=procedure.number_rule["pattern"],
+        restart=procedure.number_rule["restart"],
+        at=order.ordered_at,
+    )
+    order.save(update_fields=["number"])
+    papers.issue(actor=actor, order=order, when=("accepted",))
+    notices.taken_in(actor=actor, order=order)
+    return order
+
+
+def _proven(actor: Actor, plan: ChangePlan) -> Authentication | None:
+    """The customer's proof, used up by this change."""
+    if not plan.authenticate:
+        return None
+    found = authenticating.standing(actor, plan.service.id, plan.authenticate, lock=True)
+    if found is None:
+        raise OrderRefused(
+            _("还没有鉴权，或鉴权已过时。"), _("请先核对客户身份。"), field="authentication"
+        )
+    found.used_at = now()
+    found.save(update_fields=["used_at"])
+    return found
+
+
+def _reason(plan: ChangePlan, code: str) -> Reason | None:
+    if not plan.reasons:
+        return None
+    found = plan.reason(code.strip())
+    if found is None:
+        known = "、".join(f"{r.code}（{r.title}）" for g in plan.reasons for r in g.reasons)
+        what = _("没有这个原因。") if code.strip() else _("没有选原因。")
+        raise BadOrder([InputFault("reason", what, _("可选：%s。") % known)])
+    return found
+
+
+def _answers(
+    subject: Subject, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """Answers as they are kept, and what papers tell of them; every fault at once, by target."""
+    kept: dict[str, Any] = {}
+    told: list[dict[str, str]] = []
+    faults: list[InputFault] = []
+    for target, value in given.items():
+        answer = ANSWERS[target]
+        try:
+            kept[target] = answer.check(subject, value)
+        except BadInput as bad:
+            faults += [InputFault(target, f.what, f.remedy) for f in bad.faults]
+            continue
+        with override(CHINESE):  # a sheet is Chinese whoever asks
+            told.append(
+                {
+                    "target": target,
+                    "title": answer.title,
+                    "before": answer.before(subject),
+                    "after": answer.after(kept[target]),
+                }
+            )
+    if faults:
+        raise BadOrder(faults)
+    return kept, told
+
+
+def _order(actor: Actor, plan: ChangePlan, request: ChangeRequest) -> Order:
+    moment = now()
+    procedure = plan.procedure
+    order = Order(
+        id=uuid7(),
+        branch_id=plan.service.branch_id,
+        party_id=plan.service.customer_id,
+        external_id=request.external_id[:120],
+        idempotency_key=request.key[:160],
+        requester_id=actor.id,
+        description=request.note.strip()[:500],
+        channel=request.channel,
+        ordered_at=moment,
+        playbook=procedure.playbook,
+        playbook_hash=procedure.playbook_hash,
+        parameters=procedure.parameters,
+    )
+    set_due(order, procedure, moment)
+    order.save(force_insert=True)
+    return order
+
+
+def _start(
+    actor: Actor,
+    order: Order,
+    item: OrderItem,
+    reason: Reason | None,
+    variables: Mapping[str, Any],
+) -> None:
+    procedure: Procedure | None = item.procedure
+    assert procedure is not None
+    item.state = OrderState.IN_PROGRESS
+    item.save(update_fields=["state"])
+    parameters = dict(order.parameters)
+    steering = {k: v for k, v in parameters.items() if isinstance(v, int | str)}
+    instance_id = process.start(
+        actor=actor,
+        definition_id=procedure.definition_id,
+        business_id=order.id,
+        branch_id=order.branch_id,
+        variables={
+            **variables,
+            "order_id": str(order.id),
+            "item_id": str(item.id),
+            "service_id": str(item.service_id),
+            "reason": reason.code if reason else "",
+            "parameters": steering,
+        },
+        parameters=parameters,
+    )
+    OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)

@@ -1,0 +1,79 @@
+"""Transactional actions of changes (变更): what a change does to the inventory, and its end.
+
+As in `ordering.actions`, each works on `inputs["item_id"]` inside the step's transaction. They may
+run once only by their step; what they call changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import SuspensionKind
+from kaitong.ordering import changes, notices
+from kaitong.ordering.actions import subject_of
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.states import finish_item, note
+from kaitong.process.actions import ActionContext
+
+
+def suspend(ctx: ActionContext) -> dict[str, Any]:
+    """停机: the service stands still, for the reason `kind` (request, arrears, administrative)."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    change = changes.of_item(item.id)
+    inventory_verbs.suspend(
+        actor=actor,
+        service_id=item.service_id,
+        kind=str(ctx.inputs.get("kind") or SuspensionKind.REQUEST),
+        reason=change.reason if change else "",
+        order_id=order.id,
+    )
+    note(order.id, "suspended", actor_id=None, data={"reason": change.reason if change else ""})
+    return {}
+
+
+def resume(ctx: ActionContext) -> dict[str, Any]:
+    """复机: one reason has ended; `works` says whether the line works, with none left."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    kind = str(ctx.inputs.get("kind") or SuspensionKind.REQUEST)
+    works = inventory_verbs.resume(actor=actor, service_id=item.service_id, kind=kind)
+    note(order.id, "resumed", actor_id=None, data={"works": works})
+    return {"works": works}
+
+
+def set_password(ctx: ActionContext) -> dict[str, Any]:
+    """密码登记: the customer's new password is the service's; the network is told next."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    password = changes.wanted(item).get("change.password")
+    if not password:
+        raise OrderRefused("没有新密码。", "请重新受理。")
+    inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
+    note(order.id, "password-set", actor_id=None)
+    return {}
+
+
+def finish_change(ctx: ActionContext) -> dict[str, Any]:
+    """变更办结: the item is completed, what it asked for is forgotten, the customer is told."""
+    order, item, actor = subject_of(ctx)
+    note(order.id, "changed", actor_id=ctx.actor_id, data={"procedure": item.payload["procedure"]})
+    finish_item(order, item, OrderState.COMPLETED)
+    if order.number:  # else it is being taken in: intake tells it with the number
+        notices.tell(actor=actor, order=order, when="completed", once=item.item_id)
+    return {}
+
+
+def fail_change(ctx: ActionContext) -> dict[str, Any]:
+    """变更退单: it cannot be done; the service stays as it is."""
+    order, item, actor = subject_of(ctx)
+    reason = str(ctx.inputs.get("reason") or "") or "变更没有办成"
+    note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
+    finish_item(order, item, OrderState.FAILED, reason=reason)
+    if order.number:
+        notices.tell(
+            actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
+        )
+    return {}

@@ -1,0 +1,165 @@
+"""What is looked at before a service is changed (过户、移机、销户前的检查).
+
+Each check is a name of `counter: checks`; the playbook says whether a finding refuses or warns.
+A finding is a sentence and what to do about it.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.charging import queries as charging
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
+from kaitong.ordering import evidence
+from kaitong.ordering.models import Order, OrderItem, Procedure
+from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
+from kaitong.party import rules
+from kaitong.party.choices import Bearer, FaceResult, PartyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a change is about: the service, by which procedure, who asks, when."""
+
+    actor: Actor
+    service: ServiceView
+    procedure: Procedure
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A contract of a service (合约期): its offering's or its marketing case's."""
+
+    title: str
+    until: date
+    offering: str
+    case: str
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def arrears(subject: Subject) -> Found:
+    """欠费: what the customer owes for this service."""
+    owed = charging.owed_on_orders(
+        subject.actor, OrderItem.objects.filter(service_id=subject.service.id).values("order_id")
+    )
+    if owed:
+        yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")
+
+
+def term(subject: Subject) -> Found:
+    """合约期: the contract still runs."""
+    found = term_of(subject.service)
+    if found is not None and timezone.localdate(subject.at) < found.until:
+        yield (
+            _("“%(title)s”的合约到 %(day)s 才满。")
+            % {"title": found.title, "day": found.until.isoformat()},
+            _("提前变更按协议约定结算。"),
+        )
+
+
+def other_services(subject: Subject) -> Found:
+    """同址业务: other services of the customer at this address."""
+    service = subject.service
+    if service.customer_id is None or service.address_id is None:
+        return
+    rows = inventory.services_at(service.customer_id, service.address_id)
+    titles = [row.title or row.account for row in rows if row.id != service.id]
+    if titles:
+        yield (
+            _("同一地址还有：%(list)s。") % {"list": "、".join(titles)},
+            _("请问清是否一并办理。"),
+        )
+
+
+def real_name(subject: Subject) -> Found:
+    """实名: the holder's documents are complete and valid today (LIM-20, LIM-21)."""
+    service = subject.service
+    party = parties.own_party(subject.actor, service.customer_id) if service.customer_id else None
+    if party is None:
+        yield _("这条宽带没有实名登记的机主。"), _("请先办理资料变更，补登实名。")
+        return
+    known = evidence.document_rules(subject.procedure.parameters)
+    bearer = Bearer.ORGANIZATION if party.kind == PartyKind.ORGANIZATION else Bearer.CUSTOMER
+    shown = [
+        rules.Presented(
+            bearer,
+            kind=document.kind,
+            number=document.number,
+            valid_from=document.valid_from,
+            valid_until=document.valid_until,
+            long_term=document.long_term,
+            evidence=evidence.count(document, known),
+            reader_used=document.reader_used,
+            face=FaceResult(document.face),
+        )
+        for document in parties.documents(subject.actor, party.id)[:1]
+    ]
+    if party.kind == PartyKind.ORGANIZATION:
+        shown.append(rules.Presented(Bearer.LETTER, evidence=1))
+    day = timezone.localdate(subject.at)
+    for what in dict.fromkeys(
+        fault.what
+        for fault in rules.check_handling(party.kind, shown, day, by_agent=False, kinds=known)
+    ):
+        yield what, _("请先补齐证件资料。")
+
+
+CHECKS: dict[str, Callable[[Subject], Found]] = {
+    "arrears": arrears,
+    "term": term,
+    "other-services": other_services,
+    "real-name": real_name,
+}
+
+
+def term_of(service: ServiceView) -> Term | None:
+    """The contract of a service, by the newest order that sold it something."""
+    if service.started_at is None:
+        return None
+    for order, item in _orders(service):
+        price = next((p for p in order.prices if p.get("item") == item.item_id), None)
+        if price is None:
+            continue
+        months = _months(str(price.get("term") or ""))
+        if not months:
+            return None
+        begun = timezone.localdate(order.completed_at or service.started_at)
+        case = price.get("case") or {}
+        return Term(
+            str(case.get("title") or price["title"]),
+            _later(begun, months),
+            str(price["offering"]),
+            str(case.get("key") or ""),
+        )
+    return None
+
+
+def _orders(service: ServiceView) -> list[tuple[Order, OrderItem]]:
+    rows = OrderItem.objects.filter(service_id=service.id, state="completed")
+    return [(item.order, item) for item in rows.select_related("order").order_by("-order_id")]
+
+
+def _months(text: str) -> int:
+    amount, _space, unit = text.partition(" ")
+    if not amount.isdigit():
+        return 0
+    return int(amount) * (12 if unit.startswith("year") else 1)
+
+
+def _later(day: date, months: int) -> date:
+    """The same day so many months on; the last of the month where there is none."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    return date(year, month + 1, min(day.day, last))

@@ -1,0 +1,75 @@
+"""Rows of changes to a service in operation (变更办理): who proved what, and what was asked for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from kaitong.core.crypto import EncryptedTextField
+from kaitong.core.models import Row
+from kaitong.ordering.life_choices import AuthenticationKind
+
+CHANGE_PURPOSE = "ordering.service-change"
+
+
+class Authentication(Row):
+    """One attempt of a customer at the counter to prove that a service is his (鉴权, VER-09..12).
+
+    Failures count towards the lock-out. What was said is never kept, only whether it was right.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    service_id = models.UUIDField()
+    kind = models.CharField(_("鉴权方式"), max_length=20, choices=AuthenticationKind)
+    clerk_id = models.UUIDField(null=True)
+    ok = models.BooleanField()
+    good_until = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("鉴权")
+        indexes = [
+            models.Index(fields=["service_id", "-created_at"], name="authentication_of_service"),
+            models.Index(fields=["clerk_id", "-created_at"], name="authentication_by_clerk"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class ServiceChange(Row):
+    """What an order changes in a service that works, and by whose word.
+
+    One open row a service: two changes of one service take turns. `sealed` holds the answers of
+    the counter's form, people's data and passwords among them; `told` is what papers and pages may
+    show of them. `before` is how the service stood.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    item = models.OneToOneField("ordering.OrderItem", models.CASCADE, related_name="change")
+    service_id = models.UUIDField()
+    procedure = models.CharField(max_length=60)  # key
+    sealed = EncryptedTextField(purpose=CHANGE_PURPOSE, null=True)
+    told = models.JSONField(default=list)  # [{target, title, before, after}]
+    before = models.JSONField(default=dict)
+    reason_code = models.CharField(max_length=130, blank=True)
+    reason = models.CharField(max_length=130, blank=True)  # titles as they were called then
+    authentication = models.OneToOneField(
+        Authentication, models.PROTECT, null=True, related_name="change"
+    )
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("变更")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service_id"],
+                condition=Q(ended_at__isnull=True),
+                name="service_changed_once_at_a_time",
+            ),
+        ]
+        indexes = [models.Index(fields=["service_id", "-id"], name="change_of_service")]
+
+    def __str__(self) -> str:
+        return self.procedure

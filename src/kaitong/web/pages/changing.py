@@ -1,0 +1,197 @@
+"""变更办理: one change of one service, from the customer's proof to the agreed question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.core.errors import Forbidden, InputFault
+from kaitong.core.ids import uuid7
+from kaitong.inventory.results import ServiceView
+from kaitong.ordering import authenticating
+from kaitong.ordering.life_choices import AuthenticationKind
+from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
+from kaitong.ordering.models import Authentication
+from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
+from kaitong.playbooks import queries as playbooks
+from kaitong.playbooks.changing import form_of
+from kaitong.web import forms
+from kaitong.web.format import mark
+from kaitong.web.forms import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One way to prove who the customer is."""
+
+    kind: str
+    title: str
+    chosen: bool
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    title: str
+    value: str
+    mono: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """The page as it stands: asked to prove, asked to fill in, or refused."""
+
+    service_id: UUID
+    procedure: str
+    title: str
+    account: str
+    facts: tuple[Fact, ...]
+    refusal: str
+    remedy: str
+    warnings: tuple[tuple[str, str], ...]
+    told: str
+    plan: str
+    key: str
+    proven: bool
+    proven_by: str = ""
+    proven_until: str = ""
+    proofs: tuple[Proof, ...] = ()
+    reasons: tuple[Any, ...] = ()
+    fields: tuple[Field, ...] = ()
+    reason: str = ""
+    note: str = ""
+    fault: str = ""
+    reason_error: str = ""
+    proof_error: str = ""
+    loose: tuple[str, ...] = field(default=())
+
+
+_PROOF_FIELDS = {name for names in authenticating.ASKED.values() for name in names}
+
+
+def page(
+    actor: Actor,
+    service_id: UUID,
+    procedure: str,
+    *,
+    key: str = "",
+    reason: str = "",
+    note: str = "",
+    values: Mapping[str, Any] | None = None,
+    faults: Iterable[InputFault] = (),
+    fault: str = "",
+    kind: str = "",
+    given: Mapping[str, str] | None = None,
+) -> ChangePage:
+    plan = plan_of(actor, service_id, procedure)
+    if not may_ask(actor, plan.procedure) or plan.procedure.counter.get("machine"):
+        raise Forbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
+    wrong = list(faults)
+    at = {f.field: _one(f) for f in wrong}
+    proof = authenticating.standing(actor, service_id, plan.authenticate)
+    proven = proof is not None or not plan.authenticate
+    form = _form(plan, values, wrong) if proven and plan.possible else forms.WorkForm()
+    known = {f.name for f in form.fields} | _PROOF_FIELDS | {"reason", "authentication"}
+    loose = tuple(_one(f) for f in wrong if f.field not in known)
+    return ChangePage(
+        service_id=service_id,
+        procedure=procedure,
+        title=plan.title,
+        account=plan.service.account,
+        facts=tuple(_facts(plan.service)),
+        refusal=plan.refusal,
+        remedy=plan.remedy,
+        warnings=tuple((f.what, f.remedy) for f in plan.warnings),
+        told=plan.told,
+        plan=plan.fingerprint,
+        key=key or str(uuid7()),
+        proven=proven,
+        proven_by=_proven_by(proof),
+        proven_until=f"{timezone.localtime(proof.good_until):%H:%M}"
+        if proof is not None and proof.good_until
+        else "",
+        proofs=tuple(_proofs(plan, kind, given or {}, at)),
+        reasons=plan.reasons,
+        fields=form.fields,
+        reason=reason,
+        note=note,
+        fault=fault,
+        reason_error=at.get("reason", ""),
+        proof_error=at.get("authentication", ""),
+        loose=loose,
+    )
+
+
+def _one(fault: InputFault) -> str:
+    return f"{fault.what}{mark('')}{fault.remedy}".strip()
+
+
+def _proven_by(proof: Authentication | None) -> str:
+    return str(AuthenticationKind(proof.kind).label) if proof is not None else ""
+
+
+def _proofs(
+    plan: ChangePlan, kind: str, given: Mapping[str, str], at: Mapping[str, str]
+) -> Iterable[Proof]:
+    chosen = kind if kind in plan.authenticate else (plan.authenticate or ("",))[0]
+    for one in plan.authenticate:
+        mine = one == chosen
+        yield Proof(
+            one,
+            str(AuthenticationKind(one).label),
+            mine,
+            tuple(_asked(name, given, at) for name in authenticating.ASKED[one]) if mine else (),
+        )
+
+
+def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
+    labels = {
+        "account": _("宽带账号"),
+        "document_number": _("开户证件号码"),
+        "password": _("宽带密码"),
+        "bound_number": _("绑定的手机号码"),
+    }
+    secret = name == "password"
+    return Field(
+        name=name,
+        label=labels[name],
+        widget="input",
+        input_type="password" if secret else "text",
+        input_mode="tel" if name == "bound_number" else "",
+        value="" if secret else given.get(name, ""),
+        required=True,
+        max_length=80,
+        mono=True,
+        errors=(at[name],) if name in at else (),
+    )
+
+
+def _form(
+    plan: ChangePlan, values: Mapping[str, Any] | None, faults: list[InputFault]
+) -> forms.WorkForm:
+    procedure = plan.procedure
+    found = form_of(procedure.playbook, procedure.playbook_hash, plan.form)
+    if found is None:
+        return forms.WorkForm()
+    say = playbooks.words(procedure.playbook, procedure.playbook_hash)
+    return forms.build(found.schema, found.ui, values=values, faults=faults, say=say)
+
+
+def _facts(service: ServiceView) -> Iterable[Fact]:
+    if service.customer_id is not None:
+        person = parties.summaries([service.customer_id]).get(service.customer_id)
+        if person is not None:
+            yield Fact(_("客户"), f"{person.name}　{person.phone}".strip("　"))
+            yield Fact(_("开户证件"), f"{person.document_title} {person.document_number}".strip())
+    yield Fact(_("业务"), service.title)
+    state = str(service.state.label)
+    yield Fact(_("状态"), f"{state}{mark('，')}{service.reason}" if service.reason else state)
+    yield Fact(_("装机地址"), service.address_full)
+    if service.started_at is not None:
+        yield Fact(_("开通时间"), f"{timezone.localtime(service.started_at):%Y-%m-%d}")

@@ -1,0 +1,116 @@
+"""变更办理: the page of one change, the customer's proof, and the act."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
+from kaitong.ordering import services as ordering
+from kaitong.ordering.authenticating import ASKED, limits_of
+from kaitong.ordering.errors import PlanChanged
+from kaitong.ordering.life_plans import plan_of
+from kaitong.playbooks import changing
+from kaitong.web import forms
+from kaitong.web.pages import changing as pages
+from kaitong.web.views.common import SignedIn, in_words, is_part, page, render_page
+
+CONFLICT, REFUSED = 409, 422
+
+
+@page
+@never_cache
+@require_http_methods(["GET", "POST"])
+def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
+    """The change as it stands; with POST the act. What was typed stays, secrets excepted."""
+    if request.method != "POST":
+        return _shown(request, service_id, procedure)
+    given = {name: request.POST.get(name, "")[:500] for name in ("key", "reason", "note")}
+    plan = plan_of(request.actor, service_id, procedure)
+    form = changing.form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
+    answers = forms.read(form.schema, request.POST) if form is not None else {}
+    try:
+        order = changing.request_change(
+            actor=request.actor,
+            service_id=service_id,
+            procedure=procedure,
+            data=answers,
+            expected=request.POST.get("plan", ""),
+            **given,
+        )
+    except NotFound:
+        raise
+    except Forbidden:
+        raise PermissionDenied from None
+    except BadInput as bad:
+        return _shown(
+            request, service_id, procedure, REFUSED, faults=bad.faults, values=answers, **given
+        )
+    except KaitongError as refused:
+        status = CONFLICT if isinstance(refused, PlanChanged) else REFUSED
+        return _shown(
+            request, service_id, procedure, status, fault=in_words(refused), values=answers, **given
+        )
+    url = reverse("web:order", args=[order.id])
+    return HttpResponse(headers={"HX-Redirect": url}) if is_part(request) else redirect(url)
+
+
+@page
+@never_cache
+@require_POST
+def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
+    """鉴权: what the customer says is compared; wrong answers count."""
+    plan = plan_of(request.actor, service_id, procedure)
+    kind = request.POST.get("kind", "")
+    if kind not in plan.authenticate:
+        kind = (plan.authenticate or ("",))[0]
+    if not kind or request.POST.get("choose"):  # another way was picked
+        return _shown(request, service_id, procedure, kind=kind)
+    given = {name: request.POST.get(name, "")[:120] for name in ASKED[kind]}
+    try:
+        ordering.authenticate(
+            actor=request.actor,
+            service_id=service_id,
+            kind=kind,
+            given=given,
+            limits=limits_of(plan.procedure.parameters),
+        )
+    except NotFound:
+        raise
+    except BadInput as bad:
+        return _shown(
+            request, service_id, procedure, REFUSED, faults=bad.faults, kind=kind, given=given
+        )
+    except KaitongError as refused:
+        return _shown(
+            request,
+            service_id,
+            procedure,
+            REFUSED,
+            fault=in_words(refused),
+            kind=kind,
+            given=given,
+        )
+    if is_part(request):
+        return _shown(request, service_id, procedure)
+    return redirect("web:change", service_id, procedure)
+
+
+def _shown(
+    request: SignedIn, service_id: UUID, procedure: str, status: int = 200, **what: Any
+) -> HttpResponse:
+    try:
+        shown = pages.page(request.actor, service_id, procedure, **what)
+    except Forbidden:
+        raise PermissionDenied from None
+    context = {"page": shown}
+    if is_part(request):
+        return render(request, "web/change/form.html", context, status=status)
+    return render_page(request, "web/change/page.html", context, place="customers", status=status)
