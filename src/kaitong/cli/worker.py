@@ -13,7 +13,7 @@ from kaitong.charging import services as charging
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
-from kaitong.ordering import drafts, recount, sessions
+from kaitong.ordering import demands, drafts, recount, sessions
 from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
@@ -32,6 +32,7 @@ FIGURE_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
+DEMAND_SECONDS = 15.0
 
 
 def housekeeping() -> None:
@@ -102,6 +103,7 @@ def run(stop: threading.Event | None = None) -> None:
             (SWEEP_SECONDS, sweep, "sweep"),
             (MEND_SECONDS, mend, "sweep of waits"),
             (JOB_SECONDS, jobs.drain, "long jobs"),
+            (DEMAND_SECONDS, demands.tell_waiting, "unmet demand"),
         )
     ]
     for helper in helpers:

@@ -104,6 +104,29 @@ def _verdict(address: Address, boxes: list[dict[str, Any]]) -> CoverageVerdict:
     )
 
 
+_FREE_BOXES = """
+SELECT c.address_id, b.id AS box, count(*) AS free
+FROM inventory_coverage c
+JOIN places_address a ON a.id = c.address_id AND a.coverage NOT IN ('planned', 'no-entry')
+JOIN inventory_resource b ON b.id = c.box_id AND b.state NOT IN ('damaged', 'kept')
+JOIN inventory_resource pon ON pon.id = b.pon_port_id AND pon.state NOT IN ('damaged', 'kept')
+JOIN inventory_resource p
+  ON p.parent_id = b.id AND p.state = 'free' AND p.specification = ANY(%s)
+WHERE c.address_id = ANY(%s)
+GROUP BY c.address_id, b.id, b.name, c.rank
+ORDER BY c.address_id, c.rank, b.name, b.id
+"""
+
+
+def free_boxes(address_ids: Iterable[UUID]) -> dict[UUID, list[tuple[UUID, int]]]:
+    """Of many addresses those that can be served now: their boxes with free ports, best first."""
+    wanted = list(address_ids)
+    found: dict[UUID, list[tuple[UUID, int]]] = {}
+    for row in db.rows(_FREE_BOXES, [list(LINE_PORTS), wanted]) if wanted else []:
+        found.setdefault(row["address_id"], []).append((row["box"], row["free"]))
+    return found
+
+
 _FREE_ADDRESS = """
 SELECT c.address_id
 FROM (

@@ -18,10 +18,9 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import evidence, notices, papers, withdrawals
+from kaitong.ordering import demands, evidence, notices, papers, withdrawals
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderNotFound, OrderRefused
-from kaitong.ordering.intake import record_demand
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.states import finish_item, locked, note
 from kaitong.org.actor import Actor
@@ -167,7 +166,7 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
         )
     verdict = ctx.inputs.get("verdict")
     if verdict:
-        record_demand(order, item, item.address_id, str(verdict))
+        demands.record(order, item, str(verdict))
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:  # else it is being taken in: intake tells it with the number

@@ -88,3 +88,19 @@ class FindBy(models.TextChoices):
     PHONE = "phone", _("联系电话")
     NAME = "name", _("姓名和地址")
     ORDER = "order", _("订单号")
+
+
+class DemandState(models.TextChoices):
+    """Life of an unmet demand (待装需求)."""
+
+    # nothing can be had there yet
+    WAITING = "waiting", _("等待覆盖")
+    # a line is kept in mind for who asked, until the time told to him; told once
+    TOLD = "told", _("已通知可办")
+    # an order was taken in
+    SERVED = "served", _("已成订单")
+    # the customer no longer wants it
+    WITHDRAWN = "withdrawn", _("已撤销")
+
+
+LIVING_DEMAND = (DemandState.WAITING.value, DemandState.TOLD.value)

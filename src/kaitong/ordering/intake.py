@@ -18,13 +18,13 @@ from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.ordering import bindings, drafts, evidence, notices, papers
+from kaitong.ordering import bindings, demands, drafts, evidence, notices, papers
 from kaitong.ordering.asked import Wanted, check, collects, refused_of, require_post
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import BadOrder, OrderRefused
-from kaitong.ordering.models import Demand, Order, OrderItem
-from kaitong.ordering.requests import CustomerData, SubmitItem, SubmitOrder
+from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.requests import CustomerData, SubmitOrder
 from kaitong.ordering.states import move, note
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -32,7 +32,6 @@ from kaitong.party import kinds
 from kaitong.party import queries as parties
 from kaitong.party import services as party_verbs
 from kaitong.party.errors import PartyConflict
-from kaitong.places import queries as places
 from kaitong.places.grids import grid_of
 from kaitong.process import services as process
 
@@ -128,6 +127,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
                 key=str(order.id),
                 expected_fen=request.payment.expected_fen,
             )
+        demands.serve(order)
         order.refresh_from_db()  # the first step of a process may have moved it on already
     order.number = documents.next_number(
         rule=f"order.{first.procedure.playbook}",
@@ -248,25 +248,9 @@ def _reject(order: Order, refused: Wanted, items: list[OrderItem], actor: Actor)
     OrderItem.objects.filter(order=order).update(state=OrderState.REJECTED)
     for item in items:
         item.state = OrderState.REJECTED
-    record_demand(order, refused.asked, refused.address_id, refused.verdict.verdict)
+    item = next(item for item in items if item.item_id == refused.asked.item_id[:60])
+    demands.record(order, item, refused.verdict.verdict)
     note(order.id, "rejected", actor_id=actor.id, data={"verdict": str(refused.verdict.verdict)})
-
-
-def record_demand(
-    order: Order, item: SubmitItem | OrderItem, address_id: UUID | None, verdict: str
-) -> None:
-    """Keep unmet demand (BB-17): told when coverage comes, counted for planning."""
-    text = places.addresses([address_id]) if address_id else {}
-    Demand.objects.create(
-        branch_id=order.branch_id,
-        order=order,
-        party_id=order.party_id,
-        address_id=address_id,
-        address_text=text[address_id].full_text if address_id in text else "",
-        specification=item.specification,
-        offering=item.offering,
-        reason=verdict,
-    )
 
 
 def _begin(

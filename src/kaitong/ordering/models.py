@@ -13,7 +13,13 @@ from kaitong.core.audit import tracked
 from kaitong.core.clock import now
 from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import ExtRow, Row
-from kaitong.ordering.choices import DemandReason, DraftState, ItemAction, OrderState
+from kaitong.ordering.choices import (
+    DemandReason,
+    DemandState,
+    DraftState,
+    ItemAction,
+    OrderState,
+)
 
 NUMBER_PURPOSE = "ordering.bound-number"
 
@@ -211,21 +217,46 @@ class OrderNote(Row):
 
 
 class Demand(Row):
-    """Unmet demand (BB-17): somebody asked where we cannot serve; told when coverage comes."""
+    """Unmet demand (BB-17): somebody asked where we cannot serve; told when coverage comes.
+
+    Asked again for the same place it is the same demand, and keeps its place in the order of
+    asking (`created_at`). `round` counts how often it has waited: it is told once in each.
+    """
 
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
     order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="+")
     party = models.ForeignKey("party.Party", models.PROTECT, null=True, related_name="+")
     address_id = models.UUIDField(null=True)
     address_text = models.CharField(max_length=300, blank=True)
+    area = models.CharField(_("区域"), max_length=120, blank=True)  # of the address, for planning
     specification = models.CharField(max_length=80)
     offering = models.CharField(max_length=80, blank=True)
-    reason = models.CharField(max_length=20, choices=DemandReason)
-    told_at = models.DateTimeField(null=True)
+    reason = models.CharField(_("原因"), max_length=20, choices=DemandReason)
+    state = models.CharField(
+        _("状态"), max_length=10, choices=DemandState, default=DemandState.WAITING
+    )
+    round = models.PositiveSmallIntegerField(default=1)
+    told_at = models.DateTimeField(_("通知时间"), null=True)
+    told_until = models.DateTimeField(null=True)  # a line is kept in mind until then
+    draft_id = models.UUIDField(null=True)  # the intake begun for it
+    served_order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+    ended_reason = models.CharField(max_length=200, blank=True)  # why withdrawn
 
     class Meta:
         verbose_name = _("未满足需求")
-        indexes = [models.Index(fields=["branch", "reason", "created_at"], name="demand_by_branch")]
+        indexes = [
+            models.Index(fields=["branch", "reason", "created_at"], name="demand_by_branch"),
+            models.Index(fields=["branch", "state", "created_at", "id"], name="demand_by_state"),
+            models.Index(fields=["draft_id"], name="demand_by_draft"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "address_id", "specification"],
+                condition=models.Q(state__in=["waiting", "told"]),
+                name="demand_living_once",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reason

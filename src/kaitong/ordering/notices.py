@@ -43,7 +43,9 @@ from kaitong.worktime.explain import WEEKDAYS_EN, WEEKDAYS_ZH
 
 __all__ = ["MOMENTS", "PLACES", "STEPS", "appointment_changed", "heard", "taken_in", "tell"]
 
-Moment = Literal["accepted", "rejected", "reappointed", "completed", "refused", "withdrawn"]
+Moment = Literal[
+    "accepted", "rejected", "available", "reappointed", "completed", "refused", "withdrawn"
+]
 MOMENTS: tuple[str, ...] = get_args(Moment)
 STEPS: tuple[str, ...] = get_args(Event)  # of tasks that name the notice
 
@@ -52,6 +54,7 @@ ALWAYS = frozenset({"number", "product", "customer", "address", "branch", "order
 PLACES: dict[str, frozenset[str]] = {
     "accepted": ALWAYS,
     "rejected": ALWAYS | {"reason"},
+    "available": ALWAYS | {"until"},
     "reappointed": ALWAYS | {"appointment"},
     "completed": ALWAYS | {"account"},
     "refused": ALWAYS | {"reason", "refund"},
@@ -84,13 +87,16 @@ def tell(
     when: Moment,
     once: str = "",
     values: Mapping[str, Any] | None = None,
+    entries: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Queue the notices that are due by this moment, within the caller's transaction.
 
     Each exists once for an order, or once for each `once`; every verb may call this again.
     `values` fills places the moment has of its own, such as `reason`; `refund` is in fen.
+    `entries` are the notices to send by where they are not those the order pinned.
     """
-    entries = {k: e for k, e in of_order(order).items() if e["when"] == when}
+    told = of_order(order) if entries is None else entries
+    entries = {k: e for k, e in told.items() if e["when"] == when}
     if not entries:
         return
     facts = _Facts(order, dict(values or {}))
@@ -307,7 +313,8 @@ class _Words(dict[str, str]):
     def __missing__(self, place: str) -> str:
         facts, order, step = self.facts, self.facts.order, self.facts.step
         if place in facts.values and place != "refund":
-            return self._read(str(facts.values[place]))
+            value = facts.values[place]
+            return self._when(value) if isinstance(value, datetime) else self._read(str(value))
         match place:
             case "number":
                 return order.number or DASH

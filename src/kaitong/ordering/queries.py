@@ -14,7 +14,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.ordering import clock
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound
-from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote, Withdrawal
+from kaitong.ordering.models import Order, OrderItem, OrderNote, Withdrawal
 from kaitong.ordering.plans import WithdrawalPlan, plan_of
 from kaitong.ordering.requests import OrderFilter
 from kaitong.org.actor import Actor
@@ -222,14 +222,6 @@ def why_due(row: Order) -> rules.Deadline | None:
 def events(order_id: UUID) -> list[OrderNote]:
     """Lines that ordering itself wrote, oldest first."""
     return list(OrderNote.objects.filter(order_id=order_id).order_by("id"))
-
-
-def demands(actor: Actor, *, reason: str = "", limit: int = 100) -> list[Demand]:
-    """Unmet demand, newest first (BB-17)."""
-    rows = visible_to(Demand.objects.all(), actor)
-    if reason:
-        rows = rows.filter(reason=reason)
-    return list(rows.order_by("-created_at")[:limit])
 
 
 def described(actor: Actor, row: Order) -> dict[str, Any]:

@@ -86,6 +86,9 @@ def _event_titles() -> dict[str, str]:
         "withdrawn": _("已撤单"),
         "due-moved": _("客户时限重算"),
         "amended": _("改单"),
+        "demand-told": _("通知客户可以办理了"),
+        "demand-served": _("待装需求已受理"),
+        "demand-withdrawn": _("撤销待装需求"),
     }
 
 
@@ -99,6 +102,8 @@ def _event_text(data: dict[str, Any]) -> str:
         names = {"appointment": _("上门时间"), "phone": _("联系电话"), "remark": _("备注")}
         changed = [names.get(field, field) for field in data["fields"]]
         return " · ".join(filter(None, (" ".join(changed), data.get("reason", ""))))
+    if data.get("until"):
+        return _("留到 %(t)s") % {"t": _clock(data["until"])}
     if data.get("start"):
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
     if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address

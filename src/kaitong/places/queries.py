@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from kaitong.core import db
@@ -18,7 +18,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import text
 from kaitong.places.choices import CoverageStatus, Level
-from kaitong.places.models import Address, Region, area_text
+from kaitong.places.models import Address, Region, area_text, names_a_place
 
 # More hits than this are not worth ranking: the text says too little.
 _CANDIDATES = 1000
@@ -175,6 +175,18 @@ def addresses(address_ids: Iterable[UUID | None]) -> dict[UUID, Address]:
     if not wanted:
         return {}
     return {a.pk: a for a in Address.objects.defer("grams").filter(pk__in=wanted)}
+
+
+def area_name(address: Address) -> str:
+    """The part of a town that planners speak of: township and estate, or the road or village."""
+    place = address.estate if names_a_place(address.estate) else address.road
+    return f"{address.township} {place}".strip()
+
+
+def planned_of(reference: str) -> Subquery:
+    """For a list to be narrowed and counted by: the planned date of the address a row names."""
+    rows = Address.objects.filter(pk=OuterRef(reference))
+    return Subquery(rows.values("planned_date")[:1])
 
 
 def coverage_status(address_id: UUID) -> str:

@@ -109,7 +109,7 @@ def orders_book(
                 )
             watch.tick(book.rows)
         count = book.rows
-    _record(actor, "orders", count, reveal)
+    record(actor, "orders", count, reveal)
     return count
 
 
@@ -170,7 +170,7 @@ def work_book(
                 book.add(_work_cells(row, fact, posts, branches, clear))
             watch.tick(book.rows)
         count = book.rows
-    _record(actor, "work", count, reveal)
+    record(actor, "work", count, reveal)
     return count
 
 
@@ -228,7 +228,7 @@ def _steps(work: list[process.WorkRow], fact: OrderFacts, posts: Mapping[str, st
     )
 
 
-def _record(actor: Actor, what: str, count: int, reveal: str) -> None:
+def record(actor: Actor, what: str, count: int, reveal: str) -> None:
     """What goes out is recorded: who, how much, whether in clear; never the data."""
     audit.record(
         "exported",

@@ -13,6 +13,7 @@ from kaitong.transfer.calendars import may_edit
 
 _POSTS_SHOWN = 2
 IMPORTING = frozenset({"resource", "supervisor"})
+PLANNING = frozenset({"clerk", "resource", "supervisor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Shell:
     transfers: bool = False  # may import (导入导出)
     calendars: bool = False  # may change working calendars (工作日历)
     supervisor: bool = False
+    demands: bool = False  # sees who waits for coverage (待装需求)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -56,4 +58,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         bool(IMPORTING & actor.posts),
         may_edit(actor),
         actor.is_supervisor,
+        bool(PLANNING & actor.posts),
     )
