@@ -30,7 +30,6 @@ from kaitong.ordering.choices import (
     DemandState,
     DraftState,
     ItemAction,
-    OrderState,
 )
 from kaitong.ordering.errors import BadOrder, OrderNotFound, OrderRefused, WrongOrderState
 from kaitong.ordering.models import Demand, Draft, Order, OrderItem, Procedure
@@ -332,10 +331,3 @@ def _until(branch_id: UUID, today: Procedure | None, moment: datetime) -> dateti
         return moment
     calendar = org.calendar_key(branch_id)
     return worktime.deadline(budget, moment, calendar_key=calendar).due_at
-
-
-def standing(order: Order) -> Demand | None:
-    """What became of the demand that a refused order left; for its page."""
-    if order.state not in (OrderState.REJECTED, OrderState.FAILED):
-        return None
-    return Demand.objects.filter(order=order).order_by("-pk").first()
