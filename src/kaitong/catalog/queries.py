@@ -124,3 +124,10 @@ def resource_specifications(keys: Iterable[str] | None = None) -> QuerySet[Resou
     """The kinds of resources the inventory knows."""
     rows = ResourceSpecification.objects.all()
     return rows if keys is None else rows.filter(Q(key__in=list(keys)))
+
+
+def plan_titles(*, english: bool = False) -> dict[str, str]:
+    """Plans by key as they are called now, those no longer sold among them; one query."""
+    rows = Offering.objects.filter(kind=OfferingKind.PLAN).order_by("-state", "updated_at")
+    told = rows.values_list("key", "title", "title_en")
+    return {key: (title_en if english and title_en else title) for key, title, title_en in told}

@@ -39,6 +39,8 @@ incident list [--json] | incident retry|claim|release ID --as USER
 incident note ID --text TEXT --as USER
 incident by-hand ID --evidence TEXT [--file FILE ...] --as USER     then, by somebody else:
 incident agree ID --as USER | incident decline ID --reason TEXT --as USER
+figures fold | rebuild           read orders changed since, or all of them, into the figures
+figures recount [--day DAY]      add the figures up anew from what was read
 check [--mend]                   do rows and counters of the runtime agree; what nobody watches
                                  becomes an incident (the worker does so by itself)
 migrate | worker | serve [--port N] [--host H] [--processes N]
@@ -237,6 +239,10 @@ def parser() -> argparse.ArgumentParser:
         ("id", {}), as_user, ("--evidence", {"required": True, "metavar": "TEXT"}),
         ("--file", {"action": "append", "default": [], "metavar": "FILE"}),
     )  # fmt: skip
+    figures = group("figures")
+    leaf(figures, "fold", "figures.fold")
+    leaf(figures, "rebuild", "figures.rebuild")
+    leaf(figures, "recount", "figures.recount", ("--day", {"default": "", "metavar": "DAY"}))
     leaf(
         verbs, "setup", "organisation.setup",
         ("--branch", {"default": "", "metavar": "CODE"}), ("--name", {"default": ""}),

@@ -17,6 +17,7 @@ from kaitong.ordering import demands, drafts, recount, sessions
 from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
+from kaitong.reporting import services as reporting
 from kaitong.transfer import jobs
 from kaitong.worktime import queries as worktime
 
@@ -29,6 +30,7 @@ INVOICE_SECONDS = 1.0
 OVERDUE_SECONDS = 15.0
 RECOUNT_SECONDS = 2.0
 FIGURE_SECONDS = 60.0
+FOLD_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
@@ -95,6 +97,7 @@ def run(stop: threading.Event | None = None) -> None:
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (FIGURE_SECONDS, figures.add_up, "figures of steps"),
+            (FOLD_SECONDS, reporting.fold, "figures of orders and work"),
             (OVERDUE_SECONDS, overdue.watch, "watch over due times"),
             (RECOUNT_SECONDS, recount_all, "recount after a change of a calendar"),
             # each carrier alone: a slow mail server holds up mail and nothing else

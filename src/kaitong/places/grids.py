@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,6 +25,14 @@ _GRID_OF = """select g.grid from places_address a join places_grid_area g
  order by (g.building <> '') desc, (g.estate <> '') desc, (g.road <> '') desc limit 1"""
 
 
+_GRIDS_OF = """select distinct on (a.id) a.id, g.grid
+ from places_address a join places_grid_area g
+ on g.branch_id = a.branch_id and g.township = a.township
+ and g.road in ('', a.road) and g.estate in ('', a.estate) and g.building in ('', a.building)
+ where a.id = any(%s)
+ order by a.id, (g.building <> '') desc, (g.estate <> '') desc, (g.road <> '') desc"""
+
+
 @dataclass(frozen=True, slots=True)
 class GridAreaRow:
     """An area of a grid; what is empty means all of it."""
@@ -44,6 +52,12 @@ def grid_of(address_id: UUID | None) -> str:
     """The grid of an address; empty where none is drawn."""
     found = db.one(_GRID_OF, [address_id]) if address_id is not None else None
     return str(found["grid"]) if found else ""
+
+
+def grids_of(address_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The grids of many addresses, in one query; those outside every grid are left out."""
+    rows = db.rows(_GRIDS_OF, [list(address_ids)])
+    return {row["id"]: str(row["grid"]) for row in rows}
 
 
 @transaction.atomic

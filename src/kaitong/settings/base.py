@@ -98,6 +98,7 @@ INSTALLED_APPS = [
     "kaitong.ordering",
     "kaitong.assurance",
     "kaitong.fieldwork",
+    "kaitong.reporting",
     "kaitong.playbooks",
     "kaitong.transfer",
     "kaitong.tmf",

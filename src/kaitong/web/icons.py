@@ -21,6 +21,7 @@ ICONS: tuple[str, ...] = (
     "calendar-exclamation",
     "camera",
     "camera-rotate",
+    "chart-bar",
     "check",
     "checks",
     "chevron-down",

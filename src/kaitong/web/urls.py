@@ -11,6 +11,7 @@ from kaitong.web.views import (
     demands,
     duty,
     exports,
+    figures,
     incident_figures,
     incidents,
     intake,
@@ -169,6 +170,8 @@ urlpatterns = [
     path("calendars/<slug:key>/<int:year>/import", calendars.bring_in, name="calendar_import"),
     path("calendars/<slug:key>/<int:year>/enter", calendars.enter_year, name="calendar_enter"),
     path("calendars/<slug:key>/days/<slug:day>", calendars.day, name="calendar_day"),
+    path("figures/", figures.figures, name="figures"),
+    path("figures/orders/", figures.figure_orders, name="figure_orders"),
     path("search/", search.search, name="search"),
     path("preferences/theme", preferences.theme, name="theme"),
 ]

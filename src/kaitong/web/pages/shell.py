@@ -9,6 +9,7 @@ from django.utils.translation import get_language
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
+from kaitong.reporting import queries as reporting
 from kaitong.transfer.calendars import may_edit
 
 _POSTS_SHOWN = 2
@@ -28,6 +29,7 @@ class Shell:
     calendars: bool = False  # may change working calendars (工作日历)
     supervisor: bool = False
     demands: bool = False  # sees who waits for coverage (待装需求)
+    figures: bool = False  # may read the figures of the branch (报表)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -59,4 +61,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         may_edit(actor),
         actor.is_supervisor,
         bool(PLANNING & actor.posts),
+        reporting.may_read(actor),
     )

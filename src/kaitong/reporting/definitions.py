@@ -1,0 +1,201 @@
+"""What each figure means (口径), in words for its reader and in columns for its query.
+
+QA-02 acceptance and opening, QA-03 change and cancellation, QA-06 speed of answer; the list of the
+trade's assessment (考核) is practice.md's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from kaitong.reporting.choices import Clock
+
+Words = str | Promise
+
+
+class Unit(StrEnum):
+    COUNT = "count"
+    SHARE = "share"  # of 0 to 1
+    TIME = "time"  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """`part` of `whole` are columns of the summary; a time is a percentile of a clock or a mean.
+
+    `high` says that more is better, `low` the contrary; a figure that is neither has no target.
+    """
+
+    key: str
+    title: Words
+    words: Words
+    unit: Unit
+    part: str = ""
+    whole: tuple[str, ...] = ()
+    clock: str = ""
+    share: float = 0.5
+    better: str = ""
+    about: str = "QA-02"
+
+
+_ENDED = ("completed", "failed", "withdrawn")
+
+DEFINITIONS: tuple[Definition, ...] = (
+    Definition(
+        key="received",
+        title=_("受理量"),
+        words=_("受理日在期内的订单，含不予受理的。"),
+        unit=Unit.COUNT,
+        part="received",
+    ),
+    Definition(
+        key="completed",
+        title=_("竣工量"),
+        words=_("竣工日在期内的订单；部分竣工的也算。融合套餐一张订单算一笔，记在主套餐上。"),
+        unit=Unit.COUNT,
+        part="completed",
+    ),
+    Definition(
+        key="time_median",
+        title=_("开通历时（中位）"),
+        words=_("期内竣工的订单，从受理到竣工的全程历时，一半比它短。夜间和节假日都计入。"),
+        unit=Unit.TIME,
+        clock=Clock.GROSS,
+        better="low",
+    ),
+    Definition(
+        key="time_p90",
+        title=_("开通历时（九成）"),
+        words=_("期内竣工的订单，九成的全程历时不超过它。"),
+        unit=Unit.TIME,
+        clock=Clock.GROSS,
+        share=0.9,
+        better="low",
+    ),
+    Definition(
+        key="net_median",
+        title=_("净历时（中位）"),
+        words=_("全程历时扣除客户原因挂起的时间，一半比它短。等待资源不扣。"),
+        unit=Unit.TIME,
+        clock=Clock.NET,
+        better="low",
+    ),
+    Definition(
+        key="on_time",
+        title=_("按时率"),
+        words=_("期内竣工的订单中，竣工不晚于客户时限的。客户改约以新约定的时间为准。"),
+        unit=Unit.SHARE,
+        part="on_time",
+        whole=("timed",),
+        better="high",
+    ),
+    Definition(
+        key="contact_median",
+        title=_("首次联系用时（中位）"),
+        words=_("从受理到首次联系环节办结，一半比它短。"),
+        unit=Unit.TIME,
+        clock=Clock.CONTACT,
+        better="low",
+        about="QA-06",
+    ),
+    Definition(
+        key="contact_on_time",
+        title=_("首次联系及时率"),
+        words=_("首次联系环节在其环节时限内办结的，占期内结束且联系过客户的订单。"),
+        unit=Unit.SHARE,
+        part="contact_on_time",
+        whole=("contact_timed",),
+        better="high",
+        about="QA-06",
+    ),
+    Definition(
+        key="kept",
+        title=_("履约率"),
+        words=_(
+            "有预约且上过门的竣工订单中，没有错过任何一次预约、到场不晚于最后约定时段结束的。"
+            "到场以首次现网核验为准，没有核验的以回单为准。"
+        ),
+        unit=Unit.SHARE,
+        part="kept",
+        whole=("appointed",),
+        better="high",
+    ),
+    Definition(
+        key="one_visit",
+        title=_("一次上门率"),
+        words=_("上过门的竣工订单中只上门一次的；到了客户处又挂起的也算一次上门。"),
+        unit=Unit.SHARE,
+        part="one_visit",
+        whole=("visited",),
+        better="high",
+    ),
+    Definition(
+        key="right_first",
+        title=_("一次成功率"),
+        words=_("竣工订单中没有退回、没有返工和验证异常、没有换过端口的。"),
+        unit=Unit.SHARE,
+        part="right_first",
+        whole=("judged",),
+        better="high",
+    ),
+    Definition(
+        key="suspended",
+        title=_("挂起率"),
+        words=_("期内结束的订单中挂起过的（缓装、待装都算，更正作废的不算）。"),
+        unit=Unit.SHARE,
+        part="suspended",
+        whole=_ENDED,
+        better="low",
+    ),
+    Definition(
+        key="delayed",
+        title=_("延期率"),
+        words=_("期内结束的订单中，客户时限比当初答应的推后了的。"),
+        unit=Unit.SHARE,
+        part="delayed",
+        whole=_ENDED,
+        better="low",
+    ),
+    Definition(
+        key="sent_back",
+        title=_("退回率"),
+        words=_("期内结束的订单中，有环节被退回重做的。"),
+        unit=Unit.SHARE,
+        part="sent_back",
+        whole=_ENDED,
+        better="low",
+    ),
+    Definition(
+        key="failed",
+        title=_("退单率"),
+        words=_("期内结束的订单中，因不能开通而退单的；不予受理的不在其中。"),
+        unit=Unit.SHARE,
+        part="failed",
+        whole=_ENDED,
+        better="low",
+    ),
+    Definition(
+        key="withdrawn",
+        title=_("撤单率"),
+        words=_("期内结束的订单中，客户撤回的。"),
+        unit=Unit.SHARE,
+        part="withdrawn",
+        whole=_ENDED,
+        better="low",
+        about="QA-03",
+    ),
+    Definition(
+        key="rejected",
+        title=_("不予受理率"),
+        words=_("受理日在期内的订单中，当场不予受理的。"),
+        unit=Unit.SHARE,
+        part="rejected",
+        whole=("received",),
+        better="low",
+    ),
+)
+BY_KEY = {one.key: one for one in DEFINITIONS}

@@ -1,0 +1,142 @@
+"""Summaries made anew from the facts, in SQL: all of them, or whatever holds one day.
+
+What `adding` adds one by one, written a second time: the two must agree, and a test compares them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from kaitong.core import db
+from kaitong.reporting import adding
+from kaitong.reporting.adding import CAUSES, ORDERS, TIMES, WORK
+from kaitong.reporting.bins import BOUNDS
+from kaitong.reporting.choices import Clock, Cut, Grain
+from kaitong.reporting.folding import SUMMARIES
+
+_START = {
+    Grain.DAY: "{day}",
+    Grain.WEEK: "date_trunc('week', {day})::date",
+    Grain.MONTH: "date_trunc('month', {day})::date",
+}
+_CUT = {Cut.PLAN: "offering", Cut.GRID: "grid"}
+_DONE = "outcome = 'completed'"
+# Columns of ORDERS as sums over the facts that ended; 0 where it is a matter of receipt.
+_ENDED = {
+    "n": "count(*)",
+    "received": "0",
+    "rejected": "count(*) filter (where outcome = 'rejected')",
+    "completed": f"count(*) filter (where {_DONE})",
+    "failed": "count(*) filter (where outcome = 'failed')",
+    "withdrawn": "count(*) filter (where outcome = 'withdrawn')",
+    "timed": "count(on_time)",
+    "on_time": "count(*) filter (where on_time)",
+    "gross": "coalesce(sum(gross), 0)",
+    "net": "coalesce(sum(net), 0)",
+    "contacted": "count(contact)",
+    "contact": "coalesce(sum(contact), 0)",
+    "contact_timed": "count(contact_on_time)",
+    "contact_on_time": "count(*) filter (where contact_on_time)",
+    "appointed": "count(kept)",
+    "kept": "count(*) filter (where kept)",
+    "visited": f"count(*) filter (where {_DONE} and visits > 0)",
+    "visits": f"coalesce(sum(visits) filter (where {_DONE}), 0)",
+    "one_visit": f"count(*) filter (where {_DONE} and visits = 1)",
+    "judged": "count(right_first)",
+    "right_first": "count(*) filter (where right_first)",
+    "suspended": "count(*) filter (where suspended)",
+    "delayed": "count(*) filter (where delayed)",
+    "sent_back": "count(*) filter (where sent_back)",
+}
+_RECEIVED = {name: "count(*)" if name in ("n", "received") else "0" for name in _ENDED}
+
+
+def recount(day: date | None = None) -> int:
+    """Make the summaries anew from the facts: all, or the day, the week and the month that hold
+    `day`. Whoever folds waits meanwhile; readers see the old ones until it is done. How many rows
+    stand now."""
+    with transaction.atomic():
+        db.execute("select pg_advisory_xact_lock(%s)", [SUMMARIES])
+        return sum(_recount(grain, day) for grain in Grain)
+
+
+def _recount(grain: Grain, day: date | None) -> int:
+    first = adding.start_of(grain, day) if day is not None else None
+    span = [first, _next(grain, first)] if first is not None else []
+    total = 0
+    for table, make in _MAKE.items():
+        if grain is Grain.DAY and table != ORDERS:
+            continue
+        if first is None:
+            db.execute(f"delete from {table} where grain = %s", [grain])
+        else:
+            db.execute(f"delete from {table} where grain = %s and start = %s", [grain, first])
+        for day_column, sql, params in make(grain):
+            where = f" and {day_column} >= %s and {day_column} < %s" if span else ""
+            total += db.execute(sql.replace("{where}", where), [*params, *span])
+    return total
+
+
+def _next(grain: Grain, first: date) -> date:
+    match grain:
+        case Grain.WEEK:
+            return first + timedelta(days=7)
+        case Grain.MONTH:
+            return (first + timedelta(days=32)).replace(day=1)
+    return first + timedelta(days=1)
+
+
+def _start(grain: Grain, column: str) -> str:
+    return _START[grain].format(day=column)
+
+
+def _orders(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    columns = ", ".join((*adding.KEYS[ORDERS], *_ENDED))
+    found = []
+    for cut, key in _CUT.items():
+        for day, sums in (("received_day", _RECEIVED), ("ended_day", _ENDED)):
+            told = ", ".join(sums.values())
+            sql = f"""insert into {ORDERS} as t ({columns})
+ select '{grain}', '{cut}', branch_id, {_start(grain, day)}, action, {key}, {told}
+ from reporting_orderfact where {day} is not null{{where}}
+ group by branch_id, {_start(grain, day)}, action, {key}
+ on conflict ({", ".join(adding.KEYS[ORDERS])}) do update
+ set {", ".join(f"{s} = t.{s} + excluded.{s}" for s in _ENDED)}"""
+            found.append((day, sql, []))
+    return found
+
+
+def _times(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    found: list[tuple[str, str, list[Any]]] = []
+    for clock, column in _CLOCKS.items():
+        sql = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
+ select '{grain}', '{clock}', branch_id, {_start(grain, "ended_day")}, action, offering,
+ width_bucket({column}, %s::bigint[]), count(*) from reporting_orderfact
+ where ended_day is not null and {column} is not null{{where}} group by 3, 4, 5, 6, 7"""
+        found.append(("ended_day", sql, [list(BOUNDS)]))
+    return found
+
+
+def _causes(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    columns = ", ".join((*adding.KEYS[CAUSES], "n"))
+    sql = f"""insert into {CAUSES} ({columns})
+ select '{grain}', branch_id, {_start(grain, "ended_day")}, outcome, action, offering,
+ cause_group, cause, count(*) from reporting_orderfact
+ where ended_day is not null and outcome <> 'completed'{{where}} group by 2, 3, 4, 5, 6, 7, 8"""
+    return [("ended_day", sql, [])]
+
+
+def _work(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    columns = ", ".join((*adding.KEYS[WORK], *adding.SUMS[WORK]))
+    sql = f"""insert into {WORK} ({columns})
+ select '{grain}', branch_id, {_start(grain, "done_day")}, post, coalesce(person::text, ''), step,
+ count(*), count(on_time), count(*) filter (where on_time), count(*) filter (where sent_back),
+ sum(waited), sum(held) from reporting_workfact where true{{where}} group by 2, 3, 4, 5, 6"""
+    return [("done_day", sql, [])]
+
+
+_CLOCKS = {Clock.GROSS: "gross", Clock.NET: "net", Clock.CONTACT: "contact"}
+_MAKE = {ORDERS: _orders, TIMES: _times, CAUSES: _causes, WORK: _work}

@@ -1,0 +1,44 @@
+"""The public verbs of reporting: folding what has changed, and making everything anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+
+from kaitong.core import db
+from kaitong.ordering import facts as ordering
+from kaitong.reporting.folding import BATCH, drain, fold, gather, touch
+from kaitong.reporting.models import OrderFact, WorkFact
+from kaitong.reporting.recounting import recount
+
+__all__ = ["drain", "fold", "gather", "rebuild", "recount", "touch"]
+
+
+def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) -> int:
+    """Read every order again and make the summaries anew; how many orders. Figures stay readable
+    meanwhile; killed, it is simply begun again. `told` hears how many have been read."""
+    gather()
+    total = 0
+    after: UUID | None = None
+    while page := ordering.identifiers(after, 10_000):
+        touch(page)
+        after = page[-1]
+        while done := drain(limit):
+            total += done
+            if told is not None:
+                told(total)
+    while done := drain(limit):
+        total += done
+    recount()
+    return total
+
+
+@transaction.atomic
+def forget() -> None:
+    """Drop all facts and summaries, for `rebuild` to begin from nothing."""
+    for model in (OrderFact, WorkFact):
+        model.objects.all().delete()
+    recount()
+    db.execute("delete from reporting_touched")

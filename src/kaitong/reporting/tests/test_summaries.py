@@ -1,0 +1,195 @@
+"""Summaries stay what the facts say, whatever changes in whatever order, at once or again."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from uuid import UUID
+
+import pytest
+from django.db import connection, transaction
+
+from kaitong.core import db
+from kaitong.core.ids import uuid7
+from kaitong.reporting import adding, folding
+from kaitong.reporting.bins import BOUNDS, bin_of, percentile
+from kaitong.reporting.choices import Outcome
+from kaitong.reporting.judging import Order, Work
+from kaitong.reporting.models import Touched
+from kaitong.reporting.recounting import recount
+
+BRANCHES = [UUID(int=n + 1) for n in range(3)]
+NEW_YEAR = datetime(2026, 1, 1, 1, tzinfo=UTC)
+
+
+def random_order(draw: Random, order_id: UUID | None = None) -> Order:
+    """Any order: under way or ended, with every figure or none of them."""
+    received = NEW_YEAR + timedelta(minutes=draw.randrange(90 * 1440))
+    fact = Order(
+        order_id=order_id or uuid7(),
+        branch_id=draw.choice(BRANCHES),
+        number=f"N{draw.randrange(10**6)}",
+        playbook="home-broadband",
+        action=draw.choice(["open", "move"]),
+        offering=draw.choice(["home-300", "home-1000", ""]),
+        grid=draw.choice(["G1", "G2", ""]),
+        channel="counter",
+        received_at=received,
+        received_day=folding.day_of(received),
+        due_at=received + timedelta(hours=48),
+    )
+    if draw.random() < 0.2:
+        return fact
+    took = draw.choice([0, 59, 60, draw.randrange(10**6), draw.randrange(10**8)])
+    ended = received + timedelta(seconds=took)
+    outcome = draw.choice([*Outcome] + [Outcome.COMPLETED] * 4)
+    fact = replace(fact, ended_at=ended, ended_day=folding.day_of(ended), outcome=str(outcome))
+    if outcome is not Outcome.COMPLETED:
+        cause = {"cause_group": draw.choice(["客户原因", ""]), "cause": draw.choice(["不要了", "x"])}
+        return replace(fact, **cause, contact=draw.choice([None, 300]))
+    maybe = (None, True, False)
+    return replace(
+        fact,
+        gross=took,
+        net=draw.randrange(took + 1),
+        on_time=draw.choice(maybe),
+        contact=draw.choice([None, draw.randrange(9000)]),
+        contact_on_time=draw.choice(maybe),
+        kept=draw.choice(maybe),
+        visits=draw.randrange(4),
+        right_first=draw.random() < 0.8,
+        suspended=draw.random() < 0.3,
+        delayed=draw.random() < 0.3,
+        sent_back=draw.random() < 0.1,
+    )
+
+
+def random_work(draw: Random, business_id: UUID, item_id: UUID | None = None) -> Work:
+    return Work(
+        item_id=item_id or uuid7(),
+        business_id=business_id,
+        branch_id=draw.choice(BRANCHES),
+        post=draw.choice(["installer", "clerk"]),
+        step=draw.choice(["上门安装", "预约派单"]),
+        person=draw.choice([None, UUID(int=77), UUID(int=78)]),
+        done_day=date(2026, 1, 1) + timedelta(days=draw.randrange(90)),
+        waited=draw.randrange(10**5),
+        held=draw.randrange(10**5),
+        on_time=draw.choice((None, True, False)),
+        sent_back=draw.random() < 0.1,
+    )
+
+
+def put(orders, work, ids):
+    with transaction.atomic():
+        db.execute("select pg_advisory_xact_lock_shared(%s)", [folding.SUMMARIES])
+        folding.touch(ids)
+        Touched.objects.filter(pk__in=ids).delete()
+        return folding.put(orders, work, business_ids=ids)
+
+
+def summaries() -> dict[str, set]:
+    found = {}
+    for table, keys in adding.KEYS.items():
+        columns = (*keys, *adding.SUMS[table])
+        with connection.cursor() as cursor:
+            cursor.execute(f"select {', '.join(columns)} from {table}")
+            rows = cursor.fetchall()
+        assert len(rows) == len(set(rows))
+        found[table] = set(rows)
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("seed", range(6))
+def test_added_one_by_one_is_what_is_added_up_anew(seed):
+    """Random histories of orders that change their minds: late amendments, another branch, an end
+    that is put right, work that is sent back. Python adds the differences, SQL adds up anew."""
+    draw = Random(seed)
+    ids = [uuid7() for _ in range(60)]
+    items = {one: [uuid7() for _ in range(3)] for one in ids}
+    for _round in range(8):
+        some = draw.sample(ids, draw.randrange(1, 40))
+        orders = [random_order(draw, one) for one in some]
+        work = [
+            random_work(draw, one, item)
+            for one in some
+            for item in items[one]
+            if draw.random() < 0.7  # some of it is gone: it was sent back
+        ]
+        assert put(orders, work, some) > 0
+        assert put(orders, work, some) == 0  # the same again makes no difference
+    added = summaries()
+    assert all(added.values())
+    recount()
+    assert summaries() == added
+
+
+@pytest.mark.django_db
+def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest(seed=11):
+    draw = Random(seed)
+    orders = [random_order(draw) for _ in range(80)]
+    work = [random_work(draw, order.order_id) for order in orders]
+    put(orders, work, [order.order_id for order in orders])
+    right = summaries()
+    day = date(2026, 1, 14)
+    week, month = adding.start_of("w", day), adding.start_of("m", day)
+    assert db.execute("update reporting_orderfigure set completed = completed + 7 "
+                      "where (grain = 'd' and start = %s) or (grain = 'w' and start = %s)",
+                      [day, week])  # fmt: skip
+    assert db.execute("update reporting_timefigure set n = n + 1 where grain = 'm' and start = %s",
+                      [month])  # fmt: skip
+    assert db.execute("delete from reporting_workfigure where grain = 'w' and start = %s", [week])
+    assert summaries() != right
+    recount(day)
+    assert summaries() == right
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_add_up_to_the_same():
+    """Several workers put facts of the same branches and days, some of them the same orders."""
+    draw = Random(3)
+    shared = [uuid7() for _ in range(30)]
+    batches = [
+        [random_order(draw, one) for one in [*shared, *(uuid7() for _ in range(30))]]
+        for _ in range(4)
+    ]
+    faults = []
+
+    def work(batch):
+        try:
+            for n in range(0, len(batch), 10):
+                part = batch[n : n + 10]
+                put(part, [], [order.order_id for order in part])
+        except Exception as fault:  # told below
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work, args=(batch,)) for batch in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    added = summaries()
+    recount()
+    assert summaries() == added
+    total = db.one("select sum(received) as n from reporting_orderfigure "
+                   "where grain = 'm' and by = 'plan'")  # fmt: skip
+    assert total["n"] == 30 + 4 * 30
+
+
+def test_percentiles_are_within_the_width_of_a_bin():
+    draw = Random(5)
+    spans = sorted(int(draw.lognormvariate(10, 1.2)) for _ in range(5000))
+    counts = {}
+    for span in spans:
+        counts[bin_of(span)] = counts.get(bin_of(span), 0) + 1
+    for share in (0.5, 0.9):
+        exact = spans[int(share * len(spans))]
+        assert percentile(counts, share) == pytest.approx(exact, rel=0.08)
+    assert percentile({bin_of(120): 1}, 0.5) == pytest.approx(150)
+    assert percentile({len(BOUNDS): 2}, 0.9) > BOUNDS[-1]
