@@ -11,8 +11,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Min
-
 from kaitong.core.ids import uuid7_at
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.models import Demand, Order, OrderItem, OrderNote, Procedure, Withdrawal
@@ -147,8 +145,8 @@ def titles() -> dict[str, tuple[str, str, str]]:
 def _first_due(ids: list[UUID]) -> dict[UUID, datetime]:
     """What was promised first, of orders whose due time has moved."""
     moved = OrderNote.objects.filter(order_id__in=ids, kind="due-moved")
-    first = moved.values("order_id").annotate(note=Min("id")).values_list("note", flat=True)
-    rows = OrderNote.objects.filter(pk__in=list(first)).values_list("order_id", "data__was")
+    first = moved.order_by("order_id", "id").distinct("order_id")
+    rows = first.values_list("order_id", "data__was")
     return {order_id: datetime.fromisoformat(was) for order_id, was in rows if was}
 
 

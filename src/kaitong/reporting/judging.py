@@ -205,9 +205,7 @@ def _seconds(start: datetime, end: datetime) -> int:
 
 
 def _moved_later(row: OrderRow) -> bool:
-    return (
-        row.due_at is not None and row.first_due_at is not None and row.due_at > row.first_due_at
-    )
+    return row.due_at is not None and row.first_due_at is not None and row.due_at > row.first_due_at
 
 
 def _contact(row: OrderRow, done: Sequence[WorkRow], steps: Steps) -> dict[str, Any]:

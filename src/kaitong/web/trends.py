@@ -47,9 +47,7 @@ def line(
         tone = "is-late" if at < len(passed) and passed[at] is False else "is-you"
         dots.append((tone, f"{x:.1f}", f"{y:.1f}"))
         texts.append((f"{x:.1f}", f"{y - 8:.1f}", say(value)))
-    lines = [
-        (" ".join(f"{x:.1f},{y:.1f}" for x, y in run),) for run in runs if len(run) > 1
-    ]
+    lines = [(" ".join(f"{x:.1f},{y:.1f}" for x, y in run),) for run in runs if len(run) > 1]
     goal: SafeString | str = ""
     if target is not None:
         y = f"{down(target):.1f}"

@@ -47,7 +47,10 @@ def random_order(draw: Random, order_id: UUID | None = None) -> Order:
     outcome = draw.choice([*Outcome] + [Outcome.COMPLETED] * 4)
     fact = replace(fact, ended_at=ended, ended_day=folding.day_of(ended), outcome=str(outcome))
     if outcome is not Outcome.COMPLETED:
-        cause = {"cause_group": draw.choice(["客户原因", ""]), "cause": draw.choice(["不要了", "x"])}
+        cause = {
+            "cause_group": draw.choice(["客户原因", ""]),
+            "cause": draw.choice(["不要了", "x"]),
+        }
         return replace(fact, **cause, contact=draw.choice([None, 300]))
     maybe = (None, True, False)
     return replace(
@@ -128,8 +131,8 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed):
 
 
 @pytest.mark.django_db
-def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest(seed=11):
-    draw = Random(seed)
+def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest():
+    draw = Random(11)
     orders = [random_order(draw) for _ in range(80)]
     work = [random_work(draw, order.order_id) for order in orders]
     put(orders, work, [order.order_id for order in orders])

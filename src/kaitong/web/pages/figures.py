@@ -1,8 +1,9 @@
-"""运营指标: figures of orders and work by branch, week or month, and plan, each with its meaning."""
+"""运营指标: figures by branch, week or month, business and plan, each with its meaning."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -37,6 +38,7 @@ from kaitong.web.pages.parts import (
 )
 from kaitong.web.pages.processes import words
 
+EARLIEST = date(2000, 1, 1)
 BACK = 12  # so many weeks or months before the one asked about stand in the charts
 GRAINS = {"week": Grain.WEEK, "month": Grain.MONTH}
 MAIN = "on_time"
@@ -66,14 +68,13 @@ class Cell:
     text: str
     tone: str = ""
     label: str = ""
-    url: str = ""
+    words: bool = False  # a text, not a figure
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
     cells: tuple[Cell, ...]
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ class Table:
     title: str
     heads: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def columns(self) -> list[tuple[str, bool]]:
+        """Headings, and whether what stands below is a text."""
+        words = [True, *(cell.words for cell in self.rows[0].cells)] if self.rows else []
+        return list(zip(self.heads, words, strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +137,8 @@ def read(actor: Actor, query: QueryDict) -> Choice:
     names = org.branch_names(actor)
     grain = GRAINS.get(query.get("period", ""), Grain.WEEK)
     start = reporting.this_start(grain)
-    try:
-        start = min(start, start_of(grain, date.fromisoformat(query.get("at", ""))))
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        start = min(start, start_of(grain, max(date.fromisoformat(query.get("at", "")), EARLIEST)))
     actions = action_titles()
     plans = plan_titles()
     action = query.get("action", "")
@@ -204,7 +209,9 @@ def period_title(asked: Asked) -> str:
 def scope_title(choice: Choice) -> str:
     asked = choice.asked
     parts = [
-        choice.branches.get(asked.branch_id, "") if asked.branch_id else _("全部分公司")
+        choice.branches.get(asked.branch_id, "")
+        if asked.branch_id
+        else _("全部分公司")
         if len(choice.branches) > 1
         else next(iter(choice.branches.values()), ""),
         choice.actions.get(asked.action, "") or _("全部业务"),
@@ -334,8 +341,8 @@ def _causes(actor: Actor, asked: Asked) -> Table:
             Row(
                 demand.get(one.cause) or say(one.cause) or _("没有写明"),
                 (
-                    Cell(say(one.group) or fmt.DASH, label=heads[1]),
-                    Cell(str(Outcome(one.outcome).label), label=heads[2]),
+                    Cell(say(one.group) or fmt.DASH, label=heads[1], words=True),
+                    Cell(str(Outcome(one.outcome).label), label=heads[2], words=True),
                     Cell(f"{one.count:,}", label=heads[3]),
                     Cell(f"{100 * one.count / whole:.1f}%", label=heads[4]),
                 ),
@@ -365,12 +372,16 @@ def _work(actor: Actor, asked: Asked) -> Table:
                         label=heads[2],
                     ),
                     Cell(f"{one.sent_back:,}", label=heads[3]),
-                    Cell(fmt.span(round(one.waited)), label=heads[4]),
-                    Cell(fmt.span(round(one.held)), label=heads[5]),
+                    Cell(_spent(one.waited), label=heads[4]),
+                    Cell(_spent(one.held), label=heads[5]),
                 ),
             )
         )
     return Table("work", _("岗位和人员的工作量"), heads, tuple(rows))
+
+
+def _spent(seconds: float) -> str:
+    return fmt.span(round(seconds)) if seconds >= 1 else fmt.DASH
 
 
 def _any_words() -> Callable[[str], str]:
@@ -500,9 +511,7 @@ def _filters(query: QueryDict, choice: Choice) -> list[Filter]:
             everything=choice.actions[usual] if usual else _("全部业务"),
         )
     )
-    found.append(
-        choose(query, "plan", _("套餐"), list(choice.plans.items()), everything=_("全部"))
-    )
+    found.append(choose(query, "plan", _("套餐"), list(choice.plans.items()), everything=_("全部")))
     return found
 
 

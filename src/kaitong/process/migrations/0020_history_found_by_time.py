@@ -8,7 +8,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("process", "0018_work_of_many_branches")]
+    dependencies = [("process", "0019_work_knows_its_passage")]
 
     operations = [
         migrations.RunSQL(
