@@ -18,6 +18,8 @@ class Method(models.TextChoices):
     CASH = "cash", _("现金")
     CARD = "card", _("刷卡")
     BILL = "bill", _("并入账单")
+    RECHARGE = "recharge", _("充值卡")  # to a customer account only
+    ONLINE = "online", _("线上支付")  # to a customer account only, told by a channel
 
 
 class PaymentKind(models.TextChoices):
@@ -33,6 +35,11 @@ class AccountKey(models.TextChoices):
     CARD = "card", _("刷卡待清算")
     BILL = "bill", _("账单应收")
     REVENUE = "revenue", _("业务收入")
+    PREPAID = "prepaid", _("客户预存款")  # owed to customers: the sum of their balances
+    RECHARGE = "recharge", _("充值卡待清算")
+    ONLINE = "online", _("线上支付待清算")
+    BANKED = "banked", _("已缴存现金")
+    OVER_SHORT = "over-short", _("长短款")
 
 
 class EntryKind(models.TextChoices):
@@ -40,6 +47,9 @@ class EntryKind(models.TextChoices):
     PAYMENT = "payment", _("收费")
     REFUND = "refund", _("退费")
     VOID = "void", _("取消收费")
+    BILL = "bill", _("出账")
+    SETTLE = "settle", _("销账")
+    CLOSING = "closing", _("日结缴存")
 
 
 class InvoiceKind(models.TextChoices):
@@ -69,3 +79,28 @@ class BuyerKind(models.TextChoices):
 
     INDIVIDUAL = "individual", _("个人")
     ORGANIZATION = "organization", _("单位")
+
+
+class DunningAct(models.TextChoices):
+    """What a level of dunning (催缴) asks for; doing it is another package's business."""
+
+    NOTICE = "notice", _("催缴提醒")
+    SUSPEND = "suspend", _("欠费停机")
+    CANCEL = "cancel", _("建议销户")
+
+
+class LineKind(models.TextChoices):
+    """What a line of a bill is."""
+
+    RENT = "rent", _("月租")
+    CHARGE = "charge", _("一次性费用")
+    CORRECTION = "correction", _("更正")
+    REFUND = "refund", _("冲减")
+
+
+class ClosingState(models.TextChoices):
+    """A clerk's day (日结)."""
+
+    OPEN = "open", _("已撤回")  # taken back before anybody confirmed it
+    CLOSED = "closed", _("待确认")
+    CONFIRMED = "confirmed", _("已确认")

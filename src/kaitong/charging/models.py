@@ -27,7 +27,7 @@ class JournalEntry(Row):
     """One movement (记账凭证) with its lines. ``key`` makes a repeated verb harmless."""
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
-    order_id = models.UUIDField()
+    order_id = models.UUIDField(null=True)  # null: of accounts, bills or a cash closing
     kind = models.CharField(max_length=8, choices=EntryKind)
     key = models.CharField(max_length=120, unique=True)
     actor_id = models.UUIDField(null=True)
@@ -65,11 +65,15 @@ class Payment(Row):
     """Money taken or given back at once (收费, 退费), with the clerk who did it.
 
     ``amount_fen`` is positive either way; ``kind`` says the direction. ``key`` comes from the page:
-    a double click sends the same one.
+    a double click sends the same one. It is for an order, or into a customer's account (缴费,
+    预存), or both: an order's charges put on the bill of an account.
     """
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
-    order_id = models.UUIDField()
+    order_id = models.UUIDField(null=True)
+    account = models.ForeignKey(
+        "charging.Account", models.PROTECT, null=True, related_name="payments"
+    )
     kind = models.CharField(max_length=8, choices=PaymentKind, default=PaymentKind.PAYMENT)
     method = models.CharField(_("收费方式"), max_length=8, choices=Method)
     amount_fen = models.BigIntegerField(_("金额（分）"))
@@ -85,6 +89,15 @@ class Payment(Row):
         verbose_name = verbose_name_plural = _("收退费")
         constraints = [
             models.UniqueConstraint(fields=["order_id", "key"], name="charging_payment_once"),
+            models.UniqueConstraint(
+                fields=["account", "key"],
+                condition=models.Q(order_id=None),
+                name="charging_deposit_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(order_id__isnull=False) | models.Q(account__isnull=False),
+                name="charging_payment_is_somebodys",
+            ),
             models.CheckConstraint(
                 condition=models.Q(amount_fen__gt=0), name="charging_payment_positive"
             ),
@@ -97,6 +110,7 @@ class Payment(Row):
         indexes = [
             models.Index(fields=["branch", "order_id"], name="charging_payment_by_order"),
             models.Index(fields=["branch", "paid_at"], name="charging_payment_by_day"),
+            models.Index(fields=["clerk_id", "paid_at"], name="charging_payment_by_clerk"),
         ]
 
     def __str__(self) -> str:
@@ -176,7 +190,7 @@ class Invoice(Row):
     """
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
-    order_id = models.UUIDField()
+    order_id = models.UUIDField(null=True)  # null: of money paid into an account
     payment = models.OneToOneField(Payment, models.PROTECT, related_name="invoice")
     kind = models.CharField(max_length=4, choices=InvoiceKind)
     of = models.ForeignKey("self", models.PROTECT, null=True, related_name="reds")
@@ -222,3 +236,33 @@ class Invoice(Row):
 
     def __str__(self) -> str:
         return self.number or self.key
+
+
+# The rest of the tables, each in the module of its subject.
+from kaitong.charging.account_models import (  # noqa: E402
+    Account,
+    Bill,
+    BillingRun,
+    BillLine,
+    Policy,
+    Rent,
+    Settlement,
+)
+from kaitong.charging.till_models import CashClosing  # noqa: E402
+
+__all__ = [
+    "Account",
+    "Bill",
+    "BillLine",
+    "BillingRun",
+    "CashClosing",
+    "Charge",
+    "Invoice",
+    "JournalEntry",
+    "JournalLine",
+    "Payment",
+    "Policy",
+    "Rent",
+    "Settlement",
+    "TaxPlatform",
+]

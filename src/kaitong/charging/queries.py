@@ -9,6 +9,26 @@ from uuid import UUID
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
+from kaitong.charging.account_queries import (
+    account,
+    account_money,
+    account_payment,
+    closing,
+    owing,
+    playbooks_of,
+    returnable_fen,
+    runs,
+    unrented,
+)
+from kaitong.charging.account_queries import running as rents_running
+from kaitong.charging.arrears import (
+    arrears,
+    arrears_of,
+    cancellation_due,
+    notices_due,
+    settled_since,
+    suspension_due,
+)
 from kaitong.charging.choices import (
     AccountKey,
     ChargeState,
@@ -22,6 +42,38 @@ from kaitong.charging.models import Charge, Invoice, JournalLine, Payment
 from kaitong.core import wording
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names, visible_to
+
+__all__ = [
+    "account",
+    "account_money",
+    "account_payment",
+    "arrears",
+    "arrears_of",
+    "balances",
+    "can_invoice",
+    "cancellation_due",
+    "charges",
+    "closing",
+    "due_by_order",
+    "invoice_words",
+    "invoiceable",
+    "invoices",
+    "is_test_platform",
+    "money",
+    "notices_due",
+    "owing",
+    "payments",
+    "playbooks_of",
+    "red_label",
+    "rents_running",
+    "returnable_fen",
+    "runs",
+    "settled_since",
+    "suspension_due",
+    "timeline",
+    "unrented",
+    "yuan",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from kaitong.charging.accounts import account_of, receive, settle_open, take_back
+from kaitong.charging.billing import run as run_billing
 from kaitong.charging.choices import AccountKey, ChargeState, EntryKind, Method, PaymentKind
+from kaitong.charging.closing import close_day, confirm_day, reopen_day, require_open_day
 from kaitong.charging.errors import ChargingConflict, ChargingNotFound, ChargingRefused
 from kaitong.charging.invoices import drain as drain_invoices
 from kaitong.charging.invoices import (
@@ -17,7 +20,18 @@ from kaitong.charging.invoices import (
     request_invoice,
     retry_invoice,
 )
-from kaitong.charging.models import Charge, JournalEntry, JournalLine, Payment
+from kaitong.charging.journal import post
+from kaitong.charging.lines import take_off
+from kaitong.charging.models import Charge, JournalEntry, Payment
+from kaitong.charging.policies import put_policy
+from kaitong.charging.rents import (
+    NewRent,
+    begin_rent,
+    bill_service,
+    change_rent,
+    end_rent,
+    transfer_rent,
+)
 from kaitong.core import clock, db
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
@@ -25,13 +39,27 @@ from kaitong.org.queries import visible_to
 __all__ = [
     "COLLECTED",
     "NewCharge",
+    "NewRent",
+    "begin_rent",
+    "bill_service",
+    "change_rent",
+    "close_day",
+    "confirm_day",
     "drain_invoices",
+    "end_rent",
     "pay",
+    "put_policy",
     "raise_charges",
+    "receive",
     "refund",
     "register_tax_platform",
+    "reopen_day",
     "request_invoice",
     "retry_invoice",
+    "run_billing",
+    "settle_open",
+    "take_back",
+    "transfer_rent",
     "void_due",
 ]
 
@@ -114,8 +142,11 @@ def pay(
     key: str,
     reference: str = "",
     expected_fen: int | None = None,
+    customer_id: UUID | None = None,
 ) -> Payment:
-    """Collect all that is due on an order (收费).
+    """Collect all that is due on an order (收费), or put it on the bill (并入账单, TAR-09).
+
+    On the bill it comes with the next one of the account of `customer_id`.
 
     The same ``key`` again returns the first payment: a double click changes nothing. Another key
     when all is collected is a conflict. ``expected_fen`` is what the page showed: a different sum
@@ -137,15 +168,21 @@ def pay(
         total = sum(row.amount_fen for row in due)
         if expected_fen is not None and expected_fen != total:
             raise ChargingConflict(_("应收金额已变动。"), _("请刷新页面，核对后再收。"))
+        moment, billed = clock.now(), chosen is Method.BILL
+        if not billed:
+            require_open_day(actor, moment)
         payment = Payment.objects.create(
             branch_id=due[0].branch_id,
             order_id=order_id,
+            account=account_of(actor=actor, customer_id=customer_id)
+            if billed and customer_id is not None
+            else None,
             method=chosen,
             amount_fen=total,
             key=key,
             reference=reference,
             clerk_id=actor.id,
-            paid_at=clock.now(),
+            paid_at=moment,
         )
         state = ChargeState.BILLED if chosen is Method.BILL else ChargeState.PAID
         Charge.objects.filter(pk__in=[row.pk for row in due]).update(state=state, payment=payment)
@@ -277,9 +314,13 @@ def _refund_one(
     # Locked as `request_invoice` does: an invoice being asked for now is waited for and taken back.
     original = Payment.objects.select_for_update(no_key=True).get(pk=payment_id)
     total = sum(fen for _row, fen in parts)
+    moment = clock.now()
+    if original.method != Method.BILL:
+        require_open_day(actor, moment)
     payment = Payment.objects.create(
         branch_id=original.branch_id,
         order_id=original.order_id,
+        account_id=original.account_id,
         kind=PaymentKind.REFUND,
         method=original.method,
         amount_fen=total,
@@ -288,7 +329,7 @@ def _refund_one(
         refund_of=original,
         approved_by=approved_by,
         clerk_id=actor.id,
-        paid_at=clock.now(),
+        paid_at=moment,
     )
     red_letter(actor=actor, refund=payment)  # its invoice is taken back with it (F-31)
     for row, fen in parts:
@@ -304,17 +345,17 @@ def _refund_one(
         f"refund:{payment.pk}",
         {AccountKey.REVENUE: total, COUNTER_ACCOUNT[Method(original.method)]: -total},
     )
+    if original.method == Method.BILL:
+        for row, fen in parts:
+            take_off(actor, payment, row, fen)
     return payment
 
 
 def _method(method: str) -> Method:
-    try:
+    if method in COUNTER_ACCOUNT:
         return Method(method)
-    except ValueError:
-        known = "、".join(str(label) for label in Method.labels)
-        raise ChargingRefused(
-            _("没有这种收费方式。"), f"{_('可用：')}{known}", field="method"
-        ) from None
+    known = "、".join(str(one.label) for one in COUNTER_ACCOUNT)
+    raise ChargingRefused(_("没有这种收费方式。"), f"{_('可用：')}{known}", field="method")
 
 
 def _charge_key(row: Charge) -> str:
@@ -328,14 +369,11 @@ def _post(
     key: str,
     lines: Mapping[AccountKey, int],
 ) -> None:
-    entry = JournalEntry.objects.create(
+    post(
+        actor,
         branch_id=about.branch_id,
         order_id=about.order_id,
         kind=kind,
         key=key,
-        actor_id=actor.id,
-    )
-    JournalLine.objects.bulk_create(
-        JournalLine(entry=entry, branch_id=about.branch_id, account=account, amount_fen=fen)
-        for account, fen in lines.items()
+        lines=lines,
     )

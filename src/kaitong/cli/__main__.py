@@ -41,8 +41,13 @@ incident by-hand ID --evidence TEXT [--file FILE ...] --as USER     then, by som
 incident agree ID --as USER | incident decline ID --reason TEXT --as USER
 figures fold | rebuild           read orders changed since, or all of them, into the figures
 figures recount [--day DAY]      add the figures up anew from what was read
-check [--mend]                   do rows and counters of the runtime agree; what nobody watches
-                                 becomes an incident (the worker does so by itself)
+billing run [--month 2026-11] [--as USER] [--batch N] [--json]   monthly charges, each once
+billing list | billing arrears [--as USER] [--json]
+money account|pay CUSTOMER ... --as USER          a customer's account; money taken at the counter
+money close [--day DAY] [--counted YUAN --reason TEXT] --as USER    日结
+money check [--json]             do the books balance
+check [--mend]                   do rows and counters of the runtime and the books agree; what
+                                 nobody watches becomes an incident (the worker does so by itself)
 migrate | worker | serve [--port N] [--host H] [--processes N]
 lab up|down|status|session       see ./run lab --help
 """
@@ -220,6 +225,7 @@ def parser() -> argparse.ArgumentParser:
         ("--map", {"action": "append", "default": [], "metavar": "OLD=NEW"}),
         ("--apply", {"action": "store_true"}), ("--reason", {"default": ""}), as_json,
     )  # fmt: skip
+    _money(group, leaf, as_json, as_user, by)
     notices = group("notices")
     states = ["queued", "sending", "sent", "failed", "skipped"]
     leaf(
@@ -346,6 +352,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 # What may begin on an empty database, and what looks after the schema itself.
 _MAKES = frozenset({"serve", "worker", "setup"})
 _OWN = frozenset({"backup", "restore", "migrate"})
+
+
+def _money(group, leaf, as_json, as_user, by) -> None:  # type: ignore[no-untyped-def]
+    """Commands of money."""
+    billing = group("billing")
+    leaf(
+        billing, "run", "money.billing_run",
+        ("--month", {"default": "", "metavar": "YYYY-MM"}), by,
+        ("--batch", {"type": whole(1, 10_000), "default": 500}), as_json,
+    )  # fmt: skip
+    leaf(billing, "list", "money.billing_runs")
+    leaf(billing, "arrears", "money.arrears", by, as_json)
+    money = group("money")
+    leaf(money, "account", "money.account", ("customer", {}), as_user, as_json)
+    leaf(
+        money, "pay", "money.pay",
+        ("customer", {}), ("amount", {"metavar": "YUAN"}), as_user,
+        ("--method", {"default": "cash", "choices": ["cash", "card"]}),
+        ("--reference", {"default": ""}), ("--key", {"default": ""}),
+    )  # fmt: skip
+    leaf(
+        money, "close", "money.close", as_user,
+        ("--day", {"default": "", "metavar": "DAY"}),
+        ("--counted", {"default": "", "metavar": "YUAN"}), ("--reason", {"default": ""}),
+    )  # fmt: skip
+    leaf(money, "check", "money.books_check", as_json)
 
 
 def _pure(asked: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
+from kaitong.charging import books
 from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.documents import services as document_verbs
@@ -569,7 +570,7 @@ def check(asked: argparse.Namespace) -> int:
     if asked.mend:
         for problem in process_verbs.mend():
             print(f"mended  {problem}")
-    problems = process.check()
+    problems = [*process.check(), *books.check()]
     for problem in problems:
         print(problem)
     print(f"{len(problems)} problems")

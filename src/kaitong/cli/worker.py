@@ -10,10 +10,12 @@ from functools import partial
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from kaitong.charging import services as charging
+from kaitong.charging.billing import last_month
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
-from kaitong.ordering import demands, drafts, recount, sessions
+from kaitong.ordering import demands, drafts, recount, rents, sessions
+from kaitong.org.actor import Actor
 from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
@@ -31,6 +33,7 @@ OVERDUE_SECONDS = 15.0
 RECOUNT_SECONDS = 2.0
 FIGURE_SECONDS = 60.0
 FOLD_SECONDS = 60.0
+BILLING_SECONDS = 3600.0
 SWEEP_SECONDS = 3600.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
@@ -60,6 +63,11 @@ def sweep() -> None:
         log.error(
             "calendar %s has no holidays of %s: deadlines there are provisional", calendar, year
         )
+
+
+def bill() -> None:
+    """The month that has ended, for all branches: what is billed already costs a look."""
+    rents.bill(actor=Actor.system(), month=last_month())
 
 
 def mend() -> None:
@@ -103,6 +111,7 @@ def run(stop: threading.Event | None = None) -> None:
             # each carrier alone: a slow mail server holds up mail and nothing else
             (NOTICE_SECONDS, partial(sending.drain, channels.FILE), "notices by file"),
             (NOTICE_SECONDS, partial(sending.drain, channels.SMTP), "notices by mail"),
+            (BILLING_SECONDS, bill, "billing"),
             (SWEEP_SECONDS, sweep, "sweep"),
             (MEND_SECONDS, mend, "sweep of waits"),
             (JOB_SECONDS, jobs.drain, "long jobs"),

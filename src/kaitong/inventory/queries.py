@@ -38,6 +38,7 @@ from kaitong.inventory.network import (
     terminals_of,
     with_line,
 )
+from kaitong.inventory.operating import operating, titles_of
 from kaitong.inventory.running import (
     expected_line,
     expected_lines,
@@ -72,6 +73,7 @@ __all__ = [
     "living",
     "missing_proofs",
     "olt_of",
+    "operating",
     "port_counts",
     "port_text",
     "port_text_of",
@@ -93,5 +95,6 @@ __all__ = [
     "terminal_mistaken",
     "terminals_held",
     "terminals_of",
+    "titles_of",
     "with_line",
 ]

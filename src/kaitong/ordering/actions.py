@@ -18,7 +18,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import demands, evidence, notices, papers, withdrawals
+from kaitong.ordering import demands, evidence, notices, papers, rents, withdrawals
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderNotFound, OrderRefused
 from kaitong.ordering.models import Order, OrderItem
@@ -263,6 +263,7 @@ def complete(ctx: ActionContext) -> dict[str, Any]:
     )
     service = inventory.service(actor, item.service_id)
     note(order.id, "completed", actor_id=ctx.actor_id, data={"account": service.account})
+    rents.begin(actor=actor, order=order, item=item)
     finish_item(order, item, OrderState.COMPLETED)
     notices.tell(actor=actor, order=order, when="completed", once=item.item_id)
     return {}

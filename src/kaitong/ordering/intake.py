@@ -126,6 +126,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
                 method=request.payment.method,
                 key=str(order.id),
                 expected_fen=request.payment.expected_fen,
+                customer_id=order.party_id,
             )
         demands.serve(order)
         order.refresh_from_db()  # the first step of a process may have moved it on already

@@ -130,6 +130,7 @@ def pay(
             key=key,
             reference=reference,
             expected_fen=expected_fen,
+            customer_id=order.party_id,
         )
         issue(actor=actor, order=order, when=("paid",))
     return payment

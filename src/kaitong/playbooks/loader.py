@@ -25,6 +25,7 @@ from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE, Playbook
+from kaitong.playbooks.money import money_faults
 from kaitong.playbooks.notices import notice_faults, notice_texts
 from kaitong.playbooks.schema import BUDGET_KINDS, FORM, PLAYBOOK
 from kaitong.process import picking
@@ -151,6 +152,7 @@ class _Reader:
         self.faults += notice_faults(
             content, every, english, lambda path: self._line("playbook.yaml", path)
         )
+        self.faults += money_faults(content, lambda path: self._line("playbook.yaml", path))
         self.faults += clock_faults(
             content,
             every,

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from kaitong.catalog import services as catalog
 from kaitong.catalog.choices import OfferingKind
+from kaitong.charging import services as charging
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Conflict, KaitongError
@@ -93,6 +94,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
         org.ensure_post(key=key, name=post["title"], name_en=book.english.get(post["title"], ""))
     _deploy_catalog(actor, book)
     _deploy_procedures(actor, book, folder.resolve())
+    charging.put_policy(playbook=book.key, version=book.hash, parameters=book.parameters)
     audit.record(
         "playbook-deployed",
         actor_id=actor.id,

@@ -66,13 +66,8 @@ def test_double_click_on_pay_changes_nothing(clerk):
     assert first.pk == again.pk
     assert first.amount_fen == 17026
     assert Payment.objects.count() == 1
-    assert queries.balances(clerk) == {
-        "receivable": 0,
-        "cash": 17026,
-        "card": 0,
-        "bill": 0,
-        "revenue": -17026,
-    }
+    moved = {key: fen for key, fen in queries.balances(clerk).items() if fen}
+    assert moved == {"cash": 17026, "revenue": -17026}
 
 
 def test_paying_again_with_another_key_is_a_conflict(clerk):

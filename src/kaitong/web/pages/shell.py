@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import get_language
 
+from kaitong.ordering.plans import may_withdraw
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
@@ -30,6 +31,7 @@ class Shell:
     supervisor: bool = False
     demands: bool = False  # sees who waits for coverage (待装需求)
     figures: bool = False  # may read the figures of the branch (报表)
+    money: bool = False  # may take and give money (收费)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -62,4 +64,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         actor.is_supervisor,
         bool(PLANNING & actor.posts),
         reporting.may_read(actor),
+        may_withdraw(actor),
     )

@@ -1,0 +1,88 @@
+"""Rules about money that playbooks bring with them (`parameters` of these names).
+
+They are looked up when something happens: a bill's due day and a pause's price are pinned with
+the bill and the pause, so that a new version changes new ones only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kaitong.charging.choices import DunningAct
+from kaitong.charging.models import Policy
+from kaitong.core.clock import now
+
+# Parameters of a playbook that are kept here; what one does not say is as in `Rules`.
+DUE_DAYS, MOST = 20, 10_000_000
+NAMES = ("bill_due_days", "suspended_rent", "dunning_levels", "payment_most")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A level of dunning (催缴级别): so many days after a bill was due, this is to be done."""
+
+    number: int
+    after_days: int
+    act: DunningAct
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one playbook says about money."""
+
+    bill_due_days: int = DUE_DAYS
+    suspended_rent: Mapping[str, Mapping[str, int]] | None = None
+    levels: tuple[Level, ...] = ()
+    payment_most: int = MOST
+
+    def paused(self, kind: str) -> tuple[int, int]:
+        """Percent of the rent, and fen a month to keep the number, while suspended so."""
+        said = (self.suspended_rent or {}).get(kind, {})
+        return int(said.get("percent", 0)), int(said.get("keep", 0))
+
+
+def put_policy(*, playbook: str, version: str, parameters: Mapping[str, Any]) -> None:
+    """Keep what a playbook that is being deployed says; within the deployment's transaction."""
+    Policy.objects.update_or_create(
+        playbook=playbook,
+        defaults={
+            "version": version,
+            "values": {name: parameters[name] for name in NAMES if name in parameters},
+            "updated_at": now(),
+        },
+    )
+
+
+def rules_of(playbook: str) -> Rules:
+    return every_rules().get(playbook) or Rules()
+
+
+def every_rules() -> dict[str, Rules]:
+    """By playbook, in one query."""
+    return {row.playbook: read(row.values) for row in Policy.objects.all()}
+
+
+def read(values: Mapping[str, Any]) -> Rules:
+    return Rules(
+        bill_due_days=int(values.get("bill_due_days", DUE_DAYS)),
+        suspended_rent=values.get("suspended_rent", {}),
+        levels=tuple(levels(values.get("dunning_levels", ()))),
+        payment_most=int(values.get("payment_most", MOST)),
+    )
+
+
+def levels(rows: Sequence[Mapping[str, Any]]) -> list[Level]:
+    """Levels in the order of their days.
+
+    >>> [one.title for one in levels([{"after": 7, "act": "suspend", "title": "b"},
+    ...                               {"after": 1, "act": "notice", "title": "a"}])]
+    ['a', 'b']
+    """
+    ordered = sorted(rows, key=lambda row: int(row["after"]))
+    return [
+        Level(number, int(row["after"]), DunningAct(row["act"]), str(row["title"]))
+        for number, row in enumerate(ordered, start=1)
+    ]

@@ -1,0 +1,168 @@
+"""收费 at the counter: a monthly charge becomes a bill, is paid, has its voucher, books balance."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+
+import pytest
+
+from kaitong.charging import books
+from kaitong.charging.days import start_of
+from kaitong.charging.models import Bill, CashClosing, Payment
+from kaitong.core import clock
+from kaitong.documents.models import Paper
+from kaitong.ordering import rents
+
+NOV = date(2026, 11, 1)
+
+
+@pytest.fixture
+def december():
+    with clock.frozen(start_of(date(2026, 12, 2)) + timedelta(hours=10)):
+        yield
+
+
+@pytest.fixture
+def order(world):
+    """An order whose service is in operation since the ninth of November."""
+    with clock.frozen(start_of(date(2026, 11, 9)) + timedelta(hours=10)):
+        order = world.order(1)
+        rents.begin(
+            actor=world.actor("clerk"), order=order, item=order.items.get(), since=date(2026, 11, 9)
+        )
+    return order
+
+
+def key_of(html: str) -> str:
+    return re.search(r'name="key" value="([^"]+)"', html)[1]
+
+
+def test_from_the_monthly_charge_to_the_voucher(world, order, december, signed_in):
+    rents.bill(actor=world.actor("supervisor"), month=NOV)
+    clerk = signed_in("clerk")
+    found = clerk.get("/money/", {"q": "13855900001"})
+    assert found.status_code == 302
+    page = clerk.get(found["Location"]).content.decode()
+    for text in ("2026-11", "¥72.60", "22 / 30 天", "待缴", 'value="72.60"', "在计月租"):
+        assert text in page, text
+
+    pay = f"{found['Location']}pay"
+    given = {"amount": "100", "method": "cash", "key": key_of(page)}
+    for _click in range(2):
+        done = clerk.post(pay, given)
+        assert done.status_code == 302
+    assert Payment.objects.count() == 1
+    paper = Paper.objects.get(order_id=Payment.objects.get().account_id)
+    page = clerk.get(done["Location"]).content.decode()
+    for text in ("已收 ¥100.00", f"打印收费凭据 {paper.number}", "已结清", "¥27.40"):
+        assert text in page, text
+    sheet = clerk.get(f"/papers/{paper.pk}.pdf")
+    assert b"".join(sheet.streaming_content if sheet.streaming else [sheet.content])[:5] == b"%PDF-"
+    bill = Bill.objects.get()
+    assert (bill.total_fen, bill.paid_fen) == (7260, 7260)
+    assert books.check() == []
+
+
+def test_what_was_typed_is_kept_beside_its_fault(world, order, december, signed_in):
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/pay"
+    for amount, said in (("9.999", "金额不对"), ("0", "0.01 元到"), ("99999", "10000")):
+        answer = clerk.post(
+            url, {"amount": amount, "method": "card", "reference": "R7", "key": "k"}
+        )
+        assert answer.status_code == 422
+        html = answer.content.decode()
+        for text in (said, f'value="{amount}"', 'value="R7"'):
+            assert text in html, text
+    assert not Payment.objects.exists()
+
+
+def test_only_clerks_and_supervisors_take_money(world, order, december, signed_in):
+    url = f"/money/{order.party_id}/"
+    page = signed_in("installer").get(url).content.decode()
+    assert "收款金额" not in page
+    answer = signed_in("installer").post(f"{url}pay", {"amount": "5", "method": "cash", "key": "k"})
+    assert answer.status_code == 403
+    assert signed_in("foreigner").get(url).status_code == 404
+    assert signed_in("foreigner").post(f"{url}pay", {"amount": "5"}).status_code == 404
+    assert not Payment.objects.exists()
+
+
+def test_money_goes_back_and_its_voucher_is_taken_back(world, order, december, signed_in, part):
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/"
+    clerk.post(f"{url}pay", {"amount": "50", "method": "cash", "key": "k"})
+    page = clerk.get(url).content.decode()
+    back = re.search(r'hx-get="(/money/payments/[^"]+/back)"', page)[1]
+    assert signed_in("foreigner").get(back).status_code == 404
+    form = clerk.get(back, headers=part).content.decode()
+    assert 'value="50.00"' in form
+    given = {"amount": "50.00", "key": key_of(form)}
+    refused = clerk.post(back, given, headers=part)
+    assert refused.status_code == 409
+    assert "没有填写退费原因" in refused.content.decode()
+    for _click in range(2):
+        done = clerk.post(back, {**given, "reason": "收错客户"}, headers=part)
+        assert done["HX-Redirect"].startswith(url)
+    page = clerk.get(done["HX-Redirect"]).content.decode()
+    for text in ("已退 ¥50.00", "收错客户", "已作废"):
+        assert text in page, text
+    assert Payment.objects.count() == 2
+    assert sorted(Paper.objects.filter(kind="voucher").values_list("state", flat=True)) == [
+        "issued",
+        "void",
+    ]
+    assert books.check() == []
+
+
+def test_a_day_is_closed_by_its_clerk_and_confirmed_by_another(world, order, december, signed_in):
+    clerk, boss = signed_in("clerk"), signed_in("supervisor")
+    pay = f"/money/{order.party_id}/pay"
+    clerk.post(pay, {"amount": "50", "method": "cash", "key": "k1"})
+    clerk.post(pay, {"amount": "30", "method": "card", "key": "k2"})
+    page = clerk.get("/money/closing/").content.decode()
+    for text in ("现金", "刷卡", "应有现金 ¥50.00"):
+        assert text in page, text
+    given = {"day": "2026-12-02", "counted": "49.90", "expected": "5000"}
+    refused = clerk.post("/money/closing/", given)
+    assert refused.status_code == 409
+    assert "写明原因" in refused.content.decode()
+    assert 'value="49.90"' in refused.content.decode()
+    assert clerk.post("/money/closing/", {**given, "reason": "找零差一角"}).status_code == 302
+    closing = CashClosing.objects.get()
+    assert closing.difference_fen == -10
+    late = clerk.post(pay, {"amount": "5", "method": "cash", "key": "k3"})
+    assert late.status_code == 409
+    assert "已日结" in late.content.decode()
+    assert Payment.objects.count() == 2
+
+    confirm = f"/money/closing/{closing.pk}/confirm"
+    assert clerk.post(confirm).status_code == 403
+    assert signed_in("foreigner").post(confirm).status_code == 404
+    assert "找零差一角" in boss.get("/money/closing/").content.decode()
+    for _click in range(2):
+        assert boss.post(confirm, {"counted": "4990"}).status_code == 302
+    assert "日结已确认" in boss.get("/money/closing/").content.decode()
+    assert clerk.post(f"/money/closing/{closing.pk}/reopen").status_code == 409
+    assert clerk.get(f"/money/closing/{closing.pk}/sheet.pdf").content[:5] == b"%PDF-"
+    balances = books.trial_balance()
+    assert (balances["cash"], balances["banked"], balances["over-short"]) == (0, 4990, 10)
+    assert books.check() == []
+
+
+def test_the_pages_cost_the_same_however_much_there_is(
+    world, order, december, signed_in, queries_of
+):
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/"
+    for n in range(2):
+        clerk.post(f"{url}pay", {"amount": "5", "method": "cash", "key": f"a{n}"})
+    rents.bill(actor=world.actor("supervisor"), month=NOV)
+    clerk.get(url)
+    few = queries_of(lambda: clerk.get(url))
+    for n in range(6):
+        clerk.post(f"{url}pay", {"amount": "5", "method": "cash", "key": f"b{n}"})
+    assert queries_of(lambda: clerk.get(url)) == few
+    assert queries_of(lambda: clerk.get("/money/?tab=owing")) < 20
+    assert queries_of(lambda: clerk.get("/money/closing/")) < 20
