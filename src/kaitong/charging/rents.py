@@ -1,8 +1,8 @@
 """What runs by the month (起租, 停租): verbs for whoever opens, changes and ends services.
 
-Suspensions are read from the inventory when a month is billed; nobody tells them here. A change that
-reaches into months already billed is corrected on the bill at once; repeated with the same day
-every verb changes nothing.
+Suspensions are read from the inventory when a month is billed; nobody tells them here. A change
+that reaches into months already billed is corrected on the bill at once; repeated with the same
+day every verb changes nothing.
 """
 
 from __future__ import annotations
