@@ -11,13 +11,24 @@ is a `BusinessError` the process may catch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from kaitong.activation import plan, queries, services
+from kaitong.activation import life, queries, services
+from kaitong.activation.acting import (
+    barred_for,
+    desired_account,
+    for_whom,
+    line_of,
+    moment,
+    password_of,
+    patience,
+    record,
+    service_of,
+    spoken,
+    tell,
+    wanted_now,
+)
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
@@ -26,29 +37,27 @@ from kaitong.activation.adapters.base import (
     Subject,
 )
 from kaitong.activation.choices import ElementKind
-from kaitong.activation.errors import ActivationError, Unreachable
-from kaitong.activation.models import NetworkElement
-from kaitong.activation.nasport import Line
-from kaitong.activation.records import For
-from kaitong.catalog import queries as catalog
-from kaitong.core.errors import BadInput, InputFault
-from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
-from kaitong.process import feel
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
-from kaitong.process.actions import ActionContext, BusinessError, Outcome, Transient, Wait
+from kaitong.process.actions import ActionContext, BusinessError, Outcome, Wait
+
+__all__ = [
+    "apply_service",
+    "desired_account",
+    "prove_account",
+    "prove_line",
+    "prove_removed",
+    "remove_service",
+]
 
 ACCOUNT_NOT_PROVEN = "account-not-proven"
 LINE_NOT_PROVEN = "line-not-proven"
 LOGIN_ACCEPTED = "login-accepted"
 _ASK_AGAIN = 1.0  # seconds between two looks at the sessions, growing to the longest
 _ASK_AGAIN_LONGEST = 10.0
-# names in `activates: map:` that are not for the AAA server's plan
-_OWN_NAMES = frozenset({"account", "password"})
 _NOT_BUILT = frozenset(
     {ServiceState.FEASIBILITY_CHECKED, ServiceState.DESIGNED, ServiceState.RESERVED}
 )
@@ -56,11 +65,15 @@ _NOT_BUILT = frozenset(
 
 def apply_service(ctx: ActionContext) -> Outcome:
     """Write the service's account and plan into the AAA server (网络激活)."""
-    service = _service(ctx)
-    with _spoken(service):
+    service = service_of(ctx)
+    with spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
-        change = desired_account(service, element, _password(service, "网络激活"))
-        services.apply_account(element, change, _for(ctx, service))
+        services.bring_account(
+            element,
+            service.account,
+            wanted_now(service, element, "网络激活"),
+            for_whom(ctx, service),
+        )
     if service.state in _NOT_BUILT:
         # the data stand in the network; whether it works is not yet proven
         inventory_verbs.set_service_state(
@@ -79,7 +92,7 @@ def remove_service(ctx: ActionContext) -> Outcome:
     that was taken back may still be under way in another worker: what it writes must not come after
     what is removed here, so its end is waited for.
     """
-    service = _service(ctx)
+    service = service_of(ctx)
     if not service.account or not queries.known_to_network(ElementKind.AAA, service.branch_id):
         return None
     if ctx.business_id is not None:
@@ -92,10 +105,10 @@ def remove_service(ctx: ActionContext) -> Outcome:
         until = process.still_running(ctx.business_id, but=ctx.instance_id)
         if until is not None:
             return Wait(_ASK_AGAIN, "等待正在执行的下发结束。")
-    with _spoken(service):
+    with spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
         change = AccountChange(account=service.account, state=AccountState.ABSENT)
-        services.apply_account(element, change, _for(ctx, service))
+        services.apply_account(element, change, for_whom(ctx, service))
     return None
 
 
@@ -104,37 +117,43 @@ def prove_removed(ctx: ActionContext) -> Outcome:
 
     Raises BusinessError `login-accepted` while the server lets it in.
     """
-    service = _service(ctx)
+    service = service_of(ctx)
     if not (service.account and service.has_password) or not queries.known_to_network(
         ElementKind.AAA, service.branch_id
     ):
         return None
-    with _spoken(service):
+    with spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
-        subject = Subject(account=service.account, password=_password(service, "撤下验证"))
-        proof = services.prove_removed(element, subject, _for(ctx, service))
+        subject = Subject(account=service.account, password=password_of(service, "撤下验证"))
+        proof = services.prove_removed(element, subject, for_whom(ctx, service))
     sentence = removed_sentence(proof)
-    _record(service, proof, sentence)
+    record(service, proof, sentence)
     if not proof.ok:
-        _tell(service, sentence)
+        tell(service, sentence)
         raise BusinessError(LOGIN_ACCEPTED, sentence, {"proof_result": proof.result.value})
     return {"removal_proven": True}
 
 
 def prove_account(ctx: ActionContext) -> Outcome:
-    """Account proven (账号已验证): a login is accepted, one with a wrong password refused."""
-    service = _service(ctx)
-    with _spoken(service):
+    """Account proven (账号已验证): a login is accepted, one with a wrong password refused.
+
+    One that is shut off is proven to be refused instead. A service that has worked before and wants
+    no other proof is active again.
+    """
+    service = service_of(ctx)
+    if barred_for(service):
+        return life.prove_suspended(ctx)
+    with spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
-        subject = Subject(account=service.account, password=_password(service, "账号验证"))
-        proof = services.prove_account(element, subject, _for(ctx, service))
+        subject = Subject(account=service.account, password=password_of(service, "账号验证"))
+        proof = services.prove_account(element, subject, for_whom(ctx, service))
     sentence = account_sentence(proof)
-    _record(service, proof, sentence)
+    record(service, proof, sentence)
     if not proof.ok:
-        _tell(service, sentence)
+        tell(service, sentence)
         raise BusinessError(ACCOUNT_NOT_PROVEN, sentence, {"proof_result": proof.result.value})
-    if service.state == ServiceState.INACTIVE:  # whatever kept it from here is over
-        _tell(service, "账号已验证，等待线路验证。")
+    if service.state == ServiceState.INACTIVE and not life.works_again(service):
+        tell(service, "账号已验证，等待线路验证。")  # whatever kept it from here is over
     return {"account_proven": True}
 
 
@@ -144,45 +163,37 @@ def prove_line(ctx: ActionContext) -> Outcome:
     While nothing is seen it waits, up to `patience` seconds from the first look; then, and at once
     for a session on another line, it ends in `line-not-proven` with what was seen and expected.
     """
-    service = _service(ctx)
+    service = service_of(ctx)
     memory = dict(ctx.memory)
-    with _spoken(service):
+    with spoken(service):
         element = queries.element_for(ElementKind.AAA, service.branch_id)
         proof = services.prove_line(
-            element, service.account, _line(service), _for(ctx, service), asked_again=bool(memory)
+            element,
+            service.account,
+            line_of(service),
+            for_whom(ctx, service),
+            asked_again=bool(memory),
         )
     sentence = line_sentence(proof)
     if proof.result is ProofResult.NOT_SEEN:
-        since = _moment(memory.get("since")) or ctx.now
+        since = moment(memory.get("since")) or ctx.now
         looks = int(memory.get("looks") or 0) + 1
         pause = min(_ASK_AGAIN * 1.5 ** (looks - 1), _ASK_AGAIN_LONGEST)
-        left = (since + timedelta(seconds=_patience(ctx)) - ctx.now).total_seconds()
+        left = (since + timedelta(seconds=patience(ctx)) - ctx.now).total_seconds()
         if left > 0:
             if looks == 1:
-                _tell(service, sentence)
+                tell(service, sentence)
             return Wait(
                 min(pause, max(left, 0.1)),
                 sentence,
                 {"since": since.isoformat(), "looks": looks},
             )
-    _record(service, proof, sentence)
+    record(service, proof, sentence)
     if not proof.ok:
-        _tell(service, sentence)
+        tell(service, sentence)
         raise BusinessError(LINE_NOT_PROVEN, sentence, _short(proof))
-    _tell(service, "")
+    tell(service, "")
     return {"line_proven": True}
-
-
-def desired_account(service: ServiceView, element: NetworkElement, password: str) -> AccountChange:
-    """What the AAA server shall hold: the playbook's map over the service's characteristics."""
-    wanted = _mapped(service, ElementKind.AAA)
-    return AccountChange(
-        account=service.account,
-        password=password,
-        plan=plan.plan_group(wanted, service.playbook),
-        plan_attributes=plan.plan_attributes(wanted, element.connection.get("plan_attributes")),
-        attributes=plan.own_attributes(wanted),
-    )
 
 
 # ---- sentences for people ------------------------------------------------------------------------
@@ -204,6 +215,8 @@ def removed_sentence(proof: Proof) -> str:
     account = proof.facts["account"]
     if proof.ok:
         return f"账号 {account} 已撤下，用原密码登录被拒绝。"
+    if proof.result is ProofResult.ROWS_LEFT:
+        return f"账号 {account} 登录被拒绝，但认证系统里还留有它的数据。"
     return f"账号 {account} 已撤下，认证系统仍接受登录：{proof.facts['answer']}。"
 
 
@@ -233,86 +246,6 @@ def line_sentence(proof: Proof) -> str:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _spoken(service: ServiceView) -> Iterator[None]:
-    """Errors of the network in the words of the process runtime; the service says why it waits."""
-    try:
-        yield
-    except Unreachable as error:
-        _tell(service, error.what)
-        raise Transient("network", error.what) from None
-    except ActivationError as error:
-        _tell(service, error.what)
-        raise BadInput([InputFault(error.field or "network", error.what, error.remedy)]) from None
-
-
-def _service(ctx: ActionContext) -> ServiceView:
-    try:
-        service_id = UUID(str(ctx.inputs.get("service_id")))
-    except ValueError:
-        raise BadInput([InputFault("service_id", "动作没有得到服务编号。")]) from None
-    return inventory.service(Actor.system(), service_id)
-
-
-def _password(service: ServiceView, reason: str) -> str:
-    return inventory_verbs.reveal_password(
-        actor=Actor.system(), service_id=service.id, reason=reason
-    )
-
-
-def _line(service: ServiceView) -> Line:
-    expected = inventory.expected_line(service.id)
-    return Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)
-
-
-def _for(ctx: ActionContext, service: ServiceView) -> For:
-    return For(service.branch_id, service.id, ctx.business_id or service.order_id, ctx.key)
-
-
-def _mapped(service: ServiceView, on: str) -> dict[str, Any]:
-    """The values of `activates: [{on, map}]` for an element's kind."""
-    specification = catalog.service_specification(
-        service.specification, playbook=service.playbook, version=service.version
-    )
-    known = {
-        **service.characteristics,
-        "account": service.account,
-        "logical_id": service.logical_id,
-        "specification": service.specification,
-        "characteristics": service.characteristics,
-    }
-    found: dict[str, Any] = {}
-    for entry in specification.activates:
-        if entry.get("on") != on:
-            continue
-        mapping: Mapping[str, Any] = entry.get("map") or {}
-        for name, text in mapping.items():
-            if name in _OWN_NAMES:
-                continue
-            where = f"{service.playbook}: activates {on}.{name}"
-            found[name] = (
-                feel.compile(text, where=where).evaluate(known) if isinstance(text, str) else text
-            )
-    return found
-
-
-def _record(service: ServiceView, proof: Proof, sentence: str) -> None:
-    inventory_verbs.record_proof(
-        actor=Actor.system(),
-        service_id=service.id,
-        kind=proof.kind.value,
-        ok=proof.ok,
-        data={"result": proof.result.value, **proof.facts},
-        summary=sentence,
-    )
-
-
-def _tell(service: ServiceView, reason: str) -> None:
-    """The service's visible reason."""
-    if service.reason != reason:
-        inventory_verbs.set_reason(actor=Actor.system(), service_id=service.id, reason=reason)
-
-
 def _short(proof: Proof) -> dict[str, Any]:
     """What may go into a process's variables: places, no addresses or identifiers of the person."""
     seen = proof.facts.get("seen", {})
@@ -323,18 +256,3 @@ def _short(proof: Proof) -> dict[str, Any]:
         "expected_port": f"{expected['access_node']} {expected['pon_port']}",
         "differences": list(proof.facts.get("differences", ())),
     }
-
-
-def _patience(ctx: ActionContext) -> float:
-    try:
-        seconds = float(ctx.inputs.get("patience") or 0)
-    except (TypeError, ValueError):
-        raise BadInput([InputFault("patience", "等待时间应是秒数。")]) from None
-    return min(max(seconds, 0.0), 24 * 3600.0)
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None

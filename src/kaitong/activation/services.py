@@ -70,7 +70,7 @@ def register_element(
     changed = [name for name, value in wanted.items() if getattr(element, name) != value]
     for name in changed:
         setattr(element, name, wanted[name])
-    if made or _secrets(element) != dict(secret):
+    if made or secrets_of(element) != dict(secret):
         element.secret = json.dumps(dict(secret), sort_keys=True)
         changed.append("secret")
     if changed:
@@ -85,7 +85,7 @@ def element_moved(*, key: str, connection: Mapping[str, Any], secrets: Mapping[s
     if element is None:
         return False
     wanted = {**element.connection, **connection}
-    if element.connection == wanted and _secrets(element) == dict(secrets):
+    if element.connection == wanted and secrets_of(element) == dict(secrets):
         return False
     element.connection = wanted
     element.secret = json.dumps(dict(secrets), sort_keys=True)
@@ -107,10 +107,11 @@ def adapter(element: NetworkElement) -> RadiusAdapter:
     """The adapter of an element's kind."""
     if element.kind != ElementKind.AAA:
         raise ElementProblem(f"没有 {element.kind} 类网元的适配器。")
-    return RadiusAdapter(element.connection, _secrets(element))
+    return RadiusAdapter(element.connection, secrets_of(element))
 
 
-def _secrets(element: NetworkElement) -> dict[str, str]:
+def secrets_of(element: NetworkElement) -> dict[str, str]:
+    """What only its adapter may know."""
     return dict(json.loads(element.secret)) if element.secret else {}
 
 
@@ -125,8 +126,35 @@ def apply_account(
     if dry_run:
         return speaker.apply(change, Conversation(), dry_run=True)
     verb = Verb.UNDO if change.state is AccountState.ABSENT else Verb.APPLY
-    with exchange(element, verb, what, hide=(change.password, *_secrets(element).values())) as talk:
+    with exchange(
+        element, verb, what, hide=(change.password, *secrets_of(element).values())
+    ) as talk:
         outcome = speaker.apply(change, talk)
+        talk.ok = True
+    return outcome
+
+
+def bring_account(
+    element: NetworkElement,
+    account: str,
+    desired: Callable[[], AccountChange],
+    what: For,
+    verb: Verb = Verb.APPLY,
+) -> Outcome:
+    """Bring an account to the state it shall have at the moment it is written.
+
+    `desired` is asked while the account is locked at the server: of two who send at once the one
+    who writes last has also asked last.
+    """
+    hide: list[str] = list(secrets_of(element).values())
+
+    def asked() -> AccountChange:
+        change = desired()
+        talk.hide(change.password)
+        return change
+
+    with exchange(element, verb, what, hide=hide) as talk:
+        outcome = adapter(element).bring(account, asked, talk)
         talk.ok = True
     return outcome
 
@@ -134,7 +162,7 @@ def apply_account(
 def undo_account(element: NetworkElement, change: AccountChange, what: For) -> Outcome:
     """Restore what was before a change."""
     with exchange(
-        element, Verb.UNDO, what, hide=(change.password, *_secrets(element).values())
+        element, Verb.UNDO, what, hide=(change.password, *secrets_of(element).values())
     ) as talk:
         outcome = adapter(element).undo(change, talk)
         talk.ok = True
@@ -144,7 +172,7 @@ def undo_account(element: NetworkElement, change: AccountChange, what: For) -> O
 def prove_account(element: NetworkElement, subject: Subject, what: For) -> Proof:
     """Account proven (账号已验证): its own password is accepted and a wrong one refused."""
     with exchange(
-        element, Verb.PROVE_ACCOUNT, what, hide=(subject.password, *_secrets(element).values())
+        element, Verb.PROVE_ACCOUNT, what, hide=(subject.password, *secrets_of(element).values())
     ) as talk:
         proof = adapter(element).prove(subject, ProofKind.ACCOUNT, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value
@@ -154,7 +182,7 @@ def prove_account(element: NetworkElement, subject: Subject, what: For) -> Proof
 def prove_removed(element: NetworkElement, subject: Subject, what: For) -> Proof:
     """Removal proven (撤下验证): the account's own password is refused."""
     with exchange(
-        element, Verb.PROVE_REMOVED, what, hide=(subject.password, *_secrets(element).values())
+        element, Verb.PROVE_REMOVED, what, hide=(subject.password, *secrets_of(element).values())
     ) as talk:
         proof = adapter(element).prove(subject, ProofKind.REMOVED, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value
@@ -170,7 +198,7 @@ def prove_line(
     minutes leaves one row, not hundreds.
     """
     with exchange(
-        element, Verb.PROVE_LINE, what, hide=_secrets(element).values(), once=asked_again
+        element, Verb.PROVE_LINE, what, hide=secrets_of(element).values(), once=asked_again
     ) as talk:
         proof = adapter(element).prove(Subject(account=account, line=line), ProofKind.LINE, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value

@@ -93,7 +93,7 @@ class Coverage(Row):
         return f"{self.box_id} {self.address_id}"
 
 
-@tracked(exclude=["password"])
+@tracked(exclude=["password", "former_password"])
 class Service(ExtRow):
     """A service in operation or on its way there (TMF638).
 
@@ -120,9 +120,13 @@ class Service(ExtRow):
     account = models.CharField(_("账号"), max_length=80, blank=True)
     logical_id = models.CharField(_("逻辑 SN"), max_length=24, blank=True)
     password = EncryptedTextField(purpose="inventory.service.password", null=True)
+    # the one before, until the network is seen to refuse it
+    former_password = EncryptedTextField(purpose="inventory.service.former-password", null=True)
     characteristics = models.JSONField(default=dict, blank=True)
     proven_by = models.JSONField(default=list, blank=True)
     prove_since = models.DateTimeField()
+    # proofs of the account older than this do not count: the password of a working line changed
+    account_since = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(_("开通时间"), null=True, blank=True)
     ended_at = models.DateTimeField(_("终止时间"), null=True, blank=True)
     withdrawn_at = models.DateTimeField(null=True, blank=True)

@@ -18,7 +18,7 @@ from kaitong.inventory import pools, ports, queries, terminals
 from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState, TerminalState
 from kaitong.inventory.errors import NotProven, WrongState
 from kaitong.inventory.locking import living_assignment, locked_service
-from kaitong.inventory.models import Proof, Service, Terminal
+from kaitong.inventory.models import Proof, Service, Suspension, Terminal
 from kaitong.inventory.numbers import make_password
 from kaitong.inventory.results import LineNow
 from kaitong.org.actor import Actor
@@ -99,6 +99,8 @@ def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str
         if state == ServiceState.ACTIVE:
             if service.withdrawn_at is not None:
                 raise WrongState(_("服务的订单已经撤回，不能在用。"), _("请重新受理。"))
+            if Suspension.objects.filter(service=service, ended_at=None).exists():
+                raise WrongState(_("服务停机中，不能在用。"), _("先复机。"), field="state")
             _require_proofs(service)
             service.started_at = service.started_at or now()
             service.ended_at = None
@@ -218,10 +220,16 @@ def set_password(*, actor: Actor, service_id: UUID, password: str) -> None:
 
 def _write_password(actor: Actor, service: Service, password: str) -> None:
     had = service.__dict__.get("password") is not None
+    if had:
+        service.former_password = service.password
     service.password = password
     service.updated_at = now()
     if had:
-        service.prove_since = service.updated_at
+        # a line that has worked is where it was; only the login must be shown anew
+        if service.started_at is None:
+            service.prove_since = service.updated_at
+        else:
+            service.account_since = service.updated_at
         audit.record(
             "password-changed",
             actor_id=actor.id,
@@ -229,7 +237,9 @@ def _write_password(actor: Actor, service: Service, password: str) -> None:
             subject_id=service.pk,
             branch_id=service.branch_id,
         )
-    service.save(update_fields=["password", "prove_since", "updated_at"])
+    service.save(
+        update_fields=["password", "former_password", "prove_since", "account_since", "updated_at"]
+    )
 
 
 def is_password(*, service_id: UUID, given: str) -> bool:
@@ -279,7 +289,7 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
     pools.give_back(actor=actor, service_id=service_id)
     terminals.to_recover(actor=actor, service_id=service_id)
     service.account = service.logical_id = ""
-    service.password = None
+    service.password = service.former_password = None
     service.state = ServiceState.TERMINATED
     service.withdrawn_at = service.ended_at = service.updated_at = now()
     service.reason = reason[:300]
@@ -288,6 +298,7 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
             "account",
             "logical_id",
             "password",
+            "former_password",
             "state",
             "ended_at",
             "withdrawn_at",

@@ -26,11 +26,12 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
 _PROOFS_SHOWN = 100
+ACCOUNT_PROOF = "account"
 
 
 def _with_all(rows: QuerySet[Service]) -> QuerySet[Service]:
     return (
-        rows.defer("password", "address__grams")
+        rows.defer("password", "former_password", "address__grams")
         .select_related("address")
         .annotate(
             has_password=ExpressionWrapper(Q(password__isnull=False), output_field=BooleanField())
@@ -87,7 +88,7 @@ def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
                 p.at,
                 wording.read(p.summary),
                 p.data,
-                p.at >= service.prove_since,
+                _counts(service, p),
             )
             for p in sorted(proofs, key=lambda p: p.at)
         ),
@@ -101,6 +102,14 @@ def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
         updated_at=service.updated_at,
         ext=service.ext,
     )
+
+
+def _counts(service: Any, proof: Proof) -> bool:
+    """Whether nothing it speaks of has changed since a proof was made."""
+    if proof.at < service.prove_since:
+        return False
+    since = service.account_since
+    return proof.kind != ACCOUNT_PROOF or since is None or proof.at >= since
 
 
 def service(actor: Actor, service_id: UUID) -> ServiceView:
@@ -177,7 +186,7 @@ def lines_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[LineView]]:
 def missing_proofs(service_row: Service) -> tuple[str, ...]:
     """Kinds of proof a service still needs before it may be active."""
     latest = _proofs([service_row.pk], all_of_them=False).get(service_row.pk, [])
-    good = {p.kind for p in latest if p.ok and p.at >= service_row.prove_since}
+    good = {p.kind for p in latest if p.ok and _counts(service_row, p)}
     return tuple(kind for kind in service_row.proven_by if kind not in good)
 
 

@@ -1,6 +1,7 @@
 """The public verbs of the inventory, in one place; each module beside this one holds one idea."""
 
 from kaitong.inventory.adoption import LineRow, adopt_lines
+from kaitong.inventory.former import forget_former_password, reveal_former_password
 from kaitong.inventory.operations import (
     attach_order,
     create_service,
@@ -68,6 +69,7 @@ __all__ = [
     "create_service",
     "ensure_kinds",
     "expire_reservations",
+    "forget_former_password",
     "give_back",
     "hold",
     "hold_line",
@@ -85,6 +87,7 @@ __all__ = [
     "release_port",
     "resume",
     "return_to_stock",
+    "reveal_former_password",
     "reveal_password",
     "set_characteristics",
     "set_password",

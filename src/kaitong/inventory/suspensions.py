@@ -24,6 +24,7 @@ _WORDS = {
     SuspensionKind.ARREARS: gettext_noop("欠费停机"),
     SuspensionKind.ADMINISTRATIVE: gettext_noop("管理停机"),
 }
+_WAITING = gettext_noop("已复机，等待验证。")
 
 
 @db.whole()
@@ -37,14 +38,16 @@ def suspend(
 ) -> Suspension:
     """A working service stops for a reason (BB-04); the same reason twice is one.
 
-    Raises WrongState for a service that has never worked, or has ended.
+    One that was resumed and is not yet proven may be stopped again. Raises WrongState for a service
+    that has never worked, or has ended.
     """
     SuspensionKind(kind)
     service = locked_service(actor, service_id)
     standing = {s.kind: s for s in Suspension.objects.filter(service=service, ended_at=None)}
     if kind in standing:
         return standing[kind]
-    if service.state != ServiceState.ACTIVE and not standing:
+    worked = service.state == ServiceState.INACTIVE and service.started_at is not None
+    if service.state != ServiceState.ACTIVE and not worked:
         raise WrongState(
             _("服务现在是%(state)s，不能停机。") % {"state": service.get_state_display()},
             _("只有在用的服务可以停机。"),
@@ -70,9 +73,11 @@ def suspend(
 
 @db.whole()
 def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
-    """A reason has ended; whether the service works again, which it does with no reason left.
+    """A reason has ended; whether the service works again.
 
-    Ending what does not stand changes nothing. Raises NotProven where a proof is wanting.
+    With no reason left it may work, and is active once the network has been seen to accept it
+    (`activation.prove-account`); at once where its specification asks for no proof. Ending what
+    does not stand changes nothing.
     """
     service = locked_service(actor, service_id)
     standing = list(Suspension.objects.filter(service=service, ended_at=None))
@@ -83,9 +88,14 @@ def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
         one.save(update_fields=["ended_at"])
     if not mine:
         return service.state == ServiceState.ACTIVE
-    state = ServiceState.INACTIVE if left else ServiceState.ACTIVE
-    set_service_state(actor=actor, service_id=service_id, state=state, reason=_why(left))
-    return not left
+    works = not left and not service.proven_by
+    set_service_state(
+        actor=actor,
+        service_id=service_id,
+        state=ServiceState.ACTIVE if works else ServiceState.INACTIVE,
+        reason="" if works else _why(left) or _WAITING,
+    )
+    return works
 
 
 def _why(rows: list[Suspension]) -> str:

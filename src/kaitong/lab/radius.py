@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from importlib.resources import files
@@ -27,6 +28,7 @@ from kaitong.lab.errors import LabError, LabMissing
 from kaitong.lab.state import (
     RadiusSettings,
     free_radius_ports,
+    free_udp_port,
     lab_folder,
     locked,
     udp_port_is_free,
@@ -100,6 +102,9 @@ class RadiusLab:
             settings={"shared_buffers": "32MB", "max_connections": "60"},
         )
         self.daemon = Daemon(self.server_folder / "process.json")
+        # the access server beside it, that can be asked to end sessions
+        self.nas_folder = self.folder / "nas"
+        self.nas = Daemon(self.nas_folder / "process.json")
 
     # ---- life -----------------------------------------------------------------------------------
 
@@ -112,6 +117,7 @@ class RadiusLab:
             run = self._folders()
             changed = self._configure(settings, programs, run)
             if self.daemon.pid() is not None and not changed and self._answers(settings):
+                settings = self._access_server(settings)
                 return Status(settings, running=True, database_running=True)
             self.daemon.stop()
             if not (udp_port_is_free(settings.auth_port) and udp_port_is_free(settings.acct_port)):
@@ -119,12 +125,14 @@ class RadiusLab:
                 settings.save(self.home)
                 self._configure(settings, programs, run)
             self._start(settings, programs, run)
+            settings = self._access_server(settings)
             return Status(settings, running=True, database_running=True)
 
     def down(self) -> bool:
         """End what `up` started, and nothing else. True when something ran."""
         with locked(self.home):
-            ended = self.daemon.stop()
+            ended = self.nas.stop()
+            ended = self.daemon.stop() or ended
             if self.cluster.running():
                 self.cluster.stop()
                 ended = True
@@ -187,6 +195,25 @@ class RadiusLab:
                 .replace("@OSS_ROLE@", settings.oss_role)
                 .encode()
             )
+        return settings
+
+    def _access_server(self, settings: RadiusSettings) -> RadiusSettings:
+        """The access server runs; it is told where by the settings, which may get a port here."""
+        if self.nas.pid() is not None:
+            return settings
+        if not settings.dynauth_port or not udp_port_is_free(settings.dynauth_port):
+            settings = settings.with_dynauth_port(free_udp_port())
+            settings.save(self.home)
+        self.nas_folder.mkdir(exist_ok=True)
+        self.nas_folder.chmod(0o700)
+        log = self.nas_folder / "output.log"
+        self.nas.start([sys.executable, "-m", "kaitong.lab.nas", str(self.home)], log)
+        deadline = time.monotonic() + _START_SECONDS
+        while udp_port_is_free(settings.dynauth_port):
+            if self.nas.pid() is None or time.monotonic() > deadline:
+                self.nas.stop()
+                raise LabError("The lab's access server did not start.", f"See {log}.")
+            time.sleep(0.05)
         return settings
 
     def _folders(self) -> Runner:

@@ -102,6 +102,16 @@ INSERT INTO radgroupreply (groupname, attribute, op, value)
 SELECT 'suspended', 'Reply-Message', ':=', 'suspended'
 WHERE NOT EXISTS (SELECT 1 FROM radgroupreply WHERE groupname = 'suspended');
 
+-- each reason refuses with words of its own, so that a refusal can be told from any other
+INSERT INTO radgroupcheck (groupname, attribute, op, value)
+SELECT name, 'Auth-Type', ':=', 'Reject' FROM (VALUES ('suspended-arrears'), ('suspended-admin')) g (name)
+WHERE NOT EXISTS (SELECT 1 FROM radgroupcheck WHERE groupname = name);
+INSERT INTO radgroupreply (groupname, attribute, op, value)
+SELECT name, 'Reply-Message', ':=', said
+FROM (VALUES ('suspended-arrears', 'suspended: bills are unpaid'),
+             ('suspended-admin', 'suspended by the operator')) g (name, said)
+WHERE NOT EXISTS (SELECT 1 FROM radgroupreply WHERE groupname = name);
+
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO @SERVER_ROLE@, @OSS_ROLE@;

@@ -126,8 +126,19 @@ class AccessServer:
             session_ids=(session_id,), address=address, took_ms=_since(begun), reply=reply,
         )  # fmt: skip
 
-    def stop(self, account: str) -> SessionResult:
-        """End the account's open sessions: Accounting-Stop for each."""
+    def open_sessions(self, account: str, session_id: str = "") -> list[str]:
+        """The sessions of an account that stand, by their own ids; of all, or of one id."""
+        rows = self._query(
+            "SELECT acctsessionid FROM radacct WHERE username = %s AND acctstoptime IS NULL"
+            " ORDER BY radacctid",
+            account,
+        )
+        return [row[0] for row in rows if session_id in ("", row[0])]
+
+    def stop(
+        self, account: str, *, session_id: str = "", cause: str = "User-Request"
+    ) -> SessionResult:
+        """End the account's open sessions (or one of them): Accounting-Stop for each."""
         begun = time.perf_counter()
         rows = self._query(
             "SELECT acctsessionid, nasportid, host(nasipaddress), callingstationid,"
@@ -135,6 +146,7 @@ class AccessServer:
             " FROM radacct WHERE username = %s AND acctstoptime IS NULL ORDER BY radacctid",
             account,
         )
+        rows = [row for row in rows if session_id in ("", row[0])]
         if not rows:
             return SessionResult(account, "stop", message="no open session")
         done: list[str] = []
@@ -146,7 +158,7 @@ class AccessServer:
                 {
                     "Acct-Status-Type": "Stop",
                     "Acct-Session-Time": str(seconds),
-                    "Acct-Terminate-Cause": "User-Request",
+                    "Acct-Terminate-Cause": cause,
                     "Calling-Station-Id": station or "",
                     **self._identity(account, session_id, port, nas),
                 },

@@ -19,6 +19,12 @@ from kaitong.core.home import home
 from kaitong.lab.errors import LabError
 
 _FORMAT = 1
+# why an account is shut off -> the group that refuses it, and says so (schema.sql makes them)
+BARRED_GROUPS = {
+    "request": "suspended",
+    "arrears": "suspended-arrears",
+    "administrative": "suspended-admin",
+}
 _FILE = "radius.json"
 HOST = "127.0.0.1"
 # below the range from which Linux takes ports for outgoing connections
@@ -62,6 +68,13 @@ def udp_port_is_free(port: int) -> bool:
         return True
 
 
+def free_udp_port() -> int:
+    for port in random.sample(_PORTS, 200):
+        if udp_port_is_free(port):
+            return port
+    raise LabError("No free UDP port was found on the loopback interface.")
+
+
 def free_radius_ports() -> tuple[int, int]:
     """Two neighbouring free UDP ports, for authentication and accounting."""
     for port in random.sample(_PORTS, 200):
@@ -86,6 +99,7 @@ class RadiusSettings:
     database: str = "radius"
     oss_role: str = "kaitong_oss"
     server_role: str = "radius"
+    dynauth_port: int = 0  # where the access server takes requests about its sessions
     format: int = _FORMAT
 
     @classmethod
@@ -122,6 +136,9 @@ class RadiusSettings:
     def with_ports(self, auth_port: int, acct_port: int) -> RadiusSettings:
         return replace(self, auth_port=auth_port, acct_port=acct_port)
 
+    def with_dynauth_port(self, port: int) -> RadiusSettings:
+        return replace(self, dynauth_port=port)
+
     def with_database_port(self, port: int) -> RadiusSettings:
         return replace(self, database_port=port)
 
@@ -136,6 +153,10 @@ class RadiusSettings:
             "acct_port": self.acct_port,
             "nas_port_pattern": self.nas_port_pattern,
             "barred_group": "suspended",
+            "barred_groups": dict(BARRED_GROUPS),
+            "access_servers": {self.nas_address: {"host": self.host, "port": self.dynauth_port}}
+            if self.dynauth_port
+            else {},
             "database": {
                 "host": self.host,
                 "port": self.database_port,

@@ -46,6 +46,22 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure]]] = {
         {"right-port": "", "wrong-port": "line-not-proven", "not-seen": "line-not-proven"},
     ),
     "activation.prove-removed": ("login", {"refused": "", "accepted": "login-accepted"}),
+    "activation.prove-suspended": (
+        "suspended-login",
+        {"refused": "", "accepted": "login-accepted", "online": "still-online"},
+    ),
+    "activation.suspend": ("service", {"works": "", "wrong-state": "wrong-state"}),
+    "activation.prove-password": (
+        "new-password",
+        {"accepted": "", "refused": "password-not-proven"},
+    ),
+    "activation.prove-renamed": (
+        "new-account",
+        {"accepted": "", "refused": "account-not-proven", "old-accepted": "login-accepted"},
+    ),
+    "activation.change-plan": ("live", {"changed": "", "refused": "not-changed-live"}),
+    "activation.prove-plan": ("new-plan", {"given": "", "other": "plan-not-proven"}),
+    "activation.disconnect": ("session", {"ended": "", "stands": "still-online"}),
 }
 
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from kaitong.activation import actions as activation
+from kaitong.activation import life as network_life
 from kaitong.core.clock import now
 from kaitong.fieldwork import answers as onsite_answers
 from kaitong.fieldwork import services as fieldwork
@@ -51,6 +52,16 @@ ACTIONS: dict[str, Action] = {
         Action("activation.prove-removed", "external", activation.prove_removed),
         Action("activation.prove-account", "external", activation.prove_account),
         Action("activation.prove-line", "external", activation.prove_line),
+        Action("activation.suspend", "external", network_life.suspend),
+        Action("activation.resume", "external", network_life.resume),
+        Action("activation.prove-suspended", "external", network_life.prove_suspended),
+        Action("activation.change-password", "external", network_life.change_password),
+        Action("activation.prove-password", "external", network_life.prove_password),
+        Action("activation.rename-account", "external", network_life.rename_account),
+        Action("activation.prove-renamed", "external", network_life.prove_renamed),
+        Action("activation.change-plan", "external", network_life.change_plan),
+        Action("activation.prove-plan", "external", network_life.prove_plan),
+        Action("activation.disconnect", "external", network_life.disconnect),
     )
 }
 

@@ -6,7 +6,7 @@ Pure: rows in, statements out. The desired state of an account is
   server's own), nothing for an absent account
 - `radreply`: attributes of this account alone
 - `radusergroup`: its plan's group at priority 10; a barred account also has the reject group at
-  priority 0, which FreeRADIUS meets first
+  priority 0, which FreeRADIUS meets first; which one, says why it is barred
 - `radgroupreply`: the attributes of the plan's group, shared by all who have it
 """
 
@@ -133,11 +133,11 @@ def _rows(
     return found
 
 
-def reading(held: Held, barred_group: str) -> Reading:
+def reading(held: Held, *barred_groups: str) -> Reading:
     """What the rows mean."""
     has_password = any(row[1] == PASSWORD for row in held.check)
-    barred = any(group == barred_group for _, group, _ in held.groups)
-    plans = [group for _, group, _ in held.groups if group != barred_group]
+    barred = any(group in barred_groups for _, group, _ in held.groups)
+    plans = [group for _, group, _ in held.groups if group not in barred_groups]
     if not has_password and not held.groups and not held.reply:
         return Reading(AccountState.ABSENT)
     return Reading(

@@ -35,6 +35,9 @@ class ProofKind(StrEnum):
     ACCOUNT = "account"  # 账号已验证
     LINE = "line"  # 开通验证
     REMOVED = "removed"  # 撤下验证
+    SUSPENDED = "suspended"  # 停机验证
+    PASSWORD = "password"  # noqa: S105  新密码验证
+    PLAN = "plan"  # 套餐验证
 
 
 class ProofResult(StrEnum):
@@ -45,7 +48,11 @@ class ProofResult(StrEnum):
     OPEN_DOOR = "open-door"  # a wrong password was accepted too: nothing is proven
     NOT_SEEN = "not-seen"  # no open session of the account
     WRONG_PORT = "wrong-port"  # a session, but not on the line that was assigned
-    STILL_OPEN = "still-open"  # the account was taken out and is let in all the same
+    STILL_OPEN = "still-open"  # the account was taken out or barred and is let in all the same
+    ROWS_LEFT = "rows-left"  # refused, and yet something of the account is still held
+    OTHER_REASON = "other-reason"  # refused, but not because it is barred
+    OLD_PASSWORD = "old-password"  # noqa: S105  the password before is still accepted
+    OTHER_PLAN = "other-plan"  # accepted, with other attributes than the plan's
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,11 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChange:
-    """The desired state of one account. `previous` is what undo restores; None means it was new."""
+    """The desired state of one account. `previous` is what undo restores; None means it was new.
+
+    `barred_for` is why a barred one is: each reason may have a reject group of its own. `former`
+    are names the account had before: taken out in the same transaction.
+    """
 
     account: str
     state: AccountState = AccountState.OPEN
@@ -67,6 +78,8 @@ class AccountChange:
     plan: str = ""  # the group that carries the plan's attributes
     plan_attributes: tuple[Attribute, ...] = ()
     attributes: tuple[Attribute, ...] = ()  # of this account alone, such as a fixed address
+    barred_for: str = ""
+    former: tuple[str, ...] = ()
     previous: AccountChange | None = None
 
 
@@ -77,6 +90,9 @@ class Subject:
     account: str
     password: str = field(default="", repr=False)
     line: Line | None = None
+    former_password: str = field(default="", repr=False)
+    barred_for: str = ""
+    attributes: tuple[Attribute, ...] = ()  # what an accepted login must be given
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +138,11 @@ class Conversation:
         self.cause = ""
         # a second net below the adapters' masking; very short ones would blot out ordinary text
         self._hidden = sorted((s for s in hide if len(s) >= 5), key=len, reverse=True)
+
+    def hide(self, secret: str) -> None:
+        """A secret that is known only now: blotted out like the others."""
+        if len(secret) >= 5 and secret not in self._hidden:
+            self._hidden = sorted([*self._hidden, secret], key=len, reverse=True)
 
     def sent(self, text: str) -> None:
         self._sent.append(text)

@@ -6,15 +6,21 @@
     database: {host, port, name, user}  the AAA database
     nas_port_pattern                    how the access servers spell NAS-Port-Id
     barred_group                        the reject group of suspended accounts
+    barred_groups: {reason: group}      the reject group of a reason, where it has one of its own
+    access_servers: {address: {host, port}}
+                                        where the access server of that NAS-IP-Address takes
+                                        requests about live sessions; else itself, at port 3799
+    access_timeout                      seconds it may take to answer one
     stale_after                         seconds after which a silent session counts as dead
 
-Secrets: `radius` (shared secret), `database` (password of the role).
+Secrets: `radius` (shared secret), `database` (password of the role), `dynauth` (shared secret of
+the access servers; `radius` where there is none).
 """
 
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -22,12 +28,13 @@ from typing import Any
 import psycopg
 
 from kaitong.activation import nasport
-from kaitong.activation.adapters import accounts
+from kaitong.activation.adapters import accounts, batch, dynauth, proofs
 from kaitong.activation.adapters.aaadb import aaa_database
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
     Adapter,
+    Attribute,
     Conversation,
     Outcome,
     Proof,
@@ -50,6 +57,8 @@ from kaitong.activation.errors import ElementProblem
 
 _STALE_AFTER = 24 * 3600
 _LOOK_BACK = 256
+_RENAMED_AT_MOST = 5
+_ACCESS_SECONDS = 2.0
 
 
 class RadiusAdapter(Adapter):
@@ -59,6 +68,10 @@ class RadiusAdapter(Adapter):
         self.connection = connection
         self._secrets = secrets
         self.barred_group = str(connection.get("barred_group") or "suspended")
+        self.barred_groups = {
+            "": self.barred_group,
+            **{str(k): str(v) for k, v in (connection.get("barred_groups") or {}).items()},
+        }
         self.pattern = nasport.pattern(
             str(connection.get("nas_port_pattern") or nasport.DEFAULT_PATTERN)
         )
@@ -66,32 +79,85 @@ class RadiusAdapter(Adapter):
     # ---- apply, read, undo -----------------------------------------------------------------------
 
     def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        accounts.check(change)
+        return self.bring(change.account, lambda: change, talk, dry_run=dry_run)
+
+    def bring(
+        self,
+        account: str,
+        desired: Callable[[], AccountChange],
+        talk: Conversation,
+        *,
+        dry_run: bool = False,
+    ) -> Outcome:
+        """`apply`, asking what is desired while the account is locked here.
+
+        Of two who bring one account in line at once the later to write has also asked later, so
+        what was decided last is what stands. When the account got another name meanwhile, the lock
+        is taken anew under that.
+        """
         with self._database() as database:
-            with database.transaction():
-                # two who provision one account at once take turns
-                self._lock(database, f"account {change.account}")
-                held = self._held(database, change.account, change.plan)
-                todo = accounts.statements(change, held, self.barred_group)
-                if any("radgroupreply" in statement.sql for statement in todo):
-                    # the plan's rows are everybody's: lock them only when they must change
-                    self._lock(database, f"plan {change.plan}")
-                    held = self._held(database, change.account, change.plan)
-                    todo = accounts.statements(change, held, self.barred_group)
-                text = transaction_text(todo) if todo else "-- nothing to change"
-                talk.sent(f"-- {self._where()}\n{text}")
-                if dry_run:
-                    return Outcome(len(todo), dry_run=True, request=text)
-                for statement in todo:
-                    database.execute(statement.sql, statement.values())
-            talk.got(f"{len(todo)} statements, committed" if todo else "stands already")
+            for _ in range(_RENAMED_AT_MOST):
+                with database.transaction():
+                    self._lock(database, f"account {account}")
+                    change = desired()
+                    accounts.check(change)
+                    if change.account == account:
+                        return self._write(database, change, talk, dry_run=dry_run)
+                account = change.account
+        raise ElementProblem("账号在下发时一再改变。", "稍后重试。", field="account")
+
+    def _write(
+        self,
+        database: psycopg.Connection[Any],
+        change: AccountChange,
+        talk: Conversation,
+        *,
+        dry_run: bool,
+    ) -> Outcome:
+        """Inside the transaction that holds the account's lock."""
+        todo = []
+        for name in change.former:
+            self._lock(database, f"account {name}")
+            gone = AccountChange(account=name, state=AccountState.ABSENT)
+            todo += accounts.statements(gone, self._held(database, name, ""), self.barred_group)
+        group = self.barred_groups.get(change.barred_for) or self.barred_group
+        held = self._held(database, change.account, change.plan)
+        own = accounts.statements(change, held, group)
+        if any("radgroupreply" in statement.sql for statement in own):
+            # the plan's rows are everybody's: lock them only when they must change
+            self._lock(database, f"plan {change.plan}")
+            held = self._held(database, change.account, change.plan)
+            own = accounts.statements(change, held, group)
+        todo += own
+        text = transaction_text(todo) if todo else "-- nothing to change"
+        talk.sent(f"-- {self._where()}\n{text}")
+        if dry_run:
+            return Outcome(len(todo), dry_run=True, request=text)
+        for statement in todo:
+            database.execute(statement.sql, statement.values())
+        talk.got(f"{len(todo)} statements, committed" if todo else "stands already")
         return Outcome(len(todo), request=text)
+
+    def bring_many(
+        self, names: Sequence[str], desired: Callable[[], Sequence[AccountChange]],
+        talk: Conversation,
+    ) -> Outcome:  # fmt: skip
+        """Many accounts in one transaction, what is desired asked while all are locked here."""
+        if len(names) > batch.LARGEST:
+            raise ElementProblem(f"一批最多 {batch.LARGEST} 个账号。", "分批下发。")
+        talk.sent(f"-- {self._where()}\n-- {len(names)} accounts in one transaction")
+        with self._database() as database, database.transaction():
+            batch.lock(database, names)
+            changes = desired()
+            changed = batch.write(database, changes, self.barred_groups)
+        talk.got(f"{changed} rows changed, committed" if changed else "stands already")
+        return Outcome(changed)
 
     def read(self, account: str, talk: Conversation) -> Reading:
         talk.sent(f"-- {self._where()}\n-- rows of account {account}")
         with self._database() as database:
             held = self._held(database, account, "")
-        found = accounts.reading(held, self.barred_group)
+        found = accounts.reading(held, *self.barred_groups.values())
         talk.got(f"state {found.state}, plan {found.plan or '-'}")
         return found
 
@@ -106,6 +172,12 @@ class RadiusAdapter(Adapter):
             return self._prove_account(subject, talk)
         if kind is ProofKind.REMOVED:
             return self._prove_removed(subject, talk)
+        if kind is ProofKind.SUSPENDED:
+            return self._prove_suspended(subject, talk)
+        if kind is ProofKind.PASSWORD:
+            return proofs.prove_password(self._radius(), subject, talk)
+        if kind is ProofKind.PLAN:
+            return proofs.prove_plan(self._radius(), subject, talk)
         return self._prove_line(subject, talk)
 
     def _prove_account(self, subject: Subject, talk: Conversation) -> Proof:
@@ -135,7 +207,7 @@ class RadiusAdapter(Adapter):
         return Proof(ProofKind.ACCOUNT, result, facts)
 
     def _prove_removed(self, subject: Subject, talk: Conversation) -> Proof:
-        """Access-Reject for the account's own password: who was taken out is let in no more."""
+        """Access-Reject for the account's own password, and no row is left of it."""
         client = self._radius()
         talk.sent(client.describe(subject.account))
         answer = client.login(subject.account, subject.password)
@@ -145,8 +217,22 @@ class RadiusAdapter(Adapter):
             "answer": answer.code,
             "took_ms": round(answer.took_ms, 1),
         }
-        result = ProofResult.PROVEN if answer.rejected else ProofResult.STILL_OPEN
+        if not answer.rejected:
+            return Proof(ProofKind.REMOVED, ProofResult.STILL_OPEN, facts)
+        left = self.read(subject.account, talk).state is not AccountState.ABSENT
+        result = ProofResult.ROWS_LEFT if left else ProofResult.PROVEN
         return Proof(ProofKind.REMOVED, result, facts)
+
+    def _prove_suspended(self, subject: Subject, talk: Conversation) -> Proof:
+        """Refused with the text of the reject group: because it is barred, and for nothing else."""
+        group = self.barred_groups.get(subject.barred_for) or self.barred_group
+        with self._database() as database:
+            row = database.execute(
+                "SELECT value FROM radgroupreply WHERE groupname = %s"
+                " AND attribute = 'Reply-Message' ORDER BY id LIMIT 1",
+                [group],
+            ).fetchone()
+        return proofs.prove_suspended(self._radius(), subject, str(row[0]) if row else "", talk)
 
     def _prove_line(self, subject: Subject, talk: Conversation) -> Proof:
         """The account's newest open session, compared with the line that was assigned."""
@@ -179,6 +265,41 @@ class RadiusAdapter(Adapter):
             start = max(highest - _LOOK_BACK, 0) if after is None else after
             rows = database.execute(SESSIONS_SINCE, [start, limit]).fetchall()
         return [session_of(row, self.pattern) for row in rows], highest
+
+    # ---- live sessions ---------------------------------------------------------------------------
+
+    def access_server(self, session: Session) -> dynauth.AccessServerClient:
+        """The access server that holds a session."""
+        known = (self.connection.get("access_servers") or {}).get(session.nas_address) or {}
+        host, port = known.get("host") or session.nas_address, known.get("port") or dynauth.PORT
+        secret = self._secrets.get("dynauth") or self._secrets.get("radius", "")
+        if not (host and secret):
+            raise ElementProblem("会话没有接入服务器的地址，或网元没有共享密钥。")
+        return dynauth.AccessServerClient(
+            str(host),
+            int(port),
+            secret,
+            timeout=float(self.connection.get("access_timeout") or _ACCESS_SECONDS),
+        )
+
+    def disconnect(self, session: Session, talk: Conversation) -> dynauth.Answer:
+        """End a live session at its access server. Raises Unreachable."""
+        server, named = self.access_server(session), proofs.named(session)
+        talk.sent(server.describe("Disconnect-Request", named))
+        answer = server.disconnect(named)
+        talk.got(str(answer))
+        return answer
+
+    def change_live(
+        self, session: Session, attributes: Sequence[Attribute], talk: Conversation
+    ) -> dynauth.Answer:
+        """Give a live session its plan's attributes at its access server. Raises Unreachable."""
+        server, named = self.access_server(session), proofs.named(session)
+        wanted = dynauth.live_attributes(attributes)
+        talk.sent(server.describe("CoA-Request", named, wanted))
+        answer = server.change(named, wanted)
+        talk.got(str(answer))
+        return answer
 
     # ---- inside ----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from kaitong.activation.nasport import Line
 
 _COLUMNS = (
     "radacctid, acctuniqueid, username, nasportid, host(nasipaddress),"
-    " acctstarttime, acctstoptime, host(framedipaddress)"
+    " acctstarttime, acctstoptime, host(framedipaddress), acctsessionid"
 )
 # The newest first: a modem that redials on another port has two rows for a moment. A session the
 # access server has not mentioned for long is dead, whatever the row says.
@@ -38,11 +38,12 @@ class Session:
     stopped_at: datetime | None
     address: str
     line: Line | None
+    session_id: str = ""  # what its access server calls it
 
 
 def session_of(row: Sequence[Any], pattern: nasport.Pattern) -> Session:
     """A session of a row of `radacct` in the order of the columns above."""
-    number, unique_id, account, port, nas, started, stopped, address = row
+    number, unique_id, account, port, nas, started, stopped, address, session_id = row
     return Session(
         number=int(number),
         unique_id=str(unique_id),
@@ -53,6 +54,7 @@ def session_of(row: Sequence[Any], pattern: nasport.Pattern) -> Session:
         stopped_at=stopped,
         address=str(address or ""),
         line=pattern.parse(port),
+        session_id=str(session_id or ""),
     )
 
 
