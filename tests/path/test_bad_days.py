@@ -61,12 +61,13 @@ def test_aaa_away_ends_in_an_incident_that_can_be_retried(office, radius, lab, w
     let_retries_run_out(office, order)
     incident = incidents(order)[0]
     assert incident.cause == "network"
-    assert office.show(order)["state"] == "inProgress"
+    assert office.show(order)["state"] == "held"
     lab.up()
     with clock.frozen(clock.now() + timedelta(hours=2)):
         process_verbs.retry_incident(actor=office.people["network"], incident_id=incident.id)
         office.work()
         assert not incidents(order)
+        assert office.show(order)["state"] == "inProgress"
         proofs = office.show(order)["services"][0]["proof"]
     assert [p["kind"] for p in proofs if p["ok"]] == ["account"]
 

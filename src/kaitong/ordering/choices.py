@@ -10,8 +10,8 @@ class OrderState(models.TextChoices):
     ACKNOWLEDGED = "acknowledged", _("已受理")  # taken in, nothing started
     REJECTED = "rejected", _("不予受理")  # refused at intake, with a reason
     IN_PROGRESS = "inProgress", _("施工中")  # a process is at work
-    PENDING = "pending", _("待客户")  # waits for the customer
-    HELD = "held", _("卡单")  # waits for us: an incident or a missing resource
+    PENDING = "pending", _("待客户")  # all work stands suspended for the customer's sake (缓装)
+    HELD = "held", _("已挂起")  # waits for us: an incident, or all work stands suspended
     ASSESSING_CANCELLATION = "assessingCancellation", _("撤单评估")
     PENDING_CANCELLATION = "pendingCancellation", _("撤单中")
     CANCELLED = "cancelled", _("已撤单")  # withdrawn by the customer

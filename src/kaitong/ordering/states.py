@@ -15,6 +15,9 @@ from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
 from kaitong.ordering.models import Order, OrderItem, OrderNote
 
+# Orders that processes carry; those that stand still go on to any end through *inProgress*.
+GOING = frozenset({OrderState.IN_PROGRESS, OrderState.PENDING, OrderState.HELD})
+
 
 def locked(order_id: UUID) -> Order:
     """The order, locked. The process instance, where there is one, was locked before."""
@@ -28,7 +31,10 @@ def move(order: Order, state: str, *, reason: str = "") -> None:
     """Change a locked order's state; raises WrongOrderState for a move that does not exist."""
     if order.state == state:
         return
-    if state not in TRANSITIONS.get(order.state, frozenset()):
+    ahead = TRANSITIONS.get(order.state, frozenset())
+    if order.state in GOING and state not in ahead and OrderState.IN_PROGRESS in ahead:
+        ahead = TRANSITIONS[OrderState.IN_PROGRESS]  # what stood still goes on in this very step
+    if state not in ahead:
         raise WrongOrderState(
             _("订单现在是%(now)s，不能改为%(wanted)s。")
             % {"now": order.get_state_display(), "wanted": OrderState(state).label},

@@ -24,11 +24,11 @@ from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
-from kaitong.ordering import answers, clock, notices
+from kaitong.ordering import answers, clock, notices, standing
 from kaitong.ordering import life_actions as life
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
-from kaitong.process.listening import listen, listen_to_ledger
+from kaitong.process.listening import listen, listen_to_ledger, listen_to_standstill
 from kaitong.process.services import StepContext
 from kaitong.worktime import queries as worktime
 
@@ -96,6 +96,7 @@ def install() -> None:
     configure(ACTIONS)
     listen(notices.heard)
     listen_to_ledger(clock.ledger_changed)
+    listen_to_standstill(standing.standstill_changed)
 
 
 @contextmanager

@@ -63,6 +63,26 @@ def ledger_changed(business_id: UUID, now: datetime) -> None:
         _ledger(business_id, now)
 
 
+StandstillListener = Callable[[UUID], None]
+_standstill: StandstillListener | None = None
+
+
+def listen_to_standstill(listener: StandstillListener | None) -> None:
+    """Call this with a business whose work may have come to a standstill, or gone on, within the
+    step: an incident, all work suspended (`standstill`)."""
+    global _standstill
+    _standstill = listener
+
+
+def hears_standstill() -> bool:
+    return _standstill is not None
+
+
+def standstill_changed(business_id: UUID) -> None:
+    if _standstill is not None:
+        _standstill(business_id)
+
+
 def tell(fact: StepFact) -> None:
     if _listener is not None:
         _listener(fact)

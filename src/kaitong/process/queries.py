@@ -92,6 +92,8 @@ from kaitong.process.returning import Open as ReturnOpen
 from kaitong.process.returning import ReturnPlan, return_plan
 from kaitong.process.scoped import variables_at
 from kaitong.process.standing import WaitFact, waits
+from kaitong.process.standstill import Standstill
+from kaitong.process.standstill import of_business as standstill
 from kaitong.process.starting import Start
 from kaitong.process.starting import in_force as starts
 from kaitong.process.sweeper import Problem, check
@@ -113,6 +115,7 @@ __all__ = [
     "ReturnOpen",
     "ReturnPlan",
     "Settling",
+    "Standstill",
     "Start",
     "StepClock",
     "StepRow",
@@ -147,6 +150,7 @@ __all__ = [
     "return_plan",
     "settling",
     "standing_at",
+    "standstill",
     "starts",
     "state_of",
     "step_clock",

@@ -439,12 +439,23 @@ class Play:
             suspension.taken_away(self)
         ledger = self.loaded.business_id if self._ledger_changes() else None
         # who is told writes rows of its own in this transaction
-        last = last and not facts and ledger is None
+        stands = self._stands(ledger is not None)
+        last = last and not facts and ledger is None and stands is None
         store.write(self.loaded, change, now=self.now, last=last)
         for fact in facts:
             listening.tell(fact)
         if ledger is not None:
             listening.ledger_changed(ledger, self.now)
+        if stands is not None:
+            listening.standstill_changed(stands)
+
+    def _stands(self, ledger: bool) -> UUID | None:
+        """The business whose work may have come to a standstill in this step, or gone on."""
+        if self.loaded.business_id is None or not listening.hears_standstill():
+            return None
+        from kaitong.process import standstill  # it asks the tables this module writes
+
+        return self.loaded.business_id if standstill.may_have_changed(self, ledger=ledger) else None
 
     def _ledger_changes(self) -> bool:
         change = self.change
