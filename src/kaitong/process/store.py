@@ -7,7 +7,7 @@
 3. `write` is one data-modifying CTE; every arm hangs on the instance's own update, which asserts
    the version, so either everything is written or nothing.
 
-All rows travel as one jsonb document (`jsonb_to_recordset`): one encoding, few texts, and each text
+One or two rows of a kind travel as parameters, more as one jsonb document (`statement`); each text
 is prepared once per connection. Lock and read are two statements of one exchange (`wire`), and so
 are write and commit.
 """
@@ -16,18 +16,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 import psycopg
-from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DataError, connection, connections
 from django.utils.translation import gettext as _
 
 from kaitong.process import scopes, signals, values, wakeup, wire
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
+from kaitong.process.statement import FEW, Arms, Part
 
 RowKind = Literal[
     "workitem", "command", "incident", "timer", "subscription", "inbox", "call", "phase"
@@ -41,10 +40,10 @@ LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variabl
  i.version, i.seq, i.open_waits, i.started_at, i.parent_id,
  case when i.parent_id is not null then
  (select c.catches from process_call c where c.child_id = i.id) end,
- (select jsonb_agg(jsonb_build_array(t.id, t.node, t.wait, t.scope, t.arrived_by) order by t.id)
+ (select string_agg(concat_ws(E'\\x1f', t.id, t.node, t.wait, t.scope, t.arrived_by), E'\\x1e')
  from process_token t where t.instance_id = i.id), i.scopes{0}
  from process_instance i where i.id = %s"""
-LOAD_WITH = ", (select to_jsonb(r) from process_{0} r where r.id = %s)"
+LOAD_WITH = ", (select row_to_json(r)::text from process_{0} r where r.id = %s)"
 # the instance's identifier is found anew: this statement is asked together with the lock
 _OF_ROW = "i.id = (select r.instance_id from process_{0} r where r.id = %s)"
 
@@ -165,24 +164,6 @@ _CHANGED = {
     "commands_changed": ("command", _COMMAND_COLUMNS),
     "incidents_changed": ("incident", _INCIDENT_COLUMNS),
 }
-
-
-@lru_cache(maxsize=512)
-def _patch(name: str, patched: frozenset[str]) -> tuple[tuple[str, ...], str]:
-    """The columns of a patch in order, and the arm that writes these and no others."""
-    model, changeable = _CHANGED[name]
-    types = {
-        field.column: field.db_type(connection)
-        for field in apps.get_model("process", model)._meta.concrete_fields
-    }
-    columns = tuple(column for column in changeable.split(", ") if column in patched)
-    pairs = ", ".join(f"{column} = u.{column}" for column in columns)
-    typed = ", ".join(f"{column} {types[column]}" for column in ("id", *columns))
-    return columns, (
-        f", {name} as (update process_{model} r set {pairs} from p, d,"
-        f" jsonb_to_recordset(d.j->{name!r}) as u({typed})"
-        " where r.id = u.id and r.instance_id = p.id)"
-    )
 
 
 def _close(table: str, open_states: str, extra: str = "") -> str:
@@ -327,8 +308,6 @@ _ARMS: dict[str, str] = {
  at, data) select u.id, p.id, u.seq, u.kind, u.node, u.token, u.actor_id, u.at, u.data from p,
  jsonb_populate_recordset(null::process_history, %s::jsonb) u""",
 }
-_DOCUMENT = "with d as (select %s::jsonb as j), "
-_ROWS = "%s::jsonb"  # an arm's rows: stands for its part of the document
 _INSERT = """p as (insert into process_instance (id, created_at, branch_id, definition_id,
  business_id, parent_id, parameters, variables, scopes, version, seq, open_waits, state, started_at,
  ended_at) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, 1, %s, %s, %s, %s, %s)
@@ -338,10 +317,7 @@ _UPDATE = """p as (update process_instance set version = version + 1, seq = %s,
 _UPDATE_PLAIN = _UPDATE.format("")
 _UPDATE_VARIABLES = _UPDATE.format(", variables = %s::jsonb")
 _UPDATE_SCOPES = _UPDATE.format(", variables = coalesce(%s::jsonb, variables), scopes = %s::jsonb")
-_ARM_TEXTS = [
-    (name, f", {name} as ({arm.replace(_ROWS, f'd.j->{name!r}').replace(' p,', ' p, d,')})")
-    for name, arm in _ARMS.items()
-]
+_STATEMENT = Arms(_ARMS, _CHANGED)
 # The last select counts what the instance's update wrote, which must be 1. Where the commit follows
 # in the same exchange nobody can look before it, so a count of 0 is an error by itself.
 _COUNTS = {False: "count(*)", True: "1 / count(*)"}
@@ -436,15 +412,25 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
         seq=found[7],
         open_waits=found[8],
         started_at=found[9],
-        tokens=tuple(
-            Token(id=UUID(t[0]), node=t[1], wait=WaitKind(t[2]), scope=t[3], arrived_by=t[4])
-            for t in _json(found[12]) or ()
-        ),
+        tokens=_tokens(found[12]),
         row=_json(found[14]) if kind is not None else None,
         scopes=_json(found[13]),
         parent_id=found[10],
         catches=frozenset(_json(found[11]) or ()),
     )
+
+
+def _tokens(text: str | None) -> tuple[Token, ...]:
+    """In the order in which they were made. No name of a drawing holds such separators: XML has no
+    control characters."""
+    if not text:
+        return ()
+    found = []
+    for line in sorted(text.split("\x1e")):
+        token_id, node, wait, scope, arrived_by = line.split("\x1f")
+        kind = WaitKind(wait)
+        found.append(Token(UUID(token_id), node, kind, scope, arrived_by))
+    return tuple(found)
 
 
 def _json(value: Any) -> Any:
@@ -490,25 +476,31 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
             head = _UPDATE_VARIABLES
             params.append(values.dump(change.variables))
         params += [loaded.id, loaded.version]
-    parts = [_DOCUMENT, head]
+    parts: list[Part] = []
     document = {}
-    for name, arm in _ARM_TEXTS:
+    for name in _STATEMENT.names:
         rows = getattr(change, name)
-        if rows:
-            patched = change.patched if name in _CHANGED else None
-            if patched:
-                columns, arm = _patch(name, frozenset(patched))
-                if not columns:
-                    continue
-                rows = [{"id": rows[0]["id"], **{c: patched[c] for c in columns}}]
+        if not rows:
+            continue
+        patch: tuple[str, ...] = ()
+        if change.patched and (changeable := _STATEMENT.changeable(name)):
+            patch = tuple(c for c in changeable.split(", ") if c in change.patched)
+            if not patch:
+                continue
+            rows = rows[:1]
+        few = len(rows) if len(rows) <= FEW else 0
+        parts.append((name, few, patch))
+        if few:
+            params += _STATEMENT.values(name, patch, rows)
+        else:
             document[name] = rows
-            parts.append(arm)
-    params.insert(0, values.dump(document))
+    if document:
+        params.insert(0, values.dump(document))
     notify = change.notify and wakeup.due()
     commit = last and _own_transaction()
-    parts.append(_ENDS[notify, commit])
+    text = _STATEMENT.text(head, tuple(parts), _ENDS[notify, commit])
     try:
-        (found,) = wire.ask(("".join(parts), params), commit=commit)
+        (found,) = wire.ask((text, params), commit=commit)
     except DataError as error:
         if not isinstance(error.__cause__, psycopg.errors.DivisionByZero):
             raise
