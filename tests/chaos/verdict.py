@@ -57,7 +57,7 @@ def histories() -> list[str]:
     """Numbered 1..n without gaps, as many as the instance says, and telling where tokens stand."""
     told: dict[UUID, list[tuple[int, str, str, UUID | None]]] = defaultdict(list)
     standing: dict[UUID, dict[UUID, str]] = defaultdict(dict)
-    with_snapshot = """select h.instance_id, h.seq, h.kind, h.node, h.token from process_history h
+    with_snapshot = """select h.instance_id, h.seq, h.kind, h.node, h.token from process_line h
  order by h.instance_id, h.seq"""
     # one moment for all three: people and machines may be at work
     from django.db import connection, transaction

@@ -287,8 +287,8 @@ def _as_if_proven(instance_id) -> None:
     """The history says that 开通验证 was left, as it does once the line is proven."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """update process_history set node = 'ProveLine' where instance_id = %s
- and kind = 'left' and node = 'AssignPort'""",
+            """update process_history set lines = replace(lines::text,
+ '["left", "AssignPort"', '["left", "ProveLine"')::jsonb where instance_id = %s""",
             [instance_id],
         )
 

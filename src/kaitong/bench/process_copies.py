@@ -44,6 +44,7 @@ class Template:
 
     texts: dict[str, tuple[str, Any]]
     ids: int  # of its own
+    lines: int  # of history
 
 
 def taken(kaitong: Kaitong, transactions: int) -> Template:
@@ -53,8 +54,8 @@ def taken(kaitong: Kaitong, transactions: int) -> Template:
     for _transaction in range(transactions):
         next(order)
     with connection.cursor() as cursor:
-        cursor.execute("select id from process_instance order by id desc limit 1")
-        instance = str(cursor.fetchone()[0])
+        cursor.execute("select id::text, seq from process_instance order by id desc limit 1")
+        instance, lines = cursor.fetchone()
     rows = {table: _rows(table, column, instance) for table, column in TABLES.items()}
     found = sorted({u for text in rows.values() for u in _UUID.findall(text) if u > str(begun)})
     place = {text: number for number, text in enumerate(found)}
@@ -84,7 +85,7 @@ def taken(kaitong: Kaitong, transactions: int) -> Template:
         if text:
             numbers.append(0)  # so that itemgetter gives a tuple, also of one
             texts[table] = (filled + "%.0s", itemgetter(*numbers))
-    return Template(texts, len(found))
+    return Template(texts, len(found), lines)
 
 
 def _rows(table: str, column: str, instance: str) -> str:

@@ -88,11 +88,11 @@ def _lay(name: str, waiting: int, size: Size) -> Iterator[Figure]:
     each = (_bytes() - before) / waiting
     if name == "many":
         ended = process_copies.taken(kaitong, WHOLE)
-        lines = ended.texts["process_history"][0].count("\n")
-        missing = size.lines - _count("process_history")
+        lines = ended.lines
+        missing = size.lines - _lines()
         process_copies.lay(ended, max(missing // lines, 1), homes)
         yield Figure("process-scale: waiting instances", _count("process_instance", RUNNING), "")
-        yield Figure("process-scale: lines of history", _count("process_history"), "")
+        yield Figure("process-scale: lines of history", _lines(), "")
         yield Figure("process-scale: on disk a waiting instance", each, "bytes", "<=", BYTES)
     else:
         middle = process_copies.taken(kaitong, MIDDLE)
@@ -131,6 +131,10 @@ def _bytes() -> int:
 
 def _count(table: str, where: str = "true") -> int:
     return int(_value(f"select count(*) from {table} where {where}"))
+
+
+def _lines() -> int:
+    return int(_value("select coalesce(sum(jsonb_array_length(lines)), 0) from process_history"))
 
 
 def _value(sql: str) -> Any:

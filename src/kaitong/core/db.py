@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from kaitong.core.swift import swift
+
 
 @contextmanager
 def whole() -> Iterator[None]:
@@ -21,7 +23,7 @@ def whole() -> Iterator[None]:
     callers = [
         block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)
     ]
-    with transaction.atomic(savepoint=not callers):
+    with transaction.atomic(savepoint=False) if callers else swift():
         yield
 
 

@@ -23,6 +23,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from kaitong.core import audit, db
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
+from kaitong.core.swift import swift
 from kaitong.process import actions, model, values
 from kaitong.process.choices import Cause, CommandState
 from kaitong.process.shell import MESSAGE_LENGTH, Play, cause_of, describe
@@ -208,7 +209,7 @@ def _settle(
 
 def _step(leased: Leased, result: Result, now: datetime) -> None:
     token_id = leased.context.token_id
-    with transaction.atomic():
+    with swift():
         play = Play.on_row("command", leased.id, actor_id=None)
         if play is None:
             return

@@ -24,8 +24,8 @@ _LOCK = 7_120_411  # one worker at a time
 _ADD_UP = """with gone as (
  select l.instance_id, l.node, l.at, i.definition_id, i.branch_id,
  extract(epoch from l.at - e.at)::float8 as seconds
- from process_history l join process_instance i on i.id = l.instance_id
- cross join lateral (select e.at from process_history e
+ from process_line l join process_instance i on i.id = l.instance_id
+ cross join lateral (select e.at from process_line e
   where e.instance_id = l.instance_id and e.id >= i.id and e.seq < l.seq and e.node = l.node
   and e.token = l.token and e.kind in ('entered', 'fired') order by e.seq desc limit 1) e
  where l.id >= %s and l.id < %s and l.kind in ('left', 'interrupted') and l.token is not null
@@ -47,8 +47,9 @@ def add_up() -> int:
     if today not in known or now - known[today].at >= STALE:
         due.append(today)
     days = (today - timedelta(days=back) for back in range(1, KEPT_DAYS))
-    missing = next((day for day in days if day not in known or not known[day].whole), None)
-    if missing is not None and now >= _start(missing + timedelta(days=1)) + SETTLED:
+    settled = (day for day in days if now >= _start(day + timedelta(days=1)) + SETTLED)
+    missing = next((day for day in settled if day not in known or not known[day].whole), None)
+    if missing is not None:
         due.append(missing)
     return sum(_add_up(day, now) for day in due)
 

@@ -118,7 +118,7 @@ def flows_taken(instance_id: UUID) -> set[str]:
 def passed(instance_id: UUID) -> set[str]:
     """The nodes an instance has left at least once: what was done there stays done."""
     rows = db.rows(
-        """select distinct node from process_history
+        """select distinct node from process_line
  where instance_id = %s and id >= %s and kind = 'left'""",
         [instance_id, earliest(instance_id)],
     )
@@ -233,9 +233,9 @@ def history(
     ids = list(members) if called else [instance_id]
     rows = db.rows(
         """select instance_id, seq, kind, node, token, actor_id, at, data::text as data
- from process_history where instance_id = any(%s) and id >= %s and (seq > %s or instance_id <> %s)
+ from process_line where instance_id = any(%s) and id >= %s and (seq > %s or instance_id <> %s)
  order by """
-        + ("at, id" if called else "seq")
+        + ("at, id, seq" if called else "seq")
         + " limit %s",
         [ids, earliest(instance_id), after, instance_id, limit],
     )

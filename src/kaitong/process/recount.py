@@ -58,8 +58,9 @@ _WRITE = """with d as (select %s::jsonb as j),
  provisional boolean, warn_at timestamptz, alarm_at timestamptz) where w.id = u.id),
  held as (update process_instance i set version = i.version + 1, seq = u.seq from d,
  jsonb_to_recordset(d.j->'instances') as u(id uuid, seq bigint) where i.id = u.id)
- insert into process_history (id, instance_id, seq, kind, node, token, actor_id, at, data)
- select u.id, u.instance_id, u.seq, 'recounted', u.node, u.token, u.actor_id, u.at, u.data from d,
+ insert into process_history (id, instance_id, seq, actor_id, at, lines)
+ select u.id, u.instance_id, u.seq, u.actor_id, u.at,
+ jsonb_build_array(jsonb_build_array('recounted', u.node, u.token, u.data)) from d,
  jsonb_to_recordset(d.j->'history') as u(id uuid, instance_id uuid, seq bigint, node text,
  token uuid, actor_id uuid, at timestamptz, data jsonb)"""
 _FIRST = UUID(int=0)

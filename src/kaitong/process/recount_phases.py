@@ -25,8 +25,9 @@ _WRITE = """with d as (select %s::jsonb as j),
  provisional boolean, alarm_at timestamptz) where r.id = u.id),
  held as (update process_instance i set version = i.version + 1, seq = u.seq from d,
  jsonb_to_recordset(d.j->'instances') as u(id uuid, seq bigint) where i.id = u.id)
- insert into process_history (id, instance_id, seq, kind, node, token, actor_id, at, data)
- select u.id, u.instance_id, u.seq, 'phase-recounted', '', null, u.actor_id, u.at, u.data from d,
+ insert into process_history (id, instance_id, seq, actor_id, at, lines)
+ select u.id, u.instance_id, u.seq, u.actor_id, u.at,
+ jsonb_build_array(jsonb_build_array('phase-recounted', '', null, u.data)) from d,
  jsonb_to_recordset(d.j->'history') as u(id uuid, instance_id uuid, seq bigint, actor_id uuid,
  at timestamptz, data jsonb)"""
 

@@ -22,7 +22,7 @@ from kaitong.process.shares import Holding, Kind
 from kaitong.process.standing import earliest, family
 
 _LINES = """select instance_id, kind, node, token, actor_id, at, data::text as data
- from process_history where instance_id = any(%s) and id >= %s and kind = any(%s)
+ from process_line where instance_id = any(%s) and id >= %s and kind = any(%s)
  order by instance_id, seq"""
 _MOVES = ("claimed", "released", "dispatched", "redispatched", "transferred")
 _VISITS = ("entered", "left", "interrupted", "joined", "fired")

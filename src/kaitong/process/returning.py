@@ -332,7 +332,7 @@ def _undoing(process: model.Model, before: model.State, after: model.State) -> t
 def _lines(instance_id: UUID) -> list[dict[str, Any]]:
     """The instance's comings and goings, in order."""
     return db.rows(
-        """select seq, kind, node, actor_id, at from process_history
+        """select seq, kind, node, actor_id, at from process_line
  where instance_id = %s and id >= %s and kind in ('entered', 'left', 'completed') order by seq""",
         [instance_id, earliest(instance_id)],
     )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
-from kaitong.core.ids import uuid7, uuid7_text
+from kaitong.core.ids import uuid7
 from kaitong.process import actions, listening, model, phases, scopes, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
@@ -44,10 +44,8 @@ class Play:
         self.model = model_of(loaded.definition_id)
         self.actor_id = actor_id
         self.now = now
-        # as every line of the history has them
-        self._at = now.isoformat()
-        self._actor = None if actor_id is None else str(actor_id)
-        self.change = Change(state=loaded.state, open_waits=loaded.open_waits)
+        self._at = now.isoformat()  # as rows have it
+        self.change = Change(state=loaded.state, open_waits=loaded.open_waits, actor_id=actor_id)
         self.state = loaded.as_state()
         self._names: dict[int, UUID] = {}
         self._calls = 0
@@ -115,21 +113,14 @@ class Play:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         """Append a line to the history; one about a work item says for whom it was done (委托)."""
-        change, loaded = self.change, self.loaded
         if self.behalf is not None and data and "item" in data:
             data = {**data, "for": self.behalf}
-        change.history.append(
-            {
-                "id": uuid7_text(),
-                "seq": loaded.seq + len(change.history) + 1,
-                "kind": kind,
-                "node": node,
-                "token": token,
-                "actor_id": self._actor,
-                "at": self._at,
-                "data": data or {},
-            }
-        )
+        if data:
+            self.change.history.append((kind, node, token, data))
+        elif token is not None:
+            self.change.history.append((kind, node, token))
+        else:
+            self.change.history.append((kind, node))
 
     def note_item(self, kind: str, **data: Any) -> None:
         """Append a line about the work item the verb acts on; empty facts are left out."""

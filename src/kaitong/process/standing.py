@@ -36,11 +36,11 @@ _VISITS = """select instance_id, node, kind, max(seq) as seq,
  count(*) filter (where not data ? 'number') as count,
  array_agg(distinct data->>'flow') filter (where kind = 'entered') as flows,
  bool_or(kind = 'migrated') as moved
- from process_history where instance_id = any(%s) and id >= %s
+ from process_line where instance_id = any(%s) and id >= %s
  and kind in ('entered', 'left', 'joined', 'interrupted', 'fired', 'migrated')
  group by instance_id, node, kind"""
 # Nodes that were given other names when the instance was carried over to another version.
-_RENAMED = """select instance_id, data->'names' as names from process_history
+_RENAMED = """select instance_id, data->'names' as names from process_line
  where instance_id = any(%s) and id >= %s and kind = 'migrated' and data ? 'names' order by seq"""
 _GRAVITY: tuple[str, ...] = ("incident", "command", "event", "message", "signal", "condition")
 _GRAVITY += ("timer", "child", "listen", "scope", "join", "work")

@@ -2,7 +2,8 @@
 
 An arm is written with its rows as `jsonb_to_recordset(%s::jsonb) as u(...)`. That is how it is
 asked where a step has many of a kind. A step mostly has one or two: then their columns are
-parameters of the statement, and no document is parsed, looked up by key and taken apart into rows. Each text is made once for its shape and prepared (`wire`).
+parameters of the statement, and no document is parsed, looked up by key and taken apart into rows.
+Each text is made once for its shape and prepared (`wire`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ FEW = 2  # rows of one kind that travel as parameters
 DOCUMENT = "d as (select %s::jsonb as j), "
 _ROWS = "%s::jsonb"  # an arm's rows: stands for its part of the document
 _SOURCE = re.compile(
-    r"jsonb_(?:to_recordset\(%s::jsonb\) as u\s*\((?P<columns>[^)]*)\)"
+    r"jsonb_(?:to_recordset\(%s::jsonb\)\s+as\s+u\s*\((?P<columns>[^)]*)\)"
     r"|populate_recordset\(null::(?P<table>\w+), %s::jsonb\) u\b)"
 )
 _USED = re.compile(r'\bu\.("?\w+"?)')

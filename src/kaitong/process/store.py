@@ -23,6 +23,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, DataError, connection, connections
 from django.utils.translation import gettext as _
 
+from kaitong.core.ids import uuid7
 from kaitong.process import scopes, signals, values, wakeup, wire
 from kaitong.process.errors import ProcessConflict, ProcessError
 from kaitong.process.model import State, Token, WaitKind
@@ -131,7 +132,9 @@ class Change:
     incidents_opened: list[Row] = field(default_factory=list)
     incidents_changed: list[Row] = field(default_factory=list)
     incidents_closed: list[Row] = field(default_factory=list)
-    history: list[Row] = field(default_factory=list)
+    # lines: kind, node, token, facts; what is empty at the end is left out
+    history: list[tuple[Any, ...]] = field(default_factory=list)
+    actor_id: UUID | None = None  # who stands in them
     notify: bool = False
     patched: Row | None = None  # the columns of the one changed row that are new; None: look at all
 
@@ -304,9 +307,10 @@ _ARMS: dict[str, str] = {
  jsonb_populate_recordset(null::process_incident, %s::jsonb) u""",
     "incidents_changed": _rewrite("process_incident", _INCIDENT_COLUMNS),
     "incidents_closed": _close("process_incident", "('open', 'retrying')", ", resolved_at = u.at"),
-    "history": """insert into process_history (id, instance_id, seq, kind, node, token, actor_id,
- at, data) select u.id, p.id, u.seq, u.kind, u.node, u.token, u.actor_id, u.at, u.data from p,
- jsonb_populate_recordset(null::process_history, %s::jsonb) u""",
+    # all lines of a step in one row; `process_line` tells them one by one
+    "history": """insert into process_history (id, instance_id, seq, actor_id, at, lines)
+ select u.id, p.id, u.seq, u.actor_id, u.at, u.lines from p, jsonb_to_recordset(%s::jsonb) as
+ u(id uuid, seq bigint, actor_id uuid, at timestamptz, lines jsonb)""",
 }
 _INSERT = """p as (insert into process_instance (id, created_at, branch_id, definition_id,
  business_id, parent_id, parameters, variables, scopes, version, seq, open_waits, state, started_at,
@@ -482,6 +486,8 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         rows = getattr(change, name)
         if not rows:
             continue
+        if name == "history":
+            rows = [_step(loaded, change, now)]
         patch: tuple[str, ...] = ()
         if change.patched and (changeable := _STATEMENT.changeable(name)):
             patch = tuple(c for c in changeable.split(", ") if c in change.patched)
@@ -507,6 +513,17 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         found = []  # no row was written, so nothing was committed
     if not found or found[0][0] != 1:
         raise ProcessConflict(_("流程实例被同时修改，本次未保存。"), _("请刷新后重试。"))
+
+
+def _step(loaded: Loaded, change: Change, now: datetime) -> Row:
+    """The one row of history that a step writes; numbered by its first line."""
+    return {
+        "id": uuid7(),
+        "seq": loaded.seq + 1,
+        "actor_id": change.actor_id,
+        "at": now,
+        "lines": change.history,
+    }
 
 
 def _own_transaction() -> bool:

@@ -97,10 +97,13 @@ _CHECKS = {
  from process_starter t join process_definition d on d.id = t.definition_id
  where t.state = 'open' group by d.playbook, d.key
  having count(distinct t.definition_id) > 1""",
-    "history": """select i.id, 'seq ' || i.seq || ', has ' || count(h.seq) || ' lines' as what
- from process_instance i left join process_history h on h.instance_id = i.id
+    "history": """select i.id,
+ 'seq ' || i.seq || ', has ' || coalesce(sum(h.lines), 0) || ' lines' as what
+ from process_instance i left join (select instance_id, seq, jsonb_array_length(lines) as lines,
+ lag(seq + jsonb_array_length(lines), 1, 1::bigint) over (partition by instance_id order by seq)
+ as expected from process_history) h on h.instance_id = i.id
  where i.state = 'running' group by i.id
- having i.seq <> count(h.seq) or i.seq <> coalesce(max(h.seq), 0)""",
+ having i.seq <> coalesce(sum(h.lines), 0) or coalesce(bool_or(h.seq <> h.expected), false)""",
 }
 
 

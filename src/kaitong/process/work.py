@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core.ids import uuid7
+from kaitong.core.swift import swift
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import access, four_eyes, model, suspension
@@ -64,7 +65,7 @@ class Progress:
 
 def claim(*, actor: Actor, item_id: UUID) -> None:
     """接单. Claiming what one already has changes nothing; what another has is a Conflict."""
-    with transaction.atomic():
+    with swift():
         play = access.work(actor, item_id)
         item = play.row
         access.require_going(item)
@@ -109,7 +110,7 @@ def complete(
     `within` is called under the lock after all checks, in this transaction; what it returns is
     merged into the values. What it raises undoes everything.
     """
-    with transaction.atomic():
+    with swift():
         play = access.work(actor, item_id)
         item = play.row
         access.require_going(item)

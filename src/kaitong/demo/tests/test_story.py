@@ -74,7 +74,7 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
     assert process.check() == []
     backwards = db.one(
         "SELECT count(*) AS n FROM (SELECT at, lag(at) OVER (PARTITION BY instance_id ORDER BY seq)"
-        " AS before FROM process_history) h WHERE at < before",
+        " AS before FROM process_line) h WHERE at < before",
         [],
     )
     assert backwards == {"n": 0}

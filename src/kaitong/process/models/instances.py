@@ -9,7 +9,6 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.clock import now
-from kaitong.core.ids import uuid7
 from kaitong.core.models import Row
 from kaitong.process.choices import InstanceState
 from kaitong.process.model import WaitKind
@@ -107,11 +106,13 @@ class Token(Row):
 class History(models.Model):
     """The audit of runtime tables: complete and without gaps in `seq` for each instance.
 
-    Partitioned by month over its UUIDv7 (see `partitions`); each partition is unique by
-    (instance, seq). Keys and nodes only: no free text but the reason a verb was given.
+    A view over `process_history`, which has one row for all lines of a step: what a step writes is
+    one row and one entry of an index, not eight. Those rows are partitioned by month over their
+    UUIDv7 (see `partitions`); each partition is unique by (instance, number of the first line).
+    Keys and nodes only: no free text but the reason a verb was given.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid7)
+    id = models.UUIDField(primary_key=True)  # of the step: all its lines have it
     instance_id = models.UUIDField()
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=40)
@@ -123,7 +124,7 @@ class History(models.Model):
 
     class Meta:
         managed = False
-        db_table = "process_history"
+        db_table = "process_line"
         verbose_name = _("流程履历")
         verbose_name_plural = _("流程履历")
 

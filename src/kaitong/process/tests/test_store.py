@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from uuid import UUID
 
 import pytest
@@ -59,14 +60,12 @@ def test_a_moved_version_writes_nothing(begin):
         loaded = store.load(instance_id)
     loaded.version -= 1
     change = store.Change(state="running", open_waits=7, variables={"spoiled": True})
-    change.history.append(
-        {"id": uuid7(), "seq": 99, "kind": "x", "node": "", "at": now(), "data": {}}
-    )
+    change.history.append(("x", ""))
     with pytest.raises(ProcessConflict), transaction.atomic():
         store.write(loaded, change, now=now())
     instance = Instance.objects.get(pk=instance_id)
     assert (instance.open_waits, instance.variables) == (1, {})
-    assert not History.objects.filter(instance_id=instance_id, seq=99).exists()
+    assert not History.objects.filter(instance_id=instance_id, kind="x").exists()
 
 
 def test_the_database_refuses_a_running_instance_without_a_wait(begin):
@@ -78,7 +77,15 @@ def test_the_database_refuses_a_running_instance_without_a_wait(begin):
 def test_the_database_refuses_a_second_history_line_of_one_number(begin):
     instance_id = begin()
     with pytest.raises(IntegrityError, match="_seq"), transaction.atomic():
-        History.objects.create(instance_id=instance_id, seq=1, kind="x", node="", at=now())
+        _step_of_history(uuid7(), instance_id, now())
+
+
+def _step_of_history(line: UUID, instance_id: UUID, at: datetime) -> None:
+    db.execute(
+        "insert into process_history (id, instance_id, seq, at, lines)"
+        """ values (%s, %s, 1, %s, '[["x", ""]]')""",
+        [line, instance_id, at],
+    )
 
 
 @pytest.mark.django_db(transaction=True)
@@ -94,7 +101,10 @@ def test_the_sweeper_sees_each_kind_of_damage(begin):
         db.execute(
             "update process_workitem set state = 'done' where instance_id = %s", [instance_id]
         )
-        db.execute("delete from process_history where instance_id = %s and seq = 2", [instance_id])
+        db.execute(
+            "update process_history set lines = lines - 1 where instance_id = %s and seq = 1",
+            [instance_id],
+        )
         rules = {problem.rule for problem in check() if problem.instance_id == instance_id}
         assert rules == {"open_waits", "unwatched", "history"}
         db.execute(
@@ -135,7 +145,7 @@ def test_history_lies_in_the_partition_of_its_month(begin):
 def test_a_late_partition_takes_its_rows_from_the_rest():
     moment = datetime(2031, 5, 17, tzinfo=UTC)
     line = uuid7_at(moment)
-    History.objects.create(id=line, instance_id=uuid7(), seq=1, kind="x", node="", at=moment)
+    _step_of_history(line, uuid7(), moment)
 
     def home() -> str:
         return db.one(
@@ -182,3 +192,59 @@ def test_a_faulty_file_is_refused_with_every_fault():
         )
     assert {fault.element for fault in refused.value.faults} == {"serviceTask X", "userTask U"}
     assert not Definition.objects.filter(key="a").exists()
+
+
+def test_lines_of_before_are_brought_over_step_by_step(begin):
+    """The migration's own statement, on lines as an earlier version wrote them."""
+    first, other = uuid7(), uuid7()
+    at, later = now(), now()
+    actor = uuid7()
+    lines = [
+        (first, 1, "started", "", None, actor, at, {"definition": "x"}),
+        (first, 2, "entered", "Check", uuid7(), actor, at, {}),
+        (first, 3, "claimed", "Check", None, actor, later, {"item": "1"}),
+        (first, 4, "recounted", "Check", None, None, later, {"was": None}),
+        (first, 5, "left", "Check", uuid7(), actor, later, {"flow": "f", "keys": ["a"]}),
+        (other, 1, "started", "", None, actor, at, {}),
+    ]
+    db.execute(
+        "create temp table process_history_before (id uuid, instance_id uuid, seq bigint,"
+        " kind varchar(40), node varchar(200), token uuid, actor_id uuid, at timestamptz,"
+        " data jsonb) on commit drop"
+    )
+    for row in lines:
+        db.execute(
+            "insert into process_history_before values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)",
+            [uuid7(), *row[:-1], values.dump(row[-1])],
+        )
+    db.execute(import_module("kaitong.process.migrations.0019_history_by_steps").BRING)
+    told = History.objects.filter(instance_id__in=[first, other]).order_by("instance_id", "seq")
+    assert [
+        (x.instance_id, x.seq, x.kind, x.node, x.token, x.actor_id, x.at, x.data) for x in told
+    ] == lines
+    found = db.rows("select seq from process_history where instance_id = %s order by seq", [first])
+    assert [row["seq"] for row in found] == [1, 3, 4, 5]
+
+
+def test_many_rows_of_a_kind_are_written_as_few_are(begin):
+    """Parameters for one or two, a document for more: the same rows."""
+    told = []
+    for count in (1, 2, 3):
+        instance_id = begin()
+        with transaction.atomic():
+            loaded = store.take(instance_id)
+            change = store.Change(state="running", open_waits=1 + count)
+            for number in range(count):
+                row = {"id": uuid7(), "at": now(), "node": f"N{number}", "wait": WaitKind.TIMER}
+                change.tokens_added.append({**row, "scope": "root", "arrived_by": "f"})
+                timer = {"id": uuid7(), "at": now(), "token": row["id"], "node": row["node"]}
+                change.timers_opened.append({**timer, "due_at": now(), "count": 2})
+            store.write(loaded, change, now=now())
+            again = store.take(instance_id)
+        told.append([(t.node, t.wait, t.scope, t.arrived_by) for t in again.tokens][1:])
+        timers = db.rows(
+            "select node, count, state from process_timer where instance_id = %s order by node",
+            [instance_id],
+        )
+        assert timers == [{"node": f"N{n}", "count": 2, "state": "open"} for n in range(count)]
+    assert told == [[(f"N{n}", "timer", "root", "f") for n in range(c)] for c in (1, 2, 3)]

@@ -57,7 +57,9 @@ class Shell:
 
     @property
     def trace(self) -> list[str]:
-        lines = History.objects.filter(instance_id__in=self.family, kind="left").order_by("id")
+        lines = History.objects.filter(instance_id__in=self.family, kind="left").order_by(
+            "id", "seq"
+        )
         return list(lines.values_list("node", flat=True))
 
     def offers(self) -> list[tuple[str, str]]:
