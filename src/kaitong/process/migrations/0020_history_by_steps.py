@@ -61,6 +61,6 @@ def bring_over(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("process", "0018_work_of_many_branches")]
+    dependencies = [("process", "0019_work_knows_its_passage")]
 
     operations = [migrations.RunPython(bring_over, migrations.RunPython.noop)]
