@@ -217,7 +217,7 @@ def test_lines_of_before_are_brought_over_step_by_step(begin):
             "insert into process_history_before values (%s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)",
             [uuid7(), *row[:-1], values.dump(row[-1])],
         )
-    db.execute(import_module("kaitong.process.migrations.0020_history_by_steps").BRING)
+    db.execute(import_module("kaitong.process.migrations.0021_history_by_steps").BRING)
     told = History.objects.filter(instance_id__in=[first, other]).order_by("instance_id", "seq")
     assert [
         (x.instance_id, x.seq, x.kind, x.node, x.token, x.actor_id, x.at, x.data) for x in told

@@ -35,6 +35,11 @@ select (array_agg(id order by seq))[1], instance_id, min(seq), actor_id, at,
   (partition by instance_id, at, actor_id order by seq) as run from process_history_before) h
  group by instance_id, at, actor_id, run
 """
+# as it was on the lines
+WRITTEN = """
+create index process_history_written on process_history
+ using brin (id) with (pages_per_range = 32, autosummarize = on)
+"""
 PARTITIONS = """
 select c.relname, pg_get_expr(c.relpartbound, c.oid) from pg_inherits i
  join pg_class c on c.oid = i.inhrelid
@@ -57,10 +62,11 @@ def bring_over(apps, schema_editor):
             cursor.execute(f"create unique index {name}_seq on {name} (instance_id, seq)")
         cursor.execute(BRING)
         cursor.execute("drop table process_history_before")
+        cursor.execute(WRITTEN)
         cursor.execute(LINES)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("process", "0019_work_knows_its_passage")]
+    dependencies = [("process", "0020_history_found_by_time")]
 
     operations = [migrations.RunPython(bring_over, migrations.RunPython.noop)]
