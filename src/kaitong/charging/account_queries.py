@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging.accounts import returnable_fen
 from kaitong.charging.arrears import Arrears, arrears
+from kaitong.charging.channels import channel_for
 from kaitong.charging.choices import ChargeState, PaymentKind
 from kaitong.charging.days import today
 from kaitong.charging.errors import ChargingNotFound
@@ -24,6 +25,7 @@ from kaitong.charging.models import (
     CashClosing,
     Charge,
     Payment,
+    PayRequest,
     Rent,
 )
 from kaitong.charging.rents import running, unrented
@@ -77,6 +79,24 @@ def account_payment(actor: Actor, payment_id: UUID) -> Payment:
     if found is None:
         raise ChargingNotFound(_("没有这笔收费。"), _("请核对编号和所在分公司。"))
     return found
+
+
+def pay_request(actor: Actor, request_id: UUID) -> PayRequest:
+    """An online payment with its channel."""
+    rows = visible_to(PayRequest.objects.select_related("channel"), actor)
+    found = rows.filter(pk=request_id).first()
+    if found is None:
+        raise ChargingNotFound(_("没有这张支付单。"), _("请核对编号和所在分公司。"))
+    return found
+
+
+def customer_of(account_id: UUID) -> UUID:
+    return Account.objects.values_list("customer_id", flat=True).get(pk=account_id)
+
+
+def can_pay_online(branch_id: UUID | None) -> bool:
+    """Whether an online channel serves this branch."""
+    return branch_id is not None and channel_for(branch_id) is not None
 
 
 def closing(actor: Actor, closing_id: UUID) -> CashClosing:

@@ -104,3 +104,32 @@ class ClosingState(models.TextChoices):
     OPEN = "open", _("已撤回")  # taken back before anybody confirmed it
     CLOSED = "closed", _("待确认")
     CONFIRMED = "confirmed", _("已确认")
+
+
+class CardState(models.TextChoices):
+    """Life of a recharge card (充值卡)."""
+
+    IN_STOCK = "in-stock", _("可用")
+    USED = "used", _("已充值")
+    LOCKED = "locked", _("已锁定")  # too many wrong tries; a supervisor unlocks it
+    VOID = "void", _("已作废")
+
+
+class RequestState(models.TextChoices):
+    """Life of an online payment (线上支付单)."""
+
+    ASKED = "asked", _("下单中")  # the channel has not answered yet
+    OPEN = "open", _("待支付")  # the channel waits for the customer
+    PAID = "paid", _("已支付")
+    FAILED = "failed", _("未支付")  # the channel says so, or refused
+
+
+class Verdict(models.TextChoices):
+    """What became of a channel's message (支付通知)."""
+
+    CREDITED = "credited", _("已入账")
+    KNOWN = "known", _("已入过账")
+    NOT_PAID = "not-paid", _("未支付")
+    UNKNOWN = "unknown", _("没有这张支付单")
+    MISMATCH = "mismatch", _("金额或币种不符")
+    UNREADABLE = "unreadable", _("内容不完整")

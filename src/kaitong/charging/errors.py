@@ -1,6 +1,6 @@
 """The exception family of charging."""
 
-from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
+from kaitong.core.errors import BadInput, Conflict, Forbidden, KaitongError, NotFound, Refused
 
 
 class ChargingRefused(Refused):
@@ -21,3 +21,9 @@ class ChargingForbidden(Forbidden):
 
 class BadInvoice(BadInput):
     """The buyer's data have faults; nothing was asked for."""
+
+
+class ChannelAway(KaitongError):
+    """An online channel does not answer, or not so that it can be believed: worth another try."""
+
+    default_code = "channel-away"

@@ -248,20 +248,34 @@ from kaitong.charging.account_models import (  # noqa: E402
     Rent,
     Settlement,
 )
-from kaitong.charging.till_models import CashClosing  # noqa: E402
+from kaitong.charging.till_models import (  # noqa: E402
+    CardTry,
+    CashClosing,
+    ChannelDay,
+    PayCallback,
+    PayChannel,
+    PayRequest,
+    RechargeCard,
+)
 
 __all__ = [
     "Account",
     "Bill",
     "BillLine",
     "BillingRun",
+    "CardTry",
     "CashClosing",
+    "ChannelDay",
     "Charge",
     "Invoice",
     "JournalEntry",
     "JournalLine",
+    "PayCallback",
+    "PayChannel",
+    "PayRequest",
     "Payment",
     "Policy",
+    "RechargeCard",
     "Rent",
     "Settlement",
     "TaxPlatform",

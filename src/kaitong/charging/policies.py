@@ -16,7 +16,15 @@ from kaitong.core.clock import now
 
 # Parameters of a playbook that are kept here; what one does not say is as in `Rules`.
 DUE_DAYS, MOST = 20, 10_000_000
-NAMES = ("bill_due_days", "suspended_rent", "dunning_levels", "payment_most")
+NAMES = (
+    "bill_due_days",
+    "suspended_rent",
+    "dunning_levels",
+    "payment_most",
+    "card_tries",
+    "card_locked_minutes",
+)
+TRIES, LOCKED_MINUTES = 5, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,8 @@ class Rules:
     suspended_rent: Mapping[str, Mapping[str, int]] | None = None
     levels: tuple[Level, ...] = ()
     payment_most: int = MOST
+    card_tries: int = TRIES
+    card_locked_minutes: int = LOCKED_MINUTES
 
     def paused(self, kind: str) -> tuple[int, int]:
         """Percent of the rent, and fen a month to keep the number, while suspended so."""
@@ -71,6 +81,8 @@ def read(values: Mapping[str, Any]) -> Rules:
         suspended_rent=values.get("suspended_rent", {}),
         levels=tuple(levels(values.get("dunning_levels", ()))),
         payment_most=int(values.get("payment_most", MOST)),
+        card_tries=int(values.get("card_tries", TRIES)),
+        card_locked_minutes=int(values.get("card_locked_minutes", LOCKED_MINUTES)),
     )
 
 

@@ -45,6 +45,9 @@ billing run [--month 2026-11] [--as USER] [--batch N] [--json]   monthly charges
 billing list | billing arrears [--as USER] [--json]
 money account|pay CUSTOMER ... --as USER          a customer's account; money taken at the counter
 money close [--day DAY] [--counted YUAN --reason TEXT] --as USER    日结
+money cards FILE.csv --batch NAME --as USER       into stock: serial,secret,yuan,expires
+money card SERIAL [--unlock | --void REASON] --as USER
+money reconcile CHANNEL [--day DAY] [--credit] --as USER   a channel's statement against ours
 money check [--json]             do the books balance
 check [--mend]                   do rows and counters of the runtime and the books agree; what
                                  nobody watches becomes an incident (the worker does so by itself)
@@ -376,6 +379,20 @@ def _money(group, leaf, as_json, as_user, by) -> None:  # type: ignore[no-untype
         money, "close", "money.close", as_user,
         ("--day", {"default": "", "metavar": "DAY"}),
         ("--counted", {"default": "", "metavar": "YUAN"}), ("--reason", {"default": ""}),
+    )  # fmt: skip
+    leaf(
+        money, "cards", "money.cards_in",
+        ("file", {}), ("--batch", {"required": True, "metavar": "NAME"}), as_user,
+    )  # fmt: skip
+    leaf(
+        money, "card", "money.card",
+        ("serial", {}), ("--unlock", {"action": "store_true"}),
+        ("--void", {"default": "", "metavar": "REASON"}), as_user,
+    )  # fmt: skip
+    leaf(
+        money, "reconcile", "money.reconcile",
+        ("channel", {}), ("--day", {"default": "", "metavar": "DAY"}),
+        ("--credit", {"action": "store_true"}), as_user,
     )  # fmt: skip
     leaf(money, "check", "money.books_check", as_json)
 

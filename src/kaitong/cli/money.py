@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from uuid import uuid4
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.charging import books, closing
+from kaitong.charging import books, cards, channels, closing
 from kaitong.charging import queries as charging
 from kaitong.charging.billing import last_month
+from kaitong.charging.cards import CardRow
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.inventory import queries as inventory
@@ -186,3 +189,49 @@ def books_check(asked: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems")
     return 1 if problems else 0
+
+
+def cards_in(asked: argparse.Namespace) -> None:
+    """Bring recharge cards into stock from a CSV: serial,secret,yuan,expires. All or none."""
+    actor = org.actor_of(asked.user)
+    rows = []
+    text = Path(asked.file).read_text(encoding="utf-8-sig")
+    for number, line in enumerate(csv.reader(text.splitlines()), start=1):
+        if number == 1 or not any(line):
+            continue
+        try:
+            serial, secret, yuan, until = (part.strip() for part in line)
+            rows.append(CardRow(serial, secret, read_yuan(yuan), date.fromisoformat(until)))
+        except ValueError:
+            fault = InputFault(
+                f"line {number}", "not serial,secret,yuan,YYYY-MM-DD.", "Correct it."
+            )
+            raise BadInput([fault]) from None
+    put = cards.import_cards(actor=actor, batch=asked.batch, rows=rows)
+    print(
+        f"{put.added} cards brought in, {put.same} were there. Destroy the file: it holds secrets."
+    )
+
+
+def card(asked: argparse.Namespace) -> None:
+    """A card's state, or unlock it, or take it out of use."""
+    actor = org.actor_of(asked.user)
+    if asked.unlock:
+        cards.unlock_card(actor=actor, serial=asked.serial)
+    if asked.void:
+        cards.void_card(actor=actor, serial=asked.serial, reason=asked.void)
+    row = cards.card(actor, asked.serial)
+    state = row.get_state_display()
+    print(f"{row.serial}  {charging.yuan(row.amount_fen)}  {row.expires_on}  {state}")
+
+
+def reconcile(asked: argparse.Namespace) -> int:
+    """Compare a day of a channel with ours; 1 where they differ."""
+    actor = org.actor_of(asked.user)
+    found = channels.reconcile(
+        actor=actor, channel_key=asked.channel, day=_day(asked.day), credit=asked.credit
+    )
+    print(f"{found.day}  {found.matched} agree, {charging.yuan(found.matched_fen)}")
+    for row in found.differences:
+        print(f"{row['what']:<8} {row['number']}  {row['theirs_fen']} / {row['ours_fen']} fen")
+    return 1 if found.differences else 0

@@ -177,6 +177,21 @@ def start_tax() -> bool:
     return not before
 
 
+def start_pay(port: int) -> bool:
+    """Start the online channel to practise with and tell Kaitong where it is; whether here."""
+    from kaitong.lab import pay
+    from kaitong.lab.errors import LabError
+
+    lab = pay.PayLab()
+    before = lab.running()
+    try:
+        pay.register(lab.up(), f"http://127.0.0.1:{port}")
+    except LabError as error:
+        say(f"no payment channel: {error} Online payments wait until ./run lab up pay.")
+        return False
+    return not before
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Start Kaitong with a demo.")
     parser.add_argument("--port", type=int, default=8000)
@@ -204,7 +219,7 @@ def main() -> int:
 def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None:
     """All of it, until a signal; then what was started is ended."""
     cluster = database.embedded()
-    database_started = lab_started = tax_started = False
+    database_started = lab_started = tax_started = pay_started = False
     children: Children | None = None
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -222,6 +237,7 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
         lab_started, modems = start_radius()
         lab_started = lab_started or inherits
         tax_started = start_tax() or inherits
+        pay_started = start_pay(port) or inherits
         setup.orders(step, modems)
         module = ["-m", "kaitong.cli"]
         children = Children(
@@ -247,6 +263,10 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
             from kaitong.lab.radius import RadiusLab
 
             RadiusLab().down()
+        if pay_started:
+            from kaitong.lab.pay import PayLab
+
+            PayLab().down()
         if tax_started:
             from kaitong.lab.tax import TaxLab
 

@@ -14,13 +14,14 @@ from typing import Any
 from kaitong.activation import nasport
 from kaitong.activation.nasport import Line
 from kaitong.core.errors import KaitongError
-from kaitong.lab import tax
+from kaitong.lab import pay, tax
 from kaitong.lab.errors import LabError
+from kaitong.lab.pay import PayLab, PaySettings
 from kaitong.lab.radius import RadiusLab, Status
 from kaitong.lab.session import AccessServer, SessionResult, other_port
 from kaitong.lab.tax import TaxLab, TaxSettings
 
-ELEMENTS = ("radius", "tax")
+ELEMENTS = ("radius", "tax", "pay")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,6 +79,8 @@ def _up(arguments: argparse.Namespace) -> int:
     _known(arguments.element)
     if "tax" in arguments.element:
         _tax_up(arguments.json)
+    if "pay" in arguments.element:
+        _pay_up(arguments.json)
     if "radius" not in arguments.element:
         return 0
     status = RadiusLab().up()
@@ -104,6 +107,40 @@ def _tax_up(as_json: bool) -> None:
         print(f"tax: up, {settings.url}{', Kaitong knows it' if told else ''}")
 
 
+def _pay_up(as_json: bool) -> None:
+    """The online channel to practise with; Kaitong is told where it is."""
+    settings = PayLab().up()
+    told = False
+    if _kaitong():
+        from django.db import DatabaseError
+
+        with contextlib.suppress(DatabaseError):
+            told = pay.register(settings)
+    if as_json:
+        print(json.dumps(_pay_facts(settings, running=True)))
+    else:
+        print(f"pay: up, {settings.url}{', Kaitong knows it' if told else ''}")
+
+
+def _pay_facts(settings: PaySettings, *, running: bool) -> dict[str, Any]:
+    return {
+        "element": "pay",
+        "kind": "pay-channel",
+        "running": running,
+        "host": settings.host,
+        "port": settings.port,
+        "secret": settings.secret,
+    }
+
+
+def _pay_down(as_json: bool) -> None:
+    ended = PayLab().down()
+    if as_json:
+        print(json.dumps({"element": "pay", "running": False, "ended": ended}))
+    else:
+        print("pay: down" if ended else "pay: was not running")
+
+
 def _tax_facts(settings: TaxSettings, *, running: bool) -> dict[str, Any]:
     return {
         "element": "tax",
@@ -117,6 +154,8 @@ def _tax_facts(settings: TaxSettings, *, running: bool) -> dict[str, Any]:
 
 def _down(arguments: argparse.Namespace) -> int:
     _known(arguments.element)
+    if "pay" in arguments.element:
+        _pay_down(arguments.json)
     if "tax" in arguments.element:
         ended = TaxLab().down()
         if arguments.json:
@@ -136,15 +175,22 @@ def _down(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     status, platform = RadiusLab().status(), TaxLab()
     place = platform.settings()
+    channel = PayLab()
+    found = channel.settings()
     if arguments.json:
         facts = [_facts(status)] if status else []
         if place is not None:
             facts.append(_tax_facts(place, running=platform.running()))
+        if found is not None:
+            facts.append(_pay_facts(found, running=channel.running()))
         print(json.dumps({"elements": facts}))
         return 0
     if place is not None:
         state = "up" if platform.running() else "down"
         print(f"tax: {state}, {place.url}, shared secret {place.secret}")
+    if found is not None:
+        state = "up" if channel.running() else "down"
+        print(f"pay: {state}, {found.url}, shared secret {found.secret}")
     if status is None:
         print("radius: never started here. Start it: ./run lab up radius")
     else:

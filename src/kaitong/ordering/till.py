@@ -7,7 +7,7 @@ which the customer pays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from kaitong.charging import cards, channels
 from kaitong.charging import queries as charging
 from kaitong.charging import services as charges
 from kaitong.charging.choices import ClosingState, Method, PaymentKind
@@ -66,6 +67,29 @@ def receive(
             reference=reference,
         )
         return Taken(payment, voucher(actor=actor, payment=payment))
+
+
+def redeem(*, actor: Actor, customer_id: UUID, serial: str, secret: str, key: str) -> Taken:
+    """Use a recharge card (充值卡) for a customer's account, with its voucher: both or neither.
+
+    A wrong try is written down first and raised after it; not to be called in a transaction.
+    """
+    with transaction.atomic():
+        outcome = cards.attempt(
+            actor=actor, customer_id=customer_id, serial=serial, secret=secret, key=key
+        )
+        if isinstance(outcome, Payment):
+            return Taken(outcome, voucher(actor=actor, payment=outcome))
+    raise outcome.error
+
+
+def hear(*, key: str, headers: Mapping[str, str], body: bytes) -> channels.Answer:
+    """A channel's message (支付通知), and the voucher of what it credited, in one transaction."""
+    with transaction.atomic():
+        answer = channels.accept(key=key, headers=headers, body=body)
+        if answer.payment is not None:
+            voucher(actor=Actor.system(branch_id=answer.payment.branch_id), payment=answer.payment)
+    return answer
 
 
 def take_back(

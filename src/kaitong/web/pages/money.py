@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
 from kaitong.charging.account_queries import AccountMoney
-from kaitong.charging.choices import LineKind, Method, PaymentKind
-from kaitong.charging.models import Bill, BillLine, Payment
+from kaitong.charging.choices import LineKind, Method, PaymentKind, RequestState
+from kaitong.charging.models import Bill, BillLine, Payment, PayRequest
 from kaitong.core import clock, wording
-from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.documents.choices import PaperState
 from kaitong.documents.models import Paper
 from kaitong.inventory import queries as inventory
@@ -28,7 +28,7 @@ from kaitong.web import format as fmt
 from kaitong.web.pages import customers
 from kaitong.web.pages.parts import Person, Tab
 
-METHODS = (Method.CASH, Method.CARD)
+METHODS = (Method.CASH, Method.CARD, Method.RECHARGE, Method.ONLINE)
 _SUM = re.compile(r"(\d{1,9})(?:\.(\d{1,2}))?")
 
 
@@ -103,6 +103,7 @@ class Typed:
     amount: str = ""
     method: str = Method.CASH
     reference: str = ""
+    serial: str = ""
     fault: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
@@ -118,6 +119,19 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """An online payment the customer is to make now."""
+
+    id: UUID
+    amount: int
+    url: str
+    state: str
+    error: str
+    test: bool
+    over: bool  # decided: nothing more to wait for
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerPage:
     name: str
     number: str
@@ -126,6 +140,7 @@ class CustomerPage:
     pane: AccountPane
     typed: Typed
     done: Done | None
+    asked: Asked | None
     tabs: list[Tab]
 
 
@@ -218,7 +233,11 @@ def search_page(actor: Actor, text: str, tab: str) -> SearchPage:
 
 
 def customer_page(
-    actor: Actor, customer_id: UUID, typed: Typed | None = None, done: str = ""
+    actor: Actor,
+    customer_id: UUID,
+    typed: Typed | None = None,
+    done: str = "",
+    asked: str = "",
 ) -> CustomerPage:
     summary = parties.summary(actor, customer_id)
     pane = account_pane(actor, customer_id)
@@ -230,6 +249,7 @@ def customer_page(
         pane=pane,
         typed=typed or Typed(amount=as_typed(pane.to_pay)),
         done=_done(pane, done),
+        asked=_asked(actor, asked),
         tabs=tabs("pay"),
     )
 
@@ -259,7 +279,11 @@ def account_pane(actor: Actor, customer_id: UUID) -> AccountPane:
         ),
         may=may,
         key=str(uuid4()),
-        methods=tuple((str(one.value), str(one.label)) for one in METHODS),
+        methods=tuple(
+            (str(one.value), str(one.label))
+            for one in METHODS
+            if one != Method.ONLINE or (may and charging.can_pay_online(actor.branch_id))
+        ),
     )
 
 
@@ -325,6 +349,25 @@ def _done(pane: AccountPane, payment_id: str) -> Done | None:
         if str(row.id) == payment_id:
             return Done(abs(row.amount), row.amount < 0, row.voucher, row.url)
     return None
+
+
+def _asked(actor: Actor, request_id: str) -> Asked | None:
+    try:
+        return asked_of(charging.pay_request(actor, UUID(request_id)))
+    except (ValueError, NotFound):
+        return None
+
+
+def asked_of(row: PayRequest) -> Asked:
+    return Asked(
+        id=row.pk,
+        amount=row.amount_fen,
+        url=row.pay_url,
+        state=str(RequestState(row.state).label),
+        error=wording.read(row.error),
+        test=row.channel.is_test,
+        over=row.state in (RequestState.PAID, RequestState.FAILED),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date, timedelta
 
 import pytest
 
-from kaitong.charging import books
+from kaitong.charging import books, cards, channels
+from kaitong.charging.cards import CardRow
 from kaitong.charging.days import start_of
-from kaitong.charging.models import Bill, CashClosing, Payment
+from kaitong.charging.models import Bill, CardTry, CashClosing, Payment, PayRequest
+from kaitong.charging.signing import signed
 from kaitong.core import clock
 from kaitong.documents.models import Paper
 from kaitong.ordering import rents
@@ -166,3 +169,58 @@ def test_the_pages_cost_the_same_however_much_there_is(
     assert queries_of(lambda: clerk.get(url)) == few
     assert queries_of(lambda: clerk.get("/money/?tab=owing")) < 20
     assert queries_of(lambda: clerk.get("/money/closing/")) < 20
+
+
+def test_a_recharge_card_at_the_counter(world, order, december, signed_in):
+    card = CardRow("KT2026000001", "482913771204", 5000, date(2027, 12, 31))
+    cards.import_cards(actor=world.actor("supervisor"), batch="b", rows=[card])
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/pay"
+    given = {"method": "recharge", "serial": card.serial, "secret": "000000000000", "key": "k"}
+    wrong = clerk.post(url, given)
+    assert wrong.status_code == 422
+    html = wrong.content.decode()
+    for text in ("卡号或密码不对", f'value="{card.serial}"'):
+        assert text in html, text
+    assert "000000000000" not in html
+    assert CardTry.objects.count() == 1
+    for _click in range(2):
+        done = clerk.post(url, {**given, "secret": card.secret})
+        assert done.status_code == 302
+    page = clerk.get(done["Location"]).content.decode()
+    for text in ("已收 ¥50.00", "充值卡", "打印收费凭据"):
+        assert text in page, text
+    assert "退费</a>" not in page
+    assert Payment.objects.count() == 1
+
+
+def test_an_online_payment_waits_and_is_told_from_outside(
+    world, order, december, signed_in, client, part
+):
+    channels.register_channel(
+        key="lab", branch_id=world.branch.pk, title="测试", url="http://127.0.0.1:9",
+        notify_url="http://n", secret="s", is_test=True,
+    )  # fmt: skip
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/pay"
+    begun = clerk.post(url, {"method": "online", "amount": "99", "key": "k"})
+    page = clerk.get(begun["Location"]).content.decode()
+    for text in ("线上支付 ¥99.00：下单中", "测试渠道，不动真钱", "没有应答"):
+        assert text in page, text
+    row = PayRequest.objects.get()
+    assert signed_in("foreigner").get(f"/money/requests/{row.pk}/").status_code == 404
+
+    said = {"number": row.number, "reference": "T1", "status": "paid", "amount_fen": 9900}
+    body = json.dumps({**said, "currency": "CNY"}).encode()
+    told = {"data": body, "content_type": "application/json"}
+    for secret, status in (("forged", 401), ("s", 200), ("s", 200)):
+        headers = {k: v for k, v in signed(secret, body).items() if k != "Content-Type"}
+        assert client.post("/pay/callback/lab", **told, headers=headers).status_code == status
+    assert client.post("/pay/callback/lab", **told).status_code == 401
+    assert client.get("/pay/callback/lab").status_code == 405
+    assert client.post("/pay/callback/none", **told, headers=headers).status_code == 401
+    assert Payment.objects.get().amount_fen == 9900
+    over = clerk.get(f"/money/requests/{row.pk}/", headers=part)
+    assert f"?done={row.__class__.objects.get().payment_id}" in over["HX-Redirect"]
+    assert Paper.objects.filter(kind="voucher").count() == 1
+    assert books.check() == []

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from kaitong.charging import channels
+from kaitong.charging import queries as charging
+from kaitong.charging.choices import Method, RequestState
 from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
 from kaitong.ordering import till
 from kaitong.web.pages import money as pages
@@ -34,25 +38,23 @@ def search(request: SignedIn) -> HttpResponse:
 @require_GET
 def customer(request: SignedIn, customer_id: UUID) -> HttpResponse:
     """A customer's account, and the form that takes money for it."""
-    shown = pages.customer_page(request.actor, customer_id, done=request.GET.get("done", ""))
+    given = request.GET
+    shown = pages.customer_page(
+        request.actor, customer_id, done=given.get("done", ""), asked=given.get("asked", "")
+    )
     return render_page(request, "web/money/customer.html", {"page": shown}, place=PLACE)
 
 
 @page
 @require_POST
 def pay(request: SignedIn, customer_id: UUID) -> HttpResponse:
-    """收费: money into the account, with its voucher. What was typed is never lost."""
-    typed = {name: request.POST.get(name, "")[:80] for name in ("amount", "method", "reference")}
+    """收费: money into the account, with its voucher. What was typed is never lost, but the secret
+    of a card is never given back to the page."""
+    names = ("amount", "method", "reference", "serial")
+    typed = {name: request.POST.get(name, "")[:80] for name in names}
     fault, errors, status = "", {}, CONFLICT
     try:
-        taken = till.receive(
-            actor=request.actor,
-            customer_id=customer_id,
-            method=typed["method"],
-            amount_fen=pages.read_yuan(typed["amount"]),
-            key=request.POST.get("key", "")[:80] or "none",
-            reference=typed["reference"],
-        )
+        done = _take(request, customer_id, typed, request.POST.get("key", "")[:80] or "none")
     except NotFound:
         raise
     except BadInput as bad:
@@ -61,18 +63,70 @@ def pay(request: SignedIn, customer_id: UUID) -> HttpResponse:
     except Forbidden as refused:
         fault, status = in_words(refused), FORBIDDEN
     except KaitongError as refused:
-        if getattr(refused, "field", "") == "amount":
-            errors, status = {"amount": in_words(refused)}, REFUSED
+        name = str(getattr(refused, "field", "") or "")
+        if name in ("amount", "secret"):
+            errors, status = {name: in_words(refused)}, REFUSED
         else:
             fault = in_words(refused)
     else:
-        url = reverse("web:money_customer", args=[customer_id])
-        return redirect(f"{url}?done={taken.payment.pk}")
+        return redirect(f"{reverse('web:money_customer', args=[customer_id])}?{done}")
     shown = pages.customer_page(
         request.actor, customer_id, pages.Typed(**typed, fault=fault, errors=errors)
     )
     context = {"page": shown}
     return render_page(request, "web/money/customer.html", context, place=PLACE, status=status)
+
+
+def _take(request: SignedIn, customer_id: UUID, typed: dict[str, str], key: str) -> str:
+    """Take it the way it was chosen; what the page then tells, as its query."""
+    actor = request.actor
+    if typed["method"] == Method.RECHARGE:
+        taken = till.redeem(
+            actor=actor,
+            customer_id=customer_id,
+            serial=typed["serial"],
+            secret=request.POST.get("secret", "")[:80],
+            key=key,
+        )
+        return f"done={taken.payment.pk}"
+    amount = pages.read_yuan(typed["amount"])
+    if typed["method"] == Method.ONLINE:
+        row = channels.begin(actor=actor, customer_id=customer_id, amount_fen=amount, key=key)
+        channels.ask(row.pk)
+        return f"asked={row.pk}"
+    taken = till.receive(
+        actor=actor,
+        customer_id=customer_id,
+        method=typed["method"],
+        amount_fen=amount,
+        key=key,
+        reference=typed["reference"],
+    )
+    return f"done={taken.payment.pk}"
+
+
+@page
+@require_GET
+def waiting(request: SignedIn, request_id: UUID) -> HttpResponse:
+    """An online payment as it stands; the page asks every two seconds until it is decided."""
+    row = charging.pay_request(request.actor, request_id)
+    if row.state == RequestState.ASKED:
+        row = channels.ask(row.pk)
+    if row.payment_id is not None:
+        url = reverse("web:money_customer", args=[charging.customer_of(row.account_id)])
+        return HttpResponse(headers={"HX-Redirect": f"{url}?done={row.payment_id}"})
+    return render(request, "web/money/waiting.html", {"asked": pages.asked_of(row)})
+
+
+@csrf_exempt
+@require_POST
+def callback(request: HttpRequest, channel: str) -> HttpResponse:
+    """Where an online channel tells of payments. Nobody is signed in: its signature counts."""
+    length = request.headers.get("Content-Length", "")
+    if not length.isdecimal() or int(length) > channels.LARGEST:
+        return JsonResponse({"result": "unsigned"}, status=401)
+    answer = till.hear(key=channel, headers=request.headers, body=request.body)
+    return JsonResponse({"result": answer.verdict}, status=answer.status)
 
 
 @page

@@ -139,6 +139,9 @@
     $$(`[data-when^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
       field.hidden = field.dataset.when !== `${input.name}=${input.value}`;
     });
+    $$(`[data-unless^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
+      field.hidden = field.dataset.unless === `${input.name}=${input.value}`;
+    });
   }
 
   function theme(event) {
