@@ -99,7 +99,7 @@ class Service(ExtRow):
 
     `specification`, `playbook` and `version` say by which version of which playbook it was made; a
     service keeps its version. `customer_id` is a party and `order_id` the order that asked for it
-    last. `account` and `logical_id` (逻辑 SN) name it in the network; the password is encrypted.
+    first. `account` and `logical_id` (逻辑 SN) name it in the network; the password is encrypted.
     `proven_by` are the kinds of proof without which it never becomes active; proofs older than
     `prove_since` no longer count, because the line has changed since. `withdrawn_at` marks one
     whose order was withdrawn before it ever worked.
@@ -153,6 +153,23 @@ class Service(ExtRow):
 
     def __str__(self) -> str:
         return self.account or str(self.pk)
+
+
+class ServiceOrder(Row):
+    """A later order (变更) works on a service; `Service.order_id` is the one that built it."""
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="later_orders")
+    order_id = models.UUIDField()
+
+    class Meta:
+        db_table = "inventory_serviceorder"
+        verbose_name = verbose_name_plural = _("服务的变更订单")
+        constraints = [
+            models.UniqueConstraint(fields=["order_id", "service"], name="service_order_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service_id} {self.order_id}"
 
 
 class Assignment(Row):

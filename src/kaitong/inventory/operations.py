@@ -18,7 +18,7 @@ from kaitong.inventory import pools, ports, queries, terminals
 from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState, TerminalState
 from kaitong.inventory.errors import NotProven, WrongState
 from kaitong.inventory.locking import living_assignment, locked_service
-from kaitong.inventory.models import Proof, Service, Suspension, Terminal
+from kaitong.inventory.models import Proof, Service, ServiceOrder, Suspension, Terminal
 from kaitong.inventory.numbers import make_password
 from kaitong.inventory.results import LineNow
 from kaitong.org.actor import Actor
@@ -160,10 +160,10 @@ def set_characteristics(*, actor: Actor, service_id: UUID, values: Mapping[str, 
 
 @db.whole()
 def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
-    """A later order (change, suspension, cease) works on this service now."""
+    """A later order (change, suspension, cease) works on this service; again changes nothing."""
     service = locked_service(actor, service_id)
-    service.order_id, service.updated_at = order_id, now()
-    service.save(update_fields=["order_id", "updated_at"])
+    if service.order_id != order_id:
+        ServiceOrder.objects.get_or_create(service=service, order_id=order_id)
 
 
 @db.whole()

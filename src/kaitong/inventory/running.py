@@ -14,7 +14,7 @@ from kaitong.inventory.choices import (
     ServiceState,
 )
 from kaitong.inventory.errors import NoSuchResource
-from kaitong.inventory.models import Proof, Service
+from kaitong.inventory.models import Proof, Service, ServiceOrder
 from kaitong.inventory.network import Held, held_ports
 from kaitong.inventory.results import (
     ExpectedLine,
@@ -134,15 +134,22 @@ def services_at(customer_id: UUID, address_id: UUID) -> list[ServiceView]:
 
 def services_of_order(order_id: UUID) -> list[ServiceView]:
     """The services an order is about, in the order of their making."""
-    return _views(Service.objects.filter(order_id=order_id).order_by("pk"), all_proofs=True)
+    mine = Service.objects.filter(order_id=order_id).values("pk")
+    later = ServiceOrder.objects.filter(order_id=order_id).values("service_id")
+    rows = Service.objects.filter(pk__in=mine.union(later))
+    return _views(rows.order_by("pk"), all_proofs=True)
 
 
 def services_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[ServiceView]]:
     """The services of many orders, each with the latest proof of each kind."""
+    ids = list(order_ids)
+    mine = Service.objects.filter(order_id__in=ids).values_list("order_id", "pk")
+    later = ServiceOrder.objects.filter(order_id__in=ids).values_list("order_id", "service_id")
+    pairs = list(mine.union(later))
+    views = {v.id: v for v in _views(Service.objects.filter(pk__in={pk for _, pk in pairs}))}
     found: dict[UUID, list[ServiceView]] = {}
-    for view in _views(Service.objects.filter(order_id__in=list(order_ids)).order_by("pk")):
-        if view.order_id is not None:
-            found.setdefault(view.order_id, []).append(view)
+    for order_id, pk in sorted(pairs, key=lambda pair: pair[1]):
+        found.setdefault(order_id, []).append(views[pk])
     return found
 
 
@@ -174,10 +181,13 @@ def services(
 def lines_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[LineView]]:
     """Address, account and state of many orders' services, for lists; one query, no whole rows."""
     found: dict[UUID, list[LineView]] = {}
-    rows = Service.objects.filter(order_id__in=list(order_ids)).order_by("pk")
-    for order_id, short, full, *own in rows.values_list(
-        "order_id", "address__short_text", "address__full_text", "pk", "account", "state", "title"
-    ):
+    ids = list(order_ids)
+    told = ("address__short_text", "address__full_text", "pk", "account", "state", "title")
+    mine = Service.objects.filter(order_id__in=ids).values_list("order_id", *told)
+    later = Service.objects.filter(later_orders__order_id__in=ids).values_list(
+        "later_orders__order_id", *told
+    )
+    for order_id, short, full, *own in sorted(mine.union(later), key=lambda row: row[3]):
         line = LineView(order_id, short or "", full or "", *own)
         found.setdefault(order_id, []).append(line)
     return found

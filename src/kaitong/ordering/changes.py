@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import get_language
+
 from kaitong.core.clock import now
-from kaitong.ordering.models import OrderItem, ServiceChange
+from kaitong.ordering.models import OrderItem, Procedure, ServiceChange
 
 
 def wanted(item: OrderItem) -> dict[str, Any]:
@@ -31,6 +33,16 @@ def of_items(item_ids: Iterable[UUID]) -> dict[UUID, ServiceChange]:
     rows = ServiceChange.objects.defer("sealed").filter(item_id__in=list(item_ids))
     rows = rows.select_related("authentication")
     return {row.item_id: row for row in rows}
+
+
+def titles(procedure_ids: Iterable[UUID | None]) -> dict[UUID, str]:
+    """What these procedures are called by the reader; no query where there is none."""
+    wanted = {i for i in procedure_ids if i is not None}
+    if not wanted:
+        return {}
+    english = (get_language() or "zh").startswith("en")
+    rows = Procedure.objects.filter(pk__in=wanted).values_list("pk", "title", "title_en")
+    return {pk: (english and title_en) or title for pk, title, title_en in rows}
 
 
 def open_of(service_id: UUID) -> ServiceChange | None:

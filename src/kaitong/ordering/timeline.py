@@ -89,6 +89,10 @@ def _event_titles() -> dict[str, str]:
         "demand-told": _("通知客户可以办理了"),
         "demand-served": _("待装需求已受理"),
         "demand-withdrawn": _("撤销待装需求"),
+        "suspended": _("登记停机"),
+        "resumed": _("登记复机"),
+        "password-set": _("密码登记"),
+        "changed": _("变更办结"),
     }
 
 

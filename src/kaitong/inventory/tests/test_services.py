@@ -317,7 +317,7 @@ def test_lists_ask_a_constant_number_of_queries(plant, django_assert_num_queries
 
     with django_assert_num_queries(1):
         lines = queries.lines_of_orders(orders)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         views = queries.services_of_orders(orders)
     with django_assert_num_queries(5):
         page, total = queries.services(plant.actor, states=["designed"], limit=3)

@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from kaitong.catalog import queries as catalog
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import LineView, ServiceView
+from kaitong.ordering import changes
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import ItemAction
 from kaitong.org.actor import Actor
@@ -74,17 +75,21 @@ def of_orders(
     bare = {i.address_id for order in rows if not lines.get(order.id) for i in items[order.id]}
     addresses = places.addresses([a for a in bare if a]) if bare - {None} else {}
     english = (get_language() or "zh").startswith("en")
+    procedures = _changes([i for found in items.values() for i in found])
     facts = {}
     for order in rows:
         line = next(iter(lines.get(order.id, ())), None)
         first = items[order.id][0] if items[order.id] else None
         address = addresses.get(first.address_id) if first and not line else None
+        changed = procedures.get(first.procedure_id, "") if first else ""
         facts[order.id] = OrderFacts(
             id=order.id,
             number=order.number or str(order.id)[:8],
             state=order.state,
-            product=" + ".join(_title(offered, order, i, english) for i in items[order.id]),
-            action=str(ItemAction(first.action).label) if first else "",
+            product=line.title
+            if changed and line is not None and line.title
+            else " + ".join(_title(offered, order, i, english) for i in items[order.id]),
+            action=changed or (str(ItemAction(first.action).label) if first else ""),
             customer_name=names.get(order.party_id, ""),
             customer=customers.get(order.party_id),
             address=line.address_short if line else address.short_text if address else "",
@@ -98,6 +103,11 @@ def of_orders(
             appointment_end=order.appointment_end,
         )
     return facts
+
+
+def _changes(items: Iterable[Any]) -> dict[UUID, str]:
+    """What changes of services are called (停机, 过户...), by their procedure."""
+    return changes.titles({i.procedure_id for i in items if i.action != ItemAction.ADD})
 
 
 def _title(offered: dict[str, Any], order: Any, item: Any, english: bool) -> str:
