@@ -40,6 +40,8 @@ incident note ID --text TEXT --as USER
 incident by-hand ID --evidence TEXT [--file FILE ...] --as USER     then, by somebody else:
 incident agree ID --as USER | incident decline ID --reason TEXT --as USER
 figures fold | rebuild           read orders changed since, or all of them, into the figures
+figures report FILE.pdf|FILE.xlsx --as USER [--month YYYY-MM | --week DAY] [--branch CODE]
+                                 [--action KEY] [--plan KEY]
 figures recount [--day DAY]      add the figures up anew from what was read
 billing run [--month 2026-11] [--as USER] [--batch N] [--json]   monthly charges, each once
 billing list | billing arrears [--as USER] [--json]
@@ -251,6 +253,15 @@ def parser() -> argparse.ArgumentParser:
     figures = group("figures")
     leaf(figures, "fold", "figures.fold")
     leaf(figures, "rebuild", "figures.rebuild")
+    leaf(
+        figures, "report", "figures.report",
+        ("file", {"metavar": "FILE.pdf|FILE.xlsx"}), as_user,
+        ("--month", {"default": "", "metavar": "YYYY-MM"}),
+        ("--week", {"default": "", "metavar": "DAY"}),
+        ("--branch", {"default": "", "metavar": "CODE"}),
+        ("--action", {"default": "", "metavar": "KEY"}),
+        ("--plan", {"default": "", "metavar": "KEY"}),
+    )  # fmt: skip
     leaf(figures, "recount", "figures.recount", ("--day", {"default": "", "metavar": "DAY"}))
     leaf(
         verbs, "setup", "organisation.setup",

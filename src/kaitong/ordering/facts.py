@@ -139,6 +139,15 @@ def titles() -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def levels(text: str) -> tuple[str, str]:
+    """`客户原因：客户不要了` is of two levels; what names no group stands alone."""
+    for sign in _BETWEEN:
+        group, found, cause = text.partition(sign)
+        if found and len(group) <= 20:
+            return group.strip(), cause.strip()[:130]
+    return "", text.strip()[:130]
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
@@ -154,18 +163,9 @@ def _cause(order: Order, withdrawn: tuple[str, str] | None, refused: str) -> tup
     """The two levels of why an order ended without being done, as titled then."""
     match order.state:
         case OrderState.CANCELLED if withdrawn is not None:
-            return _levels(withdrawn[1])
+            return levels(withdrawn[1])
         case OrderState.FAILED:
-            return _levels(order.reason)
+            return levels(order.reason)
         case OrderState.REJECTED:
             return "", refused
     return "", ""
-
-
-def _levels(text: str) -> tuple[str, str]:
-    """`客户原因：客户不要了` is of two levels; what names no group stands alone."""
-    for sign in _BETWEEN:
-        group, found, cause = text.partition(sign)
-        if found and len(group) <= 20:
-            return group.strip(), cause.strip()[:130]
-    return "", text.strip()[:130]

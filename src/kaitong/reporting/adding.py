@@ -12,14 +12,16 @@ from datetime import date, timedelta
 from typing import Any
 
 from kaitong.reporting.bins import bin_of
-from kaitong.reporting.choices import Clock, Cut, Grain, Outcome
-from kaitong.reporting.judging import Order, Work
+from kaitong.reporting.choices import Clock, Cut, Grain, Outcome, Repair
+from kaitong.reporting.judging import Order, Survey, Ticket, Work
 
-ORDERS, TIMES, CAUSES, WORK = (
+ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS = (
     "reporting_orderfigure",
     "reporting_timefigure",
     "reporting_causefigure",
     "reporting_workfigure",
+    "reporting_ticketfigure",
+    "reporting_surveyfigure",
 )
 KEYS: Mapping[str, tuple[str, ...]] = {
     ORDERS: ("grain", "by", "branch_id", "start", "action", "key"),
@@ -28,6 +30,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
         "grain", "branch_id", "start", "outcome", "action", "key", "cause_group", "cause",
     ),
     WORK: ("grain", "branch_id", "start", "post", "person", "step"),
+    TICKETS: ("grain", "branch_id", "start", "kind", "place"),
+    SURVEYS: ("grain", "branch_id", "start", "kind"),
 }  # fmt: skip
 SUMS: Mapping[str, tuple[str, ...]] = {
     ORDERS: (
@@ -39,10 +43,17 @@ SUMS: Mapping[str, tuple[str, ...]] = {
     TIMES: ("n",),
     CAUSES: ("n",),
     WORK: ("n", "timed", "on_time", "sent_back", "waited", "held"),
+    TICKETS: (
+        "n", "received", "resolved", "withdrawn", "rejected", "timed", "on_time", "gross", "net",
+        "responded", "response", "repeats", "common", "reopened", "urged",
+    ),
+    SURVEYS: ("n", "reached", "asked_fixed", "fixed", "scored", "score", "content"),
 }  # fmt: skip
 DAILY = (Grain.DAY, Grain.WEEK, Grain.MONTH)
 WEEKLY = (Grain.WEEK, Grain.MONTH)
 
+CONTENT = 4  # of 5: from this score on a customer is content
+Fact = Order | Work | Ticket | Survey
 Key = tuple[Any, ...]
 Change = dict[str, dict[Key, dict[str, int]]]  # table -> key -> column -> difference
 
@@ -61,7 +72,7 @@ def start_of(grain: str, day: date) -> date:
     return day
 
 
-def difference(before: Iterable[Order | Work], after: Iterable[Order | Work]) -> Change:
+def difference(before: Iterable[Fact], after: Iterable[Fact]) -> Change:
     """What has to be added to the summaries when these facts become those."""
     change: Change = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for facts, sign in ((before, -1), (after, 1)):
@@ -76,14 +87,25 @@ def difference(before: Iterable[Order | Work], after: Iterable[Order | Work]) ->
     }
 
 
-def _parts(fact: Order | Work) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
-    if isinstance(fact, Work):
-        sums = _work_sums(fact)
-        for grain in WEEKLY:
-            start = start_of(grain, fact.done_day)
+def _parts(fact: Fact) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
+    match fact:
+        case Order():
+            yield from _order(fact)
+        case Work():
             person = str(fact.person or "")
-            yield WORK, (grain, fact.branch_id, start, fact.post, person, fact.step), sums
-        return
+            for grain in WEEKLY:
+                start = start_of(grain, fact.done_day)
+                key = (grain, fact.branch_id, start, fact.post, person, fact.step)
+                yield WORK, key, _work_sums(fact)
+        case Ticket():
+            yield from _ticket(fact)
+        case Survey():
+            for grain in WEEKLY:
+                start = start_of(grain, fact.asked_day)
+                yield SURVEYS, (grain, fact.branch_id, start, fact.kind), _survey_sums(fact)
+
+
+def _order(fact: Order) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
     cuts = ((Cut.PLAN, fact.offering), (Cut.GRID, fact.grid))
     for day, sums in _order_sums(fact):
         for grain in DAILY:
@@ -101,6 +123,25 @@ def _parts(fact: Order | Work) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
                 key = (grain, clock, fact.branch_id, start, *own, bin_of(seconds))
                 yield TIMES, key, {"n": 1}
         if fact.outcome != Outcome.COMPLETED:
+            why = (fact.cause_group, fact.cause)
+            yield CAUSES, (grain, fact.branch_id, start, fact.outcome, *own, *why), {"n": 1}
+
+
+def _ticket(fact: Ticket) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
+    """Tickets are of no plan: in the tables of times and causes their kind stands for the business,
+    their place for the plan."""
+    own = (fact.kind, fact.place)
+    for grain in WEEKLY:
+        start = start_of(grain, fact.received_day)
+        yield TICKETS, (grain, fact.branch_id, start, *own), {"n": 1, "received": 1}
+        if fact.ended_day is None:
+            continue
+        start = start_of(grain, fact.ended_day)
+        yield TICKETS, (grain, fact.branch_id, start, *own), _ticket_sums(fact)
+        if fact.gross is not None:
+            key = (grain, Clock.REPAIR, fact.branch_id, start, *own, bin_of(fact.gross))
+            yield TIMES, key, {"n": 1}
+        if fact.outcome == Repair.RESOLVED:
             why = (fact.cause_group, fact.cause)
             yield CAUSES, (grain, fact.branch_id, start, fact.outcome, *own, *why), {"n": 1}
 
@@ -146,4 +187,33 @@ def _work_sums(fact: Work) -> dict[str, int]:
         "sent_back": int(fact.sent_back),
         "waited": fact.waited,
         "held": fact.held,
+    }
+
+
+def _ticket_sums(fact: Ticket) -> dict[str, int]:
+    return {
+        "n": 1,
+        fact.outcome: 1,
+        "timed": int(fact.on_time is not None),
+        "on_time": int(bool(fact.on_time)),
+        "gross": fact.gross or 0,
+        "net": fact.net or 0,
+        "responded": int(fact.response is not None),
+        "response": fact.response or 0,
+        "repeats": int(fact.repeats),
+        "common": int(fact.common),
+        "reopened": int(fact.reopened),
+        "urged": int(fact.urged),
+    }
+
+
+def _survey_sums(fact: Survey) -> dict[str, int]:
+    return {
+        "n": 1,
+        "reached": int(fact.reached),
+        "asked_fixed": int(fact.fixed is not None),
+        "fixed": int(bool(fact.fixed)),
+        "scored": int(fact.score is not None),
+        "score": fact.score or 0,
+        "content": int((fact.score or 0) >= CONTENT),
     }

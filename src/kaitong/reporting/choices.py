@@ -13,6 +13,14 @@ class Outcome(TextChoices):
     REJECTED = "rejected", _("不予受理")  # refused at intake
 
 
+class Repair(TextChoices):
+    """How a fault or complaint ended; empty while it is open."""
+
+    RESOLVED = "resolved", _("已修复")
+    WITHDRAWN = "withdrawn", _("已撤销")  # taken back by the customer
+    REJECTED = "rejected", _("不予受理")  # no fault
+
+
 class Grain(TextChoices):
     """Over what time a summary's row adds up. A week begins on its Monday."""
 

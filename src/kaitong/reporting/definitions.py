@@ -27,6 +27,8 @@ class Unit(StrEnum):
 class Definition:
     """`part` of `whole` are columns of the summary; a time is a percentile of a clock or a mean.
 
+    The latter has a `part` and a `whole` but no clock.
+
     `high` says that more is better, `low` the contrary; a figure that is neither has no target.
     """
 
@@ -196,6 +198,148 @@ DEFINITIONS: tuple[Definition, ...] = (
         part="rejected",
         whole=("received",),
         better="low",
+    ),
+)
+_OVER = ("resolved", "withdrawn", "rejected")
+
+# Of tickets (故障, 投诉): the same for both kinds.
+TICKETS: tuple[Definition, ...] = (
+    Definition(
+        key="ticket_received",
+        title=_("受理"),
+        words=_("受理日在期内的故障（投诉）。"),
+        unit=Unit.COUNT,
+        part="received",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_resolved",
+        title=_("修复（办结）"),
+        words=_("期内修复的故障、办结的投诉；客户说没有好而重开的，重新修复时才算。"),
+        unit=Unit.COUNT,
+        part="resolved",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_median",
+        title=_("历时（中位）"),
+        words=_("从受理到修复（办结）的全程历时，一半比它短。回访不计在内。"),
+        unit=Unit.TIME,
+        clock=Clock.REPAIR,
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_p90",
+        title=_("历时（九成）"),
+        words=_("九成的全程历时不超过它。"),
+        unit=Unit.TIME,
+        clock=Clock.REPAIR,
+        share=0.9,
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_net",
+        title=_("净历时（平均）"),
+        words=_("扣除客户原因挂起的时间后的平均历时。"),
+        unit=Unit.TIME,
+        part="net",
+        whole=("resolved",),
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_response",
+        title=_("响应用时（平均）"),
+        words=_("从受理到第一个环节有人接单的平均时间。"),
+        unit=Unit.TIME,
+        part="response",
+        whole=("responded",),
+        better="low",
+        about="QA-06",
+    ),
+    Definition(
+        key="ticket_on_time",
+        title=_("按时率"),
+        words=_("期内修复（办结）的，不晚于客户时限的占比。"),
+        unit=Unit.SHARE,
+        part="on_time",
+        whole=("timed",),
+        better="high",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_repeats",
+        title=_("重复率"),
+        words=_("期内结束的，同一线路不久前报过的占比；多久以内由流程包规定。"),
+        unit=Unit.SHARE,
+        part="repeats",
+        whole=_OVER,
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_reopened",
+        title=_("重开率"),
+        words=_("期内结束的，客户说没有好而重开过的占比。"),
+        unit=Unit.SHARE,
+        part="reopened",
+        whole=_OVER,
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_urged",
+        title=_("催单率"),
+        words=_("期内结束的，客户催过的占比。"),
+        unit=Unit.SHARE,
+        part="urged",
+        whole=_OVER,
+        better="low",
+        about="QA-04",
+    ),
+    Definition(
+        key="ticket_common",
+        title=_("群障占比"),
+        words=_("期内结束的，归到群障一起修复的占比。"),
+        unit=Unit.SHARE,
+        part="common",
+        whole=_OVER,
+        about="QA-04",
+    ),
+)
+# Of what customers said (满意度).
+SURVEYS: tuple[Definition, ...] = (
+    Definition(
+        key="survey_content",
+        title=_("满意率"),
+        words=_("期内打过分的客户中，打 4 分和 5 分的占比。"),
+        unit=Unit.SHARE,
+        part="content",
+        whole=("scored",),
+        better="high",
+        about="QA-07",
+    ),
+    Definition(
+        key="survey_fixed",
+        title=_("回访确认修复率"),
+        words=_("期内问到是否恢复的客户中，说已经恢复的占比。"),
+        unit=Unit.SHARE,
+        part="fixed",
+        whole=("asked_fixed",),
+        better="high",
+        about="QA-07",
+    ),
+    Definition(
+        key="survey_reached",
+        title=_("回访成功率"),
+        words=_("期内的回访中，联系到客户的占比。"),
+        unit=Unit.SHARE,
+        part="reached",
+        whole=("n",),
+        better="high",
+        about="QA-07",
     ),
 )
 BY_KEY = {one.key: one for one in DEFINITIONS}

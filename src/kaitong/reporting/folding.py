@@ -14,23 +14,41 @@ beginning of the oldest one that is writing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import astuple, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from kaitong.assurance import facts as assurance
 from kaitong.core import db
 from kaitong.fieldwork import facts as fieldwork
 from kaitong.ordering import facts as ordering
 from kaitong.places import grids
 from kaitong.process import facts as process
 from kaitong.reporting import adding
-from kaitong.reporting.judging import Order, Work, order_fact, work_facts
-from kaitong.reporting.models import OrderFact, Touched, Watermark, WorkFact
+from kaitong.reporting.judging import (
+    Order,
+    Survey,
+    Ticket,
+    Work,
+    order_fact,
+    survey_fact,
+    ticket_fact,
+    work_facts,
+)
+from kaitong.reporting.models import (
+    OrderFact,
+    SurveyFact,
+    TicketFact,
+    Touched,
+    Watermark,
+    WorkFact,
+)
 from kaitong.worktime import queries as worktime
 from kaitong.worktime.calendars import Calendar
 from kaitong.worktime.errors import WorktimeError
@@ -80,6 +98,7 @@ def gather() -> int:
         changed = process.changed_since(mark.at, until)
         changed |= ordering.changed_since(mark.at, until)
         changed |= fieldwork.changed_since(mark.at, until)
+        changed |= assurance.changed_since(mark.at, until)
         db.execute(_TOUCH, [sorted(changed)])
         mark.at = until
         mark.save(update_fields=["at"])
@@ -92,7 +111,7 @@ def drain(limit: int = BATCH) -> int:
         db.execute("select pg_advisory_xact_lock_shared(%s)", [SUMMARIES])
         ids = [row["business_id"] for row in db.rows(_TAKE, [limit])]
         if ids:
-            put(*read(ids), business_ids=ids)
+            put(read(ids), business_ids=ids)
         return len(ids)
 
 
@@ -112,7 +131,26 @@ def behind() -> int:
     return Touched.objects.count()
 
 
-def read(business_ids: Iterable[UUID]) -> tuple[list[Order], list[Work]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What was read of some orders, tickets and other things."""
+
+    orders: Sequence[Order] = ()
+    work: Sequence[Work] = ()
+    tickets: Sequence[Ticket] = ()
+    surveys: Sequence[Survey] = ()
+
+
+# Facts, their rows, their key, and by which column they hang on what was touched.
+_KINDS: tuple[tuple[str, Any, Any, str, str], ...] = (
+    ("orders", Order, OrderFact, "order_id", "order_id"),
+    ("tickets", Ticket, TicketFact, "ticket_id", "ticket_id"),
+    ("work", Work, WorkFact, "item_id", "business_id"),
+    ("surveys", Survey, SurveyFact, "survey_id", "business_id"),
+)
+
+
+def read(business_ids: Iterable[UUID]) -> Facts:
     """Facts of these as they stand now, from the other packages' queries."""
     ids = list(business_ids)
     work: dict[UUID, list[process.WorkRow]] = {}
@@ -122,50 +160,62 @@ def read(business_ids: Iterable[UUID]) -> tuple[list[Order], list[Work]]:
     orders = ordering.read(ids)
     on_site = fieldwork.of_orders(row.id for row in orders)
     drawn = grids.grids_of({row.address_id for row in orders if row.address_id})
-    facts = [
-        order_fact(
-            row,
-            work=work.get(row.id, ()),
-            stops=stops.get(row.id, ()),
-            on_site=on_site.get(row.id),
-            grid=drawn.get(row.address_id, "") if row.address_id else "",
-            calendar=_calendar(row.calendar),
-            day_of=day_of,
-        )
-        for row in orders
-    ]
-    return facts, [fact for rows in work.values() for fact in work_facts(rows, day_of=day_of)]
+    return Facts(
+        orders=[
+            order_fact(
+                row,
+                work=work.get(row.id, ()),
+                stops=stops.get(row.id, ()),
+                on_site=on_site.get(row.id),
+                grid=drawn.get(row.address_id, "") if row.address_id else "",
+                calendar=_calendar(row.calendar),
+                day_of=day_of,
+            )
+            for row in orders
+        ],
+        work=[fact for rows in work.values() for fact in work_facts(rows, day_of=day_of)],
+        tickets=[
+            ticket_fact(
+                ticket,
+                work=work.get(ticket.id, ()),
+                stops=stops.get(ticket.id, ()),
+                calendar=_calendar(ticket.calendar),
+                day_of=day_of,
+            )
+            for ticket in assurance.tickets(ids)
+        ],
+        surveys=[survey_fact(row, day_of=day_of) for row in assurance.surveys(ids)],
+    )
 
 
-def put(orders: list[Order], work: list[Work], *, business_ids: Iterable[UUID]) -> int:
+def put(facts: Facts, *, business_ids: Iterable[UUID]) -> int:
     """Write facts with the difference they make; how many were new or other than before.
 
     In the caller's transaction, which holds SUMMARIES and their rows of `Touched`: two that put the
-    same order at once would both think it new. Work that these had and have no longer (it was sent
-    back since) is taken away.
+    same order at once would both think it new. What these had and have no longer (work that was
+    sent back since) is taken away.
     """
     ids = sorted(business_ids)
-    old_orders = {
-        row.order_id: _from_row(row)
-        for row in OrderFact.objects.filter(pk__in=ids).order_by("pk").select_for_update()
-    }
-    rows = WorkFact.objects.filter(business_id__in=ids).order_by("pk").select_for_update()
-    old_work = {row.item_id: _from_work_row(row) for row in rows}
-    new_orders = [fact for fact in orders if old_orders.get(fact.order_id) != fact]
-    new_work = [fact for fact in work if old_work.get(fact.item_id) != fact]
-    gone = old_work.keys() - {fact.item_id for fact in work}
-    before: list[Order | Work] = [
-        *(old_orders[fact.order_id] for fact in new_orders if fact.order_id in old_orders),
-        *(old_work[fact.item_id] for fact in new_work if fact.item_id in old_work),
-        *(old_work[item] for item in gone),
-    ]
-    change = adding.difference(before, [*new_orders, *new_work])
-    _write(OrderFact, "order_id", new_orders)
-    _write(WorkFact, "item_id", new_work)
-    if gone:
-        WorkFact.objects.filter(pk__in=gone).delete()
-    apply(change)
-    return len(new_orders) + len(new_work) + len(gone)
+    before: list[adding.Fact] = []
+    after: list[adding.Fact] = []
+    for name, shape, model, key, hangs_by in _KINDS:
+        columns = _columns(shape)
+        rows = model.objects.filter(**{f"{hangs_by}__in": ids}).order_by("pk")
+        old = {
+            getattr(row, key): shape(**{column: getattr(row, column) for column in columns})
+            for row in rows.select_for_update()
+        }
+        read_now = getattr(facts, name)
+        new = [fact for fact in read_now if old.get(getattr(fact, key)) != fact]
+        gone = old.keys() - {getattr(fact, key) for fact in read_now}
+        before += [old[getattr(fact, key)] for fact in new if getattr(fact, key) in old]
+        before += [old[one] for one in gone]
+        after += new
+        _write(model, key, columns, new)
+        if gone:
+            model.objects.filter(pk__in=gone).delete()
+    apply(adding.difference(before, after))
+    return max(len(before), len(after))
 
 
 def apply(change: adding.Change) -> None:
@@ -221,39 +271,28 @@ def _typed(columns: Iterable[str]) -> str:
     return ", ".join(f"{c} {_TYPES.get(c, 'text')}" for c in columns)
 
 
-def _write(model: Any, key: str, facts: list[Any]) -> None:
-    if not facts:
-        return
-    names = [f.name for f in fields(facts[0])]
-    model.objects.bulk_create(
-        [model(**dict(zip(names, _values(fact), strict=True))) for fact in facts],
-        update_conflicts=True,
-        unique_fields=[key],
-        update_fields=[name for name in names if name != key],
-    )
+@cache
+def _columns(shape: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(shape))
 
 
-def _values(fact: Any) -> Iterator[Any]:
-    yield from astuple(fact)
-
-
-_ORDER = tuple(f.name for f in fields(Order))
-_WORK = tuple(f.name for f in fields(Work))
-
-
-def _from_row(row: OrderFact) -> Order:
-    return Order(**{name: getattr(row, name) for name in _ORDER})
-
-
-def _from_work_row(row: WorkFact) -> Work:
-    return Work(**{name: getattr(row, name) for name in _WORK})
+def _write(model: Any, key: str, columns: Sequence[str], facts: Sequence[Any]) -> None:
+    if facts:
+        model.objects.bulk_create(
+            [model(**{column: getattr(fact, column) for column in columns}) for fact in facts],
+            update_conflicts=True,
+            unique_fields=[key],
+            update_fields=[column for column in columns if column != key],
+        )
 
 
 def _touch_all() -> int:
-    total, after = 0, None
-    while page := ordering.identifiers(after, 10_000):
-        touch(page)
-        total, after = total + len(page), page[-1]
+    total = 0
+    for identifiers in (ordering.identifiers, assurance.identifiers):
+        after: UUID | None = None
+        while page := identifiers(after, 10_000):
+            touch(page)
+            total, after = total + len(page), page[-1]
     return total
 
 
@@ -271,4 +310,16 @@ def _calendar(key: str) -> Calendar:
         return worktime.calendar("")
 
 
-__all__ = ["BATCH", "apply", "as_of", "behind", "drain", "fold", "gather", "put", "read", "touch"]
+__all__ = [
+    "BATCH",
+    "Facts",
+    "apply",
+    "as_of",
+    "behind",
+    "drain",
+    "fold",
+    "gather",
+    "put",
+    "read",
+    "touch",
+]

@@ -11,12 +11,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from kaitong.assurance.choices import TicketState
+from kaitong.assurance.facts import SurveyRow, TicketRow
 from kaitong.fieldwork.facts import OnSite
 from kaitong.ordering.choices import FINAL, OrderState
-from kaitong.ordering.facts import OrderRow
+from kaitong.ordering.facts import OrderRow, levels
 from kaitong.process.choices import WorkState
 from kaitong.process.facts import Stop, WorkRow
-from kaitong.reporting.choices import Outcome
+from kaitong.reporting.choices import Outcome, Repair
 from kaitong.worktime import rules
 from kaitong.worktime.calendars import Calendar
 
@@ -137,10 +139,7 @@ def order_fact(
         row.ordered_at,
         ended,
         calendar,
-        [
-            rules.Suspension(s.since, s.until, s.reason, s.stops_customer, s.stops_step, s.lasts)
-            for s in stops
-        ],
+        _ledger(stops),
         clock=rules.Clock.CUSTOMER,
     )
     told.update(
@@ -197,7 +196,127 @@ def work_facts(work: Iterable[WorkRow], *, day_of: Callable[[datetime], date]) -
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A row of `TicketFact`, by its columns."""
+
+    ticket_id: UUID
+    branch_id: UUID
+    kind: str
+    number: str
+    place: str
+    received_at: datetime
+    received_day: date
+    due_at: datetime | None
+    ended_at: datetime | None = None
+    ended_day: date | None = None
+    outcome: str = ""
+    cause_group: str = ""
+    cause: str = ""
+    gross: int | None = None
+    net: int | None = None
+    response: int | None = None
+    on_time: bool | None = None
+    repeats: bool = False
+    common: bool = False
+    reopened: bool = False
+    urged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """A row of `SurveyFact`, by its columns."""
+
+    survey_id: UUID
+    business_id: UUID
+    branch_id: UUID
+    kind: str
+    asked_day: date
+    reached: bool
+    fixed: bool | None
+    score: int | None
+
+
+# What a ticket came to, by its state; others are under way.
+REPAIRS: Mapping[str, Repair] = {
+    TicketState.RESOLVED: Repair.RESOLVED,
+    TicketState.CLOSED: Repair.RESOLVED,
+    TicketState.CANCELLED: Repair.WITHDRAWN,
+    TicketState.REJECTED: Repair.REJECTED,
+}
+
+
+def ticket_fact(
+    row: TicketRow,
+    *,
+    work: Sequence[WorkRow],
+    stops: Sequence[Stop],
+    calendar: Calendar,
+    day_of: Callable[[datetime], date],
+) -> Ticket:
+    """What figures need to know of a fault or complaint: repaired when it is resolved, whenever the
+    customer is called back; open again when he says that it is not."""
+    claimed = [one.claimed_at for one in work if one.claimed_at is not None]
+    told: dict[str, Any] = {
+        "ticket_id": row.id,
+        "branch_id": row.branch_id,
+        "kind": row.kind,
+        "number": row.number,
+        "place": row.place,
+        "received_at": row.reported_at,
+        "received_day": day_of(row.reported_at),
+        "due_at": row.due_at,
+        "response": _seconds(row.reported_at, min(claimed)) if claimed else None,
+        "repeats": row.repeats,
+        "common": row.common,
+        "reopened": row.reopened > 0,
+        "urged": row.urged > 0,
+    }
+    outcome = REPAIRS.get(row.state)
+    if outcome is None:
+        return Ticket(**told)
+    ended = row.resolved_at if outcome is Repair.RESOLVED and row.resolved_at else row.state_since
+    group, cause = levels(row.cause)
+    told |= {
+        "ended_at": ended,
+        "ended_day": day_of(ended),
+        "outcome": str(outcome),
+        "cause_group": group,
+        "cause": cause,
+    }
+    if outcome is Repair.RESOLVED:
+        spent = rules.spent(
+            row.reported_at, ended, calendar, _ledger(stops), clock=rules.Clock.CUSTOMER
+        )
+        told |= {
+            "gross": round(spent.gross.total_seconds()),
+            "net": round(spent.net.total_seconds()),
+            "on_time": None if row.due_at is None else ended <= row.due_at,
+        }
+    return Ticket(**told)
+
+
+def survey_fact(row: SurveyRow, *, day_of: Callable[[datetime], date]) -> Survey:
+    return Survey(
+        survey_id=row.id,
+        business_id=row.business_id,
+        branch_id=row.branch_id,
+        kind=row.kind,
+        asked_day=day_of(row.asked_at),
+        reached=row.reached,
+        fixed=row.fixed,
+        score=row.score,
+    )
+
+
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _ledger(stops: Sequence[Stop]) -> list[rules.Suspension]:
+    return [
+        rules.Suspension(s.since, s.until, s.reason, s.stops_customer, s.stops_step, s.lasts)
+        for s in stops
+    ]
 
 
 def _seconds(start: datetime, end: datetime) -> int:

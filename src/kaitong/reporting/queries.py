@@ -23,7 +23,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor
 from kaitong.reporting import adding, folding
 from kaitong.reporting.bins import percentile
-from kaitong.reporting.choices import Cut, Grain, Outcome
+from kaitong.reporting.choices import Clock, Cut, Grain, Outcome, Repair
 from kaitong.reporting.definitions import DEFINITIONS, Definition, Unit
 from kaitong.reporting.errors import FiguresNotFound
 from kaitong.reporting.models import OrderFact
@@ -60,7 +60,7 @@ class Bucket:
 
     def value(self, one: Definition) -> float | None:
         """A figure of this group; None where nothing was there to be counted."""
-        if one.unit is Unit.TIME:
+        if one.clock:
             return percentile(self.times.get(one.clock, {}), one.share)
         part = self.sums.get(one.part, 0)
         if one.unit is Unit.COUNT:
@@ -70,7 +70,7 @@ class Bucket:
 
     def whole(self, one: Definition) -> int:
         """Out of how many a figure is."""
-        if one.unit is Unit.TIME:
+        if one.clock:
             return sum(self.times.get(one.clock, {}).values())
         return sum(self.sums.get(name, 0) for name in one.whole)
 
@@ -141,7 +141,8 @@ def buckets(
     if by != Cut.PLAN:
         return found
     sql = f"select {column} as grp, clock, bin, sum(n)::bigint as n from reporting_timefigure"
-    for row in db.rows(f"{sql} where {where} group by 1, 2, 3", params):
+    sql += f" where clock <> '{Clock.REPAIR}' and {where} group by 1, 2, 3"
+    for row in db.rows(sql, params):
         bucket = found.setdefault(row["grp"] if group else None, Bucket())
         bucket.times.setdefault(row["clock"], {})[row["bin"]] = row["n"]
     return found
@@ -152,7 +153,8 @@ def causes(actor: Actor, asked: Asked) -> list[Why]:
     where, params = _where(asked, branches(actor, asked.branch_id), None, Cut.PLAN)
     rows = db.rows(
         "select outcome, cause_group, cause, sum(n)::bigint as n from reporting_causefigure"
-        f" where {where} group by 1, 2, 3 order by 4 desc, 1, 2, 3",
+        f" where outcome <> '{Repair.RESOLVED}' and {where}"
+        " group by 1, 2, 3 order by 4 desc, 1, 2, 3",
         params,
     )
     return [Why(r["outcome"], r["cause_group"], r["cause"], r["n"]) for r in rows]

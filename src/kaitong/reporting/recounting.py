@@ -12,7 +12,7 @@ from django.db import transaction
 
 from kaitong.core import db
 from kaitong.reporting import adding
-from kaitong.reporting.adding import CAUSES, ORDERS, TIMES, WORK
+from kaitong.reporting.adding import CAUSES, ORDERS, SURVEYS, TICKETS, TIMES, WORK
 from kaitong.reporting.bins import BOUNDS
 from kaitong.reporting.choices import Clock, Cut, Grain
 from kaitong.reporting.folding import SUMMARIES
@@ -51,6 +51,24 @@ _ENDED = {
     "delayed": "count(*) filter (where delayed)",
     "sent_back": "count(*) filter (where sent_back)",
 }
+_REPAIRED = {
+    "n": "count(*)",
+    "received": "0",
+    "resolved": "count(*) filter (where outcome = 'resolved')",
+    "withdrawn": "count(*) filter (where outcome = 'withdrawn')",
+    "rejected": "count(*) filter (where outcome = 'rejected')",
+    "timed": "count(on_time)",
+    "on_time": "count(*) filter (where on_time)",
+    "gross": "coalesce(sum(gross), 0)",
+    "net": "coalesce(sum(net), 0)",
+    "responded": "count(response)",
+    "response": "coalesce(sum(response), 0)",
+    "repeats": "count(*) filter (where repeats)",
+    "common": "count(*) filter (where common)",
+    "reopened": "count(*) filter (where reopened)",
+    "urged": "count(*) filter (where urged)",
+}
+_REPORTED = {name: "count(*)" if name in ("n", "received") else "0" for name in _REPAIRED}
 _RECEIVED = {name: "count(*)" if name in ("n", "received") else "0" for name in _ENDED}
 
 
@@ -117,6 +135,11 @@ def _times(grain: Grain) -> list[tuple[str, str, list[Any]]]:
  width_bucket({column}, %s::bigint[]), count(*) from reporting_orderfact
  where ended_day is not null and {column} is not null{{where}} group by 3, 4, 5, 6, 7"""
         found.append(("ended_day", sql, [list(BOUNDS)]))
+    repair = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
+ select '{grain}', '{Clock.REPAIR}', branch_id, {_start(grain, "ended_day")}, kind, place,
+ width_bucket(gross, %s::bigint[]), count(*) from reporting_ticketfact
+ where gross is not null{{where}} group by 3, 4, 5, 6, 7"""
+    found.append(("ended_day", repair, [list(BOUNDS)]))
     return found
 
 
@@ -126,7 +149,34 @@ def _causes(grain: Grain) -> list[tuple[str, str, list[Any]]]:
  select '{grain}', branch_id, {_start(grain, "ended_day")}, outcome, action, offering,
  cause_group, cause, count(*) from reporting_orderfact
  where ended_day is not null and outcome <> 'completed'{{where}} group by 2, 3, 4, 5, 6, 7, 8"""
-    return [("ended_day", sql, [])]
+    faults = f"""insert into {CAUSES} ({columns})
+ select '{grain}', branch_id, {_start(grain, "ended_day")}, outcome, kind, place,
+ cause_group, cause, count(*) from reporting_ticketfact
+ where outcome = 'resolved'{{where}} group by 2, 3, 4, 5, 6, 7, 8"""
+    return [("ended_day", sql, []), ("ended_day", faults, [])]
+
+
+def _tickets(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    columns = ", ".join((*adding.KEYS[TICKETS], *_REPAIRED))
+    found: list[tuple[str, str, list[Any]]] = []
+    for day, sums in (("received_day", _REPORTED), ("ended_day", _REPAIRED)):
+        sql = f"""insert into {TICKETS} as t ({columns})
+ select '{grain}', branch_id, {_start(grain, day)}, kind, place, {", ".join(sums.values())}
+ from reporting_ticketfact where {day} is not null{{where}} group by 2, 3, 4, 5
+ on conflict ({", ".join(adding.KEYS[TICKETS])}) do update
+ set {", ".join(f"{s} = t.{s} + excluded.{s}" for s in _REPAIRED)}"""
+        found.append((day, sql, []))
+    return found
+
+
+def _surveys(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+    columns = ", ".join((*adding.KEYS[SURVEYS], *adding.SUMS[SURVEYS]))
+    sql = f"""insert into {SURVEYS} ({columns})
+ select '{grain}', branch_id, {_start(grain, "asked_day")}, kind, count(*),
+ count(*) filter (where reached), count(fixed), count(*) filter (where fixed), count(score),
+ coalesce(sum(score), 0), count(*) filter (where score >= {adding.CONTENT})
+ from reporting_surveyfact where true{{where}} group by 2, 3, 4"""
+    return [("asked_day", sql, [])]
 
 
 def _work(grain: Grain) -> list[tuple[str, str, list[Any]]]:
@@ -139,4 +189,11 @@ def _work(grain: Grain) -> list[tuple[str, str, list[Any]]]:
 
 
 _CLOCKS = {Clock.GROSS: "gross", Clock.NET: "net", Clock.CONTACT: "contact"}
-_MAKE = {ORDERS: _orders, TIMES: _times, CAUSES: _causes, WORK: _work}
+_MAKE = {
+    ORDERS: _orders,
+    TIMES: _times,
+    CAUSES: _causes,
+    WORK: _work,
+    TICKETS: _tickets,
+    SURVEYS: _surveys,
+}

@@ -7,30 +7,32 @@ from uuid import UUID
 
 from django.db import transaction
 
+from kaitong.assurance import facts as assurance
 from kaitong.core import db
 from kaitong.ordering import facts as ordering
 from kaitong.reporting.folding import BATCH, drain, fold, gather, touch
-from kaitong.reporting.models import OrderFact, WorkFact
+from kaitong.reporting.models import OrderFact, SurveyFact, TicketFact, WorkFact
 from kaitong.reporting.recounting import recount
 
 __all__ = ["drain", "fold", "gather", "rebuild", "recount", "touch"]
 
 
 def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) -> int:
-    """Read every order again and make the summaries anew; how many orders. Figures stay readable
-    meanwhile; killed, it is simply begun again. `told` hears how many have been read."""
+    """Read every order and ticket again and make the summaries anew; how many.
+
+    Figures stay readable meanwhile; killed, it is simply begun again. `told` hears how many have
+    been read."""
     gather()
     total = 0
-    after: UUID | None = None
-    while page := ordering.identifiers(after, 10_000):
-        touch(page)
-        after = page[-1]
-        while done := drain(limit):
-            total += done
-            if told is not None:
-                told(total)
-    while done := drain(limit):
-        total += done
+    for identifiers in (ordering.identifiers, assurance.identifiers):
+        after: UUID | None = None
+        while page := identifiers(after, 10_000):
+            touch(page)
+            after = page[-1]
+            while done := drain(limit):
+                total += done
+                if told is not None:
+                    told(total)
     recount()
     return total
 
@@ -38,7 +40,7 @@ def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) ->
 @transaction.atomic
 def forget() -> None:
     """Drop all facts and summaries, for `rebuild` to begin from nothing."""
-    for model in (OrderFact, WorkFact):
+    for model in (OrderFact, WorkFact, TicketFact, SurveyFact):
         model.objects.all().delete()
     recount()
     db.execute("delete from reporting_touched")

@@ -15,8 +15,8 @@ from kaitong.core import db
 from kaitong.core.ids import uuid7
 from kaitong.reporting import adding, folding
 from kaitong.reporting.bins import BOUNDS, bin_of, percentile
-from kaitong.reporting.choices import Outcome
-from kaitong.reporting.judging import Order, Work
+from kaitong.reporting.choices import Outcome, Repair
+from kaitong.reporting.judging import Order, Survey, Ticket, Work
 from kaitong.reporting.models import Touched
 from kaitong.reporting.recounting import recount
 
@@ -85,12 +85,61 @@ def random_work(draw: Random, business_id: UUID, item_id: UUID | None = None) ->
     )
 
 
-def put(orders, work, ids):
+def random_ticket(draw: Random, ticket_id: UUID) -> Ticket:
+    received = NEW_YEAR + timedelta(minutes=draw.randrange(90 * 1440))
+    fact = Ticket(
+        ticket_id=ticket_id,
+        branch_id=draw.choice(BRANCHES),
+        kind=draw.choice(["fault", "complaint"]),
+        number="F1",
+        place=draw.choice(["phone", "outside", ""]),
+        received_at=received,
+        received_day=folding.day_of(received),
+        due_at=None,
+        response=draw.choice([None, draw.randrange(5000)]),
+        repeats=draw.random() < 0.3,
+        common=draw.random() < 0.3,
+        reopened=draw.random() < 0.3,
+        urged=draw.random() < 0.3,
+    )
+    if draw.random() < 0.2:
+        return fact
+    took = draw.randrange(10**6)
+    ended = received + timedelta(seconds=took)
+    outcome = draw.choice(list(Repair))
+    fact = replace(fact, ended_at=ended, ended_day=folding.day_of(ended), outcome=str(outcome))
+    if outcome is not Repair.RESOLVED:
+        return fact
+    return replace(
+        fact,
+        gross=took,
+        net=draw.randrange(took + 1),
+        on_time=draw.choice((None, True, False)),
+        cause_group=draw.choice(["外线", ""]),
+        cause=draw.choice(["断纤", "接头"]),
+    )
+
+
+def random_survey(draw: Random, business_id: UUID, survey_id: UUID) -> Survey:
+    return Survey(
+        survey_id=survey_id,
+        business_id=business_id,
+        branch_id=draw.choice(BRANCHES),
+        kind=draw.choice(["call-back", "visit"]),
+        asked_day=date(2026, 1, 1) + timedelta(days=draw.randrange(90)),
+        reached=draw.random() < 0.8,
+        fixed=draw.choice((None, True, False)),
+        score=draw.choice((None, 1, 3, 4, 5)),
+    )
+
+
+def put(orders, work, ids, tickets=(), surveys=()):
     with transaction.atomic():
         db.execute("select pg_advisory_xact_lock_shared(%s)", [folding.SUMMARIES])
         folding.touch(ids)
         Touched.objects.filter(pk__in=ids).delete()
-        return folding.put(orders, work, business_ids=ids)
+        facts = folding.Facts(orders=orders, work=work, tickets=tickets, surveys=surveys)
+        return folding.put(facts, business_ids=ids)
 
 
 def summaries() -> dict[str, set]:
@@ -113,6 +162,8 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed):
     draw = Random(seed)
     ids = [uuid7() for _ in range(60)]
     items = {one: [uuid7() for _ in range(3)] for one in ids}
+    lines = [uuid7() for _ in range(40)]
+    said = {one: uuid7() for one in lines}
     for _round in range(8):
         some = draw.sample(ids, draw.randrange(1, 40))
         orders = [random_order(draw, one) for one in some]
@@ -122,8 +173,12 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed):
             for item in items[one]
             if draw.random() < 0.7  # some of it is gone: it was sent back
         ]
-        assert put(orders, work, some) > 0
-        assert put(orders, work, some) == 0  # the same again makes no difference
+        faults = draw.sample(lines, draw.randrange(1, 30))
+        tickets = [random_ticket(draw, one) for one in faults]
+        surveys = [random_survey(draw, one, said[one]) for one in faults if draw.random() < 0.6]
+        told = (orders, work, [*some, *faults], tickets, surveys)
+        assert put(*told) > 0
+        assert put(*told) == 0  # the same again makes no difference
     added = summaries()
     assert all(added.values())
     recount()
