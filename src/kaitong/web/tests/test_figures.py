@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from python_calamine import CalamineWorkbook
 
+from kaitong.cli import figures as command
+from kaitong.cli.__main__ import parser
 from kaitong.core.clock import frozen
+from kaitong.core.errors import BadInput, Forbidden, NotFound
+from kaitong.core.models import AuditEntry
 from kaitong.reporting import folding
 from kaitong.reporting import services as reporting
 
@@ -115,3 +122,61 @@ def test_in_english(world, week, signed_in):
     )
     assert "Orders received" in html
     assert "300M home broadband" in html
+
+
+def printed(data: bytes) -> str:
+    """The words of a PDF."""
+    done = subprocess.run(
+        ["pdftotext", "-layout", "-", "-"], input=data, capture_output=True, check=True
+    )
+    return done.stdout.decode()
+
+
+def test_the_report_is_printed_with_the_numbers_of_the_page(world, week, signed_in):
+    client = signed_in("supervisor")
+    answer = client.get("/figures/report.pdf?at=2026-03-05&period=month")
+    assert answer.status_code == 200
+    text = "".join(printed(answer.content).split())
+    assert "2026年3月" in text
+    assert "受理量6" in text
+    assert "按时率——目标≥95%" in text
+    assert "竣工不晚于客户时限的" in text  # what it means
+    for who in ("clerk", "installer"):
+        for name in ("report.pdf", "report.xlsx"):
+            assert signed_in(who).get(f"/figures/{name}").status_code == 403
+    taken = AuditEntry.objects.filter(subject_type="export.figures")
+    assert [entry.data["as"] for entry in taken] == ["pdf"]
+
+
+def rows_of(path_or_bytes) -> list[list]:
+    return CalamineWorkbook.from_object(path_or_bytes).get_sheet_by_index(0).to_python()
+
+
+def test_the_workbook_has_numbers_as_numbers(world, week, signed_in):
+    answer = signed_in("supervisor").get("/figures/report.xlsx?at=2026-03-05")
+    rows = rows_of(io.BytesIO(b"".join(answer.streaming_content)))
+    assert rows[0][:5] == ["分项", "项目", "期", "指标", "数值"]
+    told = {(row[0], row[1], row[3]): row[4] for row in rows[1:]}
+    assert told["按套餐", "300M 家庭宽带", "受理量"] == 6
+    assert told["走势", "休宁分公司 · 新装", "受理量"] == 6
+
+
+def test_the_command_makes_the_same(world, week, tmp_path, capsys):
+    def run(*words: str):
+        return command.report(parser().parse_args(["figures", "report", *words]))
+
+    run(str(tmp_path / "a.pdf"), "--as", "supervisor", "--month", "2026-03", "--branch", "XN")
+    assert "受理量6" in "".join(printed((tmp_path / "a.pdf").read_bytes()).split())
+    run(str(tmp_path / "a.xlsx"), "--as", "supervisor", "--week", "2026-03-05")
+    assert any(row[3:5] == ["受理量", 6] for row in rows_of(str(tmp_path / "a.xlsx")))
+    wrong = (
+        (("b.pdf", "--as", "clerk"), Forbidden),
+        (("b.txt", "--as", "supervisor"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--month", "2026-13"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--plan", "no-such"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--branch", world.other.code), NotFound),
+    )
+    for (name, *words), error in wrong:
+        with pytest.raises(error):
+            run(str(tmp_path / name), *words)
+        assert not (tmp_path / name).exists()
