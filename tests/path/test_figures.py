@@ -12,7 +12,7 @@ from kaitong.activation.queries import line_of_account
 from kaitong.cli import figures as command
 from kaitong.cli.__main__ import parser
 from kaitong.core.clock import frozen
-from kaitong.core.errors import Forbidden, NotFound
+from kaitong.core.errors import BadInput, Forbidden, NotFound
 from kaitong.inventory import services as inventory
 from kaitong.org.actor import Actor
 from kaitong.process import services as process_verbs
@@ -23,6 +23,7 @@ from kaitong.reporting.definitions import BY_KEY
 from kaitong.reporting.models import OrderFact, OrderFigure, Touched, WorkFact
 from kaitong.reporting.queries import Asked
 from kaitong.reporting.tests.test_summaries import summaries
+from kaitong.web.tests.test_figures import printed, rows_of
 from tests.path.test_path import line_text
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -280,3 +281,30 @@ def test_figures_are_for_who_leads_the_branch(office, county, other_county, staf
         with pytest.raises(NotFound):
             ask(stranger, own)
     assert queries.orders(stranger, WEEK, BY_KEY["received"]) == ([], 0)
+
+
+def test_the_command_makes_the_report(office, other_county, tmp_path, capsys):
+    with frozen(MONDAY):
+        office.submit()
+    reporting.fold()
+
+    def run(*words: str) -> None:
+        command.report(parser().parse_args(["figures", "report", *words]))
+
+    sheet = tmp_path / "a.pdf"
+    run(str(sheet), "--as", "supervisor", "--month", "2026-03", "--branch", "XN")
+    assert "受理量1" in "".join(printed(sheet.read_bytes()).split())
+    book = tmp_path / "a.xlsx"
+    run(str(book), "--as", "supervisor", "--week", "2026-03-05")
+    assert any(row[3:5] == ["受理量", 1] for row in rows_of(str(book)))
+    wrong = (
+        (("b.pdf", "--as", "clerk"), Forbidden),
+        (("b.txt", "--as", "supervisor"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--month", "2026-13"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--plan", "no-such"), BadInput),
+        (("b.pdf", "--as", "supervisor", "--branch", other_county.code), NotFound),
+    )
+    for (name, *words), error in wrong:
+        with pytest.raises(error):
+            run(str(tmp_path / name), *words)
+        assert not (tmp_path / name).exists()

@@ -9,10 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from python_calamine import CalamineWorkbook
 
-from kaitong.cli import figures as command
-from kaitong.cli.__main__ import parser
 from kaitong.core.clock import frozen
-from kaitong.core.errors import BadInput, Forbidden, NotFound
 from kaitong.core.models import AuditEntry
 from kaitong.reporting import folding
 from kaitong.reporting import services as reporting
@@ -159,24 +156,3 @@ def test_the_workbook_has_numbers_as_numbers(world, week, signed_in):
     told = {(row[0], row[1], row[3]): row[4] for row in rows[1:]}
     assert told["按套餐", "300M 家庭宽带", "受理量"] == 6
     assert told["走势", "休宁分公司 · 新装", "受理量"] == 6
-
-
-def test_the_command_makes_the_same(world, week, tmp_path, capsys):
-    def run(*words: str):
-        return command.report(parser().parse_args(["figures", "report", *words]))
-
-    run(str(tmp_path / "a.pdf"), "--as", "supervisor", "--month", "2026-03", "--branch", "XN")
-    assert "受理量6" in "".join(printed((tmp_path / "a.pdf").read_bytes()).split())
-    run(str(tmp_path / "a.xlsx"), "--as", "supervisor", "--week", "2026-03-05")
-    assert any(row[3:5] == ["受理量", 6] for row in rows_of(str(tmp_path / "a.xlsx")))
-    wrong = (
-        (("b.pdf", "--as", "clerk"), Forbidden),
-        (("b.txt", "--as", "supervisor"), BadInput),
-        (("b.pdf", "--as", "supervisor", "--month", "2026-13"), BadInput),
-        (("b.pdf", "--as", "supervisor", "--plan", "no-such"), BadInput),
-        (("b.pdf", "--as", "supervisor", "--branch", world.other.code), NotFound),
-    )
-    for (name, *words), error in wrong:
-        with pytest.raises(error):
-            run(str(tmp_path / name), *words)
-        assert not (tmp_path / name).exists()
