@@ -12,6 +12,7 @@ import pytest
 
 from kaitong.activation.nasport import Line
 from kaitong.activation.queries import line_of_account
+from kaitong.charging.models import Rent
 from kaitong.core.errors import BadInput, Forbidden, NotFound, Refused
 from kaitong.fieldwork.errors import CheckFailed
 from kaitong.fieldwork.models import Check
@@ -67,6 +68,7 @@ def test_from_request_to_proven_line(office, radius, lab, modem):
     shown = office.show(order)
     assert shown["state"] == "completed"
     assert shown["services"][0]["state"] == "active"
+    assert [r.amount_fen for r in Rent.objects.filter(order_id=order.id)] == [9900]  # 起租
     assert {p["kind"]: p["ok"] for p in shown["services"][0]["proof"]} == {
         "account": True,
         "line": True,

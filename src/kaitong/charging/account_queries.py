@@ -28,12 +28,12 @@ from kaitong.charging.models import (
     PayRequest,
     Rent,
 )
-from kaitong.charging.rents import running, unrented
+from kaitong.charging.rents import payers, running, unrented
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names, visible_to
 from kaitong.party import queries as parties
 
-__all__ = ["returnable_fen", "running", "unrented"]
+__all__ = ["payers", "returnable_fen", "running", "unrented"]
 
 MOST = 24  # bills and payments a page shows
 
@@ -42,7 +42,7 @@ MOST = 24  # bills and payments a page shows
 class AccountMoney:
     """All of a customer's money on one page; without an account yet everything is nothing."""
 
-    customer_id: UUID
+    customer_id: UUID | None
     account_id: UUID | None
     owed: Arrears
     bills: list[Bill]
@@ -107,12 +107,14 @@ def closing(actor: Actor, closing_id: UUID) -> CashClosing:
     return row
 
 
-def account_money(actor: Actor, customer_id: UUID, *, most: int = MOST) -> AccountMoney:
+def account_money(actor: Actor, customer_id: UUID | None, *, most: int = MOST) -> AccountMoney:
     """A customer's bills, open charges, payments and balance, in constant queries; another
     branch's customer is not found."""
-    parties.own_party(actor, customer_id)
-    row = visible_to(Account.objects.filter(customer_id=customer_id), actor).first()
-    if row is None:
+    row = None
+    if customer_id is not None:
+        parties.own_party(actor, customer_id)
+        row = visible_to(Account.objects.filter(customer_id=customer_id), actor).first()
+    if row is None or customer_id is None:
         return AccountMoney(customer_id, None, Arrears(), [], {}, [], [], {}, [], {})
     bills = list(Bill.objects.filter(account=row).order_by("-month")[:most])
     lines: dict[UUID, list[BillLine]] = {}

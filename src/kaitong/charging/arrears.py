@@ -35,9 +35,13 @@ class Arrears:
     oldest_due: date | None = None
 
     @property
+    def owed_fen(self) -> int:
+        """What is still to be paid, due or not: asked before a service changes hands or ends."""
+        return max(0, self.open_fen + self.unbilled_fen - self.balance_fen)
+
+    @property
     def owes(self) -> bool:
-        """Whether anything is still to be paid, due or not: asked before a service ends."""
-        return self.open_fen + self.unbilled_fen > self.balance_fen
+        return self.owed_fen > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ def billing_run(asked: argparse.Namespace) -> None:
         print(json.dumps({"caught_up": asdict(caught), "billed": asdict(did)}))
         return
     print(
-        f"rents begun {caught.begun}, ended {caught.ended}; services without a rent {caught.unpaid}"
+        f"rents begun {caught.begun}, ended {caught.ended}, moved {caught.moved};"
+        f" services without a rent {caught.unpaid}"
     )
     print(f"services {did.services}, lines {did.lines}, {charging.yuan(did.total_fen)}")
 

@@ -49,10 +49,11 @@ Found = Iterator[tuple[str, str]]
 
 
 def arrears(subject: Subject) -> Found:
-    """欠费: what the customer owes for this service."""
+    """欠费: what the customer owes for this service: on its orders, and on his bills."""
     owed = charging.owed_on_orders(
         subject.actor, OrderItem.objects.filter(service_id=subject.service.id).values("order_id")
     )
+    owed += charging.arrears(service_id=subject.service.id).owed_fen
     if owed:
         yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")
 

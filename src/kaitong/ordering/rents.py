@@ -59,33 +59,81 @@ def begin(*, actor: Actor, order: Order, item: OrderItem, since: date | None = N
         )
 
 
+def change(*, actor: Actor, order: Order, item: OrderItem, since: date | None = None) -> None:
+    """From now on a line pays what this order's prices say instead (套餐变更)."""
+    if item.service_id is not None:
+        charging.change_rent(
+            actor=actor,
+            service_id=item.service_id,
+            since=since or timezone.localdate(now()),
+            rents=monthly(order.prices, item.item_id),
+            customer_id=order.party_id,
+            playbook=order.playbook,
+            order_id=order.id,
+        )
+
+
+def transfer(*, actor: Actor, order: Order, item: OrderItem, customer_id: UUID) -> None:
+    """From now on another customer pays for a line (过户); a line nobody pays for stays so."""
+    if item.service_id is not None and charges.rents_running([item.service_id]):
+        charging.transfer_rent(
+            actor=actor,
+            service_id=item.service_id,
+            customer_id=customer_id,
+            since=timezone.localdate(now()),
+            order_id=order.id,
+        )
+
+
+def end(*, actor: Actor, service_id: UUID, until: date | None = None) -> None:
+    """A line pays no longer from today on (销户); what it owes up to now is billed at once."""
+    charging.end_rent(actor=actor, service_id=service_id, until=until or timezone.localdate(now()))
+
+
+def bill_now(*, actor: Actor, service_id: UUID) -> None:
+    """Bill what a line owes up to today (结清), before it is asked whether anything is owed."""
+    charging.bill_service(actor=actor, service_id=service_id, through=timezone.localdate(now()))
+
+
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
-    """What was put right before a billing run: rents begun, rents ended, services nobody pays."""
+    """What was put right before a billing run: rents begun, ended, moved to who has the service
+    now, and services nobody pays."""
 
     begun: int
     ended: int
+    moved: int
     unpaid: int
 
 
 def catch_up(*, actor: Actor, month: date) -> CaughtUp:
     """Bring rents up to what the inventory knows: services that work and were opened before rents
-    existed begin to pay (not before `month`), ended ones stop. Again changes nothing.
+    existed begin to pay (not before `month`), ended ones stop, and whoever has a service now pays
+    from today. Again changes nothing.
 
     Lines brought in as they stood (存量) have no order and so no price: they are counted.
     """
-    begun = ended = unpaid = 0
+    begun = ended = moved = unpaid = 0
     after = UUID(int=0)
     while page := inventory.operating(actor, after=after, limit=_PAGE):
         after = page[-1].id
         here = {one.id: one for one in page}
-        paying = charges.rents_running(list(here))
+        paying = charges.payers(list(here))
         for one in page:
             if one.ended_at is not None and one.id in paying:
                 charging.end_rent(
                     actor=actor, service_id=one.id, until=timezone.localdate(one.ended_at)
                 )
                 ended += 1
+            elif one.id in paying and one.customer_id not in (None, paying[one.id]):
+                assert one.customer_id is not None
+                charging.transfer_rent(
+                    actor=actor,
+                    service_id=one.id,
+                    customer_id=one.customer_id,
+                    since=timezone.localdate(now()),
+                )
+                moved += 1
         new = charges.unrented([one.id for one in page if one.ended_at is None])
         made = _opened(new)
         for service_id in sorted(new):
@@ -97,7 +145,7 @@ def catch_up(*, actor: Actor, month: date) -> CaughtUp:
                 continue
             begin(actor=actor, order=item.order, item=item, since=max(started, month))
             begun += 1
-    return CaughtUp(begun, ended, unpaid)
+    return CaughtUp(begun, ended, moved, unpaid)
 
 
 def bill(*, actor: Actor, month: date, batch: int | None = None) -> tuple[CaughtUp, Billed]:

@@ -30,6 +30,7 @@ from kaitong.web import format as fmt
 from kaitong.web.pages import order_timeline
 from kaitong.web.pages.customer import Look, contract_end, lines_pane, plan_title
 from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.money import AccountPane, account_pane
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.order_tabs import CHARGE_TONES, PaperRow, PapersPane
@@ -319,6 +320,11 @@ def _money(look: Look) -> MoneyPane:
     )
 
 
+def _account(look: Look) -> AccountPane:
+    """账务: the balance, bills, payments and monthly fees of whose page it is."""
+    return account_pane(look.actor, look.party_id)
+
+
 # ------------------------------------------------------------------ papers
 
 
@@ -421,6 +427,7 @@ PANES: dict[str, PaneOf] = {
     "orders": PaneOf(lambda: _("订单"), _orders),
     "bindings": PaneOf(lambda: _("绑定"), _bindings),
     "money": PaneOf(lambda: _("费用"), _money),
+    "account": PaneOf(lambda: _("账务"), _account),
     "papers": PaneOf(lambda: _("单据"), _papers),
     "timeline": PaneOf(lambda: _("时间线"), _timeline, ("service",)),
     "looks": PaneOf(lambda: _("查看记录"), _looks),

@@ -79,7 +79,7 @@ class RentRow:
 class AccountPane:
     """账务 of a customer: for the page of money and for the view of the customer."""
 
-    customer_id: UUID
+    customer_id: UUID | None
     balance: int
     open: int
     overdue: int
@@ -93,7 +93,7 @@ class AccountPane:
     may: bool
     key: str
     methods: tuple[tuple[str, str], ...]
-    template: str = "web/money/account.html"
+    template: str = "web/money/pane.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,8 +254,8 @@ def customer_page(
     )
 
 
-def account_pane(actor: Actor, customer_id: UUID) -> AccountPane:
-    """All of a customer's money; NotFound for another branch's customer."""
+def account_pane(actor: Actor, customer_id: UUID | None) -> AccountPane:
+    """All of a customer's money; NotFound for another branch's customer, nothing for nobody's."""
     money = charging.account_money(actor, customer_id)
     papers = till.vouchers(actor, money.account_id) if money.account_id else {}
     may = may_withdraw(actor)
