@@ -60,6 +60,11 @@ def lines_of_account(actor: Actor, account: str, *, limit: int) -> list[Customer
     return _lines(visible_to(Service.objects.filter(wanted), actor), limit)
 
 
+def account_taken(account: str) -> bool:
+    """Whether a service anywhere goes by this account; whose is not told."""
+    return Service.objects.filter(account=account.strip()).exclude(account="").exists()
+
+
 def _lines(rows: QuerySet[Service, Any], limit: int) -> list[CustomerLine]:
     found = rows.order_by("-pk").values_list(
         "pk", "customer_id", "order_id", "title", "account", "state",

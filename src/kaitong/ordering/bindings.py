@@ -17,7 +17,7 @@ from kaitong.core.clock import now
 from kaitong.core.crypto import blind_index
 from kaitong.core.masking import mask_phone
 from kaitong.ordering.errors import OrderRefused
-from kaitong.ordering.models import NUMBER_PURPOSE, NumberBinding, Order
+from kaitong.ordering.models import NUMBER_PURPOSE, NumberBinding, Order, OrderItem
 from kaitong.party.choices import PhoneKind
 from kaitong.party.names import PhoneNumber, parse_phone
 
@@ -37,6 +37,23 @@ def order_of(number: PhoneNumber) -> UUID | None:
     """The order whose line a number is bound to now."""
     rows = NumberBinding.objects.filter(number_index=_index(number), ended_at=None)
     return rows.values_list("order_id", flat=True).first()
+
+
+def living_of(service_id: UUID) -> list[NumberBinding]:
+    """The numbers bound to a line now, by whichever of its orders; in clear."""
+    asked = OrderItem.objects.filter(service_id=service_id)
+    pairs = set(asked.values_list("order_id", "item_id"))
+    rows = NumberBinding.objects.filter(order_id__in={o for o, _item in pairs}, ended_at=None)
+    return [row for row in rows if (row.order_id, row.item_id) in pairs]
+
+
+def end_of_service(service_id: UUID, number: PhoneNumber | None = None) -> list[NumberBinding]:
+    """Set a line's numbers free, or the one named; those that were bound until now."""
+    ended = [row for row in living_of(service_id) if number is None or row.number == number.e164]
+    NumberBinding.objects.filter(pk__in=[row.pk for row in ended], ended_at=None).update(
+        ended_at=now()
+    )
+    return ended
 
 
 def take_turns(numbers: Iterable[PhoneNumber]) -> None:
