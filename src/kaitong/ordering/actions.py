@@ -121,7 +121,10 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     account = inventory_verbs.allocate_account(
-        actor=actor, service_id=item.service_id, pattern=ctx.parameters["account_pattern"]
+        actor=actor,
+        service_id=item.service_id,
+        pattern=ctx.parameters["account_pattern"],
+        quarantine_days=int(ctx.parameters.get("account_quarantine_days", 0)),
     )
     logical_id = inventory_verbs.allocate_logical_id(
         actor=actor, service_id=item.service_id, pattern=ctx.parameters["logical_id_pattern"]

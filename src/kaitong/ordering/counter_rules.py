@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kaitong.ordering.life_answers import ANSWERS
-from kaitong.ordering.life_checks import CHECKS
+from kaitong.ordering.life_checking import CHECKS
 from kaitong.ordering.life_choices import AuthenticationKind, Standing, Weight
 
 AUTHENTICATION = "authentication"  # the parameter with the limits of it

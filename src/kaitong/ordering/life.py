@@ -28,12 +28,13 @@ from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
     BadOrder,
+    OrderError,
     OrderForbidden,
     OrderRefused,
     PlanChanged,
     WrongOrderState,
 )
-from kaitong.ordering.life_answers import ANSWERS
+from kaitong.ordering.life_answers import ANSWERS, prepare
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
 from kaitong.ordering.models import Authentication, Order, OrderItem, Procedure, ServiceChange
@@ -78,6 +79,12 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
     try:
         with audit.acting(actor.id, "change service"), transaction.atomic():
             return _request(actor, request)
+    except OrderError:
+        # The same click at the same instant has used the proof up, or begun the change.
+        known = _made_before(actor, request.key)
+        if known is not None:
+            return known
+        raise
     except IntegrityError:
         # The same click at the same instant, or another change of this service.
         known = _made_before(actor, request.key)
@@ -108,6 +115,9 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     reason = _reason(plan, request.reason)
     subject = Subject(actor, service, procedure, now())
     kept, told = _answers(subject, request.answers)
+    if plan.form and not kept and not request.variables:
+        raise BadOrder([InputFault("", _("没有填要改的内容。"), _("至少填一项。"))])
+    _prepare(subject, kept, request.key)
     order = _order(actor, plan, request)
     item = OrderItem.objects.create(
         order=order,
@@ -190,17 +200,27 @@ def _answers(
             faults += [InputFault(target, f.what, f.remedy) for f in bad.faults]
             continue
         with override(CHINESE):  # a sheet is Chinese whoever asks
-            told.append(
-                {
-                    "target": target,
-                    "title": answer.title,
-                    "before": answer.before(subject),
-                    "after": answer.after(kept[target]),
-                }
-            )
+            after = answer.after(kept[target])
+            if after:  # else nothing of it is told
+                told.append(
+                    {
+                        "target": target,
+                        "title": answer.title,
+                        "before": answer.before(subject),
+                        "after": after,
+                    }
+                )
     if faults:
         raise BadOrder(faults)
     return kept, told
+
+
+def _prepare(subject: Subject, kept: dict[str, Any], key: str) -> None:
+    """What answers mean together; they may register people and take photos of this page."""
+    try:
+        prepare(subject, kept, key)
+    except BadInput as bad:
+        raise BadOrder(bad.faults) from None
 
 
 def _order(actor: Actor, plan: ChangePlan, request: ChangeRequest) -> Order:

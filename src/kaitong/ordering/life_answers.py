@@ -6,33 +6,18 @@ it on papers and pages is worded here too; secrets are told by their being there
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.errors import BadInput
+from kaitong.inventory import services as inventory
+from kaitong.ordering import life_numbers, life_people
+from kaitong.ordering.life_answer import VALUE, Answer, Kept, Whole, at, hidden, nothing, wrong
 from kaitong.ordering.life_checks import Subject
 
-VALUE = "value"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`title` names it on a paper; `before` and `after` are how it may be shown."""
-
-    title: str
-    check: Callable[[Subject, Any], Any]
-    before: Callable[[Subject], str]
-    after: Callable[[Any], str]
-
-
-def wrong(what: str, remedy: str = "") -> BadInput:
-    """A fault of the answer that is being checked."""
-    return BadInput([InputFault(VALUE, what, remedy)])
-
+__all__ = ["ANSWERS", "VALUE", "WHOLE", "Answer", "prepare", "wrong"]
 
 _SHORTEST, _LONGEST = 6, 32
 
@@ -49,10 +34,46 @@ def _password(_subject: Subject, value: Any) -> str:
     return text
 
 
-def _hidden(_anything: Any) -> str:
-    return "••••••"
+def _old_password(subject: Subject, value: Any) -> bool:
+    """Compared, never kept (BB-05)."""
+    if not inventory.is_password(service_id=subject.service.id, given=str(value)):
+        raise wrong(_("原密码不对。"), _("忘记原密码的，请办理密码重置。"))
+    return True
+
+
+def _same(_subject: Subject, value: Any) -> str:
+    return str(value)
+
+
+def _passwords(_subject: Subject, kept: Kept, _key: str) -> None:
+    """The new password was typed twice alike; the second is not kept."""
+    again = kept.pop("change.password_again", None)
+    if again is not None and again != kept.get("change.password"):
+        raise at("change.password_again", _("两次输入的新密码不一致。"), _("请重新输入。"))
 
 
 ANSWERS: dict[str, Answer] = {
-    "change.password": Answer(gettext_noop("密码"), _password, _hidden, _hidden),
+    "change.password": Answer(gettext_noop("密码"), _password, hidden, hidden),
+    "change.password_again": Answer(gettext_noop("密码"), _same, nothing, nothing),
+    "change.old_password": Answer(gettext_noop("原密码"), _old_password, nothing, nothing),
+    **life_people.ANSWERS,
+    **life_numbers.ANSWERS,
 }
+WHOLE: tuple[Whole, ...] = (
+    Whole(frozenset({"change.password_again"}), _passwords),
+    *life_people.WHOLE,
+    *life_numbers.WHOLE,
+)
+
+
+def prepare(subject: Subject, kept: Kept, key: str) -> None:
+    """Look at answers together, each of which is right; every fault at once, by target."""
+    faults = []
+    for whole in WHOLE:
+        if whole.asked & set(kept):
+            try:
+                whole.prepare(subject, kept, key)
+            except BadInput as bad:
+                faults += bad.faults
+    if faults:
+        raise BadInput(faults)

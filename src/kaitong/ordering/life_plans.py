@@ -20,7 +20,8 @@ from kaitong.inventory.results import ServiceView
 from kaitong.ordering import changes
 from kaitong.ordering.choices import FINAL
 from kaitong.ordering.errors import OrderNotFound
-from kaitong.ordering.life_checks import CHECKS, Subject
+from kaitong.ordering.life_checking import CHECKS
+from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import Standing, Weight
 from kaitong.ordering.models import OrderItem, Procedure, ServiceChange
 from kaitong.ordering.plans import Reason, ReasonGroup, reason_by_code, reasons_of

@@ -258,9 +258,19 @@ class Facts:
             "monthly": sum(monthly) if monthly else None,
         }
 
+    def _monthly(self, item: OrderItem) -> int | None:
+        """What the line costs by the month after the change, where that changed."""
+        charges = self.offered.get(item.item_id, {}).get("charges", [])
+        return sum(c["amount"] for c in charges if c["when"] == "monthly") or None
+
     def _change(self, item: OrderItem, change: ServiceChange) -> dict[str, Any]:
         """What a change does: from what to what, and by which proof of the customer's."""
-        lines = [f"{one['title']}：{one['before']} → {one['after']}" for one in change.told]
+        lines = [
+            f"{one['title']}：{one['before']} → {one['after']}"
+            if one["before"]
+            else f"{one['title']}：{one['after']}"
+            for one in change.told
+        ]
         if change.authentication is not None:
             kind = AuthenticationKind(change.authentication.kind)
             lines.append(f"鉴权：{kind.label}")
@@ -268,7 +278,7 @@ class Facts:
             "title": item.procedure.title if item.procedure else change.procedure,
             "action": str(ItemAction(item.action).label),
             "detail": "；".join(lines) or "—",
-            "monthly": None,
+            "monthly": self._monthly(item),
         }
 
     def _attachments(self, wanted: list[list[str]]) -> list[dict[str, Any]]:

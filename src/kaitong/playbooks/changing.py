@@ -9,17 +9,46 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.documents import services as documents
+from kaitong.documents.errors import AttachmentRefused
+from kaitong.documents.models import Attachment
 from kaitong.ordering import services as ordering
-from kaitong.ordering.life_plans import plan_of
+from kaitong.ordering.life_plans import may_ask, plan_of
 from kaitong.ordering.models import Order
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries
 from kaitong.playbooks.forms import Form
+from kaitong.playbooks.model import PHOTO_PURPOSE
 
 
 def form_of(playbook: str, version: str, file: str) -> Form | None:
     """The form of a change; None where nothing is asked."""
     return queries.form(playbook, version, file) if file else None
+
+
+def store_photo(
+    *, actor: Actor, service_id: UUID, procedure: str, key: UUID, field: str, data: bytes
+) -> Attachment:
+    """Keep a photo that a clerk takes for a field of a change's form.
+
+    An upload of the page (`key`) until the change is asked for with it; the watermark's words are
+    the playbook's. Raises AttachmentRefused for whoever may not ask for the change.
+    """
+    plan = plan_of(actor, service_id, procedure)
+    found = form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
+    if found is None or field not in found.photos or not may_ask(actor, plan.procedure):
+        raise AttachmentRefused(_("这一步不要这张照片。"), _("请刷新页面。"), field=field)
+    return documents.store_photo(
+        actor=actor,
+        data=data,
+        kind=found.photos[field],
+        owner_type="change",
+        owner_id=key,
+        branch_id=plan.service.branch_id,
+        watermark=str(plan.procedure.parameters.get(PHOTO_PURPOSE, "")),
+        title=str(found.fields[field].get("title", "")),
+        slot=field,
+    )
 
 
 def request_change(

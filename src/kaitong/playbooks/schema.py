@@ -347,7 +347,9 @@ FORM: dict[str, Any] = _closed(
                 "labels": {"type": "object"},
                 "widgets": {
                     "type": "object",
-                    "additionalProperties": {"enum": ["segment", "select", "textarea", "check"]},
+                    "additionalProperties": {
+                        "enum": ["segment", "select", "textarea", "check", "password"]
+                    },
                 },
                 "groups": {"type": "object", "additionalProperties": TITLE},
                 "units": {"type": "object", "additionalProperties": {"type": "string"}},

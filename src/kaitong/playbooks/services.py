@@ -25,7 +25,6 @@ from kaitong.fieldwork.models import Check
 from kaitong.ordering import counter_rules
 from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
-from kaitong.ordering.life_answers import ANSWERS
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import loader, onsite, photos, queries, wiring, withdrawal
@@ -53,7 +52,7 @@ def check(folder: Path, *, sheets: bool = True) -> Playbook:
     return loader.load(
         folder,
         actions=frozenset(wiring.ACTIONS),
-        writes=frozenset(wiring.WRITES) | frozenset(ANSWERS),
+        writes=wiring.TARGETS,
         checks=frozenset(wiring.CHECKS),
         sheets=sheets,
     )

@@ -24,8 +24,9 @@ from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
-from kaitong.ordering import answers, clock, notices, standing
+from kaitong.ordering import answers, clock, life_ending, life_flows, notices, standing
 from kaitong.ordering import life_actions as life
+from kaitong.ordering.life_answers import ANSWERS
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
 from kaitong.process.listening import listen, listen_to_ledger, listen_to_standstill
@@ -45,6 +46,13 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.suspend", "transactional", life.suspend),
         Action("ordering.resume", "transactional", life.resume),
         Action("ordering.set-password", "transactional", life.set_password),
+        Action("ordering.transfer", "transactional", life_flows.transfer),
+        Action("ordering.change-data", "transactional", life_flows.change_data),
+        Action("ordering.set-account", "transactional", life_flows.set_account),
+        Action("ordering.bind-number", "transactional", life_flows.bind_number),
+        Action("ordering.unbind-number", "transactional", life_flows.unbind_number),
+        Action("ordering.cease", "transactional", life_ending.cease),
+        Action("ordering.take-down", "transactional", life_ending.take_down),
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
         Action("activation.apply", "external", activation.apply_service),
@@ -80,11 +88,14 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "order.refund_decision_reason": answers.refund_decision_reason,
     "service.terminal_serial": answers.terminal_serial,
     "service.power_dbm": answers.power_dbm,
+    "service.recovered_serial": life_ending.recovered_serial,
     answers.PORT: answers.port,
     answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }
+# All a form may write: a step's verbs, and the answers of the counter's changes.
+TARGETS = frozenset(WRITES) | frozenset(ANSWERS)
 # `kaitong:check` of a task -> what looks before it may be completed, outside any transaction.
 CHECKS: dict[str, Callable[[fieldwork.Asked], Check]] = {"line": fieldwork.check_line}
 # What work orders print: an answer that changes it brings them up to date.

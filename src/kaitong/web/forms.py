@@ -318,6 +318,10 @@ def _field(
             wide=True,
             **common,
         )
+    if asked == "password":  # never sent back to the page
+        return Field(
+            widget="input", input_type="password", max_length=spec.get("maxLength"), **common
+        )
     return Field(
         widget="input",
         input_type=_INPUT_TYPES.get(str(spec.get("format", "")), "text"),

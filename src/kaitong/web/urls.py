@@ -130,6 +130,11 @@ urlpatterns = [
         changing.prove,
         name="change_prove",
     ),
+    path(
+        "services/<uuid:service_id>/do/<slug:procedure>/photo/<uuid:key>",
+        changing.photo,
+        name="change_photo",
+    ),
     path("intake/", intake.begin, name="intake"),
     path("intake/<uuid:draft_id>/", intake.resume, name="intake_draft"),
     path("intake/<uuid:draft_id>/addresses", intake.addresses, name="intake_addresses"),

@@ -11,7 +11,7 @@ from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
 from kaitong.playbooks import loader, scenarios, services
 from kaitong.playbooks.errors import RefusedPlaybook
-from kaitong.playbooks.wiring import ACTIONS, WRITES
+from kaitong.playbooks.wiring import ACTIONS, TARGETS
 from kaitong.process import definitions, worker
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
@@ -23,7 +23,7 @@ RELOCATION = LIBRARY / "relocation"
 
 
 def load(folder: Path) -> loader.Playbook:
-    return loader.load(folder, actions=frozenset(ACTIONS), writes=frozenset(WRITES))
+    return loader.load(folder, actions=frozenset(ACTIONS), writes=TARGETS)
 
 
 @pytest.fixture

@@ -9,11 +9,9 @@ import pytest
 from kaitong.core.errors import BadInput
 from kaitong.core.home import library
 from kaitong.playbooks import loader
-from kaitong.playbooks.wiring import ACTIONS, WRITES
+from kaitong.playbooks.wiring import ACTIONS, TARGETS
 
-BOOK = loader.load(
-    library() / "home-broadband", actions=frozenset(ACTIONS), writes=frozenset(WRITES)
-)
+BOOK = loader.load(library() / "home-broadband", actions=frozenset(ACTIONS), writes=TARGETS)
 INSTALL = BOOK.forms["forms/install.json"]
 
 

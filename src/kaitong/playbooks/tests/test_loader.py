@@ -11,7 +11,7 @@ from kaitong.core.home import library
 from kaitong.playbooks import loader, scenarios
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.schema import PLAYBOOK
-from kaitong.playbooks.wiring import ACTIONS, CHECKS, WRITES
+from kaitong.playbooks.wiring import ACTIONS, CHECKS, TARGETS
 
 HOME_BROADBAND = library() / "home-broadband"
 
@@ -20,7 +20,7 @@ def load(folder):
     return loader.load(
         folder,
         actions=frozenset(ACTIONS),
-        writes=frozenset(WRITES),
+        writes=TARGETS,
         checks=frozenset(CHECKS),
     )
 

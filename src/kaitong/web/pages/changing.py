@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -96,7 +97,8 @@ def page(
     at = {f.field: _one(f) for f in wrong}
     proof = authenticating.standing(actor, service_id, plan.authenticate)
     proven = proof is not None or not plan.authenticate
-    form = _form(plan, values, wrong) if proven and plan.possible else forms.WorkForm()
+    key = key or str(uuid7())
+    form = _form(plan, values, wrong, key) if proven and plan.possible else forms.WorkForm()
     known = {f.name for f in form.fields} | _PROOF_FIELDS | {"reason", "authentication"}
     loose = tuple(_one(f) for f in wrong if f.field not in known)
     return ChangePage(
@@ -110,7 +112,7 @@ def page(
         warnings=tuple((f.what, f.remedy) for f in plan.warnings),
         told=plan.told,
         plan=plan.fingerprint,
-        key=key or str(uuid7()),
+        key=key,
         proven=proven,
         proven_by=_proven_by(proof),
         proven_until=f"{timezone.localtime(proof.good_until):%H:%M}"
@@ -173,14 +175,17 @@ def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
 
 
 def _form(
-    plan: ChangePlan, values: Mapping[str, Any] | None, faults: list[InputFault]
+    plan: ChangePlan, values: Mapping[str, Any] | None, faults: list[InputFault], key: str
 ) -> forms.WorkForm:
     procedure = plan.procedure
     found = form_of(procedure.playbook, procedure.playbook_hash, plan.form)
     if found is None:
         return forms.WorkForm()
     say = playbooks.words(procedure.playbook, procedure.playbook_hash)
-    return forms.build(found.schema, found.ui, values=values, faults=faults, say=say)
+    photo_url = reverse("web:change_photo", args=[plan.service.id, procedure.key, key])
+    return forms.build(
+        found.schema, found.ui, values=values, faults=faults, say=say, photo_url=photo_url
+    )
 
 
 def _facts(service: ServiceView) -> Iterable[Fact]:

@@ -21,6 +21,7 @@ from kaitong.playbooks import changing
 from kaitong.web import forms
 from kaitong.web.pages import changing as pages
 from kaitong.web.views.common import SignedIn, in_words, is_part, page, render_page
+from kaitong.web.views.photos import taken
 
 CONFLICT, REFUSED = 409, 422
 
@@ -101,6 +102,23 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     if is_part(request):
         return _shown(request, service_id, procedure)
     return redirect("web:change", service_id, procedure)
+
+
+@page
+@require_POST
+def photo(request: SignedIn, service_id: UUID, procedure: str, key: UUID) -> HttpResponse:
+    """A photo for a field of the change's form; it waits for the form to be sent."""
+    return taken(
+        request,
+        lambda data: changing.store_photo(
+            actor=request.actor,
+            service_id=service_id,
+            procedure=procedure,
+            key=key,
+            field=request.GET.get("field", "")[:60],
+            data=data,
+        ),
+    )
 
 
 def _shown(

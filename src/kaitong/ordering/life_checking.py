@@ -1,0 +1,14 @@
+"""Every check a playbook may name (`counter: checks`), in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kaitong.ordering import life_checks, life_ending, life_numbers
+from kaitong.ordering.life_checks import Found, Subject
+
+CHECKS: dict[str, Callable[[Subject], Found]] = {
+    **life_checks.CHECKS,
+    "case-void": life_numbers.case_void,
+    "exit-fee": life_ending.exit_fee,
+}

@@ -1,0 +1,139 @@
+"""The end of a service in operation (销户, BB-03): what it costs to leave early, what is given
+back, what is fetched at the customer's.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.charging import queries as money
+from kaitong.charging import services as charging
+from kaitong.core.errors import BadInput, InputFault, KaitongError
+from kaitong.inventory import ownership
+from kaitong.inventory import queries as inventory
+from kaitong.ordering import bindings, changes, life_money
+from kaitong.ordering.actions import subject_of
+from kaitong.ordering.life_checks import Found, Subject, term_of
+from kaitong.ordering.life_numbers import monthly_of, terms_of
+from kaitong.ordering.models import OrderNote
+from kaitong.ordering.states import note
+from kaitong.process.actions import ActionContext
+from kaitong.process.services import StepContext
+
+CEASED = "ceased"  # the note that says what the service left behind
+
+
+def exit_fee(subject: Subject) -> Found:
+    """违约金: what leaving before the contract's term costs, as the playbook counts it."""
+    fee = fee_of(subject)
+    if fee is not None:
+        months, fen = fee
+        yield (
+            _("合约还有 %(n)s 个月，提前销户须付违约金 %(sum)s。")
+            % {"n": months, "sum": money.yuan(fen)},
+            _("请先告知客户，客户同意再办。"),
+        )
+
+
+def fee_of(subject: Subject) -> tuple[int, int] | None:
+    """The months left, begun ones whole, and the fee in fen; None where leaving costs nothing.
+
+    The parameter `exit_fee` is a table with `percent`: so much of the rent of the months left.
+    """
+    percent = int((subject.procedure.parameters.get("exit_fee") or {}).get("percent", 0))
+    term, terms = term_of(subject.service), terms_of(subject)
+    today = timezone.localdate(subject.at)
+    if not percent or term is None or terms is None or today >= term.until:
+        return None
+    months = (term.until.year - today.year) * 12 + term.until.month - today.month
+    months += 1 if term.until.day > today.day else 0
+    fen = monthly_of(terms["charges"]) * max(months, 1) * percent // 100
+    return (max(months, 1), fen) if fen else None
+
+
+def cease(ctx: ActionContext) -> dict[str, Any]:
+    """销户登记: the service has ended; port, numbers and terminal begin their way back, bound
+    numbers are free, leaving early is charged."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    change = changes.of_item(item.id)
+    reason = change.reason if change else ""
+    _charge(ctx)
+    ended = bindings.end_of_service(item.service_id)
+    rest = timedelta(days=int(ctx.parameters.get("port_rest_days", 0)))
+    left = ownership.cease_service(
+        actor=actor,
+        service_id=item.service_id,
+        reason=f"销户：{reason}" if reason else "销户",
+        rest=rest or None,
+    )
+    life_money.ended(actor=actor, service_id=item.service_id)
+    if not OrderNote.objects.filter(order_id=order.id, kind=CEASED).exists():
+        note(
+            order.id,
+            CEASED,
+            actor_id=None,
+            data={
+                "account": left.account,
+                "port": left.port,
+                "port_id": str(left.port_id or ""),
+                "terminals": list(left.terminals),
+                "unbound": len(ended),
+            },
+        )
+    return {"terminals": len(left.terminals)}
+
+
+def take_down(ctx: ActionContext) -> dict[str, Any]:
+    """拆机登记: the line is taken down, its port is free for the next customer."""
+    order, _item, actor = subject_of(ctx)
+    found = OrderNote.objects.filter(order_id=order.id, kind=CEASED).first()
+    port_id = str((found.data if found else {}).get("port_id", ""))
+    if port_id and ownership.line_taken_down(actor=actor, port_id=UUID(port_id)):
+        note(order.id, "taken-down", actor_id=ctx.actor_id, data={"port": found.data["port"]})
+    return {}
+
+
+def recovered_serial(step: StepContext, value: str) -> None:
+    """The terminal fetched at the customer's (回收), checked against what stands there."""
+    service_id = UUID(str(step.variables["service_id"]))
+    try:
+        ownership.terminal_recovered(actor=step.actor, service_id=service_id, serial=value)
+    except KaitongError as error:
+        raise BadInput([InputFault("recovered_serial", error.what, error.remedy)]) from None
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _charge(ctx: ActionContext) -> None:
+    """The fee as it stands at this moment, once; before the service forgets its contract."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    assert item.procedure is not None
+    subject = Subject(
+        actor, inventory.service(actor, item.service_id), item.procedure, order.ordered_at
+    )
+    fee = fee_of(subject)
+    if fee is None:
+        return
+    months, fen = fee
+    charging.raise_charges(
+        actor=actor,
+        branch_id=order.branch_id,
+        order_id=order.id,
+        charges=[
+            charging.NewCharge(
+                code="exit-fee",
+                title="违约金",
+                amount_fen=fen,
+                item=item.item_id,
+                note=f"合约剩余 {months} 个月",
+            )
+        ],
+    )
