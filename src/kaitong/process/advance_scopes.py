@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from kaitong.process import bounds
 from kaitong.process.advance_graph import around
 from kaitong.process.advance_tokens import Tokens
 from kaitong.process.feel import FeelError, plain
@@ -30,8 +31,8 @@ from kaitong.process.model import (
 from kaitong.process.scopes import ROOT, Loop, Scope, ScopeKind
 
 MAX_MOVES = 10_000  # gateways and services passed in one step before it counts as an endless loop
-MAX_TOKENS = 1_000  # tokens of one instance
-MAX_INSTANCES = 500  # of one multi-instance activity
+MAX_TOKENS = bounds.TOKENS  # tokens of one instance
+MAX_INSTANCES = bounds.INSTANCES  # of one multi-instance activity
 
 
 class _EndlessError(ValueError):

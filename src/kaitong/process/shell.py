@@ -21,7 +21,7 @@ from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
-from kaitong.process import actions, listening, model, phases, scopes, store, thrown
+from kaitong.process import actions, bounds, listening, model, phases, scopes, store, thrown
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 MESSAGE_LENGTH = 500  # of an incident's message
 KEEP_MESSAGES = timedelta(days=30)  # an early message waits so long for somebody to subscribe
-MAX_CALLS = 200  # transactional actions in one step; more is a loop without a wait
+MAX_CALLS = bounds.STEP_ACTIONS
 
 
 class Play:

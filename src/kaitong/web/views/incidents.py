@@ -21,7 +21,7 @@ from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
 from kaitong.org import queries as org
 from kaitong.org.actor import actor_for
-from kaitong.process import queries, services
+from kaitong.process import bounds, queries, services
 from kaitong.process.choices import ProposalKind
 from kaitong.web.pages import incident_fix
 from kaitong.web.pages import incidents as pages
@@ -30,7 +30,7 @@ from kaitong.web.views.common import SignedIn, is_part, page, part, render_page,
 from kaitong.web.views.work import CONFLICT, REFUSED
 
 MOST_AT_ONCE = 500
-LONGEST = 12.0  # seconds a click may take; what is left is said, and the next click goes on
+LONGEST = float(bounds.GROUP_RETRY_SECONDS)  # what is left is said, and the next click goes on
 FILES_MOST, FILE_MOST = 5, 20 * 1024 * 1024
 
 
