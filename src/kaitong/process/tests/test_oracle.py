@@ -40,7 +40,7 @@ _SEEN: dict[str, int] = dict.fromkeys(
         *("either", "some", "gather", "fork", "join", "race", "ask", "call", "sub", "on", "merge"),
     ),
     5,
-) | {"terminate": 1, "error": 1}
+) | {"terminate": 1, "error": 1, "wait": 3, "shout": 1, "tells": 1, "raise": 1}
 
 
 def oracle(examples: int) -> Any:

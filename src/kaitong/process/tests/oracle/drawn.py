@@ -7,7 +7,17 @@ from itertools import count, pairwise
 from typing import Any
 from xml.sax.saxutils import escape
 
-from kaitong.process.tests.core_drawing import Drawing, loop, many, on_error, on_message, timer
+from kaitong.process.tests.core_drawing import (
+    Drawing,
+    loop,
+    many,
+    on_condition,
+    on_error,
+    on_escalation,
+    on_message,
+    on_signal,
+    timer,
+)
 from kaitong.process.tests.oracle import plans, words
 from kaitong.process.tests.oracle.plans import Plan
 from kaitong.process.tests.oracle.words import Word
@@ -38,6 +48,7 @@ class Drawn:
     joins: dict[str, set[str]] = field(default_factory=dict)  # what comes just before each
     gathers: dict[str, set[str]] = field(default_factory=dict)  # inclusive joins: their branches
     calls: dict[str, plans.Call] = field(default_factory=dict)
+    codes: list[str] = field(default_factory=list)  # what the guards around here are told
     loose: list[tuple[set[str], set[str]]] = field(default_factory=list)  # handlers, what is before
 
     def __post_init__(self) -> None:
@@ -204,6 +215,45 @@ class Drawn:
         self.joins[join] = {last for (_first, last), _inside in parts}
         return fork, join
 
+    def _meet(self, plan: plans.Meet) -> Ends:
+        zero, fork, wait, join = (self.name(n) for n in ("zero", "fork", "wait", "join"))
+        counter = f"c{wait}"
+        self.sets(zero, counter, words.value(0), service=True)
+        self.drawing.parallel(fork).parallel(join).chain(zero, fork)
+        (first, last), inside = self.tracked(plan.parts[0])
+        before = set(self.nodes)
+        task = self.name("user")
+        self.drawing.user(task)
+        if plan.on == "signal":
+            tells = self.name("shout")
+            self.drawing.signal(f"s-{wait}", f"s-{wait}").catch(wait, on_signal(f"s-{wait}"))
+            self.drawing.node("intermediateThrowEvent", tells, on_signal(f"s-{wait}"))
+        else:
+            tells = self.name("tells")
+            holds = Word("=", (words.name(counter), words.value(1)))
+            self.drawing.catch(wait, on_condition(holds.python() if self.spiff else holds.feel()))
+            self.sets(tells, counter, words.value(1), service=True)
+        (second, end), _inside = self.tracked(plan.parts[1])
+        other = self.nodes - before
+        self.flow(fork, wait)
+        self.flow(fork, task)
+        self.drawing.chain(task, tells)
+        self.flow(wait, first)
+        self.flow(tells, second)
+        self.flow(last, join)
+        self.flow(end, join)
+        # what waits goes on after what is told, and beside what follows that
+        self.beside([inside | {wait}, other - {task, tells}])
+        self.joins[join] = {last, end}
+        return zero, join
+
+    def _raise(self, plan: plans.Raise) -> Ends:
+        name = self.name("raise")
+        self.drawing.node("intermediateThrowEvent", name, on_escalation(self.codes[-1]))
+        then, last = self.block(plan.then)
+        self.flow(name, then)
+        return name, last
+
     def _crowd(self, plan: plans.Crowd) -> Ends:
         fork = self.name("fork")
         parts = [self.tracked(part) for part in plan.parts]
@@ -289,8 +339,13 @@ class Drawn:
 
     def _guard(self, plan: plans.Guard) -> Ends:
         before = set(self.nodes)
-        host, _last = self.block(plan.host)
         event = self.name("on")
+        if plan.event == "escalation":
+            self.codes.append(f"K-{event}")
+            self.root(
+                f'<bpmn:escalation id="K-{event}" name="K-{event}" escalationCode="K-{event}"/>'
+            )
+        host, _last = self.block(plan.host)
         more: dict[str, str] = {}
         if plan.event == "timer":
             definition = timer(duration=f'"{HOUR}"')
@@ -299,6 +354,8 @@ class Drawn:
             definition, more = on_message(f"m-{event}"), {"k_key": "run"}
             if not plan.interrupting:
                 self.again.add(event)
+        elif plan.event == "escalation":
+            definition = on_escalation(self.codes.pop())
         else:
             self.root(f'<bpmn:error id="{ERROR}" name="{ERROR}" errorCode="{ERROR}"/>')
             definition = on_error(ERROR)

@@ -7,7 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.process.bpmn import parse
-from kaitong.process.model import Completed, MessageArrived, Model, TimerFired
+from kaitong.process.model import (
+    Broadcast,
+    Completed,
+    MessageArrived,
+    Model,
+    SignalArrived,
+    TimerFired,
+    WaitKind,
+)
 from kaitong.process.tests.core_kit import NOW, Game
 from kaitong.process.tests.oracle.drawn import Drawn
 from kaitong.process.tests.oracle.plans import Case
@@ -26,6 +34,7 @@ class Here:
         self.children: dict[tuple[int, UUID], Game] = {}
         self.trace: list[str] = []
         self.read: dict[int, int] = {}  # lines of a game's history that are in the trace
+        self.heard: dict[int, int] = {}  # how much of what a game said was told to who listens
         variables = {**case.variables, "run": "1"}
         self.root = self.begin("p", variables, frozenset())
         self.settle()
@@ -48,7 +57,8 @@ class Here:
         moved = True
         while moved:
             moved = False
-            for game in list(self.games):
+            for at, game in enumerate(list(self.games)):
+                moved |= self.tell(at, game)
                 for token, call in list(game.children.items()):
                     child = self.children.get((id(game), token))
                     if child is None:
@@ -62,6 +72,21 @@ class Here:
                             game.returned(call.node, **child.variables)
                         self.keep()
                         moved = True
+
+    def tell(self, at: int, game: Game) -> bool:
+        """A signal is heard by everybody who listens; whether anything was said."""
+        said = game.said[self.heard.get(at, 0) :]
+        self.heard[at] = len(game.said)
+        for one in said:
+            if not isinstance(one, Broadcast):
+                continue
+            for other in self.living():
+                for (token, node), row in list(other.subscriptions.items()):
+                    if row.kind is WaitKind.SIGNAL and row.message == one.signal:
+                        event = SignalArrived(now=NOW, token=token, node=node, values=one.values)
+                        other.play(event)
+            self.keep()
+        return bool(said)
 
     def living(self) -> list[Game]:
         """Games whose callers still wait for them."""
@@ -77,7 +102,11 @@ class Here:
         for game in self.living():
             found += [("do", node) for node in game.work.values()]
             found += [("fire", node) for _token, node in game.timers]
-            found += [("tell", node) for _token, node in game.subscriptions]
+            found += [
+                ("tell", node)
+                for (_token, node), row in game.subscriptions.items()
+                if row.kind is WaitKind.MESSAGE
+            ]
             found += [("incident", one.node) for one in game.incidents.values()]
         return sorted(found)
 

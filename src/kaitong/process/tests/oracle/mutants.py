@@ -164,7 +164,22 @@ def completion_conditions_are_not_asked(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def signals_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    _node(patch, NodeKind.SIGNAL_CATCH, lambda self, token, node: self.leave(token, node))
+
+
+def conditions_are_not_waited_for(patch: pytest.MonkeyPatch) -> None:
+    _node(patch, NodeKind.CONDITION_CATCH, lambda self, token, node: self.leave(token, node))
+
+
+def escalations_are_told_to_nobody(patch: pytest.MonkeyPatch) -> None:
+    _node(patch, NodeKind.ESCALATION_THROW, lambda self, token, node: self.leave(token, node))
+
+
 MUTANTS: tuple[Sow, ...] = (
+    signals_are_not_waited_for,
+    conditions_are_not_waited_for,
+    escalations_are_told_to_nobody,
     several_are_done_once,
     completion_conditions_are_not_asked,
     counts_tokens_not_flows,

@@ -144,7 +144,7 @@ class Guard(Plan):
     ends for itself."""
 
     host: Plan
-    event: str  # timer, message or error
+    event: str  # timer, message, error or escalation
     interrupting: bool
     handler: Plan
 
@@ -165,6 +165,31 @@ class Crowd(Plan):
     @property
     def inside(self) -> tuple[Plan, ...]:
         return (*self.parts, self.twice)
+
+
+@dataclass(frozen=True)
+class Meet(Plan):
+    """Two branches: one waits, for a signal or until a variable makes a condition true; the other,
+    after a person's step, throws the signal or sets the variable. Behind each goes a part on."""
+
+    on: str  # signal or condition
+    parts: tuple[Plan, Plan]
+
+    @property
+    def inside(self) -> tuple[Plan, ...]:
+        return self.parts
+
+
+@dataclass(frozen=True)
+class Raise(Plan):
+    """An escalation thrown to the boundary event of the guard around it, then a person's step: how
+    far machines come in the step that interrupts them is not the model's to say."""
+
+    then: Task
+
+    @property
+    def inside(self) -> tuple[Plan, ...]:
+        return (self.then,)
 
 
 @dataclass(frozen=True)
@@ -209,6 +234,7 @@ def block(draw: Any, where: Where) -> Plan:
     if where.size <= 1 or where.depth > 6:
         return draw(_task(where))  # type: ignore[no-any-return]
     kinds = ["sequence", "choice", "fork", "some", "race", "guard", "loop", "call", "sub", "many"]
+    kinds += ["meet", "guard", "guard"]
     kinds += ["sequence", "fork", "some", "some", "choice", "choice"] if where.depth < 2 else []
     kind = draw(st.sampled_from(kinds))
     return draw(_KINDS[kind](where))  # type: ignore[no-any-return]
@@ -247,8 +273,8 @@ def _choice(draw: Any, where: Where) -> Plan:
     return Choice(tuple(parts), tests)
 
 
-def _branches(draw: Any, where: Where, **changes: Any) -> tuple[Plan, ...]:
-    sizes = _shares(draw, where.size)
+def _branches(draw: Any, where: Where, among: int = 3, **changes: Any) -> tuple[Plan, ...]:
+    sizes = _shares(draw, where.size)[:among]
     owners = [draw(st.integers(0, len(sizes) - 1)) for _ in where.writes]
     parts = []
     for at, size in enumerate(sizes):
@@ -261,6 +287,12 @@ def _branches(draw: Any, where: Where, **changes: Any) -> tuple[Plan, ...]:
 @st.composite
 def _fork(draw: Any, where: Where) -> Plan:
     return Fork(_branches(draw, where, fork=True))
+
+
+@st.composite
+def _meet(draw: Any, where: Where) -> Plan:
+    first, second = _branches(draw, where, among=2, fork=True)
+    return Meet(draw(st.sampled_from(("signal", "condition"))), (first, second))
 
 
 @st.composite
@@ -317,7 +349,9 @@ def _guard(draw: Any, where: Where) -> Plan:
     on = draw(st.sampled_from(("work", "call", "sub")))
     inner = max(1, where.size // 2)
     handler = draw(block(where.less(where.size - inner)))
-    event = draw(st.sampled_from(("timer", "message", *(("error",) * 2 if on != "work" else ()))))
+    events = ["timer", "message", *(["error"] * 2 if on != "work" else [])]
+    events += ["escalation"] * 2 if on == "sub" else []
+    event = draw(st.sampled_from(events))
     if on == "work":
         host: Plan = Task(draw(st.sampled_from(WORK)))
     else:
@@ -326,6 +360,10 @@ def _guard(draw: Any, where: Where) -> Plan:
         body = draw(block(within))
         if event == "error":
             ways = (Stop("error"), draw(_task(within)))
+            body = Sequence((body, Choice(ways, (draw(words.conditions(where.reads)),))))
+        if event == "escalation":
+            raising = Raise(Task(draw(st.sampled_from(WORK))))
+            ways = (raising, draw(_task(within)))
             body = Sequence((body, Choice(ways, (draw(words.conditions(where.reads)),))))
         host = Sub(body) if on == "sub" else Call(body, where.reads, where.writes)
     interrupting = event == "error" or where.loop or draw(st.booleans())
@@ -336,6 +374,7 @@ _KINDS: dict[str, Any] = {
     "sequence": _sequence,
     "choice": _choice,
     "fork": _fork,
+    "meet": _meet,
     "some": _some,
     "loop": _loop,
     "race": _race,

@@ -64,17 +64,15 @@ class Shell:
 
     def offers(self) -> list[tuple[str, str]]:
         rows = (
-            ("do", WorkItem, GOING_WORK),
-            ("fire", Timer, ("open",)),
-            ("tell", Subscription, ("open",)),
-            ("incident", Incident, ("open",)),
+            ("do", WorkItem.objects.filter(state__in=GOING_WORK)),
+            ("fire", Timer.objects.filter(state="open")),
+            ("tell", Subscription.objects.filter(state="open", kind="message")),
+            ("incident", Incident.objects.filter(state="open")),
         )
         return sorted(
             (what, node)
-            for what, table, states in rows
-            for node in table.objects.filter(
-                instance_id__in=self.family, state__in=states
-            ).values_list("node", flat=True)
+            for what, found in rows
+            for node in found.filter(instance_id__in=self.family).values_list("node", flat=True)
         )
 
     def play(self, offer: tuple[str, str], answer: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from SpiffWorkflow.bpmn.parser import BpmnParser
 from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
+from SpiffWorkflow.bpmn.specs.event_definitions.conditional import ConditionalEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.message import MessageEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.multiple import MultipleEventDefinition
 from SpiffWorkflow.bpmn.specs.event_definitions.timer import DurationTimerEventDefinition
@@ -113,6 +114,17 @@ class There:
         self.workflow.do_engine_steps()
         self.workflow.refresh_timers()
         self.workflow.do_engine_steps()
+        while self._look():
+            self.workflow.do_engine_steps()
+
+    def _look(self) -> bool:
+        """It asks a condition when its event is reached, and again when somebody says so."""
+        before = len(self.trace)
+        for task in list(self.workflow.event_manager.tasks.values()):
+            if isinstance(task.task_spec.event_definition, ConditionalEventDefinition):
+                task.task_spec._update(task)
+        self.workflow.do_engine_steps()
+        return len(self.trace) > before
 
     def offers(self) -> list[tuple[str, str]]:
         return sorted(offer for offer, _task in self._open())
