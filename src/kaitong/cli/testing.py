@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kaitong.core.home import REPOSITORY, home
 from kaitong.core.postgres import Cluster, binaries, major_version
+from kaitong.lab import line
 
 # Longer forms of the suite, and what each asks of the tests: `./run test --nightly [PATH ...]`.
 FORMS = {
@@ -30,6 +31,8 @@ def lacking() -> list[str]:
         )
     if not shutil.which("pdftoppm"):
         missing.append("pdftoppm (papers). On Debian: apt-get install poppler-utils")
+    if why := line.missing():
+        missing.append(f"a PPPoE line (end-to-end test of broadband): {why}")
     shared = Path(os.environ.get("KAITONG_SHARED") or REPOSITORY.parent / "shared")
     if not (shared / "README.md").exists():
         missing.append("third-party contracts and test cases. Set KAITONG_SHARED to their folder")

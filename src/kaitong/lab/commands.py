@@ -1,4 +1,4 @@
-"""`./run lab up|down|status|session`: the lab's command line."""
+"""`./run lab up|down|status|session|line`: the lab's command line."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from kaitong.activation.nasport import Line
 from kaitong.core.errors import KaitongError
 from kaitong.lab import pay, tax
 from kaitong.lab.errors import LabError
+from kaitong.lab.line import LineLab
 from kaitong.lab.pay import PayLab, PaySettings
 from kaitong.lab.radius import RadiusLab, Status
 from kaitong.lab.session import AccessServer, SessionResult, other_port
 from kaitong.lab.tax import TaxLab, TaxSettings
 
-ELEMENTS = ("radius", "tax", "pay")
+ELEMENTS = ("radius", "broadband", "tax", "pay")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +65,18 @@ def _parser() -> argparse.ArgumentParser:
     session.add_argument("--stop", action="store_true", help="end the account's open sessions")
     session.set_defaults(run=_session)
 
-    for verb in (up, down, status, session):
+    line = verbs.add_parser("line", help="a customer's real modem: dial, hangup, status, measure")
+    line.add_argument("what", choices=["dial", "hangup", "status", "measure"])
+    line.add_argument("account", nargs="?", default="")
+    line.add_argument("--port", metavar="NAS-PORT-ID", help="default: the registered line")
+    line.add_argument("--wrong-port", action="store_true", help="another PON port than it")
+    line.add_argument("--logical-id", metavar="TEXT", help="another logical identifier")
+    line.add_argument("--password", help="default: the one the AAA server holds")
+    line.add_argument("--up", action="store_true", help="measure towards the network")
+    line.add_argument("--seconds", type=int, default=3, help="how long to measure")
+    line.set_defaults(run=_line)
+
+    for verb in (up, down, status, session, line):
         verb.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 
@@ -81,6 +93,8 @@ def _up(arguments: argparse.Namespace) -> int:
         _tax_up(arguments.json)
     if "pay" in arguments.element:
         _pay_up(arguments.json)
+    if "broadband" in arguments.element:
+        return _broadband_up(arguments.json)
     if "radius" not in arguments.element:
         return 0
     status = RadiusLab().up()
@@ -90,6 +104,73 @@ def _up(arguments: argparse.Namespace) -> int:
     else:
         print(f"radius: up, {_place(status)}{', Kaitong follows its new place' if told else ''}")
     return 0
+
+
+def _broadband_up(as_json: bool) -> int:
+    """FreeRADIUS, the PPPoE access server, and modems that can dial."""
+    lab = LineLab()
+    settings = lab.up()
+    status = lab.radius.status()
+    told = _tell_kaitong(status) if status else False
+    if as_json:
+        print(json.dumps(_line_facts(lab)))
+    else:
+        print(
+            f"broadband: up, access server {settings.nas}, it hears RFC 5176 on port 3799"
+            f"{', Kaitong follows' if told else ''}\n"
+            "a modem dials: ./run lab line dial ACCOUNT"
+        )
+    return 0
+
+
+def _line_facts(lab: LineLab) -> dict[str, Any]:
+    running = lab.running()
+    facts: dict[str, Any] = {"element": "broadband", "kind": "access-server", "running": running}
+    if running and (settings := lab.settings()):
+        facts |= {"host": settings.nas, "port": 3799, **lab.status()}
+    return facts
+
+
+def _line(arguments: argparse.Namespace) -> int:
+    lab, account = LineLab(), str(arguments.account)
+    if arguments.what != "status" and not account:
+        raise LabError("The account is missing.", "./run lab line dial ACCOUNT")
+    told: dict[str, Any]
+    match arguments.what:
+        case "dial":
+            server = AccessServer(lab.radius)
+            password = arguments.password or server.password(account)
+            told = lab.dial(account, password, _nas_port_id(server, arguments))
+            text = (
+                f"online: {account}, address {told['address']} ({told['took_ms']} ms)"
+                if told["online"]
+                else f"refused: {account}: {told['message'] or 'the access server said no'}"
+                if told["refused"]
+                else f"no answer: {account}: {told['message']}"
+            )
+            done = bool(told["online"])
+        case "hangup":
+            told = {"ended": lab.hangup(account)}
+            text = f"{account}: {'offline' if told['ended'] else 'was not online'}"
+            done = True
+        case "measure":
+            direction = "up" if arguments.up else "down"
+            told = {
+                "mbps": lab.measure(account, seconds=arguments.seconds, direction=direction),
+                "direction": direction,
+            }
+            text, done = f"{account}: {told['mbps']} Mbit/s {direction}", True
+        case _:
+            told, done = lab.status(), True
+            text = "\n".join(
+                f"{name}: address {s['address']}, down {s['down_bps'] or 'unlimited'} bit/s,"
+                f" up {s['up_bps'] or 'unlimited'} bit/s"
+                for name, s in told["sessions"].items()
+                if account in ("", name)
+            )
+            text = text or "nobody is online"
+    print(json.dumps(told, ensure_ascii=False) if arguments.json else text)
+    return 0 if done else 1
 
 
 def _tax_up(as_json: bool) -> None:
@@ -162,6 +243,13 @@ def _down(arguments: argparse.Namespace) -> int:
             print(json.dumps({"element": "tax", "running": False, "ended": ended}))
         else:
             print("tax: down" if ended else "tax: was not running")
+    if {"broadband", "radius"} & set(arguments.element):  # there is no line without its AAA server
+        ended = LineLab().down()
+        if "broadband" in arguments.element:
+            if arguments.json:
+                print(json.dumps({"element": "broadband", "running": False, "ended": ended}))
+            else:
+                print("broadband: down" if ended else "broadband: was not running")
     if "radius" not in arguments.element:
         return 0
     ended = RadiusLab().down()
@@ -173,7 +261,7 @@ def _down(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    status, platform = RadiusLab().status(), TaxLab()
+    status, platform, line = RadiusLab().status(), TaxLab(), LineLab()
     place = platform.settings()
     channel = PayLab()
     found = channel.settings()
@@ -183,6 +271,8 @@ def _status(arguments: argparse.Namespace) -> int:
             facts.append(_tax_facts(place, running=platform.running()))
         if found is not None:
             facts.append(_pay_facts(found, running=channel.running()))
+        if line.settings() is not None:
+            facts.append(_line_facts(line))
         print(json.dumps({"elements": facts}))
         return 0
     if place is not None:
@@ -191,6 +281,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if found is not None:
         state = "up" if channel.running() else "down"
         print(f"pay: {state}, {found.url}, shared secret {found.secret}")
+    if (known := line.settings()) is not None:
+        print(f"broadband: {'up' if line.running() else 'down'}, access server {known.nas}")
     if status is None:
         print("radius: never started here. Start it: ./run lab up radius")
     else:

@@ -29,6 +29,7 @@ from kaitong.lab.state import (
     RadiusSettings,
     free_radius_ports,
     free_udp_port,
+    has_address,
     lab_folder,
     locked,
     udp_port_is_free,
@@ -146,6 +147,14 @@ class RadiusLab:
         running = self.daemon.pid() is not None and self._answers(settings)
         return Status(settings, running, self.cluster.running())
 
+    def serve_line(self, host: str, nas: str) -> Status:
+        """Answer the PPPoE access server at `nas` too, on the address it reaches this machine by;
+        nobody any more when both are empty."""
+        with locked(self.home):
+            settings = RadiusSettings.ensure(self.home).with_line(host, nas)
+            settings.save(self.home)
+        return self.up()
+
     def stop_server(self) -> bool:
         """End FreeRADIUS alone; its database runs on (a bad day to practise)."""
         with locked(self.home):
@@ -242,7 +251,20 @@ class RadiusLab:
             "DB_NAME": settings.database,
             "DB_USER": settings.server_role,
             "DB_PASSWORD": settings.server_password,
+            "LINE_LISTEN": "",
+            "LINE_CLIENT": "",
         }
+        if settings.line_host and has_address(settings.line_host):
+            values["LINE_LISTEN"] = "\n".join(
+                f"\tlisten {{\n\t\ttype = {kind}\n\t\tipaddr = {settings.line_host}\n"
+                f"\t\tport = {port}\n\t}}\n"
+                for kind, port in (("auth", settings.auth_port), ("acct", settings.acct_port))
+            )
+            # pppd's RADIUS client cannot sign its requests; its network is this machine's alone
+            values["LINE_CLIENT"] = (
+                f'client pppoe {{\n\tipaddr = {settings.line_nas}\n\tsecret = "{settings.secret}"\n'
+                "\trequire_message_authenticator = no\n\tnas_type = other\n}\n"
+            )
         changed = False
         for name in _TEMPLATES:
             template = files("kaitong.lab").joinpath("freeradius", name).read_text()

@@ -82,7 +82,7 @@ class AccessServer:
         modem. A session that has lasted `since` then is reported as one in progress.
         """
         begun = time.perf_counter()
-        secret = password if password is not None else self._password(account)
+        secret = password if password is not None else self.password(account)
         station = _station(account)
         answer, reply = self._send(
             "auth",
@@ -217,7 +217,8 @@ class AccessServer:
         finally:
             Path(name).unlink()
 
-    def _password(self, account: str) -> str:
+    def password(self, account: str) -> str:
+        """What the customer typed into the modem: the one the AAA server holds."""
         rows = self._query(
             "SELECT value FROM radcheck WHERE username = %s AND attribute = 'Cleartext-Password'",
             account,

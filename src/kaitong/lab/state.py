@@ -68,6 +68,16 @@ def udp_port_is_free(port: int) -> bool:
         return True
 
 
+def has_address(address: str) -> bool:
+    """Whether this machine has an address now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+        return True
+
+
 def free_udp_port() -> int:
     for port in random.sample(_PORTS, 200):
         if udp_port_is_free(port):
@@ -100,6 +110,8 @@ class RadiusSettings:
     oss_role: str = "kaitong_oss"
     server_role: str = "radius"
     dynauth_port: int = 0  # where the access server takes requests about its sessions
+    line_host: str = ""  # this machine as the PPPoE access server sees it, while there is one
+    line_nas: str = ""  # that access server
     format: int = _FORMAT
 
     @classmethod
@@ -138,6 +150,9 @@ class RadiusSettings:
 
     def with_dynauth_port(self, port: int) -> RadiusSettings:
         return replace(self, dynauth_port=port)
+
+    def with_line(self, host: str, nas: str) -> RadiusSettings:
+        return replace(self, line_host=host, line_nas=nas)
 
     def with_database_port(self, port: int) -> RadiusSettings:
         return replace(self, database_port=port)

@@ -54,7 +54,7 @@ def session_of(row: Sequence[Any], pattern: nasport.Pattern) -> Session:
         stopped_at=stopped,
         address=str(address or ""),
         line=pattern.parse(port),
-        session_id=str(session_id or ""),
+        session_id=nasport.unescape(session_id or ""),
     )
 
 

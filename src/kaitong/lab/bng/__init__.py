@@ -1,0 +1,1 @@
+"""The PPPoE access server of the lab: what runs inside its user-mode kernel, and its files."""

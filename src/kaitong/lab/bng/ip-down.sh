@@ -1,0 +1,3 @@
+#!/bin/sh
+# A session is over.
+rm -f "/run/kaitong/session.$1"
