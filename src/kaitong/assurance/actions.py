@@ -93,7 +93,7 @@ def go_alone(ctx: ActionContext) -> dict[str, Any]:
     if fault.state == TicketState.HELD:
         move(fault, TicketState.IN_PROGRESS)
     note(fault.pk, "alone", actor_id=ctx.actor_id, data={})
-    return {}
+    return {"straight": True}
 
 
 def resolve(ctx: ActionContext) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def reopen(ctx: ActionContext) -> dict[str, Any]:
     recount(fault)
     note(fault.pk, "reopened", actor_id=ctx.actor_id, data={"times": fault.reopened})
     notices.tell(fault=fault, when="reopened", once=str(fault.reopened))
-    return {"fault_key": causes.message_key(fault), "calls": 0}
+    return {"fault_key": causes.message_key(fault), "calls": 0, "straight": True, "route": ""}
 
 
 def called_back(ctx: ActionContext) -> dict[str, Any]:

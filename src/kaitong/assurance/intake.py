@@ -294,6 +294,14 @@ def _begin(actor: Actor, fault: Fault, rules: Handling, *, joined: Any) -> None:
             "symptom": fault.symptom,
             "channel": fault.channel,
             "severity": fault.severity,
+            "straight": False,
+            "route": "",
+            "calls": 0,
+            "parameters": {
+                key: value
+                for key, value in rules.parameters.items()
+                if isinstance(value, int | str)
+            },
             "in_cause": joined is not None and joined.state == CauseState.CONFIRMED,
         },
         parameters=rules.parameters,

@@ -53,7 +53,7 @@ def tell(
     queued = [
         row
         for key, entry in entries.items()
-        if entry["when"] == when
+        if entry["when"] == when and entry.get("for", "fault") == fault.kind
         for row in _addressed(fault, key, entry, f"{fault.pk}:{key}:{once}", dict(values or {}))
     ]
     if queued:

@@ -19,10 +19,13 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
 __all__ = [
+    "alarms",
     "alarms_at",
+    "alarms_of_cause",
     "by_ids",
     "cause",
     "causes",
+    "causes_at",
     "causes_by_ids",
     "counts",
     "current",
@@ -39,6 +42,7 @@ __all__ = [
     "open_near",
     "open_of_services",
     "reason_title",
+    "recent_of_service",
     "say",
     "surveys",
 ]

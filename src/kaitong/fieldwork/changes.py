@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
-from kaitong.fieldwork import queries
+from kaitong.fieldwork import queries, subject
 from kaitong.fieldwork.check import judge_terminal
 from kaitong.fieldwork.choices import ChangeKind, Finding, Tone
 from kaitong.fieldwork.errors import ChangeRefused, CheckStale
@@ -25,7 +25,6 @@ from kaitong.fieldwork.words import sentence
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.results import NoPort, PortView, ServiceView
-from kaitong.ordering import services as ordering
 from kaitong.org.actor import Actor
 from kaitong.process import services as process
 from kaitong.process.services import StepContext
@@ -252,14 +251,20 @@ def _begin(step: StepContext, definition_id: UUID, variables: dict[str, Any]) ->
         definition_id=definition_id,
         business_id=step.business_id,
         branch_id=step.branch_id,
-        variables={"order_id": str(step.business_id), **variables},
+        variables={**_about(step), **variables},
         parameters=step.parameters,
     )
 
 
+def _about(step: StepContext) -> dict[str, Any]:
+    """What a process begun on the spot is about, as its own steps must know it."""
+    names = ("fault_id", "cause_id")
+    known = {name: step.variables[name] for name in names if name in step.variables}
+    return known or {"order_id": str(step.business_id)}
+
+
 def _note(step: StepContext, kind: str, data: dict[str, Any]) -> None:
-    if step.business_id is not None:
-        ordering.note(step.business_id, kind, actor_id=step.actor.id, data=data)
+    subject.note(step, kind, data)
 
 
 # ---- giving up -----------------------------------------------------------------------------------
@@ -288,7 +293,7 @@ def give_up(*, actor: Actor, item_id: UUID, title: str, photo: str) -> process.P
                 attachment_id=attachment_id,
                 kind=AttachmentKind.EVIDENCE,
                 from_id=step.item_id,
-                owner_type="order",
+                owner_type=subject.owner_type(step.variables),
                 owner_id=step.business_id,
                 field="photo",
             )

@@ -26,7 +26,7 @@ from kaitong.core.ids import uuid7
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import AttachmentKind
-from kaitong.fieldwork import words
+from kaitong.fieldwork import subject, words
 from kaitong.fieldwork.choices import Finding, Tone
 from kaitong.fieldwork.errors import CheckFailed, CheckStale
 from kaitong.fieldwork.models import Check
@@ -34,7 +34,6 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import TerminalState
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import services as ordering
 from kaitong.org.actor import Actor
 from kaitong.process.services import StepContext
 
@@ -154,15 +153,11 @@ def hold(check: Check, step: StepContext) -> None:
             attachment_id=check.evidence_id,
             kind=AttachmentKind.EVIDENCE,
             from_id=step.item_id,
-            owner_type="order",
+            owner_type=subject.owner_type(step.variables),
             owner_id=step.business_id,
         )
-        ordering.note(
-            step.business_id,
-            "check-overridden",
-            actor_id=step.actor.id,
-            data={"reason": check.override_reason, "check": str(check.pk)},
-        )
+        data = {"reason": check.override_reason, "check": str(check.pk)}
+        subject.note(step, "check-overridden", data)
 
 
 def _subject(service: ServiceView, installed: str, serial: str) -> dict[str, str]:

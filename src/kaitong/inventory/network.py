@@ -153,6 +153,11 @@ def port_text_of(port_id: UUID) -> str:
     return port_texts([port_id]).get(port_id, "")
 
 
+def port_texts_of_services(service_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The ports of services in words, in one statement."""
+    return {key: held.port.text for key, held in held_ports(service_ids).items()}
+
+
 def port_text(service_id: UUID) -> str:
     """The port a service has, in words; empty when it has none."""
     held = living().filter(service_id=service_id, role="port").values("resource_id")[:1]

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
+from kaitong.assurance import schema as assurance
 from kaitong.catalog.pricing import unmatched
 from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import NumberingError, PaperError
@@ -149,6 +150,9 @@ class _Reader:
         self._references(content, models, forms)
         self._papers(content)
         english = self._english(content, forms, every)
+        for where, what, remedy in assurance.faults(content, self._names(), english):
+            at = self._line("playbook.yaml", where)
+            self._fault("playbook.yaml", at, ".".join(map(str, where)), what, remedy)
         self.faults += notice_faults(
             content, every, english, lambda path: self._line("playbook.yaml", path)
         )
@@ -175,6 +179,11 @@ class _Reader:
             english=english,
             scenarios=scenarios,
         )
+
+    def _names(self) -> set[str]:
+        """Files of the folder, by their paths in it."""
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix() for path in found}
 
     # ---- files ----------------------------------------------------------------------------------
 
@@ -574,7 +583,7 @@ class _Reader:
     ) -> dict[str, str]:
         english = self._yaml("locale/en.yaml") or {}
         wanted: dict[str, tuple[str, int]] = {}
-        told = [*notice_texts(content), *counter_rules.texts(content)]
+        told = [*notice_texts(content), *counter_rules.texts(content), *assurance.texts(content)]
         for path, text in [*_titles(content, ("title",)), *told]:
             wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
         for file, form in forms.items():

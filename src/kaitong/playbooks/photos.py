@@ -14,6 +14,7 @@ from kaitong.documents import pictures
 from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
+from kaitong.fieldwork.subject import owner_type
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries
 from kaitong.playbooks.forms import Form
@@ -22,7 +23,7 @@ from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK
 from kaitong.process.services import StepContext
 
-ITEM, ORDER = "work-item", "order"
+ITEM = "work-item"
 
 
 def store(*, actor: Actor, item_id: UUID, field: str, data: bytes) -> Attachment:
@@ -74,7 +75,7 @@ def use(step: StepContext, form: Form, answers: Mapping[str, Any]) -> None:
                 attachment_id=UUID(answers[field]),
                 kind=kind,
                 from_id=step.item_id,
-                owner_type=ORDER,
+                owner_type=owner_type(step.variables),
                 owner_id=step.business_id or step.instance_id,
                 title=str(form.fields[field].get("title", "")),
                 field=field,

@@ -27,8 +27,15 @@ class Failure:
     values: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Values:
+    """What an action gives back."""
+
+    values: Mapping[str, Any]
+
+
 # Action -> the `given` it listens to, and what each word means: values, or a business error.
-ANSWERS: dict[str, tuple[str, dict[str, str | Failure]]] = {
+ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
     "ordering.check-documents": ("document", {"valid": "", "invalid": "document-invalid"}),
     "ordering.assign-port": (
         "port",
@@ -62,10 +69,16 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure]]] = {
     "activation.change-plan": ("live", {"changed": "", "refused": "not-changed-live"}),
     "activation.prove-plan": ("new-plan", {"given": "", "other": "plan-not-proven"}),
     "activation.disconnect": ("session", {"ended": "", "stands": "still-online"}),
+    "assurance.call-back": (
+        "call",
+        {word: Values({"call_next": word}) for word in ("fixed", "broken", "again", "enough")},
+    ),
+    "assurance.reopen": ("reopen", {"": Values({"straight": True, "route": ""})}),
+    "assurance.alone": ("alone", {"": Values({"straight": True})}),
 }
 
 
-_NO_ANSWER: tuple[str, dict[str, str | Failure]] = ("", {"": ""})
+_NO_ANSWER: tuple[str, dict[str, str | Failure | Values]] = ("", {"": ""})
 
 
 class ScenarioFailed(AssertionError):
@@ -214,6 +227,8 @@ class Run:
                 message=answer,
                 values=meaning.values,
             )
+        if isinstance(meaning, Values):
+            return m.Returned(now=self.clock, token=token, values=meaning.values)
         if meaning:
             return m.BpmnError(now=self.clock, token=token, code=meaning, message=answer)
         return m.Returned(now=self.clock, token=token, values={})

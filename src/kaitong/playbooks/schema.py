@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kaitong.assurance.schema import SCHEMA as FAULTS
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.messaging.choices import Channel, To
@@ -241,6 +242,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "fieldwork": ONSITE,
+            "faults": FAULTS,
             "called": _by_key(_closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
             "papers": _by_key(
                 _closed(
@@ -337,7 +339,7 @@ FORM: dict[str, Any] = _closed(
                     "title": TITLE,
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
-                    "x-choice": {"enum": ["free-port"]},
+                    "x-choice": {"enum": ["free-port", "fault-cause", "survey-reason"]},
                 },
             },
         },

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from kaitong.assurance import schema as assurance_schema
+from kaitong.assurance import services as assurance
 from kaitong.catalog import services as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.charging import services as charging
@@ -94,6 +96,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
     _deploy_catalog(actor, book)
     _deploy_procedures(actor, book, folder.resolve())
     charging.put_policy(playbook=book.key, version=book.hash, parameters=book.parameters)
+    _deploy_handling(actor, book, folder.resolve())
     audit.record(
         "playbook-deployed",
         actor_id=actor.id,
@@ -169,10 +172,13 @@ def _case(entry: Mapping[str, Any], english: Mapping[str, str]) -> catalog.Offer
     )
 
 
-def _papers(book: Playbook, folder: Path) -> dict[str, dict[str, Any]]:
+def _papers(
+    book: Playbook, folder: Path, entries: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """Papers as procedures carry them: template by hash, number rule and office resolved."""
     papers = {}
-    for kind, entry in book.content.get("papers", {}).items():
+    given = book.content.get("papers", {}) if entries is None else entries
+    for kind, entry in given.items():
         post = book.content["posts"][entry["post"]]
         papers[kind] = {
             **{k: v for k, v in entry.items() if k not in ("file", "post")},
@@ -281,6 +287,43 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
     ordering.deploy_procedures(
         actor=actor, playbook=book.key, playbook_hash=book.hash, procedures=procedures
     )
+
+
+def _deploy_handling(actor: Actor, book: Playbook, folder: Path) -> None:
+    """`faults:` as assurance keeps it, with processes deployed and words in both languages."""
+    section = book.content.get("faults")
+    entry = None
+    if section:
+        english, pinned = book.english, _called(book)
+        numbers = book.content["numbers"]
+        notices = {
+            key: {
+                **one,
+                "title_en": english.get(one["title"], ""),
+                "text_en": one.get("text_en") or english.get(one["text"], ""),
+            }
+            for key, one in section.get("notices", {}).items()
+        }
+        entry = assurance.HandlingEntry(
+            services=[f"{book.key}.{key}" for key in section["services"]],
+            content={**section, "notices": notices, "english": dict(english)},
+            definitions={
+                name: str(_definition(book, PurePosixPath(file).stem, file, pinned))
+                for name, (file, _place) in assurance_schema.named_files(book.content).items()
+            },
+            parameters={
+                **book.parameters,
+                "posts": _posts(book),
+                "playbook": {"key": book.key, "hash": book.hash},
+            },
+            numbers={
+                kind: {"rule": f"{book.key}.{name}"[:60]} | numbers[name]
+                for kind, name in section["numbers"].items()
+            },
+            papers=_papers(book, folder, section.get("papers", {})),
+            notices=_notices(book),
+        )
+    assurance.deploy_handling(actor=actor, playbook=book.key, playbook_hash=book.hash, entry=entry)
 
 
 class _LookFirst(Exception):

@@ -14,6 +14,7 @@ from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
+from kaitong.fieldwork.subject import owner_type
 from kaitong.org.actor import Actor
 from kaitong.playbooks.model import PHOTO_PURPOSE
 from kaitong.process import queries as process
@@ -73,7 +74,7 @@ def suspend(
                 attachment_id=UUID(photo),
                 kind=AttachmentKind.EVIDENCE,
                 from_id=item_id,
-                owner_type="order" if item.business_id else ITEM,
+                owner_type=owner_type(item.variables) if item.business_id else ITEM,
                 owner_id=item.business_id or item_id,
                 field="evidence",
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,10 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import actions as activation
 from kaitong.activation import life as network_life
+from kaitong.assurance import actions as assurance
+from kaitong.assurance import answers as assurance_answers
+from kaitong.assurance import notices as assurance_notices
+from kaitong.assurance import services as assurance_verbs
 from kaitong.core.clock import now
 from kaitong.fieldwork import answers as onsite_answers
 from kaitong.fieldwork import services as fieldwork
@@ -29,7 +33,7 @@ from kaitong.ordering import life_actions as life
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
-from kaitong.process.listening import listen, listen_to_ledger, listen_to_standstill
+from kaitong.process.listening import StepFact, listen, listen_to_ledger, listen_to_standstill
 from kaitong.process.services import StepContext
 from kaitong.worktime import queries as worktime
 
@@ -55,6 +59,17 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.take-down", "transactional", life_ending.take_down),
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
+        Action("assurance.record", "transactional", assurance.record),
+        Action("assurance.hold", "transactional", assurance.hold),
+        Action("assurance.alone", "transactional", assurance.go_alone),
+        Action("assurance.repair-order", "transactional", assurance.issue_repair_order),
+        Action("assurance.resolve", "transactional", assurance.resolve),
+        Action("assurance.call-back", "transactional", assurance.called_back),
+        Action("assurance.reopen", "transactional", assurance.reopen),
+        Action("assurance.close", "transactional", assurance.close),
+        Action("assurance.confirm-cause", "transactional", assurance.confirm_cause),
+        Action("assurance.dismiss-cause", "transactional", assurance.dismiss_cause),
+        Action("assurance.solve-cause", "transactional", assurance.solve_cause),
         Action("activation.apply", "external", activation.apply_service),
         Action("activation.remove", "external", activation.remove_service),
         Action("activation.prove-removed", "external", activation.prove_removed),
@@ -92,6 +107,7 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     answers.PORT: answers.port,
     answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
+    **assurance_answers.WRITES,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }
 # All a form may write: a step's verbs, and the answers of the counter's changes.
@@ -105,9 +121,20 @@ ON_WORK_ORDERS = frozenset({"order.appointment_start", "order.appointment_minute
 def install() -> None:
     """Tell the process runtime what actions there are, and who hears of tasks with a notice."""
     configure(ACTIONS)
-    listen(notices.heard)
-    listen_to_ledger(clock.ledger_changed)
+    listen(_heard)
+    listen_to_ledger(_ledger_changed)
     listen_to_standstill(standing.standstill_changed)
+
+
+def _heard(fact: StepFact) -> None:
+    """What a step is about is an order, or a ticket: whoever knows it tells."""
+    notices.heard(fact)
+    assurance_notices.heard(fact)
+
+
+def _ledger_changed(business_id: UUID, moment: datetime) -> None:
+    clock.ledger_changed(business_id, moment)
+    assurance_verbs.ledger_changed(business_id, moment)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from kaitong.assurance import schema as assurance
 from kaitong.fieldwork import schema as onsite
 from kaitong.process.model import Model
 
@@ -29,6 +30,8 @@ def files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
         for key, entry in content["processes"].items()
     }
     for key, (file, place) in onsite.process_files(content).items():
+        found.setdefault(key, (file, place))
+    for key, (file, place) in assurance.process_files(content).items():
         found.setdefault(key, (file, place))
     for key, entry in content["processes"].items():
         if "cancel" in entry:

@@ -168,7 +168,8 @@ def build(
                 ),
             )
         if offered is not None and name in offered:
-            made = _offered(made, offered[name], (values or {}).get(name))
+            listed = ui.get("widgets", {}).get(name) == "select"
+            made = _offered(made, offered[name], (values or {}).get(name), listed=listed)
         for other, value in ui.get("when", {}).get(name, {}).items():
             unasked = made.unasked or (values or {}).get(other) != value
             made = replace(made, when=f"{other}={value}", unasked=unasked)
@@ -176,10 +177,11 @@ def build(
     return WorkForm(tuple(fields), say(str(ui["verb"])) if ui.get("verb") else "", tuple(loose))
 
 
-def _offered(made: Field, options: Iterable[Option], value: Any) -> Field:
+def _offered(made: Field, options: Iterable[Option], value: Any, *, listed: bool) -> Field:
     found = tuple(replace(one, chosen=one.value == str(value)) for one in options)
     nothing = "" if found else _("现在没有可选的。")
-    return replace(made, widget="choose", options=found, wide=True, help=nothing or made.help)
+    widget = "select" if listed else "choose"
+    return replace(made, widget=widget, options=found, wide=True, help=nothing or made.help)
 
 
 def shown(

@@ -28,7 +28,7 @@ from kaitong.process.definitions import model_of
 from kaitong.process.services import Progress
 from kaitong.web import format as fmt
 from kaitong.web import forms
-from kaitong.web.pages import clocks, customers, narrate
+from kaitong.web.pages import clocks, customers, fault_facts, narrate
 from kaitong.web.pages.facts import OrderFacts, facts_of
 from kaitong.web.pages.follow import after
 from kaitong.web.pages.names import post_names
@@ -234,12 +234,17 @@ def _needed(item: process.WorkDetail, form: Form) -> Mapping[str, Any]:
 def _service(facts: OrderFacts | None) -> Any:
     if facts is None:
         return None
+    if facts.service_id is not None:  # a ticket the reader sees is about this line
+        return inventory.service(Actor.system(), facts.service_id)
     return next(iter(inventory.services_of_order(facts.id)), None)
 
 
 def _offered(actor: Actor, form: Form, facts: OrderFacts | None) -> dict[str, list[forms.Option]]:
     """Choices that are found and not written down: the free ports of an address and nearby."""
+    listed = fault_facts.offered(actor, form, facts.id if facts else None)
     wanted = [n for n, spec in form.fields.items() if spec.get("x-choice") == "free-port"]
+    if not wanted:
+        return listed
     service = _service(facts) if wanted else None
     if service is None or service.address_id is None:
         return {name: [] for name in wanted}

@@ -6,8 +6,6 @@ One place, a constant number of queries for any number of rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,34 +21,21 @@ from kaitong.org.actor import Actor
 from kaitong.party import queries as party
 from kaitong.places import queries as places
 from kaitong.playbooks import queries as playbooks
+from kaitong.web.pages.fault_facts import of_tickets
+from kaitong.web.pages.order_facts import OrderFacts
 
-
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
-    id: UUID
-    number: str
-    state: str
-    product: str
-    action: str
-    customer_name: str
-    customer: party.Summary | None  # only where it was asked for
-    address: str
-    address_full: str
-    say: Callable[[str], str]  # the order's playbook in the reader's language
-    due_at: datetime | None
-    due_basis: Mapping[str, Any]
-    ordered_at: datetime
-    completed_at: datetime | None
-    appointment_start: datetime | None
-    appointment_end: datetime | None
+__all__ = ["OrderFacts", "facts_of", "of_orders"]
 
 
 def facts_of(
     actor: Actor, order_ids: Iterable[UUID | None], *, people: bool = False
 ) -> dict[UUID, OrderFacts]:
-    """Facts by order id, of the orders the actor may see."""
+    """Facts by order id, of the orders the actor may see; of tickets by theirs."""
     wanted = {i for i in order_ids if i is not None}
-    return of_orders(ordering.by_ids(actor, wanted), people=people) if wanted else {}
+    if not wanted:
+        return {}
+    found = of_orders(ordering.by_ids(actor, wanted), people=people)
+    return found | of_tickets(actor, wanted - set(found), people=people)
 
 
 def of_orders(

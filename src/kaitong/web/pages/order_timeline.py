@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -75,13 +75,14 @@ class TimelinePane:
 
 def pane(reading: Reading) -> TimelinePane:
     say = reading.facts.say
-    told = timeline(reading.actor, reading.order, services=reading.services)
-    return pane_of(told, say)
+    return pane_of(timeline(reading.actor, reading.order, services=reading.services), say)
 
 
-def pane_of(told: Iterable[Entry], say: Callable[[str], str]) -> TimelinePane:
-    """Entries as a pane, by days; newest first."""
+def pane_of(told: Iterable[Entry], say: Callable[[str], str], *, own: str = "") -> TimelinePane:
+    """Entries by day; `own` is what stands beside those of the thing itself, else an order's."""
     entries = [_view(entry, say) for entry in told]
+    if own:
+        entries = [replace(e, result=own) if e.kind == "order" else e for e in entries]
     days = tuple(
         DayView(group[0].at, tuple(group))
         for group in (

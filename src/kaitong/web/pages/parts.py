@@ -77,6 +77,7 @@ class Note:
     icon: str
     strong: str
     text: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from kaitong.process.choices import WorkState
 from kaitong.web import format as fmt
 from kaitong.web.pages import customers
 from kaitong.web.pages.facts import OrderFacts, of_orders
+from kaitong.web.pages.fault_facts import of_tickets
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Person
 from kaitong.web.pages.workbench import work_due
@@ -90,9 +92,12 @@ def today(actor: Actor, tab: str) -> Today:
     orders = ordering.by_ids(actor, ids)
     lines = inventory.services_of_orders([order.id for order in orders])
     facts = of_orders(orders, people=True, lines=lines)
+    facts |= of_tickets(actor, ids - set(facts), people=True)
+    about = [f.service_id for f in facts.values() if f.service_id]
+    ports = inventory.port_texts_of_services(about) if about else {}
     moment = clock_now()
     cards = sorted(
-        (_card(actor, row, facts.get(row.business_id), lines, moment) for row in rows),
+        (_card(actor, row, facts.get(row.business_id), lines, ports, moment) for row in rows),
         key=lambda pair: pair[0],
     )
     found = [card for _key, card in cards]
@@ -127,6 +132,7 @@ def _card(
     row: process.WorkRow,
     facts: OrderFacts | None,
     lines: Any,
+    ports: Mapping[UUID, str],
     moment: datetime,
 ) -> tuple[tuple[bool, datetime], Card]:
     start = facts.appointment_start if facts else None
@@ -148,7 +154,11 @@ def _card(
         else None,
         window=_window(facts),
         day=_other_day(start, moment),
-        port=line.port_text if line else "",
+        port=line.port_text
+        if line
+        else ports.get(facts.service_id, "")
+        if facts and facts.service_id
+        else "",
         due=work_due(row, moment),
         tone=tone,
         state=state,

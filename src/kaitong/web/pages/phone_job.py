@@ -31,7 +31,7 @@ from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.reasons import reason
 from kaitong.web import format as fmt
 from kaitong.web import forms
-from kaitong.web.pages import customers
+from kaitong.web.pages import customers, fault_facts
 from kaitong.web.pages.drawer import form_of as drawer_form
 from kaitong.web.pages.drawer import offered_reasons, verb_words
 from kaitong.web.pages.facts import facts_of
@@ -153,6 +153,7 @@ def job(
             say=say,
             photo_url=reverse("web:work_photo", args=[item.id]),
             posts=actor.posts,
+            offered=fault_facts.offered(actor, form, item.business_id),
         )
         if form
         else forms.WorkForm()

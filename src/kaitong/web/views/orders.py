@@ -18,6 +18,7 @@ from kaitong.process import services as process
 from kaitong.web.pages import customers as people
 from kaitong.web.pages import order as pages
 from kaitong.web.pages import order_tabs, orders
+from kaitong.web.pages.fault import ticket_url
 from kaitong.web.pages.reading import Reading
 from kaitong.web.views.common import SignedIn, is_part, page, part, render_page, toast
 
@@ -32,7 +33,13 @@ def order_list(request: SignedIn) -> HttpResponse:
 @page
 @require_GET
 def order(request: SignedIn, order_id: UUID) -> HttpResponse:
-    reading = Reading(request.actor, order_id, request.GET.get("process", ""))
+    try:
+        reading = Reading(request.actor, order_id, request.GET.get("process", ""))
+    except NotFound:
+        url = ticket_url(request.actor, order_id)
+        if not url:
+            raise
+        return redirect(url)  # what lists lead to may be a ticket
     found = pages.head(reading)
     tab = order_tabs.known(request.GET.get("tab", ""))
     context = {

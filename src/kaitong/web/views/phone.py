@@ -19,7 +19,6 @@ from kaitong.fieldwork.check import judge_terminal
 from kaitong.fieldwork.choices import Finding
 from kaitong.fieldwork.words import sentence
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import queries as ordering
 from kaitong.party import services as party
 from kaitong.playbooks import onsite, suspending
 from kaitong.playbooks import services as playbooks
@@ -30,6 +29,7 @@ from kaitong.web.pages import phone as pages
 from kaitong.web.pages import phone_job as jobs
 from kaitong.web.pages.drawer import done_text
 from kaitong.web.pages.drawer import form_of as drawer_form
+from kaitong.web.pages.facts import facts_of
 from kaitong.web.pages.intake_people import sentences
 from kaitong.web.views.common import SignedIn, is_part, page
 from kaitong.web.views.work import moment, photos_of
@@ -77,11 +77,12 @@ def claim(request: SignedIn, item_id: UUID) -> HttpResponse:
 def call(request: SignedIn, item_id: UUID) -> HttpResponse:
     """The customer's number in clear, to be dialled: a recorded reading."""
     item = process.work_item(request.actor, item_id)
-    order = ordering.order(request.actor, item.business_id) if item.business_id else None
-    if order is None or order.party_id is None:
+    facts = facts_of(request.actor, [item.business_id], people=True)
+    about = facts.get(item.business_id) if item.business_id else None
+    if about is None or about.customer is None:
         raise NotFound(_("这张工单没有客户。"))
     phone = party.reveal(
-        actor=request.actor, party_id=order.party_id, field="phone", reason=_("装维联系客户")
+        actor=request.actor, party_id=about.customer.id, field="phone", reason=_("装维联系客户")
     )
     return JsonResponse({"phone": phone.split("\n")[0]})
 
