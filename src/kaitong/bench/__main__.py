@@ -20,10 +20,11 @@ BENCHES = {
     "pages": "p95 of workbench, order page and TMF641 list with 100,000 orders",
     "ports": "32 clients taking 10,000 ports, none twice",
     "papers": "papers a second",
+    "billing": "the bills of a month for 100,000 services",
     "import": "100,000 addresses and a network of as many rows from file to tables",
 }
 _MODULES = {"import": "imports", "process-scale": "process_scale"}  # no names of modules
-_ONLY_ASKED = ("process-scale",)  # takes a quarter of an hour and some ten GB
+_ONLY_ASKED = ("process-scale", "billing")  # takes a quarter of an hour and some ten GB
 
 
 def take(place: Place, name: str, *, small: bool) -> list[Figure]:

@@ -174,6 +174,7 @@ def take_back(
                 )
             return done
         fen = _returnable(original, amount_fen)
+        _may_return(actor, fen)
         moment = clock.now()
         require_open_day(actor, moment)
         if fen > account.balance_fen:
@@ -202,6 +203,16 @@ def take_back(
             lines={AccountKey.PREPAID: fen, PAID_BY[Method(original.method)]: -fen},
         )
     return refund
+
+
+def _may_return(actor: Actor, fen: int) -> None:
+    """Much money goes back by a supervisor's hand (`refund_approval_above`)."""
+    most = [r.refund_most for r in every_rules().values() if r.refund_most is not None]
+    if most and fen > min(most) and not actor.is_supervisor:
+        raise ChargingForbidden(
+            _("一次退费超过 %(most)s 元由班长办理。") % {"most": min(most) // 100},
+            _("请班长登录后退费。"),
+        )
 
 
 def returnable_fen(payment: Payment) -> int:

@@ -21,6 +21,7 @@ NAMES = (
     "suspended_rent",
     "dunning_levels",
     "payment_most",
+    "refund_approval_above",
     "card_tries",
     "card_locked_minutes",
 )
@@ -45,6 +46,7 @@ class Rules:
     suspended_rent: Mapping[str, Mapping[str, int]] | None = None
     levels: tuple[Level, ...] = ()
     payment_most: int = MOST
+    refund_most: int | None = None  # more at once is a supervisor's
     card_tries: int = TRIES
     card_locked_minutes: int = LOCKED_MINUTES
 
@@ -81,6 +83,7 @@ def read(values: Mapping[str, Any]) -> Rules:
         suspended_rent=values.get("suspended_rent", {}),
         levels=tuple(levels(values.get("dunning_levels", ()))),
         payment_most=int(values.get("payment_most", MOST)),
+        refund_most=values.get("refund_approval_above"),
         card_tries=int(values.get("card_tries", TRIES)),
         card_locked_minutes=int(values.get("card_locked_minutes", LOCKED_MINUTES)),
     )

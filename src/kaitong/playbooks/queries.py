@@ -86,6 +86,16 @@ def words(playbook: str, version: str) -> Callable[[str], str]:
     return lambda text: english.get(text, text)
 
 
+def current_words() -> Callable[[str], str]:
+    """The same for texts of any playbook, by the words of all current versions: one query."""
+    if (get_language() or "zh").startswith("zh"):
+        return lambda text: text
+    english: dict[str, str] = {}
+    for part in current_content("english"):
+        english |= dict(part)
+    return lambda text: english.get(text, text)
+
+
 def deployments() -> list[Deployment]:
     """Every version ever deployed, the current ones first."""
     return list(

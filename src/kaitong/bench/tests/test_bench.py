@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from kaitong.bench import (
+    billing,
     commits,
     imports,
     loader,
@@ -180,3 +181,9 @@ def test_figures():
     assert Figure("a", 3.0, "ms").mark == ""
     assert "miss" in table([figure])
     assert percentile(range(1, 101), 0.95) == 95
+
+
+def test_billing_bills_everything_once_and_the_books_balance(place):
+    found = by_name(billing.run(place, replace(billing.SMALL, services=60)))
+    assert found["billing: services billed and settled"].value > 0
+    assert found["billing: do the books balance"].mark == "pass"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -24,6 +25,7 @@ from kaitong.ordering import till
 from kaitong.ordering.plans import may_withdraw, method_back
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
+from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 from kaitong.web.pages import customers
 from kaitong.web.pages.parts import Person, Tab
@@ -259,6 +261,7 @@ def account_pane(actor: Actor, customer_id: UUID | None) -> AccountPane:
     money = charging.account_money(actor, customer_id)
     papers = till.vouchers(actor, money.account_id) if money.account_id else {}
     may = may_withdraw(actor)
+    say = playbooks.current_words()
     lines = inventory.titles_of({rent.service_id for rent in money.rents})
     return AccountPane(
         customer_id=customer_id,
@@ -267,14 +270,14 @@ def account_pane(actor: Actor, customer_id: UUID | None) -> AccountPane:
         overdue=money.owed.overdue_fen,
         oldest=money.owed.oldest_due,
         unbilled=tuple(
-            LineRow(row.title, "", row.amount_fen - row.refunded_fen) for row in money.unbilled
+            LineRow(say(row.title), "", row.amount_fen - row.refunded_fen) for row in money.unbilled
         ),
         unbilled_sum=money.owed.unbilled_fen,
         to_pay=money.to_pay_fen,
-        bills=tuple(_bill(bill, money) for bill in money.bills),
+        bills=tuple(_bill(bill, money, say) for bill in money.bills),
         paid=tuple(_paid(row, money, papers, may) for row in money.payments),
         rents=tuple(
-            RentRow(row.title, row.amount_fen, row.since, lines.get(row.service_id, ""))
+            RentRow(say(row.title), row.amount_fen, row.since, lines.get(row.service_id, ""))
             for row in money.rents
         ),
         may=may,
@@ -287,7 +290,7 @@ def account_pane(actor: Actor, customer_id: UUID | None) -> AccountPane:
     )
 
 
-def _bill(bill: Bill, money: AccountMoney) -> BillRow:
+def _bill(bill: Bill, money: AccountMoney, say: Callable[[str], str]) -> BillRow:
     today = fmt.local_time(clock.now()).date()
     if not bill.open_fen:
         state, tone = _("已结清"), "ok"
@@ -304,7 +307,7 @@ def _bill(bill: Bill, money: AccountMoney) -> BillRow:
         state=state,
         tone=tone,
         lines=tuple(
-            LineRow(line.title, line_basis(line), line.amount_fen)
+            LineRow(say(line.title), line_basis(line), line.amount_fen)
             for line in money.lines.get(bill.pk, [])
         ),
     )
