@@ -18,6 +18,7 @@ BENCHES = {
     "process-scale": "steps, lists and timers with a million waiting instances",
     "orders": "whole orders a second beside the machine's commit limit",
     "pages": "p95 of workbench, order page and TMF641 list with 100,000 orders",
+    "broadband": "changes of 100,000 lines in use, their pages, accounts a second at FreeRADIUS",
     "ports": "32 clients taking 10,000 ports, none twice",
     "papers": "papers a second",
     "billing": "the bills of a month for 100,000 services",

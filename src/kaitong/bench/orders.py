@@ -70,7 +70,7 @@ class _Team:
             for n in range(workers)
         ]
         for process in self.processes:
-            _hear(process)
+            hear(process)
 
     def do(self, workers: int, **order: Any) -> list[dict[str, Any]]:
         """Give the first of them an order and collect their answers."""
@@ -79,7 +79,7 @@ class _Team:
             assert process.stdin is not None
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-        return [_hear(process) for process in told]
+        return [hear(process) for process in told]
 
     def stop(self) -> None:
         for process in self.processes:
@@ -93,7 +93,7 @@ class _Team:
                 process.wait()
 
 
-def _hear(process: subprocess.Popen[str]) -> dict[str, Any]:
+def hear(process: subprocess.Popen[str]) -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
@@ -111,7 +111,7 @@ def run(place: Place, size: Size) -> list[Figure]:
         if False in size.networks:
             figures += _variant(commit_url, "without network", size, network=False, base=0)
         if True in size.networks:
-            with _radius() as lacking:
+            with radius() as lacking:
                 if lacking:
                     say(f"no figures with the network: {lacking}")
                 else:
@@ -144,7 +144,7 @@ def _commit_database(place: Place) -> Iterator[str]:
 
 
 @contextmanager
-def _radius() -> Iterator[str]:
+def radius() -> Iterator[str]:
     """The lab's FreeRADIUS of the benchmark's own state folder; a reason when it is lacking."""
     from kaitong.demo import network
     from kaitong.lab.errors import LabError

@@ -69,12 +69,12 @@ class Page:
 
 def run(place: Place, size: Size) -> list[Figure]:
     """p95 of every page, and statements a page."""
-    with place.database("bench_pages", _loaded(place, size)):
+    with place.database("bench_pages", loaded(place, size.orders)):
         if place.borrowed:
             loader.load(size.orders)
         pages = _pages()
-        with _server() as port:
-            times = _measured(port, pages, size)
+        with server() as port:
+            times = measured(port, pages, size)
         figures = []
         for page in pages:
             found = times[page.name]
@@ -89,7 +89,7 @@ def run(place: Place, size: Size) -> list[Figure]:
         ]
 
 
-def _loaded(place: Place, size: Size) -> str:
+def loaded(place: Place, orders: int) -> str:
     """The seeded database with so many orders in it, and rooms and ports for them."""
     seeded = world_template(place)
 
@@ -98,14 +98,14 @@ def _loaded(place: Place, size: Size) -> str:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM places_address WHERE code LIKE 'B%%'")
             there = int(cursor.fetchone()[0])
-        missing = size.orders + len(loader.STAGES) - there
+        missing = orders + len(loader.STAGES) - there
         if missing > 0:
             boxes = -(-missing // world.ROOMS)
             world.lay_plant(county, first=there // world.ROOMS, boxes=boxes)
-        loader.load(size.orders)
+        loader.load(orders)
 
     return place.template(
-        f"loaded_{size.orders}", make, shaped_by=(*SEEDED_BY, *_LOADED_BY), base=seeded
+        f"loaded_{orders}", make, shaped_by=(*SEEDED_BY, *_LOADED_BY), base=seeded
     )
 
 
@@ -113,7 +113,7 @@ def _loaded(place: Place, size: Size) -> str:
 
 
 def _pages() -> list[Page]:
-    cookies = [f"sessionid={_session(username)}" for username in STAFF]
+    cookies = [f"sessionid={session(username)}" for username in STAFF]
     tokens = [
         tmf.issue_token(actor=Actor.system(), staff_username=name, title="bench") for name in STAFF
     ]
@@ -145,7 +145,7 @@ def _pages() -> list[Page]:
     ]
 
 
-def _session(username: str) -> str:
+def session(username: str) -> str:
     """A signed-in session, as signing in at the page would have made it."""
     user = Staff.objects.get(username=username)
     session = SessionStore()
@@ -160,7 +160,7 @@ def _session(username: str) -> str:
 
 
 @contextmanager
-def _server() -> Iterator[int]:
+def server() -> Iterator[int]:
     """The web server, in a process of its own."""
     port = free_port()
     process = child("kaitong.cli", "serve", "--port", str(port), stdin=subprocess.DEVNULL)
@@ -183,7 +183,7 @@ def _server() -> Iterator[int]:
             process.wait()
 
 
-def _measured(port: int, pages: list[Page], size: Size) -> dict[str, list[float]]:
+def measured(port: int, pages: list[Page], size: Size) -> dict[str, list[float]]:
     """Milliseconds of every request, by page. The first requests of each client do not count."""
     found: dict[str, list[float]] = {page.name: [] for page in pages}
     for page in pages:

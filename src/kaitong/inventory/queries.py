@@ -49,6 +49,7 @@ from kaitong.inventory.running import (
     service_by_account,
     services,
     services_at,
+    services_by_ids,
     services_of_order,
     services_of_orders,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "service_by_account",
     "services",
     "services_at",
+    "services_by_ids",
     "services_of_order",
     "services_of_orders",
     "stock",

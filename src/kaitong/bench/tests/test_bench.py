@@ -10,6 +10,7 @@ from django.db import connection
 
 from kaitong.bench import (
     billing,
+    broadband,
     commits,
     imports,
     loader,
@@ -28,7 +29,7 @@ from kaitong.bench.place import Place
 from kaitong.inventory.models import Proof
 from kaitong.lab.errors import LabMissing
 from kaitong.lab.radius import find_programs
-from kaitong.ordering.models import Order
+from kaitong.ordering.models import Order, ServiceChange
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
 from kaitong.process import queries as process
@@ -127,6 +128,27 @@ def test_orders_on_the_network(place):
     proofs = Proof.objects.filter(kind="line", ok=True)
     assert proofs.count() >= Order.objects.filter(state="completed").count() > 0
     assert all(proof.data["result"] == "proven" for proof in proofs)
+
+
+@pytest.mark.radius
+def test_broadband(place, monkeypatch):
+    try:
+        find_programs()
+    except LabMissing as missing:
+        from kaitong.conftest import lacking
+
+        lacking("FreeRADIUS", missing.remedy)
+    monkeypatch.setattr(loader.partitions, "ensure", lambda **_months: [])
+    found = by_name(broadband.run(place, broadband.SMALL))
+    lines = found["broadband: live accounts"].value
+    assert lines > 30
+    assert found["broadband: accounts by the adapter in batches"].value > 0
+    changed = ServiceChange.objects.exclude(ended_at=None)
+    assert changed.exists()
+    assert not changed.exclude(item__state="completed").exists()
+    assert found["broadband: changes of lines"].value > 0
+    assert found["broadband: change page, p95"].value > 0
+    assert not process.check()
 
 
 def test_ports(place):
