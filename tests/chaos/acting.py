@@ -108,6 +108,16 @@ class Network(Adapter):
             raise Unreachable(f"认证系统答复 {status}。")
         return Outcome(1)
 
+    def bring(
+        self,
+        account: str,
+        desired: Callable[[], AccountChange],
+        talk: Conversation,
+        *,
+        dry_run: bool = False,
+    ) -> Outcome:
+        return self.apply(desired(), talk, dry_run=dry_run)
+
     def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
         raise NotImplementedError
 

@@ -33,10 +33,13 @@ from kaitong.ordering.requests import (
     SubmitItem,
     SubmitOrder,
 )
+from kaitong.org import standing_in
 from kaitong.org.actor import Actor
+from kaitong.org.queries import actor_of
 from kaitong.playbooks import photos
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
+from kaitong.process import migrating
 from kaitong.process import queries as process
 from kaitong.process import services as verbs
 from kaitong.process.definitions import model_of
@@ -44,7 +47,7 @@ from kaitong.process.model import Model
 from kaitong.process.models import Incident, Instance, Subscription, WorkItem
 from kaitong.process.returning import return_targets
 from tests.chaos.journal import Journal
-from tests.chaos.world import PLAYBOOK, SYSTEM, Crew, definitions
+from tests.chaos.world import PLAYBOOK, SYSTEM, Crew, definitions, later
 
 AWAY = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 DEADLOCK = "40P01"
@@ -61,6 +64,7 @@ class Person:
         self.journal = Journal(folder / f"{name}.journal")
         self.crew = Crew.gathered()
         self.definitions = definitions()
+        self.later = later()
         self.refused: Counter[str] = Counter()
         self.keys = [f"{name}-{n}" for n in range(starts)]
         self.lines = [f"{name}-line-{n}" for n in range(lines)]
@@ -86,6 +90,7 @@ class Person:
             return finish
         trouble = [self.claim] * 3 + [self.suspend] * 2 + [self.release, self.send_back]
         trouble += [self.hand_on, self.small, self.again, self.cancel, self.withdraw]
+        trouble += [self.stand_in, self.carry]
         return finish + trouble
 
     def attempt(self, act: Callable[[], None]) -> None:
@@ -260,6 +265,37 @@ class Person:
                 actor=self.anyone("supervisor"),
                 item_id=item.pk,
                 post=self.rng.choice(("network", item.post)),
+            )
+
+    def stand_in(self) -> None:
+        """委托: somebody hands on what is theirs for some seconds, and the other does of it."""
+        item = self.item("todo", "claimed")
+        people = self.crew.people.get(item.post, ())
+        principal = next((p for p in people if p.id == item.claimed_by), None)
+        principal = principal or self.anyone(item.post)
+        other = self.anyone(self.rng.choice(("clerk", "service", "installer")))
+        if principal.id is None or other.id in (None, principal.id):
+            return
+        standing_in.delegate(
+            actor=principal,
+            to=other.id,
+            since=now() - timedelta(seconds=1),
+            until=now() + timedelta(seconds=3),
+            reason="休假",
+        )
+        verbs.claim(actor=actor_of(other.username), item_id=item.pk)
+
+    def carry(self) -> None:
+        """流程迁移: what runs is carried over to the next version."""
+        found = Instance.objects.filter(state="running", definition__in=self.later)
+        rows = list(found.order_by("id").values_list("id", "definition_id")[:100])
+        if rows:
+            instance_id, was = self.rng.choice(rows)
+            migrating.migrate(
+                actor=self.anyone("supervisor"),
+                instance_id=instance_id,
+                to=self.later[was],
+                reason="新版本",
             )
 
     def small(self) -> None:

@@ -24,7 +24,7 @@ from tests.chaos.world import definitions
 
 UNWATCHED = "不会有人来唤醒它。"  # how the sweeper's incidents end
 # What the core's records do to the picture of where tokens stand.
-COMES, GOES = ("entered", "fired"), ("left", "joined", "interrupted")
+COMES, GOES = ("entered", "fired", "listens"), ("left", "joined", "interrupted", "unheard")
 
 
 def consistent() -> list[str]:

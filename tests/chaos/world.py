@@ -75,13 +75,16 @@ def seed(folder: Path, lines: int) -> None:
 
 
 def deploy() -> None:
-    """Every file of `processes/`, in the order of their names: who is called stands first."""
+    """Every file of `processes/`, in the order of their names: who is called stands first.
+
+    A `.later` is the next version of the drawing of its name: what runs is carried over to it.
+    """
     calls: dict[str, UUID] = {}
     tables = {path.name: path.read_bytes() for path in sorted(PROCESSES.glob("*.dmn"))}
     for path in sorted(PROCESSES.iterdir()):
         if path.suffix == ".bpmn":
             data = path.read_bytes()
-        elif path.suffix == ".drawing":
+        elif path.suffix in (".drawing", ".later"):
             text = "\n".join(
                 line for line in path.read_text().splitlines() if not line.startswith("#")
             )
@@ -115,6 +118,14 @@ class Crew:
 
 
 def definitions() -> dict[str, UUID]:
-    """The chaos processes by key; one whose name begins with 1- is only called by others."""
-    rows = Definition.objects.filter(playbook=PLAYBOOK).order_by("key")
+    """The chaos processes by key, as they were first; one whose name begins with 1- is only called
+    by others."""
+    rows = Definition.objects.filter(playbook=PLAYBOOK).order_by("key", "-deployed_at")
     return {row.key: row.pk for row in rows}
+
+
+def later() -> dict[UUID, UUID]:
+    """The next version of each definition that has one."""
+    first = definitions()
+    rows = Definition.objects.filter(playbook=PLAYBOOK).order_by("deployed_at")
+    return {first[row.key]: row.pk for row in rows if row.pk != first[row.key]}
