@@ -18,7 +18,7 @@ from kaitong.ordering.choices import FINAL
 from kaitong.ordering.models import Order, OrderNote
 from kaitong.process import queries as process
 from kaitong.process import recount as work
-from kaitong.process import recount_phases
+from kaitong.process import recount_phases, recount_timers
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import rules
 from kaitong.worktime import services as worktime_verbs
@@ -31,7 +31,8 @@ PART = "orders"
 
 def recount_due(limit: int = BATCH) -> int:
     """One batch of everything that hangs on a changed calendar; 0 when all stands by it."""
-    return work.recount_batch(limit) + recount_phases.recount_batch(limit) + recount_orders(limit)
+    of_process = work.recount_batch(limit) + recount_phases.recount_batch(limit)
+    return of_process + recount_timers.recount_batch() + recount_orders(limit)
 
 
 def recount_orders(limit: int = BATCH) -> int:

@@ -192,11 +192,19 @@ class Opening:
         self.change.notify = True
 
     def _timer(self, effect: model.OpenTimer, token: UUID) -> None:
-        at = effect.at
+        at, basis = effect.at, None
         if at is None:
+            start = effect.after or self.now
             key = due.calendar_key(self.loaded.branch_id, "", self.loaded.parameters)
-            at = due.working_duration(effect.duration, effect.after or self.now, key)
-        row = {"token": token, "node": effect.node, "due_at": at, "count": effect.count}
+            basis = {"duration": effect.duration, "start": start.isoformat(), "calendar": key}
+            at = due.working_duration(effect.duration, start, key)
+        row = {
+            "token": token,
+            "node": effect.node,
+            "due_at": at,
+            "count": effect.count,
+            "due_basis": basis,
+        }
         closed = self.change.timers_closed
         fired = [r for r in closed if (r["token"], r["node"]) == (token, effect.node)]
         if fired:  # of a cycle: the row that fired goes on to the next occurrence

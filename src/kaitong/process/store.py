@@ -231,14 +231,15 @@ _ARMS: dict[str, str] = {
  select u.id, u.created_at, u.workitem_id, u.by, u.text from p,
  jsonb_populate_recordset(null::process_feedback, %s::jsonb) u""",
     "timers_opened": """insert into process_timer (id, created_at, instance_id, token_id, node,
- due_at, next_attempt_at, attempts, count, state) select u.id, u.at, p.id, u.token, u.node,
- u.due_at, u.due_at, 0, coalesce(u.count, 1), 'open' from p,
+ due_at, next_attempt_at, attempts, count, due_basis, state) select u.id, u.at, p.id, u.token,
+ u.node, u.due_at, u.due_at, 0, coalesce(u.count, 1), u.due_basis, 'open' from p,
  jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, token uuid, node text,
- due_at timestamptz, count int)""",
+ due_at timestamptz, count int, due_basis jsonb)""",
     # the next occurrence of a cycle: the same row, which nobody else holds open
     "timers_moved": """update process_timer r set due_at = u.due_at, next_attempt_at = u.due_at,
- attempts = 0, count = u.count from p, jsonb_to_recordset(%s::jsonb) as u(token uuid, node text,
- due_at timestamptz, count int)
+ attempts = 0, count = u.count, due_basis = u.due_basis from p,
+ jsonb_to_recordset(%s::jsonb) as u(token uuid, node text, due_at timestamptz, count int,
+ due_basis jsonb)
  where r.token_id = u.token and r.node = u.node and r.instance_id = p.id and r.state = 'open'""",
     "timers_closed": _close("process_timer", "('open')", "").replace(
         "state text, at timestamptz)", "state text, node text)"

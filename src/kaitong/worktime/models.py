@@ -131,7 +131,7 @@ class CalendarChange(Row):
 
 
 class Recount(models.Model):
-    """How far one part of the due times (work, phases, orders) is recounted after a change.
+    """How far one part of the due times (work, phases, timers, orders) is recounted after a change.
 
     `passed` 0 runs at once; 1 again when every process has forgotten the old calendar, for what was
     opened by it meanwhile. `cursor` is the last row looked at, `left` rows that somebody held.

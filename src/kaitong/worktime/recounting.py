@@ -16,7 +16,7 @@ from kaitong.core.clock import now
 from kaitong.worktime.models import CalendarChange, Recount
 from kaitong.worktime.queries import KEPT_SECONDS, affected, forget
 
-PARTS = ("work", "phases", "orders")
+PARTS = ("work", "phases", "timers", "orders")
 # Every process keeps calendars for a while: what it opens meanwhile is recounted a second time.
 AGAIN = timedelta(seconds=KEPT_SECONDS + 30)
 _TRAIL = 500  # changes looked at for parts that were never begun

@@ -22,6 +22,8 @@ class Timer(Row):
     next_attempt_at = models.DateTimeField()
     attempts = models.IntegerField(default=0)
     count = models.IntegerField(default=1)  # which occurrence of a cycle
+    # of a duration in working time: {duration, start, calendar}; null for every other
+    due_basis = models.JSONField(null=True)
     state = models.CharField(max_length=10, choices=TimerState.choices, default=TimerState.OPEN)
 
     class Meta:
