@@ -17,6 +17,7 @@ from kaitong.charging.channels import channel_for
 from kaitong.charging.choices import ChargeState, PaymentKind
 from kaitong.charging.days import today
 from kaitong.charging.errors import ChargingNotFound
+from kaitong.charging.invoices import platform_for
 from kaitong.charging.models import (
     Account,
     Bill,
@@ -24,6 +25,7 @@ from kaitong.charging.models import (
     BillLine,
     CashClosing,
     Charge,
+    Invoice,
     Payment,
     PayRequest,
     Rent,
@@ -52,6 +54,8 @@ class AccountMoney:
     returnable: dict[UUID, int]
     rents: list[Rent]
     clerks: dict[UUID, str]
+    invoices: dict[UUID, Invoice]  # by payment or refund
+    can_invoice: bool
 
     @property
     def to_pay_fen(self) -> int:
@@ -115,7 +119,7 @@ def account_money(actor: Actor, customer_id: UUID | None, *, most: int = MOST) -
         parties.own_party(actor, customer_id)
         row = visible_to(Account.objects.filter(customer_id=customer_id), actor).first()
     if row is None or customer_id is None:
-        return AccountMoney(customer_id, None, Arrears(), [], {}, [], [], {}, [], {})
+        return AccountMoney(customer_id, None, Arrears(), [], {}, [], [], {}, [], {}, {}, False)
     bills = list(Bill.objects.filter(account=row).order_by("-month")[:most])
     lines: dict[UUID, list[BillLine]] = {}
     for line in BillLine.objects.filter(bill__in=bills).order_by("pk"):
@@ -151,6 +155,11 @@ def account_money(actor: Actor, customer_id: UUID | None, *, most: int = MOST) -
             .order_by("service_id", "code")
         ),
         clerks=staff_names(i for p in paid for i in (p.clerk_id, p.approved_by)),
+        invoices={
+            one.payment_id: one
+            for one in Invoice.objects.filter(payment__in=paid).defer("buyer_name", "buyer_number")
+        },
+        can_invoice=platform_for(row.branch_id) is not None,
     )
 
 

@@ -37,6 +37,7 @@ from kaitong.party.numbers import FORMATS
 log = logging.getLogger(__name__)
 
 CLERK = "clerk"
+ACCOUNT_TITLE = "通信服务费"
 BACK_OFF = (1, 2, 5, 15, 60, 300)  # seconds before the platform is asked again
 LEASE = timedelta(seconds=30)  # longer than the platform is waited for
 Adapters = Callable[[TaxPlatform], tax.Adapter]
@@ -333,7 +334,9 @@ def _asked(row: Invoice, platform: TaxPlatform | None) -> tax.Asked:
     charges = Charge.objects.filter(payment_id=paid).order_by("pk")
     lines = [(charge.title, charge.amount_fen) for charge in charges]
     if row.kind == InvoiceKind.RED or sum(fen for _t, fen in lines) != row.amount_fen:
-        lines = [("、".join(title for title, _fen in lines) or "退费", row.amount_fen)]
+        # money of an account has no charges of its own
+        whole = "、".join(title for title, _fen in lines) or ACCOUNT_TITLE
+        lines = [(whole, row.amount_fen)]
     return tax.Asked(
         key=row.key,
         kind=row.kind,

@@ -190,6 +190,14 @@ urlpatterns = [
     path("money/closing/<uuid:closing_id>/reopen", closing.reopen, name="closing_reopen"),
     path("money/closing/<uuid:closing_id>/sheet.pdf", closing.sheet, name="closing_sheet"),
     path("money/payments/<uuid:payment_id>/back", money.give_back, name="money_back"),
+    path(
+        "money/payments/<uuid:payment_id>/invoice", invoices.account_invoice, name="money_invoice"
+    ),
+    path(
+        "money/invoices/<uuid:invoice_id>/retry",
+        invoices.account_retry,
+        name="money_invoice_retry",
+    ),
     path("money/requests/<uuid:request_id>/", money.waiting, name="money_waiting"),
     path("pay/callback/<slug:channel>", money.callback, name="pay_callback"),
     path("money/<uuid:customer_id>/", money.customer, name="money_customer"),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from kaitong.charging import queries as charging
 from kaitong.charging.account_queries import AccountMoney
 from kaitong.charging.choices import LineKind, Method, PaymentKind, RequestState
-from kaitong.charging.models import Bill, BillLine, Payment, PayRequest
+from kaitong.charging.models import Bill, BillLine, Invoice, Payment, PayRequest
 from kaitong.core import clock, wording
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.documents.choices import PaperState
@@ -28,6 +28,7 @@ from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 from kaitong.web.pages import customers
+from kaitong.web.pages.order_tabs import InvoiceView, invoice_view
 from kaitong.web.pages.parts import Person, Tab
 
 METHODS = (Method.CASH, Method.CARD, Method.RECHARGE, Method.ONLINE)
@@ -67,6 +68,8 @@ class PaidRow:
     void: bool
     tone: str
     back_url: str  # where it is given back
+    invoice: InvoiceView | None
+    invoice_url: str  # where one is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +347,15 @@ def _paid(row: Payment, money: AccountMoney, papers: dict[UUID, Paper], may: boo
         void=paper is not None and paper.state == PaperState.VOID,
         tone="soon" if back else "ok",
         back_url=reverse("web:money_back", args=[row.pk]) if may and left > 0 else "",
+        invoice=_invoice(money.invoices[row.pk], may) if row.pk in money.invoices else None,
+        invoice_url=reverse("web:money_invoice", args=[row.pk])
+        if may and money.can_invoice and left > 0 and row.pk not in money.invoices
+        else "",
     )
+
+
+def _invoice(row: Invoice, may: bool) -> InvoiceView:
+    return invoice_view(row, reverse("web:money_invoice_retry", args=[row.pk]) if may else "")
 
 
 def _done(pane: AccountPane, payment_id: str) -> Done | None:

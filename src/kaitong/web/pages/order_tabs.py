@@ -351,6 +351,10 @@ def _moved(actor: Actor, order: Any, money: Money, say: Callable[[str], str]) ->
 
 
 def _invoice(order: Any, row: Invoice, may: bool) -> InvoiceView:
+    return invoice_view(row, reverse("web:invoice_retry", args=[order.id, row.pk]) if may else "")
+
+
+def invoice_view(row: Invoice, retry_url: str) -> InvoiceView:
     state = InvoiceState(row.state)
     red = row.kind == InvoiceKind.RED
     return InvoiceView(
@@ -360,9 +364,7 @@ def _invoice(order: Any, row: Invoice, may: bool) -> InvoiceView:
         buyer=row.buyer,
         error=wording.read(row.error),
         test=row.is_test,
-        retry_url=reverse("web:invoice_retry", args=[order.id, row.pk])
-        if may and state == InvoiceState.FAILED
-        else "",
+        retry_url=retry_url if state == InvoiceState.FAILED else "",
     )
 
 

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from kaitong.charging import books, cards, channels
+from kaitong.charging import books, cards, channels, invoices, services
 from kaitong.charging.cards import CardRow
 from kaitong.charging.days import start_of
-from kaitong.charging.models import Bill, CardTry, CashClosing, Payment, PayRequest
+from kaitong.charging.models import Bill, CardTry, CashClosing, Invoice, Payment, PayRequest
 from kaitong.charging.signing import signed
 from kaitong.core import clock
 from kaitong.documents.models import Paper
@@ -224,3 +224,36 @@ def test_an_online_payment_waits_and_is_told_from_outside(
     assert f"?done={row.__class__.objects.get().payment_id}" in over["HX-Redirect"]
     assert Paper.objects.filter(kind="voucher").count() == 1
     assert books.check() == []
+
+
+def test_the_invoice_of_money_paid_into_an_account(world, order, december, signed_in, part):
+    services.register_tax_platform(
+        key="lab", branch_id=world.branch.id, title="测试", url="http://127.0.0.1:9",
+        secret="s", seller_name="卖方", seller_number="91110000100006480Q", is_test=True,
+    )  # fmt: skip
+    clerk = signed_in("clerk")
+    url = f"/money/{order.party_id}/"
+    clerk.post(f"{url}pay", {"amount": "50", "method": "cash", "key": "k"})
+    ask = re.search(r'hx-get="(/money/payments/[^"]+/invoice)"', clerk.get(url).content.decode())[1]
+    assert "开具发票 ¥50.00" in clerk.get(ask, headers=part).content.decode()
+    assert signed_in("foreigner").get(ask).status_code == 404
+    for _click in range(2):
+        done = clerk.post(ask, {"buyer_kind": "individual", "title": "王明远"}, headers=part)
+        assert done["HX-Redirect"] == url
+    invoice = Invoice.objects.get()
+    leased = invoices.lease()
+    assert leased.asked.lines == [("通信服务费", 5000)]
+    shown = clerk.get(url).content.decode()
+    assert "开票中" in shown
+    assert "王*远" in shown
+    Invoice.objects.filter(pk=invoice.pk).update(state="issued", number="0001")
+    paid = Payment.objects.get()
+    services.take_back(
+        actor=world.actor("clerk"), payment_id=paid.pk, key="r", reason="退", amount_fen=2000
+    )
+    red = Invoice.objects.get(kind="red")
+    assert (red.amount_fen, red.of_id) == (2000, invoice.pk)
+    Invoice.objects.filter(pk=red.pk).update(state="failed", error="开票平台没有应答")
+    retry = re.search(r'hx-post="(/money/invoices/[^"]+/retry)"', clerk.get(url).content.decode())
+    assert clerk.post(retry[1], headers=part)["HX-Redirect"] == url
+    assert clerk.post(retry[1], headers=part).status_code == 409

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from kaitong.charging import queries as charging
 from kaitong.charging import services
 from kaitong.charging.choices import BuyerKind
+from kaitong.charging.models import Payment
 from kaitong.core.errors import BadInput, KaitongError, NotFound
 from kaitong.ordering import queries as ordering
 from kaitong.web.pages import order_tabs
@@ -24,8 +25,8 @@ CONFLICT, REFUSED = 409, 422
 
 @dataclass(frozen=True, slots=True)
 class InvoicePage:
-    order_id: UUID
-    payment_id: UUID
+    url: str  # where it is asked for
+    home: str  # where one returns to
     amount: int
     test: bool
     kinds: list[tuple[str, str]]
@@ -46,11 +47,54 @@ def invoice(request: SignedIn, order_id: UUID, payment_id: UUID) -> HttpResponse
     if payment is None:
         raise NotFound(_("没有这笔收费。"), _("请核对编号和所在分公司。"))
     back = sum(p.amount_fen for p in money.payments if p.refund_of_id == payment.pk)
+    return _ask(
+        request,
+        payment,
+        back,
+        reverse("web:invoice", args=[order.id, payment.pk]),
+        f"{reverse('web:order', args=[order.id])}?tab=money",
+    )
+
+
+@page
+@require_http_methods(["GET", "POST"])
+def account_invoice(request: SignedIn, payment_id: UUID) -> HttpResponse:
+    """The same of money that was paid into a customer's account."""
+    payment = charging.account_payment(request.actor, payment_id)
+    if payment.account is None:
+        raise NotFound(_("没有这笔收费。"), _("请核对编号和所在分公司。"))
+    back = sum(p.amount_fen for p in payment.refunds.all())
+    return _ask(
+        request,
+        payment,
+        back,
+        reverse("web:money_invoice", args=[payment.pk]),
+        reverse("web:money_customer", args=[payment.account.customer_id]),
+    )
+
+
+@page
+@require_POST
+def account_retry(request: SignedIn, invoice_id: UUID) -> HttpResponse:
+    """重试 a failed invoice of an account; the page is read again."""
+    try:
+        row = services.retry_invoice(actor=request.actor, invoice_id=invoice_id)
+    except NotFound:
+        raise
+    except KaitongError as refused:
+        return HttpResponse(toast(request, str(refused), "late"), status=CONFLICT)
+    payment = charging.account_payment(request.actor, row.payment_id)
+    assert payment.account is not None
+    url = reverse("web:money_customer", args=[payment.account.customer_id])
+    return HttpResponse(headers={"HX-Redirect": url})
+
+
+def _ask(request: SignedIn, payment: Payment, back: int, own: str, home: str) -> HttpResponse:
     known = {
-        "order_id": order.id,
-        "payment_id": payment.pk,
+        "url": own,
+        "home": home,
         "amount": payment.amount_fen - back,
-        "test": charging.is_test_platform(order.branch_id),
+        "test": charging.is_test_platform(payment.branch_id),
         "kinds": [(str(value), str(label)) for value, label in BuyerKind.choices],
     }
     if request.method != "POST":
@@ -70,10 +114,9 @@ def invoice(request: SignedIn, order_id: UUID, payment_id: UUID) -> HttpResponse
     except KaitongError as refused:
         fault = str(refused)
     else:
-        url = f"{reverse('web:order', args=[order.id])}?tab=money"
         if is_part(request):
-            return HttpResponse(headers={"HX-Redirect": url})
-        return redirect(url)
+            return HttpResponse(headers={"HX-Redirect": home})
+        return redirect(home)
     shown = InvoicePage(**known, **given, fault=fault, errors=errors)  # type: ignore[arg-type]
     return _answer(request, shown, status)
 
