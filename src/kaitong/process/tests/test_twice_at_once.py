@@ -26,8 +26,18 @@ from kaitong.core.clock import now
 from kaitong.core.errors import Conflict, KaitongError
 from kaitong.core.ids import uuid7
 from kaitong.org import services as org
+from kaitong.org import standing_in
 from kaitong.org.actor import Actor, actor_for
-from kaitong.process import actions, commands, definitions, inbound, services, store
+from kaitong.org.queries import actor_of
+from kaitong.process import (
+    actions,
+    commands,
+    definitions,
+    inbound,
+    migrating,
+    services,
+    store,
+)
 from kaitong.process.models import (
     Command,
     History,
@@ -62,18 +72,22 @@ M > X
 F > C > J
 F > B > J
 """
+# The next version, to which what runs is carried over: one more step at the end.
+LATER = PROCESS.replace("end E clerk", "manual Q clerk\nend E clerk").replace("Z > E", "Z > Q > E")
 FUTURE = timedelta(hours=5)
 
 
 @dataclass
 class Crew:
-    """First and second are who act; both may."""
+    """First and second are who act; both may. The aide acts for the fitter (委托)."""
 
     branch: Any
     fitter: Actor
     other: Actor
     boss: Actor
     second_boss: Actor
+    aide: Actor
+    later: UUID  # the definition to carry over to
 
 
 @dataclass
@@ -126,6 +140,13 @@ def _lease(case: Case) -> None:
 
 def _wake(case: Case) -> None:
     WorkItem.objects.filter(pk=case.item).update(suspended_until=now())
+
+
+def _many(case: Case, actor: Actor, verb: str, **how: Any) -> None:
+    """A bulk verb over one item; what it would not do is told like a single verb's refusal."""
+    (outcome,) = services.many(actor=actor, verb=verb, items=[case.item], **how)
+    if outcome.why:
+        raise services.ProcessConflict(outcome.why)
 
 
 def _record(case: Case, position: int) -> Any:
@@ -203,9 +224,30 @@ VERBS: dict[str, Kind] = {
     "inbox": Kind(lambda c, n: inbound.read_inboxes(), before=_inbox, machine=True),
     "wake": Kind(lambda c, n: inbound.wake_suspended(), "suspended", before=_wake, machine=True),
     "outcome": Kind(_record, before=_lease),
+    "claim many": Kind(
+        lambda c, n: _many(c, (c.crew.other, c.crew.fitter)[n], "claim", all_or_none=True), "todo"
+    ),
+    "release many": Kind(lambda c, n: _many(c, c.by(n), "release", all_or_none=bool(n))),
+    "urge many": Kind(lambda c, n: _many(c, c.by(n), "urge", all_or_none=True)),
+    "claim for another": Kind(
+        lambda c, n: services.claim(actor=(c.crew.aide, c.crew.other)[n], item_id=c.item), "todo"
+    ),
+    "complete for another": Kind(
+        lambda c, n: services.complete(
+            actor=(c.crew.aide, c.crew.fitter)[n], item_id=c.item, values={"done": True}
+        )
+    ),
+    "carry over": Kind(
+        lambda c, n: migrating.migrate(
+            actor=(c.crew.boss, c.crew.second_boss)[n],
+            instance_id=c.instance,
+            to=c.crew.later,
+            reason="x",
+        )
+    ),
 }
 # What takes the item away: of two of these one wins, whatever the other.
-EXCLUSIVE = ("complete", "return", "timer", "message")
+EXCLUSIVE = ("complete", "complete for another", "return", "timer", "message")
 COMMUTE = ("urge", "feedback", "outcome", "retry")
 PAIRS = list(combinations_with_replacement(VERBS, 2))
 
@@ -223,17 +265,33 @@ class Hall:
                 org.ensure_staff(username=name, name=name, branch=branch, password="x", posts=posts)
             )
 
+        definitions.forget()
+        self.definition, later = (
+            services.deploy(
+                playbook="kit", key="twice", data=drawing(text, "twice"), file="twice.bpmn"
+            ).pk
+            for text in (PROCESS, LATER)
+        )
+        fitter = person("fitter", "installer", "supervisor")
+        aide = person("aide", "clerk")
+        assert aide.id is not None
+        standing_in.delegate(
+            actor=fitter,
+            to=aide.id,
+            posts=["installer"],
+            since=now() - FUTURE,
+            until=now() + FUTURE,
+            reason="x",
+        )
         self.crew = Crew(
             branch,
-            person("fitter", "installer", "supervisor"),
+            fitter,
             person("other", "installer"),
             person("boss", "supervisor"),
             person("second", "supervisor"),
+            actor_of("aide"),
+            later,
         )
-        definitions.forget()
-        self.definition = services.deploy(
-            playbook="kit", key="twice", data=drawing(PROCESS, "twice"), file="twice.bpmn"
-        ).pk
         self.pool = ThreadPoolExecutor(2)
         self.broken = True
         self.alone: dict[tuple[str, str], Any] = {}
@@ -299,6 +357,12 @@ class Hall:
             counted(Proposal.objects.filter(incident=case.incident).values_list("state")),
             Suspension.objects.filter(workitem__instance_id=case.instance, ended=None).count(),
             counted(History.objects.filter(**mine).values_list("kind", "node")),
+            counted(
+                WorkItem.objects.filter(**mine, state="done").values_list(
+                    "completed_by", "completed_for"
+                )
+            ),
+            str(Instance.objects.get(pk=case.instance).definition_id),
         )
         if found[1] == "running":
             services.cancel(actor=Actor.system(), instance_id=case.instance, reason="cleared away")
