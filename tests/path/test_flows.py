@@ -30,10 +30,10 @@ from tests.path.test_path import line_of_account, line_text
 pytestmark = [pytest.mark.radius, pytest.mark.django_db(transaction=True)]
 DOCUMENT = "341022197001151214"
 NEW_OWNER = {
-    "name": "程小满",
-    "phone": "13955902222",
-    "document_kind": "passport",
-    "document_number": "E12345678",
+    "owner_name": "程小满",
+    "owner_phone": "13955902222",
+    "owner_kind": "passport",
+    "owner_number": "E12345678",
     "valid_until": "2036-01-01",
     "reader": True,
     "password": "Owner-2026",

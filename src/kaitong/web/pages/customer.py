@@ -22,6 +22,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import customers
 from kaitong.ordering.choices import FindBy
+from kaitong.ordering.life_offers import offers
 from kaitong.org.actor import Actor
 from kaitong.party import looks
 from kaitong.party import queries as parties
@@ -217,6 +218,29 @@ class LineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FlowLink:
+    """One change the reader may ask for; `why_not` where the line's state allows none of it."""
+
+    title: str
+    url: str
+    why_not: str
+
+
+def flows(look: Look) -> tuple[FlowLink, ...]:
+    """办理业务: what may be done with a line now, and why the rest may not."""
+    if look.service is None:
+        return ()
+    return tuple(
+        FlowLink(
+            one.title,
+            reverse("web:change", args=[look.service.id, one.key]),
+            f"{one.refusal}{fmt.mark('')}{one.remedy}".strip() if one.refusal else "",
+        )
+        for one in offers(look.actor, look.service)
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The head of the page: who he is; for a line, how it stands."""
 
@@ -240,6 +264,8 @@ class Head:
     address: str = ""
     address_full: str = ""
     port: str = ""
+    flows: tuple[FlowLink, ...] = ()
+    flow_refusal: str = ""  # where one reason stands against all of them
 
 
 def head(look: Look) -> Head:
@@ -258,7 +284,10 @@ def head(look: Look) -> Head:
             "address": service.address_short,
             "address_full": service.address_full,
             "port": service.port_text,
+            "flows": flows(look),
         }
+        against = {one.why_not for one in told["flows"]}
+        told["flow_refusal"] = against.pop() if len(against) == 1 else ""
     return Head(
         url=look.url,
         kind=look.kind,

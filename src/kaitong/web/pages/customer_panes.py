@@ -20,7 +20,8 @@ from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
-from kaitong.inventory.choices import AssignmentState
+from kaitong.inventory.choices import AssignmentState, SuspensionKind
+from kaitong.inventory.ownership import FORMER
 from kaitong.ordering import customers
 from kaitong.ordering.choices import FindBy, OrderState
 from kaitong.ordering.service_timeline import service_timeline
@@ -121,6 +122,16 @@ def _overview(look: Look) -> OverviewPane:
     )
     moments = (
         Fact(_("状态"), str(service.state.label), service.reason, service.state.tone),
+        *(
+            Fact(
+                str(SuspensionKind(one.kind).label),
+                _("自 %(at)s") % {"at": fmt.when(one.since)},
+                wording.read(one.reason),
+                "soon",
+            )
+            for one in inventory.suspensions([service.id]).get(service.id, [])
+        ),
+        Fact(_("原账号"), "、".join(service.ext.get(FORMER, ())), mono=True),
         Fact(_("建立"), fmt.when(service.created_at)),
         Fact(_("开通"), fmt.when(service.started_at) if service.started_at else ""),
         Fact(_("终止"), fmt.when(service.ended_at) if service.ended_at else ""),

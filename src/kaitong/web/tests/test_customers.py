@@ -9,7 +9,10 @@ import pytest
 
 from kaitong.core.models import AuditEntry
 from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.ordering import rents
 from kaitong.ordering import services as ordering
+from kaitong.ordering.models import Order
 from kaitong.party.models import Party
 from kaitong.web.tests.world import request as order_request
 from kaitong.web.tests.world import resident_number
@@ -196,3 +199,33 @@ def test_a_search_costs_the_same_for_more_hits(world, signed_in, queries_of):
     for spot in (3, 4):
         ordering.submit(actor=world.actor("clerk"), request=order_request(1, world.addresses[spot]))
     assert queries_of(lambda: look_for(clerk, "document", resident_number(1))) == few
+
+
+def test_what_may_be_done_with_a_line_stands_on_its_page(world, signed_in):
+    service = world.line(1)
+    clerk = signed_in("clerk")
+    html = clerk.get(f"/services/{service.id}/").content.decode()
+    assert f'href="/services/{service.id}/do/transfer/"' in html
+    assert f'href="/services/{service.id}/do/suspend/"' in html
+    assert f'href="/services/{service.id}/do/resume/"' not in html  # it is not suspended
+    assert "现在是在用，不能办理复机" in html
+    assert "/do/" not in signed_in("installer").get(f"/services/{service.id}/").content.decode()
+
+
+def test_a_suspended_line_says_since_when_and_why(world, signed_in):
+    service = world.line(1)
+    inventory_verbs.suspend(
+        actor=world.actor("clerk"), service_id=service.id, kind="request", reason="外出一段时间"
+    )
+    html = signed_in("clerk").get(f"/services/{service.id}/").content.decode()
+    assert "客户停机" in html
+    assert "外出一段时间" in html
+
+
+def test_a_line_shows_what_is_paid_by_the_month(world, signed_in):
+    service = world.line(1)
+    order = Order.objects.get(pk=service.order_id)
+    rents.begin(actor=world.actor("clerk"), order=order, item=order.items.get())
+    html = signed_in("clerk").get(f"/services/{service.id}/?tab=money").content.decode()
+    assert "按月" in html
+    assert "¥99.00" in html

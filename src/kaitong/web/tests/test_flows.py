@@ -275,10 +275,10 @@ def test_only_a_number_of_this_line_is_unbound(paying, counter):
 # ---- transfer ------------------------------------------------------------------------------------
 
 NEW_OWNER = {
-    "name": "程小满",
-    "phone": "13955902222",
-    "document_kind": "resident-id",
-    "document_number": resident_number(7),
+    "owner_name": "程小满",
+    "owner_phone": "13955902222",
+    "owner_kind": "resident-id",
+    "owner_number": resident_number(7),
     "valid_until": "2036-01-01",
     "reader": "true",
     "password": "Owner-2026",
@@ -331,12 +331,12 @@ def test_photos_stand_for_the_reader(world, line, counter, signed_in):
     ("changes", "says"),
     [
         ({"reader": ""}, "缺少证件影像"),
-        ({"document_number": "341022199001011234"}, "证件号码"),
-        ({"document_number": resident_number(HOLDER), "name": "李志伟"}, "这就是现在的机主"),
-        ({"document_number": resident_number(HOLDER)}, "姓名"),
+        ({"owner_number": "341022199001011234"}, "证件号码"),
+        ({"owner_number": resident_number(HOLDER), "owner_name": "李志伟"}, "这就是现在的机主"),
+        ({"owner_number": resident_number(HOLDER)}, "姓名"),
         ({"valid_until": "2020-01-01"}, "有效期"),
         ({"reason": ""}, "没有选原因"),
-        ({"phone": "12"}, "电话"),
+        ({"owner_phone": "12"}, "电话"),
     ],
 )
 def test_a_transfer_without_complete_documents_is_refused_and_nobody_registered(
