@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -32,6 +33,7 @@ __all__ = [
     "entry_of",
     "fault",
     "faults",
+    "found",
     "hand_over",
     "hand_overs",
     "members",
@@ -97,6 +99,15 @@ def faults(
     order = ("due_at", "-pk") if wanted and wanted <= BROKEN else ("-pk",)
     page = rows.select_related("handling", "common_cause").order_by(*order)
     return list(page[offset : offset + limit]), rows.count()
+
+
+def found(
+    actor: Actor, lookups: Mapping[str, Any], *, offset: int = 0, limit: int | None = None
+) -> tuple[list[Fault], int]:
+    """Tickets by lookups on columns, the youngest first: for interfaces."""
+    rows = visible_to(Fault.objects.filter(**lookups), actor).order_by("-pk")
+    until = None if limit is None else offset + limit
+    return list(rows.select_related("handling")[offset:until]), rows.count()
 
 
 def _asked(

@@ -5,8 +5,9 @@ from django.urls import include, path, re_path
 from kaitong.tmf.api.base import TmfApi, nothing_here
 from kaitong.tmf.api.cancellation import api as service_ordering
 from kaitong.tmf.api.service import api as service_inventory
+from kaitong.tmf.api.trouble_ticket import api as trouble_ticket
 
-APIS: tuple[TmfApi, ...] = (service_ordering, service_inventory)
+APIS: tuple[TmfApi, ...] = (service_ordering, service_inventory, trouble_ticket)
 
 urlpatterns = [
     *(
