@@ -156,7 +156,8 @@ def test_what_was_not_done_says_why(office):
         office.complete(order, "PortException", decision="refuse", decision_reason="无扩容计划")
     reporting.fold()
     row = fact(order)
-    assert (row.outcome, row.cause_group, row.cause) == ("failed", "", "无扩容计划")
+    # a reason somebody wrote: its group is the step where it was decided
+    assert (row.outcome, row.cause_group, row.cause) == ("failed", "端口分配异常", "无扩容计划")
     assert (row.gross, row.on_time) == (None, None)  # no opening time of what was not opened
     assert figure("failed") == 1
     found = queries.causes(SYSTEM, WEEK)

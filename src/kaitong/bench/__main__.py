@@ -22,10 +22,12 @@ BENCHES = {
     "ports": "32 clients taking 10,000 ports, none twice",
     "papers": "papers a second",
     "billing": "the bills of a month for 100,000 services",
+    "figures": "figures of a million orders: the page, and folding what changes",
     "import": "100,000 addresses and a network of as many rows from file to tables",
 }
-_MODULES = {"import": "imports", "process-scale": "process_scale"}  # no names of modules
-_ONLY_ASKED = ("process-scale", "billing")  # takes a quarter of an hour and some ten GB
+_MODULES = {"import": "imports", "process-scale": "process_scale", "figures": "reporting"}
+# these take minutes to a quarter of an hour, and up to some ten GB
+_ONLY_ASKED = ("process-scale", "billing", "figures")
 
 
 def take(place: Place, name: str, *, small: bool) -> list[Figure]:

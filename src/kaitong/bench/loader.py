@@ -190,13 +190,24 @@ def _rows(table: str, where: str, known: Mapping[str, Any]) -> str:
     literal = {key: sql.Literal(value) for key, value in known.items()}
     condition = sql.SQL(re.sub(r"%\((\w+)\)s", r"{\1}", where)).format(**literal)
     statement = (
-        sql.SQL("COPY (SELECT * FROM {} WHERE ").format(sql.Identifier(table))
+        sql.SQL("COPY (SELECT {} FROM {} WHERE ").format(_columns(table), sql.Identifier(table))
         + condition
         + sql.SQL(") TO STDOUT")
     )
     connection.ensure_connection()
     with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:
         return b"".join(bytes(block) for block in copy).decode()
+
+
+def _columns(table: str) -> sql.Composed:
+    """The columns of a table but for those that PostgreSQL works out by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+            " AND NOT attisdropped AND attgenerated = '' ORDER BY attnum",
+            [table],
+        )
+        return sql.SQL(", ").join(sql.Identifier(row[0]) for row in cursor.fetchall())
 
 
 def _own_values(order: Order, item: Any) -> dict[str, str]:
@@ -297,7 +308,9 @@ def _write(raw: Any, buffers: dict[str, list[str]]) -> None:
     with raw.transaction(), raw.cursor() as cursor:
         for table, rows in buffers.items():
             if rows:
-                statement = sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))
+                statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+                    sql.Identifier(table), _columns(table)
+                )
                 with cursor.copy(statement) as copy:
                     copy.write("".join(rows))
                 rows.clear()

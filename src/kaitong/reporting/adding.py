@@ -51,7 +51,12 @@ SUMS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 DAILY = (Grain.DAY, Grain.WEEK, Grain.MONTH)
 WEEKLY = (Grain.WEEK, Grain.MONTH)
+# A day by grid would be a row for each order.
+GRAINS: Mapping[str, tuple[Grain, ...]] = {Cut.PLAN: DAILY, Cut.GRID: WEEKLY}
 
+# In the histograms of orders: all plans together, all business together. A page over many branches
+# reads these, and the rows of each plan only where it shows plans.
+ALL = "*"
 CONTENT = 4  # of 5: from this score on a customer is content
 Fact = Order | Work | Ticket | Survey
 Key = tuple[Any, ...]
@@ -108,9 +113,9 @@ def _parts(fact: Fact) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
 def _order(fact: Order) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
     cuts = ((Cut.PLAN, fact.offering), (Cut.GRID, fact.grid))
     for day, sums in _order_sums(fact):
-        for grain in DAILY:
-            start = start_of(grain, day)
-            for by, key in cuts:
+        for by, key in cuts:
+            for grain in GRAINS[by]:
+                start = start_of(grain, day)
                 yield ORDERS, (grain, by, fact.branch_id, start, fact.action, key), sums
     if fact.ended_day is None:
         return
@@ -120,8 +125,9 @@ def _order(fact: Order) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
         own = (fact.action, fact.offering)
         for clock, seconds in spans:
             if seconds is not None:
-                key = (grain, clock, fact.branch_id, start, *own, bin_of(seconds))
-                yield TIMES, key, {"n": 1}
+                for of in (own, (fact.action, ALL), (ALL, ALL)):
+                    key = (grain, clock, fact.branch_id, start, *of, bin_of(seconds))
+                    yield TIMES, key, {"n": 1}
         if fact.outcome != Outcome.COMPLETED:
             why = (fact.cause_group, fact.cause)
             yield CAUSES, (grain, fact.branch_id, start, fact.outcome, *own, *why), {"n": 1}

@@ -148,6 +148,9 @@ def order_fact(
         sent_back=any(one.again for one in work),
         visits=_visits(done, stops, steps),
     )
+    if outcome is Outcome.FAILED and not row.cause_group and done:
+        # a reason somebody wrote down: where it was decided stands for its group
+        told["cause_group"] = max(done, key=lambda one: (one.completed_at or ended, one.id)).title
     told.update(_contact(row, done, steps))
     if outcome is Outcome.COMPLETED:
         told.update(

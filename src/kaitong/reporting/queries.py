@@ -32,6 +32,7 @@ from kaitong.worktime.errors import BudgetError
 
 READERS = frozenset({SUPERVISOR, "manager"})
 _SUMS = ", ".join(f"sum({s})::bigint as {s}" for s in adding.SUMS[adding.ORDERS])
+_OF_ORDERS = [str(clock) for clock in Clock if clock is not Clock.REPAIR]
 _GROUPS = {"start": "start", "action": "action", "key": "key", "branch": "branch_id", "": "1"}
 
 
@@ -140,9 +141,18 @@ def buckets(
         found[key if group else None] = Bucket({k: v or 0 for k, v in row.items()})
     if by != Cut.PLAN:
         return found
+    where, params = _where(asked, seen, since, "")
+    for name, wanted, split in (
+        ("action", asked.action, group == "action" or group == "key" or bool(asked.offering)),
+        ("key", asked.offering, group == "key"),
+    ):
+        if wanted:
+            where, params = f"{where} and {name} = %s", [*params, wanted]
+        else:  # what stands for all of them, or each of them
+            where += f" and {name} {'<>' if split else '='} '{adding.ALL}'"
     sql = f"select {column} as grp, clock, bin, sum(n)::bigint as n from reporting_timefigure"
-    sql += f" where clock <> '{Clock.REPAIR}' and {where} group by 1, 2, 3"
-    for row in db.rows(sql, params):
+    sql += f" where clock = any(%s) and {where} group by 1, 2, 3"
+    for row in db.rows(sql, [_OF_ORDERS, *params]):
         bucket = found.setdefault(row["grp"] if group else None, Bucket())
         bucket.times.setdefault(row["clock"], {})[row["bin"]] = row["n"]
     return found

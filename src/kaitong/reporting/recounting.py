@@ -5,6 +5,7 @@ What `adding` adds one by one, written a second time: the two must agree, and a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from kaitong.reporting.bins import BOUNDS
 from kaitong.reporting.choices import Clock, Cut, Grain
 from kaitong.reporting.folding import SUMMARIES
 
+Sums = Mapping[str, str]  # column of a summary -> its sum over facts
 _START = {
     Grain.DAY: "{day}",
     Grain.WEEK: "date_trunc('week', {day})::date",
@@ -92,9 +94,11 @@ def _recount(grain: Grain, day: date | None) -> int:
             db.execute(f"delete from {table} where grain = %s", [grain])
         else:
             db.execute(f"delete from {table} where grain = %s and start = %s", [grain, first])
-        for day_column, sql, params in make(grain):
-            where = f" and {day_column} >= %s and {day_column} < %s" if span else ""
-            total += db.execute(sql.replace("{where}", where), [*params, *span])
+        for days, sql, params in make(grain):
+            for day in days:  # conditions stand behind the statement's own parameters, in order
+                where = f" and {day} >= %s and {day} < %s" if span else ""
+                sql = sql.replace(f"{{{day}}}", where)
+            total += db.execute(sql, [*params, *span * len(days)])
     return total
 
 
@@ -111,81 +115,97 @@ def _start(grain: Grain, column: str) -> str:
     return _START[grain].format(day=column)
 
 
-def _orders(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+Statements = list[tuple[tuple[str, ...], str, list[Any]]]  # days it is narrowed by, SQL, values
+
+
+def _twice(
+    grain: Grain, table: str, facts: str, own: Sequence[str], received: Sums, ended: Sums
+) -> str:
+    """What counts on the day of receipt and what on the day of the end, in one pass each. `own` are
+    constants and columns that a row of the summary is told apart by, besides branch and start."""
+    keys = [key for key in adding.KEYS[table] if key not in ("grain", "by")]
+    parts = []
+    for day, sums in (("received_day", received), ("ended_day", ended)):
+        columns = ", ".join(f"{sum_} as {name}" for name, sum_ in sums.items())
+        parts.append(
+            f"select branch_id, {_start(grain, day)} as start, {', '.join(own)}, {columns}"
+            f" from {facts} where {day} is not null{{{day}}} group by 1, 2,"
+            f" {', '.join(str(n + 3) for n in range(len(own)))}"
+        )
+    told = ", ".join(f"sum({name})" for name in ended)
+    return (
+        f"{', '.join(keys)}, {told} from ({' union all '.join(parts)}) u group by {', '.join(keys)}"
+    )
+
+
+def _orders(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[ORDERS], *_ENDED))
-    found = []
+    found: Statements = []
     for cut, key in _CUT.items():
-        for day, sums in (("received_day", _RECEIVED), ("ended_day", _ENDED)):
-            told = ", ".join(sums.values())
-            sql = f"""insert into {ORDERS} as t ({columns})
- select '{grain}', '{cut}', branch_id, {_start(grain, day)}, action, {key}, {told}
- from reporting_orderfact where {day} is not null{{where}}
- group by branch_id, {_start(grain, day)}, action, {key}
- on conflict ({", ".join(adding.KEYS[ORDERS])}) do update
- set {", ".join(f"{s} = t.{s} + excluded.{s}" for s in _ENDED)}"""
-            found.append((day, sql, []))
+        if grain not in adding.GRAINS[cut]:
+            continue
+        own = ("action", f"{key} as key")
+        rest = _twice(grain, ORDERS, "reporting_orderfact", own, _RECEIVED, _ENDED)
+        sql = f"insert into {ORDERS} ({columns}) select '{grain}', '{cut}', {rest}"
+        found.append((("received_day", "ended_day"), sql, []))
     return found
 
 
-def _times(grain: Grain) -> list[tuple[str, str, list[Any]]]:
-    found: list[tuple[str, str, list[Any]]] = []
-    for clock, column in _CLOCKS.items():
-        sql = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
- select '{grain}', '{clock}', branch_id, {_start(grain, "ended_day")}, action, offering,
+def _times(grain: Grain) -> Statements:
+    found: Statements = []
+    every = f"'{adding.ALL}'"
+    for of in (("action", "offering"), ("action", every), (every, every)):
+        for clock, column in _CLOCKS.items():
+            sql = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
+ select '{grain}', '{clock}', branch_id, {_start(grain, "ended_day")}, {", ".join(of)},
  width_bucket({column}, %s::bigint[]), count(*) from reporting_orderfact
- where ended_day is not null and {column} is not null{{where}} group by 3, 4, 5, 6, 7"""
-        found.append(("ended_day", sql, [list(BOUNDS)]))
+ where ended_day is not null and {column} is not null{{ended_day}} group by 3, 4, 5, 6, 7"""
+            found.append((("ended_day",), sql, [list(BOUNDS)]))
     repair = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
  select '{grain}', '{Clock.REPAIR}', branch_id, {_start(grain, "ended_day")}, kind, place,
  width_bucket(gross, %s::bigint[]), count(*) from reporting_ticketfact
- where gross is not null{{where}} group by 3, 4, 5, 6, 7"""
-    found.append(("ended_day", repair, [list(BOUNDS)]))
+ where gross is not null{{ended_day}} group by 3, 4, 5, 6, 7"""
+    found.append((("ended_day",), repair, [list(BOUNDS)]))
     return found
 
 
-def _causes(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+def _causes(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[CAUSES], "n"))
     sql = f"""insert into {CAUSES} ({columns})
  select '{grain}', branch_id, {_start(grain, "ended_day")}, outcome, action, offering,
  cause_group, cause, count(*) from reporting_orderfact
- where ended_day is not null and outcome <> 'completed'{{where}} group by 2, 3, 4, 5, 6, 7, 8"""
+ where ended_day is not null and outcome <> 'completed'{{ended_day}} group by 2, 3, 4, 5, 6, 7, 8"""
     faults = f"""insert into {CAUSES} ({columns})
  select '{grain}', branch_id, {_start(grain, "ended_day")}, outcome, kind, place,
  cause_group, cause, count(*) from reporting_ticketfact
- where outcome = 'resolved'{{where}} group by 2, 3, 4, 5, 6, 7, 8"""
-    return [("ended_day", sql, []), ("ended_day", faults, [])]
+ where outcome = 'resolved'{{ended_day}} group by 2, 3, 4, 5, 6, 7, 8"""
+    return [(("ended_day",), sql, []), (("ended_day",), faults, [])]
 
 
-def _tickets(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+def _tickets(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[TICKETS], *_REPAIRED))
-    found: list[tuple[str, str, list[Any]]] = []
-    for day, sums in (("received_day", _REPORTED), ("ended_day", _REPAIRED)):
-        sql = f"""insert into {TICKETS} as t ({columns})
- select '{grain}', branch_id, {_start(grain, day)}, kind, place, {", ".join(sums.values())}
- from reporting_ticketfact where {day} is not null{{where}} group by 2, 3, 4, 5
- on conflict ({", ".join(adding.KEYS[TICKETS])}) do update
- set {", ".join(f"{s} = t.{s} + excluded.{s}" for s in _REPAIRED)}"""
-        found.append((day, sql, []))
-    return found
+    rest = _twice(grain, TICKETS, "reporting_ticketfact", ("kind", "place"), _REPORTED, _REPAIRED)
+    sql = f"insert into {TICKETS} ({columns}) select '{grain}', {rest}"
+    return [(("received_day", "ended_day"), sql, [])]
 
 
-def _surveys(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+def _surveys(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[SURVEYS], *adding.SUMS[SURVEYS]))
     sql = f"""insert into {SURVEYS} ({columns})
  select '{grain}', branch_id, {_start(grain, "asked_day")}, kind, count(*),
  count(*) filter (where reached), count(fixed), count(*) filter (where fixed), count(score),
  coalesce(sum(score), 0), count(*) filter (where score >= {adding.CONTENT})
- from reporting_surveyfact where true{{where}} group by 2, 3, 4"""
-    return [("asked_day", sql, [])]
+ from reporting_surveyfact where true{{asked_day}} group by 2, 3, 4"""
+    return [(("asked_day",), sql, [])]
 
 
-def _work(grain: Grain) -> list[tuple[str, str, list[Any]]]:
+def _work(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[WORK], *adding.SUMS[WORK]))
     sql = f"""insert into {WORK} ({columns})
  select '{grain}', branch_id, {_start(grain, "done_day")}, post, coalesce(person::text, ''), step,
  count(*), count(on_time), count(*) filter (where on_time), count(*) filter (where sent_back),
- sum(waited), sum(held) from reporting_workfact where true{{where}} group by 2, 3, 4, 5, 6"""
-    return [("done_day", sql, [])]
+ sum(waited), sum(held) from reporting_workfact where true{{done_day}} group by 2, 3, 4, 5, 6"""
+    return [(("done_day",), sql, [])]
 
 
 _CLOCKS = {Clock.GROSS: "gross", Clock.NET: "net", Clock.CONTACT: "contact"}

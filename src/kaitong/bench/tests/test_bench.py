@@ -20,6 +20,7 @@ from kaitong.bench import (
     ports,
     process_order,
     process_scale,
+    reporting,
     walking,
     world,
 )
@@ -34,6 +35,7 @@ from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
 from kaitong.process import queries as process
 from kaitong.process.models import Instance, Timer, WorkItem
+from kaitong.reporting.models import OrderFact, OrderFigure
 from kaitong.worktime import queries as worktime
 
 
@@ -155,6 +157,22 @@ def test_ports(place):
     found = by_name(ports.run(place, ports.SMALL))
     assert found["ports: taken"].value == ports.SMALL.ports
     assert all(figure.mark != "miss" for name, figure in found.items() if "share" not in name)
+
+
+def test_figures_of_many_orders(place, monkeypatch):
+    # months of the past are made for good: not in a database that other tests use too
+    monkeypatch.setattr(loader.partitions, "ensure", lambda **_months: [])
+    size = reporting.SMALL
+    found = by_name(reporting.run(place, size))
+    assert found["figures: orders in the facts"].value == size.orders
+    assert found["figures: new orders folded"].value > 0
+    assert found["figures: page, all branches, month, p95"].mark == "pass"
+    # real orders that were copied say of themselves what walked ones do
+    done = OrderFact.objects.exclude(number__startswith="Q-").filter(outcome="completed")
+    assert done.count() >= 0.8 * size.folded
+    assert all(fact.gross is not None and fact.contact is not None for fact in done)
+    total = sum(OrderFigure.objects.filter(grain="m", by="plan").values_list("received", flat=True))
+    assert total == OrderFact.objects.count() >= size.orders + size.folded
 
 
 def test_pages_over_copied_orders(place, monkeypatch):

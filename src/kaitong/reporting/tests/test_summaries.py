@@ -13,11 +13,13 @@ from django.db import connection, transaction
 
 from kaitong.core import db
 from kaitong.core.ids import uuid7
+from kaitong.org.actor import Actor
 from kaitong.reporting import adding, folding
 from kaitong.reporting.bins import BOUNDS, bin_of, percentile
 from kaitong.reporting.choices import Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
 from kaitong.reporting.models import Touched
+from kaitong.reporting.queries import Asked, buckets
 from kaitong.reporting.recounting import recount
 
 BRANCHES = [UUID(int=n + 1) for n in range(3)]
@@ -238,6 +240,40 @@ def test_many_at_once_add_up_to_the_same():
     total = db.one("select sum(received) as n from reporting_orderfigure "
                    "where grain = 'm' and by = 'plan'")  # fmt: skip
     assert total["n"] == 30 + 4 * 30
+
+
+@pytest.mark.django_db
+def test_however_it_is_grouped_the_parts_are_the_whole():
+    """Times are kept for each plan, for all plans of a business, and for everything."""
+    draw = Random(21)
+    orders = [random_order(draw) for _ in range(300)]
+    put(orders, [], [order.order_id for order in orders])
+    system, month = Actor.system(), Asked(grain="m", start=date(2026, 2, 1))
+
+    def whole(found) -> tuple[int, dict[int, int]]:
+        counts: dict[int, int] = {}
+        for bucket in found.values():
+            for number, n in bucket.times.get("gross", {}).items():
+                counts[number] = counts.get(number, 0) + n
+        return sum(b.sums.get("completed", 0) for b in found.values()), counts
+
+    for action in ("", "open"):
+        for plan in ("", "home-300"):
+            asked = replace(month, action=action, offering=plan)
+            mine = [
+                order
+                for order in orders
+                if order.outcome == "completed"
+                and order.ended_day.strftime("%Y-%m") == "2026-02"
+                and action in ("", order.action)
+                and plan in ("", order.offering)
+            ]
+            right: dict[int, int] = {}
+            for order in mine:
+                right[bin_of(order.gross)] = right.get(bin_of(order.gross), 0) + 1
+            for group in ("", "start", "action", "key", "branch"):
+                assert whole(buckets(system, asked, group=group)) == (len(mine), right), group
+            assert right
 
 
 def test_percentiles_are_within_the_width_of_a_bin():
