@@ -14,7 +14,8 @@ from kaitong.charging.models import Bill, BillLine, Rent
 from kaitong.core import clock
 from kaitong.inventory import services as inventory
 from kaitong.inventory.models import Service
-from kaitong.ordering import life_checks, rents, till
+from kaitong.messaging.models import Notice
+from kaitong.ordering import dunning, life_checks, rents, till
 from kaitong.ordering import services as ordering
 from kaitong.party import services as party
 
@@ -125,3 +126,18 @@ def test_a_cancellation_sees_the_month_that_runs(office, line):
     assert totals() == [("11", 3950)]
     assert life_checks.charging.arrears(service_id=service).owes
     assert books.check() == []
+
+
+def test_who_is_in_arrears_is_told_each_level_once(office, line):
+    with clock.frozen(noon(date(2026, 12, 1))):
+        bill(office, NOV)
+    due = Bill.objects.get().due_on
+    told = []
+    for days in (0, 1, 1, 2, 8, 9, 15):
+        with clock.frozen(noon(due + timedelta(days=days))):
+            told.append(dunning.remind())
+    assert [count > 0 for count in told] == [False, True, False, False, True, False, False]
+    texts = {(n.title, n.text) for n in Notice.objects.filter(kind="dunning")}
+    assert {title for title, _text in texts} == {"欠费提醒", "停机预告"}
+    assert any("欠费¥57.93已8天" in text for _title, text in texts)
+    assert not any("¥0" in text for _title, text in texts)

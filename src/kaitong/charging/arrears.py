@@ -56,6 +56,7 @@ class Dunned:
     overdue_fen: int
     oldest_due: date
     days: int
+    quiet: str = ""
 
 
 def arrears(
@@ -142,6 +143,7 @@ def due_for(act: str, branch_id: UUID, on: date, *, limit: int = 10_000) -> list
                 row["overdue"],
                 row["oldest"],
                 days,
+                said.quiet,
             )
     return sorted(found.values(), key=lambda one: (one.oldest_due, one.service_id))
 

@@ -20,6 +20,7 @@ NAMES = (
     "bill_due_days",
     "suspended_rent",
     "dunning_levels",
+    "quiet_hours",
     "payment_most",
     "refund_approval_above",
     "card_tries",
@@ -36,6 +37,9 @@ class Level:
     after_days: int
     act: DunningAct
     title: str
+    title_en: str = ""
+    text: str = ""  # of a notice: places {branch} {sum} {due} {days}
+    text_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Rules:
     bill_due_days: int = DUE_DAYS
     suspended_rent: Mapping[str, Mapping[str, int]] | None = None
     levels: tuple[Level, ...] = ()
+    quiet: str = ""  # when nobody is told anything
     payment_most: int = MOST
     refund_most: int | None = None  # more at once is a supervisor's
     card_tries: int = TRIES
@@ -56,8 +61,26 @@ class Rules:
         return int(said.get("percent", 0)), int(said.get("keep", 0))
 
 
-def put_policy(*, playbook: str, version: str, parameters: Mapping[str, Any]) -> None:
-    """Keep what a playbook that is being deployed says; within the deployment's transaction."""
+def put_policy(
+    *,
+    playbook: str,
+    version: str,
+    parameters: Mapping[str, Any],
+    english: Mapping[str, str] | None = None,
+) -> None:
+    """Keep what a playbook that is being deployed says, its levels in both languages; within the
+    deployment's transaction."""
+    words = english or {}
+    parameters = dict(parameters)
+    if "dunning_levels" in parameters:
+        parameters["dunning_levels"] = [
+            {
+                **row,
+                "title_en": words.get(row["title"], ""),
+                "text_en": words.get(row.get("text", ""), ""),
+            }
+            for row in parameters["dunning_levels"]
+        ]
     Policy.objects.update_or_create(
         playbook=playbook,
         defaults={
@@ -82,6 +105,7 @@ def read(values: Mapping[str, Any]) -> Rules:
         bill_due_days=int(values.get("bill_due_days", DUE_DAYS)),
         suspended_rent=values.get("suspended_rent", {}),
         levels=tuple(levels(values.get("dunning_levels", ()))),
+        quiet=str(values.get("quiet_hours", "")),
         payment_most=int(values.get("payment_most", MOST)),
         refund_most=values.get("refund_approval_above"),
         card_tries=int(values.get("card_tries", TRIES)),
@@ -98,6 +122,14 @@ def levels(rows: Sequence[Mapping[str, Any]]) -> list[Level]:
     """
     ordered = sorted(rows, key=lambda row: int(row["after"]))
     return [
-        Level(number, int(row["after"]), DunningAct(row["act"]), str(row["title"]))
+        Level(
+            number,
+            int(row["after"]),
+            DunningAct(row["act"]),
+            str(row["title"]),
+            str(row.get("title_en", "")),
+            str(row.get("text", "")),
+            str(row.get("text_en", "")),
+        )
         for number, row in enumerate(ordered, start=1)
     ]

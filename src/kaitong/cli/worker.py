@@ -14,7 +14,7 @@ from kaitong.charging.billing import last_month
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
-from kaitong.ordering import demands, drafts, recount, rents, sessions
+from kaitong.ordering import demands, drafts, dunning, recount, rents, sessions
 from kaitong.org.actor import Actor
 from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
@@ -66,8 +66,10 @@ def sweep() -> None:
 
 
 def bill() -> None:
-    """The month that has ended, for all branches: what is billed already costs a look."""
+    """The month that has ended, for all branches, and reminders of what is overdue; what is done
+    already costs a look."""
     rents.bill(actor=Actor.system(), month=last_month())
+    dunning.remind()
 
 
 def mend() -> None:

@@ -65,3 +65,8 @@ def counts(actor: Actor) -> dict[str, int]:
 
 def _visible(actor: Actor) -> QuerySet[Notice]:
     return visible_to(Notice.objects.defer("address", "text"), actor)
+
+
+def known_keys(keys: Iterable[str]) -> set[str]:
+    """Which of these notices are in the outbox already, in one query."""
+    return set(Notice.objects.filter(key__in=list(keys)).values_list("key", flat=True))

@@ -8,10 +8,12 @@ from typing import Any
 
 from kaitong.charging.choices import DunningAct
 from kaitong.inventory.choices import SuspensionKind
+from kaitong.ordering.notices import places_in
 from kaitong.process.model import Fault
 
 FILE = "playbook.yaml"
 WHOLE = ("bill_due_days", "payment_most", "card_tries", "card_locked_minutes")
+PLACES = frozenset({"branch", "sum", "due", "days"})
 Spot = tuple[list[Any], str, str]  # path, what, remedy
 
 
@@ -29,6 +31,15 @@ def money_faults(content: Mapping[str, Any], line: Callable[[Iterable[Any]], int
         )
         for path, what, remedy in found
     ]
+
+
+def _strange(text: Any) -> str:
+    """What cannot be filled into a notice's text; "" when all can."""
+    try:
+        unknown = places_in(str(text)) - PLACES
+    except ValueError as error:
+        return str(error)
+    return f"There is no place {', '.join(sorted(unknown))}." if unknown else ""
 
 
 def _whole(value: Any, least: int = 0) -> bool:
@@ -76,18 +87,21 @@ def _levels(given: Mapping[str, Any]) -> Iterator[Spot]:
     for number, entry in enumerate(table):
         good = (
             isinstance(entry, Mapping)
-            and set(entry) == {"after", "act", "title"}
+            and {"after", "act", "title"} <= set(entry) <= {"after", "act", "title", "text"}
             and _whole(entry["after"], 1)
             and entry["act"] in DunningAct.values
             and isinstance(entry["title"], str)
             and entry["title"].strip()
+            and ("text" in entry) == (entry["act"] == DunningAct.NOTICE)
         )
         if not good:
             yield (
                 [*path, number],
                 "Not a level of dunning.",
-                f"Write after: days, act: {'|'.join(DunningAct.values)}, title: text.",
+                f"Write after: days, act: {'|'.join(DunningAct.values)}, title; a notice its text.",
             )
+        elif strange := _strange(entry.get("text", "")):
+            yield [*path, number, "text"], strange, f"It has: {', '.join(sorted(PLACES))}."
         elif (entry["after"], entry["act"]) in seen:
             yield [*path, number], "This level stands twice.", "Leave one of them out."
         else:

@@ -95,7 +95,9 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
         org.ensure_post(key=key, name=post["title"], name_en=book.english.get(post["title"], ""))
     _deploy_catalog(actor, book)
     _deploy_procedures(actor, book, folder.resolve())
-    charging.put_policy(playbook=book.key, version=book.hash, parameters=book.parameters)
+    charging.put_policy(
+        playbook=book.key, version=book.hash, parameters=book.parameters, english=book.english
+    )
     _deploy_handling(actor, book, folder.resolve())
     audit.record(
         "playbook-deployed",
