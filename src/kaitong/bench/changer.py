@@ -39,7 +39,7 @@ def main() -> int:
 
 
 # Changes that lead back to a line in use, in this order on each line.
-ROUND = ("suspend", "resume", "change-password", "reset-password")
+ROUND = ("suspend", "resume", "reset-password")
 IN_FLIGHT = 4
 
 

@@ -24,6 +24,7 @@ import ... --template FILE.xlsx  an empty sheet with headings, explanations and 
 export orders FILE.xlsx [--state S] [--from DATE] [--to DATE] [--as USER] [--reveal WHY]
 export work FILE.xlsx [--tab T] [--post P] [--overdue] [--as USER] [--reveal WHY]
 playbook check|test|deploy|list [PATH]
+playbook manual NAME -o FILE.md       the clerk's manual (营业员手册) of a playbook
 process check FILE.bpmn ... [--json]               executable, or every reason why not
 process signal NAME --branch CODE --id SENDER-ID --as USER [--data JSON]   once by its id
 process starts [--json]          what messages, signals and timers begin, and when next
@@ -203,6 +204,10 @@ def parser() -> argparse.ArgumentParser:
     playbook = group("playbook")
     for name in ("check", "test", "deploy"):
         leaf(playbook, name, f"playbook_{name}", ("path", {}))
+    leaf(
+        playbook, "manual", "processes.playbook_manual",
+        ("playbook", {}), ("-o", {"dest": "output", "required": True, "metavar": "FILE.md"}),
+    )  # fmt: skip
     leaf(playbook, "list", "playbook_list", ("path", {"nargs": "?"}), as_json)
     process = group("process")
     leaf(process, "check", _PURE, ("file", {"nargs": "+", "metavar": "FILE.bpmn"}), as_json)

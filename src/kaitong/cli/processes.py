@@ -15,7 +15,7 @@ from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.ordering import queries as orders
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import carrying, handbook
+from kaitong.playbooks import carrying, handbook, manual
 from kaitong.playbooks import services as playbooks
 from kaitong.process import layout
 from kaitong.process.bpmn_xml import MalformedXml
@@ -54,6 +54,19 @@ def process_handbook(asked: argparse.Namespace) -> None:
         raise NotFound(f"{book.key} has no process {key}.", f"Known are: {', '.join(known)}.")
     made = handbook.pdf(handbook.of_playbook(book, key), now=now())
     Path(asked.output).write_bytes(made)
+    print(asked.output)
+
+
+def playbook_manual(asked: argparse.Namespace) -> None:
+    """营业员手册 of a playbook's folder, as Markdown; pictures of a folder beside it are shown."""
+    book = playbooks.check(playbooks.find(asked.playbook), sheets=False)
+    out = Path(asked.output)
+    folder = out.with_name(out.name.partition(".")[0])
+
+    def picture(key: str) -> str:
+        return f"{folder.name}/{key}.png" if (folder / f"{key}.png").is_file() else ""
+
+    out.write_text(manual.manual(book, picture), encoding="utf-8")
     print(asked.output)
 
 

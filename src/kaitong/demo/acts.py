@@ -13,6 +13,7 @@ from uuid import UUID
 from kaitong.activation import nasport
 from kaitong.activation import queries as activation
 from kaitong.activation import services as activation_verbs
+from kaitong.charging import queries as charging
 from kaitong.core.clock import frozen, now
 from kaitong.demo import invented, people
 from kaitong.demo.past import Past
@@ -20,13 +21,13 @@ from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import AccessServer, other_port
 from kaitong.messaging import sending
+from kaitong.ordering import authenticating, life_plans, sessions
 from kaitong.ordering import services as ordering
-from kaitong.ordering import sessions
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef, PaymentData
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
-from kaitong.playbooks import onsite, photos
+from kaitong.playbooks import changing, onsite, photos
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import commands, worker
@@ -226,6 +227,52 @@ class Case:
             reason=reason,
             key=f"demo-{self.serial}",
         )
+
+    def settle(self) -> None:
+        """What is still owed is paid at the counter."""
+        assert self.order is not None
+        if charging.owed_on_orders(SYSTEM, [self.order.id]):
+            clerks = self.stage.hands[f"{self.branch}.clerk"]
+            ordering.pay(
+                actor=clerks[self.serial % len(clerks)],
+                order_id=self.order.id,
+                method="cash",
+                key=f"demo-{self.serial}-owed",
+            )
+
+    def change(self, what: str, reason: str = "", **answers: Any) -> None:
+        """变更: the customer comes to the counter again, shows his document, and asks for this.
+
+        Without a network nothing can be brought to its end there, so nothing is asked for.
+        """
+        assert self.order is not None
+        if self.stage.modems is None:
+            return
+        (service,) = inventory.services_of_order(self.order.id)
+        clerks = self.stage.hands[f"{self.branch}.clerk"]
+        clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
+        if Order.objects.filter(requester_id=clerk.id, idempotency_key=key).exists():
+            return
+        procedure = life_plans.procedure_of(service, what)
+        ordering.authenticate(
+            actor=clerk,
+            service_id=service.id,
+            kind="account-document",
+            given={
+                "account": service.account,
+                "document_number": invented.resident_number(self.serial),
+            },
+            limits=authenticating.limits_of(procedure.parameters),
+        )
+        changing.request_change(
+            actor=clerk,
+            service_id=service.id,
+            procedure=what,
+            key=key,
+            reason=reason,
+            data=answers,
+        )
+        self.stage.machines(1, 2, 4, 8, 16)
 
     def retry(self) -> None:
         """The network post runs what failed again."""

@@ -51,6 +51,34 @@ def completed(case: Case, ago: float, visit: float, called: float) -> Tale:
     )
 
 
+def away_for_long(
+    case: Case, ago: float, visit: float, called: float, back: float | None = None
+) -> Tale:
+    """停机 some time after, and 复机 where the customer came back."""
+    yield from completed(case, ago, visit, called)
+    yield (stopped := called - case.some(40, 70))
+    case.change("suspend", "customer.away")
+    if back is not None:
+        yield min(back, stopped - 10)
+        case.change("resume", "customer.back")
+
+
+def forgot_password(case: Case, ago: float, visit: float, called: float) -> Tale:
+    """密码重置 at the counter."""
+    yield from completed(case, ago, visit, called)
+    yield called - case.some(20, 60)
+    secret = f"Huangshan{case.serial}"
+    case.change("reset-password", password=secret, password_again=secret)
+
+
+def left(case: Case, ago: float, visit: float, called: float) -> Tale:
+    """销户: the line is refused at once, somebody is to fetch the modem."""
+    yield from completed(case, ago, visit, called)
+    yield called - case.some(20, 60)
+    case.settle()
+    case.change("cancel", "moving.away")
+
+
 def new(case: Case, ago: float) -> Tale:
     yield ago
     case.submit()

@@ -253,7 +253,7 @@ class Rows:
             entry = found.setdefault(file, {"title": form["title"], "steps": [], "fields": []})
             entry["steps"].append(self.name(element))
             if not entry["fields"]:
-                entry["fields"] = list(_fields(form))
+                entry["fields"] = list(fields(form))
         return list(found.values())
 
     # ---- inside
@@ -359,7 +359,8 @@ def documentation(element: Element) -> str:
     return "\n".join(d.text.strip() for d in element.all("documentation") if d.text.strip())
 
 
-def _fields(form: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+def fields(form: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """What a form asks, field by field, in its order."""
     ui = form.get("ui", {})
     required = form.get("required", ())
     order = [*ui.get("order", ()), *form["properties"]]

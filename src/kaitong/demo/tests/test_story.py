@@ -14,6 +14,7 @@ from kaitong.demo.past import Past
 from kaitong.lab.session import AccessServer
 from kaitong.ordering import queries as orders
 from kaitong.ordering.choices import OrderState
+from kaitong.ordering.models import ServiceChange
 from kaitong.org.queries import actor_of
 from kaitong.process import queries as process
 from kaitong.worktime import queries as worktime
@@ -70,6 +71,14 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
     } <= set(work)  # fmt: skip
     open_incidents = process.incidents(SYSTEM).rows
     assert [(row.node, row.cause) for row in open_incidents] == [("Activate", "network")]
+    changed = ServiceChange.objects.values_list("procedure", "item__state")
+    assert sorted(changed) == [
+        ("cancel", "inProgress"),  # the modem is to be fetched
+        ("reset-password", "completed"),
+        ("resume", "completed"),
+        ("suspend", "completed"),
+        ("suspend", "completed"),
+    ]
     assert times() == []
     assert process.check() == []
     backwards = db.one(
