@@ -42,7 +42,9 @@ LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variabl
  case when i.parent_id is not null then
  (select c.catches from process_call c where c.child_id = i.id) end,
  (select string_agg(concat_ws(E'\\x1f', t.id, t.node, t.wait, t.scope, t.arrived_by), E'\\x1e')
- from process_token t where t.instance_id = i.id), i.scopes{0}
+ from process_token t where t.instance_id = i.id), i.scopes,
+ case when i.open_waits > 1 then exists (select from process_workitem w
+ where w.instance_id = i.id and w.state = 'suspended') end{0}
  from process_instance i where i.id = %s"""
 LOAD_WITH = ", (select row_to_json(r)::text from process_{0} r where r.id = %s)"
 # the instance's identifier is found anew: this statement is asked together with the lock
@@ -72,6 +74,7 @@ class Loaded:
     parent_id: UUID | None = None  # the instance that called this one
     catches: frozenset[str] = frozenset()  # error codes the caller catches
     scopes: Row | None = None  # those inside the instance, as they are kept
+    suspended: bool = False  # some of its work is, and there are several waits
 
     @property
     def running(self) -> bool:
@@ -418,8 +421,9 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
         open_waits=found[8],
         started_at=found[9],
         tokens=_tokens(found[12]),
-        row=_json(found[14]) if kind is not None else None,
+        row=_json(found[15]) if kind is not None else None,
         scopes=_json(found[13]),
+        suspended=bool(found[14]),
         parent_id=found[10],
         catches=frozenset(_json(found[11]) or ()),
     )
