@@ -101,6 +101,7 @@ class Line:
         self._statements: OrderedDict[str, _Statement] = OrderedDict()
         self._prepared = 0
         self._serial = 0
+        self._begin, self._commit = _Statement(b"BEGIN"), _Statement(b"COMMIT")
         self._poll = select.poll()
         self._poll.register(self._pg.socket, select.POLLIN)
 
@@ -115,11 +116,13 @@ class Line:
             statements = [self._statement(text) for text, _params in asked]
             encoded = [[_encoded(value) for value in params] for _text, params in asked]
             before = [b"DEALLOCATE " + name for name in self._retire()]
-            if begin and pg.transaction_status == TransactionStatus.IDLE:
-                before.insert(0, b"BEGIN")
+            begun = begin and pg.transaction_status == TransactionStatus.IDLE
             new = self._name(statements)
             try:
                 pg.enter_pipeline_mode()
+                first = len(before) + len(new)
+                if begun:
+                    first += self._say(self._begin)
                 for command in before:
                     pg.send_query_params(command, None)
                 for statement in new:
@@ -129,11 +132,9 @@ class Line:
                         pg.send_query_prepared(statement.name, values)
                     else:
                         pg.send_query_params(statement.text, values)
-                if commit:
-                    pg.send_query_params(b"COMMIT", None)
+                after = self._say(self._commit) if commit else 0
                 pg.pipeline_sync()
-                first = len(before) + len(new)
-                results = self._collect(first + len(statements) + commit)
+                results = self._collect(first + len(statements) + after)
                 pg.exit_pipeline_mode()
             except BaseException:
                 # in the middle of an exchange nobody knows what the server did: it is over, and
@@ -142,19 +143,39 @@ class Line:
                 raise
             failed = next((r for r in results if r.status not in _FINE), None)
             if failed is not None:
-                for statement, result in zip(new, results[len(before) :], strict=False):
+                for statement, result in zip(new, results[first - len(new) :], strict=False):
                     if result.status not in _FINE:
                         statement.name = b""
                         self._prepared -= 1
+                if after == 2:  # named in an exchange that failed before it
+                    self._commit.name = b""
                 error = errors.error_from_result(failed, encoding=self._encoding)
                 if isinstance(error, errors.InvalidSqlStatementName):  # somebody dropped our names
                     self._statements.clear()
                     self._prepared = 0
+                    self._begin.name = self._commit.name = b""
                 raise error
             return [
                 self._rows(result, statement)
                 for result, statement in zip(results[first:], statements, strict=False)
             ]
+
+    def _say(self, statement: _Statement) -> int:
+        """Send what begins or ends a transaction, by its name once it has one; how many commands
+        that is."""
+        pg = self._pg
+        if statement.name:
+            pg.send_query_prepared(statement.name, ())
+            return 1
+        statement.asked += 1
+        if statement.asked < PREPARE_AT:
+            pg.send_query_params(statement.text, None)
+            return 1
+        self._serial += 1
+        statement.name = b"kaitong_%d" % self._serial
+        pg.send_prepare(statement.name, statement.text)
+        pg.send_query_prepared(statement.name, ())
+        return 2
 
     def _name(self, statements: list[_Statement]) -> list[_Statement]:
         """Give names to those that are asked for often; which have none on the server yet."""
