@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from datetime import UTC, datetime
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 _lock = threading.Lock()
 _TAIL = (1 << 62) - 1
@@ -29,13 +29,25 @@ def _next() -> int:
     return (ms << 80) | _MARKS | (sequence << 64) | tail
 
 
+_new, _set, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
+
+
+def uuid_of(number: int) -> UUID:
+    """An identifier by its number, as `UUID(int=number)` makes it, without looking at what else it
+    could be made of."""
+    made = _new(UUID)
+    _set(made, "int", number)
+    _set(made, "is_safe", _UNKNOWN)
+    return made
+
+
 def uuid7() -> UUID:
     """A new identifier; two made in one process are strictly ordered.
 
     Layout: 48 bits of Unix milliseconds, version, a 12-bit sequence within the millisecond
     (RFC 9562 section 6.2, method 1), variant, 62 random bits.
     """
-    return UUID(int=_next())
+    return uuid_of(_next())
 
 
 def uuid7_text() -> str:

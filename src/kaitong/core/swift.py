@@ -29,7 +29,7 @@ class _Swift(Atomic):
             raw is None
             or database.in_atomic_block
             or not database.autocommit
-            or database.queries_logged
+            or database.force_debug_cursor
             or (database.health_check_enabled and not database.health_check_done)
             or raw.pgconn.transaction_status != TransactionStatus.IDLE
         ):
@@ -38,8 +38,7 @@ class _Swift(Atomic):
         # what Django does for an outermost block
         database.commit_on_exit = True
         database.needs_rollback = False
-        with database.wrap_database_errors:
-            raw.autocommit = False
+        raw._autocommit = False  # what psycopg's own setter does where no transaction is open
         database.autocommit = False
         database.in_atomic_block = True
         database.atomic_blocks.append(self)
@@ -68,8 +67,7 @@ class _Swift(Atomic):
         database.atomic_blocks.pop()
         database.in_atomic_block = False
         database.errors_occurred = False
-        with database.wrap_database_errors:
-            raw.autocommit = True
+        raw._autocommit = True
         database.autocommit = True
         if database.run_on_commit:
             database.run_and_clear_commit_hooks()

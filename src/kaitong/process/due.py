@@ -81,11 +81,18 @@ def due(
 def recount(basis: Mapping[str, Any], suspensions: Iterable[rules.Suspension] = ()) -> Due:
     """The due time of a basis with its ledger."""
     kept = {key: value for key, value in basis.items() if key != "problem"}
+    agreed = kept.get("agreed")
     try:
-        found = explain(kept, suspensions)
+        at, provisional = worktime.due_time(
+            _budget(kept["budget"]),
+            datetime.fromisoformat(kept["start"]),
+            calendar_key=kept["calendar"],
+            suspensions=suspensions,
+            agreed=datetime.fromisoformat(agreed) if agreed else None,
+        )
     except WorktimeError as problem:
         return Due(basis={**kept, "problem": str(problem)})
-    return Due(found.due_at, kept, found.provisional)
+    return Due(at, kept, provisional)
 
 
 def explain(

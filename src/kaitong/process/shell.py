@@ -21,7 +21,17 @@ from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7
-from kaitong.process import actions, bounds, listening, model, phases, scopes, store, thrown
+from kaitong.process import (
+    actions,
+    bounds,
+    listening,
+    model,
+    phases,
+    scopes,
+    standstill,
+    store,
+    thrown,
+)
 from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
@@ -444,8 +454,6 @@ class Play:
         """The business whose work may have come to a standstill in this step, or gone on."""
         if self.loaded.business_id is None or not listening.hears_standstill():
             return None
-        from kaitong.process import standstill  # it asks the tables this module writes
-
         return self.loaded.business_id if standstill.may_have_changed(self, ledger=ledger) else None
 
     def _ledger_changes(self) -> bool:

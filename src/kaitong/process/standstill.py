@@ -75,4 +75,6 @@ def may_have_changed(play: Play, *, ledger: bool) -> bool:
     if stuck != {id_ for id_, wait in after.items() if wait is WaitKind.INCIDENT}:
         return True
     # beside the work that was done or begun there is other work, some of which stands suspended
-    return play.loaded.suspended and any(wait is WaitKind.WORK and before.get(id_) is wait for id_, wait in after.items())
+    return play.loaded.suspended and any(
+        wait is WaitKind.WORK and before.get(id_) is wait for id_, wait in after.items()
+    )

@@ -65,6 +65,7 @@ class Arms:
         self._rewriting = dict(rewriting)
         self.text = lru_cache(maxsize=1024)(self._text)
         self.columns = lru_cache(maxsize=1024)(self._columns)
+        self._reading = lru_cache(maxsize=1024)(self._read)
 
     def changeable(self, name: str) -> str | None:
         """The columns that a row of this arm may have changed; None where rows are only added."""
@@ -74,14 +75,15 @@ class Arms:
     def values(self, name: str, patch: tuple[str, ...], rows: Iterable[Row]) -> list[Any]:
         """The parameters of these rows, in the order of the text."""
         found = []
-        columns = self.columns(name, patch)
         for row in rows:
-            for column, kind in columns:
+            for column, document in self._reading(name, patch):
                 value = row.get(column)
-                if kind == "jsonb" and value is not None:
-                    value = values.dump(value)
-                found.append(value)
+                found.append(values.dump(value) if document and value is not None else value)
         return found
+
+    def _read(self, name: str, patch: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
+        """The columns, and which are documents."""
+        return tuple((column, kind == "jsonb") for column, kind in self.columns(name, patch))
 
     def _columns(self, name: str, patch: tuple[str, ...]) -> Columns:
         """What a row of this arm is asked for."""

@@ -14,18 +14,18 @@ are write and commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 from uuid import UUID
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, DataError, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DataError, connections
 from django.utils.translation import gettext as _
 
-from kaitong.core.ids import uuid7
+from kaitong.core.ids import uuid7, uuid_of
 from kaitong.process import scopes, signals, values, wakeup, wire
-from kaitong.process.errors import ProcessConflict, ProcessError
+from kaitong.process.errors import ProcessConflict
 from kaitong.process.model import State, Token, WaitKind
 from kaitong.process.statement import FEW, Arms, Part
 
@@ -92,54 +92,72 @@ class Loaded:
         )
 
 
-@dataclass(slots=True)
 class Change:
-    """Everything one step writes besides the instance's own row. Rows are keyed as in `_ARMS`."""
+    """Everything one step writes besides the instance's own row. Rows are keyed as in `_ARMS`.
 
-    state: str
-    open_waits: int
-    variables: dict[str, Any] | None = None  # None: as they were
-    scopes: Row | None = None  # None: as they were
-    ended_at: datetime | None = None
-    tokens_added: list[Row] = field(default_factory=list)
-    tokens_removed: list[Row] = field(default_factory=list)
-    tokens_changed: list[Row] = field(default_factory=list)
-    work_opened: list[Row] = field(default_factory=list)
-    work_changed: list[Row] = field(default_factory=list)
-    work_closed: list[Row] = field(default_factory=list)
-    suspensions_opened: list[Row] = field(default_factory=list)
-    suspensions_ended: list[Row] = field(default_factory=list)
-    suspensions_voided: list[Row] = field(default_factory=list)
-    phases_begun: list[Row] = field(default_factory=list)
-    phases_ended: list[Row] = field(default_factory=list)
-    phases_changed: list[Row] = field(default_factory=list)
-    feedback_added: list[Row] = field(default_factory=list)
-    timers_opened: list[Row] = field(default_factory=list)
-    timers_moved: list[Row] = field(default_factory=list)
-    timers_closed: list[Row] = field(default_factory=list)
-    subscriptions_opened: list[Row] = field(default_factory=list)
-    subscriptions_closed: list[Row] = field(default_factory=list)
-    messages_published: list[Row] = field(default_factory=list)
-    messages_woken: list[Row] = field(default_factory=list)
-    inbox_woken: list[Row] = field(default_factory=list)
-    signals_thrown: list[Row] = field(default_factory=list)
-    signals_begun: list[Row] = field(default_factory=list)
-    signals_kept: list[Row] = field(default_factory=list)
-    commands_opened: list[Row] = field(default_factory=list)
-    commands_changed: list[Row] = field(default_factory=list)
-    commands_closed: list[Row] = field(default_factory=list)
-    calls_opened: list[Row] = field(default_factory=list)
-    calls_closed: list[Row] = field(default_factory=list)
-    children_told: list[Row] = field(default_factory=list)
-    caller_told: list[Row] = field(default_factory=list)
-    incidents_opened: list[Row] = field(default_factory=list)
-    incidents_changed: list[Row] = field(default_factory=list)
-    incidents_closed: list[Row] = field(default_factory=list)
+    A list is made when it is first asked for: a step has a few kinds of some forty.
+    """
+
+    tokens_added: list[Row]
+    tokens_removed: list[Row]
+    tokens_changed: list[Row]
+    work_opened: list[Row]
+    work_changed: list[Row]
+    work_closed: list[Row]
+    suspensions_opened: list[Row]
+    suspensions_ended: list[Row]
+    suspensions_voided: list[Row]
+    phases_begun: list[Row]
+    phases_ended: list[Row]
+    phases_changed: list[Row]
+    feedback_added: list[Row]
+    timers_opened: list[Row]
+    timers_moved: list[Row]
+    timers_closed: list[Row]
+    subscriptions_opened: list[Row]
+    subscriptions_closed: list[Row]
+    messages_published: list[Row]
+    messages_woken: list[Row]
+    inbox_woken: list[Row]
+    signals_thrown: list[Row]
+    signals_begun: list[Row]
+    signals_kept: list[Row]
+    commands_opened: list[Row]
+    commands_changed: list[Row]
+    commands_closed: list[Row]
+    calls_opened: list[Row]
+    calls_closed: list[Row]
+    children_told: list[Row]
+    caller_told: list[Row]
+    incidents_opened: list[Row]
+    incidents_changed: list[Row]
+    incidents_closed: list[Row]
     # lines: kind, node, token, facts; what is empty at the end is left out
-    history: list[tuple[Any, ...]] = field(default_factory=list)
-    actor_id: UUID | None = None  # who stands in them
-    notify: bool = False
-    patched: Row | None = None  # the columns of the one changed row that are new; None: look at all
+    history: list[tuple[Any, ...]]
+
+    def __init__(
+        self,
+        *,
+        state: str,
+        open_waits: int,
+        variables: dict[str, Any] | None = None,
+        actor_id: UUID | None = None,
+    ) -> None:
+        self.state = state
+        self.open_waits = open_waits
+        self.variables = variables  # None: as they were
+        self.scopes: Row | None = None  # None: as they were
+        self.ended_at: datetime | None = None
+        self.actor_id = actor_id  # who stands in the history
+        self.notify = False
+        self.patched: Row | None = None  # the new columns of the one changed row; None: look at all
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _ARMS:
+            raise AttributeError(name)
+        rows: list[Any] = []
+        self.__dict__[name] = rows
+        return rows
 
 
 _WORK_COLUMNS = (
@@ -362,37 +380,30 @@ def lock_by(kind: RowKind, row_id: UUID) -> UUID | None:
 
 
 def _lock(sql: str, row_id: UUID) -> UUID | None:
-    _within_transaction()
-    (found,) = wire.ask((sql, (row_id,)))
+    (found,) = wire.ask((sql, (row_id,)), within=True)
     return found[0][0] if found else None
-
-
-def _within_transaction() -> None:
-    if not connection.in_atomic_block:
-        raise ProcessError("A lock outside a transaction would be gone at once.")
 
 
 def take(instance_id: UUID) -> Loaded | None:
     """Lock an instance and read it, two statements of one exchange; None when there is none."""
-    _within_transaction()
-    locked, found = wire.ask((LOCK, (instance_id,)), (LOAD.format(""), (instance_id,)))
+    locked, found = wire.ask((LOCK, (instance_id,)), (LOAD.format(""), (instance_id,)), within=True)
     return _loaded(instance_id, found[0], None) if locked and found else None
 
 
 def take_by(kind: RowKind, row_id: UUID) -> Loaded | None:
     """Lock the instance of a work item, command... and read both, two statements of one exchange:
     the second has a snapshot of its own, taken after the lock was granted."""
-    _within_transaction()
     lock, load = _BY_ROW[kind]
-    locked, found = wire.ask((lock, (row_id,)), (load, (row_id, row_id)))
+    locked, found = wire.ask((lock, (row_id,)), (load, (row_id, row_id)), within=True)
     return _loaded(found[0][-1], found[0], kind) if locked and found else None
 
 
 def take_if_free(instance_id: UUID, kind: RowKind, row_id: UUID) -> Loaded | None:
     """As `take_by` for a batch, which never waits: None while somebody holds the lock."""
-    _within_transaction()
     load = LOAD.format(LOAD_WITH.format(kind))
-    locked, found = wire.ask((LOCK_FREE, (instance_id,)), (load, (row_id, instance_id)))
+    locked, found = wire.ask(
+        (LOCK_FREE, (instance_id,)), (load, (row_id, instance_id)), within=True
+    )
     return _loaded(instance_id, found[0], kind) if locked and found else None
 
 
@@ -415,7 +426,7 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
         business_id=found[2],
         state=found[3],
         variables=_json(found[4]),
-        parameters=_json(found[5]),
+        parameters=_parameters(found[5]),
         version=found[6],
         seq=found[7],
         open_waits=found[8],
@@ -429,6 +440,20 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
     )
 
 
+_WAITS = {kind.value: kind for kind in WaitKind}
+_seen: dict[str, dict[str, Any]] = {}  # parameters by their text: those of a playbook's version
+
+
+def _parameters(text: Any) -> dict[str, Any]:
+    """An operator's figures: what most instances share is read once. Nobody changes them."""
+    found = _seen.get(text)
+    if found is None:
+        if len(_seen) >= 200:
+            _seen.clear()
+        found = _seen[text] = _json(text)
+    return dict(found)
+
+
 def _tokens(text: str | None) -> tuple[Token, ...]:
     """In the order in which they were made. No name of a drawing holds such separators: XML has no
     control characters."""
@@ -437,8 +462,8 @@ def _tokens(text: str | None) -> tuple[Token, ...]:
     found = []
     for line in sorted(text.split("\x1e")):
         token_id, node, wait, scope, arrived_by = line.split("\x1f")
-        kind = WaitKind(wait)
-        found.append(Token(UUID(token_id), node, kind, scope, arrived_by))
+        name = uuid_of(int(token_id.replace("-", ""), 16))
+        found.append(Token(name, node, _WAITS[wait], scope, arrived_by))
     return tuple(found)
 
 
@@ -487,8 +512,9 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         params += [loaded.id, loaded.version]
     parts: list[Part] = []
     document = {}
+    kinds = vars(change)
     for name in _STATEMENT.names:
-        rows = getattr(change, name)
+        rows = kinds.get(name)
         if not rows:
             continue
         if name == "history":

@@ -28,6 +28,9 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import errors
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
+from kaitong.core.ids import uuid_of
+from kaitong.process.errors import ProcessError
+
 Params = Sequence[Any]
 Rows = list[tuple[Any, ...]]
 Asked = tuple[str, Params]
@@ -47,7 +50,7 @@ def _moment(value: bytes) -> datetime:
 
 
 def _uuid(value: bytes) -> UUID:
-    return UUID(value.decode())
+    return uuid_of(int(value.replace(b"-", b""), 16))
 
 
 # by type of the column; jsonb stays text for `values.load`
@@ -62,7 +65,7 @@ _READ: dict[int, Callable[[bytes], Any]] = {
 _WRITE: dict[type, Callable[[Any], bytes]] = {
     str: str.encode,
     int: b"%d".__mod__,
-    UUID: lambda value: value.hex.encode(),
+    UUID: lambda value: b"%032x" % value.int,
     datetime: lambda value: value.isoformat().encode(),
     bool: lambda value: b"t" if value else b"f",
 }
@@ -265,19 +268,23 @@ class Line:
 _lines: WeakKeyDictionary[psycopg.Connection[Any], Line] = WeakKeyDictionary()
 
 
-def ask(*asked: Asked, commit: bool = False) -> list[Rows]:
-    """Ask on this thread's connection of Django, within its transaction if it is in one.
+def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]:
+    """Ask on this thread's connection of Django, within its transaction if it is in one; with
+    `within` it must be.
 
     psycopg's errors become Django's. With `commit` the open transaction ends with these statements;
     leaving Django's outermost atomic block then has nothing left to do.
     """
     database = connections[DEFAULT_DB_ALIAS]
-    database.ensure_connection()
+    begin = database.in_atomic_block
+    if within and not begin:
+        raise ProcessError("A lock outside a transaction would be gone at once.")
+    if database.connection is None:
+        database.ensure_connection()
     raw = database.connection
     line = _lines.get(raw)
     if line is None:
         line = _lines[raw] = Line(raw)
-    begin = database.in_atomic_block
     with database.wrap_database_errors:
         if begin and (raw.isolation_level is not None or raw.read_only is not None):
             with psycopg.Cursor(raw) as cursor:  # psycopg knows how such a transaction begins

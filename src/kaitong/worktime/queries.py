@@ -189,6 +189,20 @@ def deadline(
     )
 
 
+def due_time(
+    budget: rules.Budget,
+    start: datetime,
+    *,
+    calendar_key: str,
+    suspensions: Iterable[rules.Suspension] = (),
+    agreed: datetime | None = None,
+) -> tuple[datetime, bool]:
+    """`due_at` and `provisional` of `deadline` on a step's clock."""
+    return rules.due_time(
+        budget, start, calendar(calendar_key), suspensions, agreed=agreed, now=clock.now()
+    )
+
+
 def explained(
     budget: str | Mapping[str, Any] | rules.Budget,
     start: datetime,

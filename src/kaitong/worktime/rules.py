@@ -104,13 +104,7 @@ def deadline(
     ledger = sorted(suspensions, key=lambda s: s.start)
     blocked = _blocked(ledger, clock, start, now)
     steps = [ExplainedStep(StepKind.RECEIVED, at=calendar.local(start))]
-    count = {
-        BudgetKind.WORKING_DAYS: _working_days,
-        BudgetKind.WORKING_HOURS: _working_hours,
-        BudgetKind.ELAPSED: _elapsed,
-        BudgetKind.CALENDAR: _calendar,
-    }[budget.kind]
-    due = count(budget, start, calendar, blocked, steps)
+    due = _COUNT[budget.kind](budget, start, calendar, blocked, steps)
     steps += _suspension_steps(budget, ledger, clock, start, due, now, calendar)
     unknown = _unknown_years(budget, start, due, calendar)
     if agreed is not None and agreed > due:
@@ -122,6 +116,28 @@ def deadline(
         (s.end is None or s.expected) and s.stops(clock) and s.start < due for s in ledger
     )
     return Deadline(due, bool(unknown), tuple(steps), stopped)
+
+
+def due_time(
+    budget: Budget,
+    start: datetime,
+    calendar: Calendar,
+    suspensions: Iterable[Suspension] = (),
+    *,
+    clock: Clock = Clock.STEP,
+    agreed: datetime | None = None,
+    now: datetime | None = None,
+) -> tuple[datetime, bool]:
+    """``due_at`` and ``provisional`` of ``deadline``, without telling how it was counted: what a
+    step of a process needs."""
+    start = start.astimezone(UTC)
+    ledger = sorted(suspensions, key=lambda s: s.start)
+    blocked = _blocked(ledger, clock, start, now) if ledger else ()
+    due = _COUNT[budget.kind](budget, start, calendar, blocked, None)
+    unknown = bool(_unknown_years(budget, start, due, calendar))
+    if agreed is not None and agreed > due:
+        due = agreed.astimezone(UTC)
+    return due, unknown
 
 
 def after(
@@ -176,29 +192,34 @@ def _working_days(
     start: datetime,
     calendar: Calendar,
     blocked: Sequence[Stretch],
-    steps: list[ExplainedStep],
+    steps: list[ExplainedStep] | None,
 ) -> datetime:
     local = calendar.local(start)
     if budget.rolling:
         local = calendar.local(_into_business(start, calendar))
-        steps.append(ExplainedStep(StepKind.ROLLING, at=local))
+        if steps is not None:
+            steps.append(ExplainedStep(StepKind.ROLLING, at=local))
     first = local.date()
     late = budget.cutoff is not None and local.time() > budget.cutoff
     if budget.cutoff is not None and (late or not calendar.working(first)):
         # Also what comes on a day off: else a Saturday would be due before the late Friday.
         first = calendar.on_or_after(first + ONE_DAY if calendar.working(first) else first)
-        steps.append(ExplainedStep(StepKind.CUT_OFF, first=first, name=f"{budget.cutoff:%H:%M}"))
+        if steps is not None:
+            name = f"{budget.cutoff:%H:%M}"
+            steps.append(ExplainedStep(StepKind.CUT_OFF, first=first, name=name))
     last = first
     for _ in range(budget.amount):
         last = calendar.on_or_after(last + ONE_DAY)
     due = _same_time(last, local, calendar) if budget.rolling else calendar.closing(last)
-    owed = sum((b - a for a, b in calendar.business(start, due)), NOTHING)
-    moved = _consume_business(start, owed, calendar, blocked) if blocked else due
-    steps += day_runs(calendar, first + ONE_DAY, last, counting=True)
-    if moved > due:
-        due = moved
-        steps += day_runs(calendar, last + ONE_DAY, calendar.local(due).date())
-    return due
+    moved = due
+    if blocked:
+        owed = sum((b - a for a, b in calendar.business(start, due)), NOTHING)
+        moved = _consume_business(start, owed, calendar, blocked)
+    if steps is not None:
+        steps += day_runs(calendar, first + ONE_DAY, last, counting=True)
+        if moved > due:
+            steps += day_runs(calendar, last + ONE_DAY, calendar.local(moved).date())
+    return max(due, moved)
 
 
 def _working_hours(
@@ -206,12 +227,14 @@ def _working_hours(
     start: datetime,
     calendar: Calendar,
     blocked: Sequence[Stretch],
-    steps: list[ExplainedStep],
+    steps: list[ExplainedStep] | None,
 ) -> datetime:
     begin = _into_business(start, calendar)
+    due = _consume_business(start, timedelta(seconds=budget.seconds), calendar, blocked)
+    if steps is None:
+        return due
     if begin != start:
         steps.append(ExplainedStep(StepKind.OPENING, at=calendar.local(begin)))
-    due = _consume_business(start, timedelta(seconds=budget.seconds), calendar, blocked)
     first, last = calendar.local(begin).date(), calendar.local(due).date()
 
     def counted(day: date) -> int:
@@ -231,9 +254,11 @@ def _elapsed(
     start: datetime,
     calendar: Calendar,
     blocked: Sequence[Stretch],
-    steps: list[ExplainedStep],
+    steps: list[ExplainedStep] | None,
 ) -> datetime:
-    steps.append(ExplainedStep(StepKind.ELAPSED, amount=budget.amount, name=str(budget.unit)))
+    if steps is not None:
+        told = ExplainedStep(StepKind.ELAPSED, amount=budget.amount, name=str(budget.unit))
+        steps.append(told)
     return _consume(start, timedelta(seconds=budget.seconds), blocked)
 
 
@@ -242,7 +267,7 @@ def _calendar(
     start: datetime,
     calendar: Calendar,
     blocked: Sequence[Stretch],
-    steps: list[ExplainedStep],
+    steps: list[ExplainedStep] | None,
 ) -> datetime:
     first = calendar.local(start).date()
     if budget.unit in (Unit.MONTHS, Unit.YEARS):
@@ -251,25 +276,35 @@ def _calendar(
     else:
         days = budget.amount * (7 if budget.unit is Unit.WEEKS else 1)
         last, clipped = first + timedelta(days=days), False
-    steps.append(
+    told = [
         ExplainedStep(
             StepKind.MONTH_END if clipped else StepKind.LAST_DAY,
             first=last,
             amount=budget.amount,
             name=str(budget.unit),
         )
-    )
+    ]
     if blocked:
         end = _consume(start, calendar.instant(last, 1440) - start, blocked)
         resumed = calendar.local(end - timedelta(microseconds=1)).date()
         if resumed != last:
             last = resumed
-            steps.append(ExplainedStep(StepKind.EXTENDED, first=last))
+            told.append(ExplainedStep(StepKind.EXTENDED, first=last))
     working = calendar.on_or_after(last)
     if working != last:
-        steps += day_runs(calendar, last, working - ONE_DAY)
-        steps.append(ExplainedStep(StepKind.MOVED, first=working))
+        told += day_runs(calendar, last, working - ONE_DAY)
+        told.append(ExplainedStep(StepKind.MOVED, first=working))
+    if steps is not None:
+        steps += told
     return calendar.closing(working)
+
+
+_COUNT = {
+    BudgetKind.WORKING_DAYS: _working_days,
+    BudgetKind.WORKING_HOURS: _working_hours,
+    BudgetKind.ELAPSED: _elapsed,
+    BudgetKind.CALENDAR: _calendar,
+}
 
 
 # ------------------------------------------------------------------ walking

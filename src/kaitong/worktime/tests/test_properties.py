@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kaitong.worktime.budgets import Budget, BudgetKind, Unit
 from kaitong.worktime.calendars import Calendar, Day, parse_hours
-from kaitong.worktime.rules import Clock, Suspension, deadline, spent
+from kaitong.worktime.rules import Clock, Suspension, deadline, due_time, spent
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 SHIFTS = [parse_hours(t) for t in ("08:30-12:00,14:00-17:30", "00:00-24:00", "09:00-18:00")]
@@ -85,6 +85,7 @@ def test_starting_later_is_never_due_earlier_with_suspensions(
 ):
     later = start + timedelta(minutes=minutes)
     a = deadline(budget, start, calendar, ledger)
+    assert due_time(budget, start, calendar, ledger) == (a.due_at, a.provisional)
     b = deadline(budget, later, calendar, ledger)
     assert a.due_at <= b.due_at
 
