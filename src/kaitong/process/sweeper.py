@@ -97,6 +97,11 @@ _CHECKS = {
  from process_starter t join process_definition d on d.id = t.definition_id
  where t.state = 'open' group by d.playbook, d.key
  having count(distinct t.definition_id) > 1""",
+    "of no instance": """select t.instance_id as id, t.what from
+ (select instance_id, 'token at ' || node as what from process_token
+ union all select instance_id, 'work at ' || node from process_workitem
+ union all select instance_id, 'timer at ' || node from process_timer) t
+ where not exists (select from process_instance i where i.id = t.instance_id)""",
     "history": """select i.id,
  'seq ' || i.seq || ', has ' || coalesce(sum(h.lines), 0) || ' lines' as what
  from process_instance i left join (select instance_id, seq, jsonb_array_length(lines) as lines,

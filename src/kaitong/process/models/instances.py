@@ -87,9 +87,16 @@ class Instance(Row):
 
 
 class Token(Row):
-    """A token at rest: (instance, scope, node) and what it waits for."""
+    """A token at rest: (instance, scope, node) and what it waits for.
 
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="tokens")
+    A token, work item or timer is written by the statement that writes its instance, with the
+    identifier that statement gives, and no instance is ever deleted. The database is not asked
+    again at every commit whether it is there; the sweeper is (`sweeper`).
+    """
+
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="tokens", db_constraint=False
+    )
     node = models.CharField(max_length=200)
     wait = models.CharField(max_length=10, choices=[(kind.value, kind.value) for kind in WaitKind])
     scope = models.CharField(max_length=200, default="root")

@@ -15,7 +15,9 @@ from kaitong.process.models.instances import Instance
 class Timer(Row):
     """An intermediate or boundary timer; `next_attempt_at` moves only when firing it failed."""
 
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="timers")
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="timers", db_constraint=False
+    )
     token_id = models.UUIDField()
     node = models.CharField(max_length=200)
     due_at = models.DateTimeField()

@@ -20,7 +20,9 @@ class WorkItem(Row):
     """
 
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="work_items")
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="work_items", db_constraint=False
+    )
     token_id = models.UUIDField()
     business_id = models.UUIDField(null=True)
     node = models.CharField(_("环节"), max_length=200)
