@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("process", "0021_history_by_steps"),
+        ("process", "0022_timers_keep_what_they_count_from"),
     ]
 
     operations = [
