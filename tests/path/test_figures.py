@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -24,7 +25,10 @@ from kaitong.reporting.models import OrderFact, OrderFigure, Touched, WorkFact
 from kaitong.reporting.queries import Asked
 from kaitong.reporting.tests.test_summaries import summaries
 from kaitong.web.tests.test_figures import printed, rows_of
+from tests.path.test_flows import ask, working
 from tests.path.test_path import line_text
+
+__all__ = ["ask", "working"]
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()
@@ -166,6 +170,23 @@ def test_what_was_not_done_says_why(office):
     assert ([one.order_id for one in listed], total) == ([order.id], 1)
 
 
+@pytest.mark.radius
+def test_a_change_of_a_line_counts_under_its_business_and_plan(office, working, ask):
+    """QA-03: a counter flow is an order of its own business; the plan is the line's."""
+    order = ask(working, "reset-password", password="Fresh-2026", password_again="Fresh-2026")
+    office.work_until_state(order, "completed")
+    reporting.fold()
+    row = fact(order)
+    assert (row.action, row.offering, row.outcome) == ("reset-password", "home-300", "completed")
+    this = Asked(grain="m", start=queries.this_start("m"), action="reset-password")
+    assert figure("completed", this) == 1
+    both = queries.buckets(SYSTEM, replace(this, action=""), group="action")
+    assert {key: bucket.sums["completed"] for key, bucket in both.items()} == {
+        "open": 1,
+        "reset-password": 1,
+    }
+
+
 def test_nothing_is_passed_over_that_commits_late(office):
     """A transaction that began before the fold and commits after it: the watermark waits for it."""
     reporting.fold()
@@ -278,9 +299,9 @@ def test_figures_are_for_who_leads_the_branch(office, county, other_county, staf
             queries.work(office.people[post], WEEK)
     stranger = staff_of(other_county, "stranger", "supervisor")
     assert queries.buckets(stranger, WEEK) == {}
-    for ask in (queries.buckets, queries.causes, queries.work, queries.under_way):
+    for read in (queries.buckets, queries.causes, queries.work, queries.under_way):
         with pytest.raises(NotFound):
-            ask(stranger, own)
+            read(stranger, own)
     assert queries.orders(stranger, WEEK, BY_KEY["received"]) == ([], 0)
 
 

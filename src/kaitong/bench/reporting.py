@@ -75,7 +75,7 @@ SMALL = Size(orders=300, branches=3, folded=40, views=2)
 
 def run(place: Place, size: Size) -> list[Figure]:
     """Load, add up, look, fold."""
-    with place.database("bench_figures", pages._loaded(place, pages.Size(orders=size.folded))):
+    with place.database("bench_figures", pages.loaded(place, size.folded)):
         if place.borrowed:
             loader.load(size.folded)
         copied = _copied(size)

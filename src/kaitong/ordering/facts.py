@@ -66,7 +66,7 @@ def count() -> int:
 
 
 def read(order_ids: Iterable[UUID]) -> list[OrderRow]:
-    """These orders; what is no order is left out. Six queries, whatever their number."""
+    """These orders; what is no order is left out. Seven queries, whatever their number."""
     ids = list(order_ids)
     orders = list(
         Order.objects.filter(pk__in=ids).order_by("pk").defer("prices", "ext", "description")
@@ -74,7 +74,7 @@ def read(order_ids: Iterable[UUID]) -> list[OrderRow]:
     lines: dict[UUID, OrderItem] = {}
     items = OrderItem.objects.filter(order_id__in=ids).order_by("position", "item_id")
     for item in items.select_related("procedure").only(
-        "order_id", "action", "offering", "address_id", "procedure__key"
+        "order_id", "action", "offering", "address_id", "service_id", "procedure__key"
     ):
         lines.setdefault(item.order_id, item)
     withdrawn = {
@@ -92,6 +92,7 @@ def read(order_ids: Iterable[UUID]) -> list[OrderRow]:
         start = datetime.fromisoformat(data["start"])
         appointments.setdefault(order_id, []).append((at, start))
     first_due = _first_due(ids)
+    plans = _plans([item for item in lines.values() if not item.offering])
     known = current(STEPS)
     found = []
     for order in orders:
@@ -105,7 +106,7 @@ def read(order_ids: Iterable[UUID]) -> list[OrderRow]:
                 number=order.number or "",
                 playbook=order.playbook,
                 action=procedure.key if procedure else (line.action if line else ""),
-                offering=line.offering if line else "",
+                offering=(line.offering or plans.get(line.pk, "")) if line else "",
                 address_id=line.address_id if line else None,
                 channel=order.channel,
                 state=order.state,
@@ -157,6 +158,25 @@ def _first_due(ids: list[UUID]) -> dict[UUID, datetime]:
     first = moved.order_by("order_id", "id").distinct("order_id")
     rows = first.values_list("order_id", "data__was")
     return {order_id: datetime.fromisoformat(was) for order_id, was in rows if was}
+
+
+def _plans(changes: Iterable[OrderItem]) -> dict[UUID, str]:
+    """The plan of the line that each of these changes is about, as it was ordered last before:
+    a change of a line names none."""
+    wanted = {item.pk: item.service_id for item in changes if item.service_id is not None}
+    named: dict[UUID, list[tuple[UUID, str]]] = {}
+    rows = OrderItem.objects.filter(service_id__in=set(wanted.values())).exclude(offering="")
+    for service_id, item_id, offering in rows.order_by("id").values_list(
+        "service_id", "id", "offering"
+    ):
+        if service_id is not None:
+            named.setdefault(service_id, []).append((item_id, offering))
+    found = {}
+    for item_id, service_id in wanted.items():
+        before = [plan for other, plan in named.get(service_id, ()) if other <= item_id]
+        if before:
+            found[item_id] = before[-1]
+    return found
 
 
 def _cause(order: Order, withdrawn: tuple[str, str] | None, refused: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from kaitong.core.clock import frozen
 from kaitong.core.models import AuditEntry
 from kaitong.reporting import folding
 from kaitong.reporting import services as reporting
+from kaitong.web.tests import fault_world as faults
 
 pytestmark = pytest.mark.django_db
 
@@ -156,3 +158,23 @@ def test_the_workbook_has_numbers_as_numbers(world, week, signed_in):
     told = {(row[0], row[1], row[3]): row[4] for row in rows[1:]}
     assert told["按套餐", "300M 家庭宽带", "受理量"] == 6
     assert told["走势", "休宁分公司 · 新装", "受理量"] == 6
+
+
+def test_a_fault_from_the_telephone_stands_in_the_figures(world, signed_in):
+    """QA-04, QA-06: by the verbs and pages of assurance, nothing made up."""
+    faults.menders(world)
+    fault = faults.report(world, faults.line(world))
+    item = faults.item(fault.pk, "PreHandle")
+    answers = {"lights": "normal", "dial": "slow", "restarted": "works", "result": "solved"}
+    signed_in("hotline").post(
+        f"/faults/{fault.pk}/work/{item}", {**answers, "fault_cause": "customer.router"}
+    )
+    reporting.fold()
+    html = text_of(signed_in("supervisor").get("/figures/"))
+    part = html[html.index('id="t-ticket-fault"') :]
+    part = part[: part.index("</section>")]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall("<tr>.*?</tr>", part)]
+    told = {row[0]: row[1] for row in rows if row}
+    assert (told["受理"], told["修复（办结）"]) == ("1", "1")
+    assert told["按时率"] == "100.0%"
+    assert "路由器" in html[html.index('id="t-ticket-cause"') :]
