@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, SuspensionKind
+from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
 from kaitong.process import feel
@@ -66,7 +67,7 @@ def for_whom(ctx: ActionContext, service: ServiceView) -> For:
     return For(service.branch_id, service.id, ctx.business_id or service.order_id, ctx.key)
 
 
-def mapped(service: ServiceView, on: str) -> dict[str, Any]:
+def mapped(service: ServiceView | Standing, on: str) -> dict[str, Any]:
     """The values of `activates: [{on, map}]` for an element's kind."""
     specification = catalog.service_specification(
         service.specification, playbook=service.playbook, version=service.version
@@ -119,7 +120,11 @@ def desired_account(
 def barred_for(service: ServiceView) -> str:
     """The kind of suspension that stands, "" for none. Of several the one the customer hears: what
     he cannot mend by himself comes first."""
-    held = {s.kind for s in inventory.suspensions([service.id]).get(service.id, ())}
+    return weightiest(s.kind for s in inventory.suspensions([service.id]).get(service.id, ()))
+
+
+def weightiest(kinds: Iterable[str]) -> str:
+    held = set(kinds)
     return next((str(kind) for kind in _WEIGHT if kind in held), "")
 
 

@@ -18,6 +18,17 @@ class ElementState(TextChoices):
     OUT_OF_SERVICE = "out-of-service", _("停用")
 
 
+class DifferenceKind(TextChoices):
+    """How an element and the inventory disagree about an account."""
+
+    # a service in operation the element knows nothing of
+    MISSING = "missing", _("网元缺少")
+    # an account no service has
+    EXTRA = "extra", _("网元多出")
+    # both have it, and not alike
+    DIFFERENT = "different", _("两边不同")
+
+
 class Verb(TextChoices):
     """What an exchange with an element was for."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from kaitong.activation.choices import ElementKind, ElementState, Verb
+from kaitong.activation.choices import DifferenceKind, ElementKind, ElementState, Verb
 from kaitong.core.audit import tracked
 from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import Row
@@ -97,3 +97,58 @@ class SessionCursor(models.Model):
 
     def __str__(self) -> str:
         return str(self.last_number)
+
+
+class Difference(Row):
+    """An account about which an element and the inventory disagree; open until they agree again.
+
+    `branch` is the service's, of an account nobody has the element's. `fields` says what differs:
+    {field: [by the inventory, at the element]}, of a password only that it does.
+    """
+
+    element = models.ForeignKey(NetworkElement, models.PROTECT, related_name="+")
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    service_id = models.UUIDField(null=True)
+    account = models.CharField(_("账号"), max_length=80)
+    kind = models.CharField(_("差异"), max_length=12, choices=DifferenceKind.choices)
+    fields = models.JSONField(default=dict)
+    seen_at = models.DateTimeField(_("最近发现"))
+    closed_at = models.DateTimeField(null=True)
+    closed_how = models.CharField(max_length=20, blank=True)  # gone, resent, removed
+    closed_by = models.UUIDField(null=True)
+    told_at = models.DateTimeField(null=True)  # when a work item was made of it
+
+    class Meta:
+        db_table = "activation_difference"
+        verbose_name = _("对账差异")
+        verbose_name_plural = _("对账差异")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["element", "account"],
+                condition=models.Q(closed_at__isnull=True),
+                name="difference_open_once",
+            )
+        ]
+        indexes = [models.Index(fields=["branch", "closed_at", "id"], name="difference_by_branch")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.kind}"
+
+
+class Reconciliation(Row):
+    """One run over an element: how many accounts were compared, what was found and closed."""
+
+    element = models.ForeignKey(NetworkElement, models.CASCADE, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+    compared = models.PositiveIntegerField(default=0)
+    found = models.PositiveIntegerField(default=0)
+    closed = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        db_table = "activation_reconciliation"
+        verbose_name = _("对账")
+        verbose_name_plural = _("对账")
+        indexes = [models.Index(fields=["element", "-created_at"], name="reconciled_last")]
+
+    def __str__(self) -> str:
+        return f"{self.element_id} {self.compared}"

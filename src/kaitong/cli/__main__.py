@@ -52,6 +52,8 @@ money cards FILE.csv --batch NAME --as USER       into stock: serial,secret,yuan
 money card SERIAL [--unlock | --void REASON] --as USER
 money reconcile CHANNEL [--day DAY] [--credit] --as USER   a channel's statement against ours
 money check [--json]             do the books balance
+reconcile [--list] [--json] [--as USER]      AAA servers against services in operation (对账)
+reconcile --resend ID --as USER | reconcile --remove ID --sure FINGERPRINT --as USER
 check [--mend]                   do rows and counters of the runtime and the books agree; what
                                  nobody watches becomes an incident (the worker does so by itself)
 migrate | worker | serve [--port N] [--host H] [--processes N]
@@ -236,6 +238,13 @@ def parser() -> argparse.ArgumentParser:
         ("--apply", {"action": "store_true"}), ("--reason", {"default": ""}), as_json,
     )  # fmt: skip
     _money(group, leaf, as_json, as_user, by)
+    leaf(
+        verbs, "reconcile", "network.reconcile",
+        ("--list", {"action": "store_true"}), ("--resend", {"default": "", "metavar": "ID"}),
+        ("--remove", {"default": "", "metavar": "ID"}),
+        ("--sure", {"default": "", "metavar": "FINGERPRINT"}),
+        ("--as", {"dest": "user", "default": "", "metavar": "USER"}), as_json,
+    )  # fmt: skip
     notices = group("notices")
     states = ["queued", "sending", "sent", "failed", "skipped"]
     leaf(

@@ -9,6 +9,7 @@ from functools import partial
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
+from kaitong.activation import reconciling
 from kaitong.charging import services as charging
 from kaitong.charging.billing import last_month
 from kaitong.documents import services as documents
@@ -38,6 +39,7 @@ SWEEP_SECONDS = 3600.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
 DEMAND_SECONDS = 15.0
+RECONCILE_SECONDS = 600.0
 
 
 def housekeeping() -> None:
@@ -118,6 +120,7 @@ def run(stop: threading.Event | None = None) -> None:
             (MEND_SECONDS, mend, "sweep of waits"),
             (JOB_SECONDS, jobs.drain, "long jobs"),
             (DEMAND_SECONDS, demands.tell_waiting, "unmet demand"),
+            (RECONCILE_SECONDS, reconciling.reconcile_due, "reconciliation"),
         )
     ]
     for helper in helpers:

@@ -369,6 +369,14 @@ class _Reader:
                 self.faults += refused.faults
                 continue
             self._nodes(file, data, models[key], content, forms)
+            if not models[key].start and key not in callable_:
+                self._fault(
+                    file,
+                    1,
+                    models[key].key,
+                    "Only a message, a signal or a timer begins the process.",
+                    "Draw a start event without a definition: it begins for an order.",
+                )
         return models
 
     def _called(self, content: Mapping[str, Any], models: dict[str, Model]) -> dict[str, Model]:
@@ -383,6 +391,12 @@ class _Reader:
             at = self._line("playbook.yaml", ["called", key])
             what = f"{key} is the key of another process, too."
             self._fault("playbook.yaml", at, f"called.{key}", what, "Give it another key.")
+        for key in order:  # one that begins by itself stands here too, and cannot be called
+            if not models[key].start and any(key in calls.calls(m) for m in models.values()):
+                at = self._line("playbook.yaml", ["called", key])
+                what = f"{key} begins by a message, a signal or a timer only, and is called."
+                remedy = "Draw a start event without a definition beside it."
+                self._fault("playbook.yaml", at, f"called.{key}", what, remedy)
         return {key: models[key] for key in order}
 
     def _processes_alone(self) -> None:
@@ -407,14 +421,6 @@ class _Reader:
             return next((n for n, line in enumerate(text, 1) if f'id="{node_id}"' in line), 1)
 
         parameters = content.get("parameters", {})
-        if not model.start:
-            self._fault(
-                file,
-                1,
-                model.key,
-                "Only a message, a signal or a timer begins the process.",
-                "Draw a start event without a definition: it begins for an order.",
-            )
         for lane in model.lanes:
             if lane.post not in content["posts"]:
                 self._fault(

@@ -20,7 +20,7 @@ the access servers; `radius` where there is none).
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -43,6 +43,7 @@ from kaitong.activation.adapters.base import (
     Reading,
     Subject,
 )
+from kaitong.activation.adapters.holding import Holding, held
 from kaitong.activation.adapters.sessions import (
     OPEN_SESSIONS,
     SESSIONS_SINCE,
@@ -265,6 +266,13 @@ class RadiusAdapter(Adapter):
             start = max(highest - _LOOK_BACK, 0) if after is None else after
             rows = database.execute(SESSIONS_SINCE, [start, limit]).fetchall()
         return [session_of(row, self.pattern) for row in rows], highest
+
+    # ---- comparing ---------------------------------------------------------------------------
+
+    def held(self, salt: str, accounts: Sequence[str] | None = None) -> Iterator[Holding]:
+        """What the server holds of all accounts (or of some), by name in byte order."""
+        with self._database() as database:
+            yield from held(database, salt, accounts)
 
     # ---- live sessions ---------------------------------------------------------------------------
 

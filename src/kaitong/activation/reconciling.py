@@ -1,0 +1,371 @@
+"""Reconciliation (对账): what an AAA server holds beside the services in operation.
+
+Both sides are read in the order of accounts and merged, so that any number of accounts costs a page
+of memory. What differs is looked at a second time before it is believed: orders go on meanwhile. A
+difference is one row however often it is seen, closed by the run that sees it gone; each becomes
+work by a message that begins a process of the playbook, some at a time, so that a server that lost
+everything does not bury a department.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets as random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from kaitong.activation import acting, plan, queries, services
+from kaitong.activation.adapters.base import AccountChange, AccountState
+from kaitong.activation.adapters.holding import Holding
+from kaitong.activation.adapters.radius import RadiusAdapter
+from kaitong.activation.choices import DifferenceKind, ElementKind, Verb
+from kaitong.activation.models import Difference, NetworkElement, Reconciliation
+from kaitong.activation.records import For
+from kaitong.core import audit
+from kaitong.core.clock import now
+from kaitong.core.errors import Conflict, Forbidden, NotFound
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import reckoning
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.reckoning import Standing
+from kaitong.org import queries as org
+from kaitong.org.actor import Actor
+from kaitong.process import services as process
+
+DIFFERS, AGREES = "account-differs", "account-agrees"
+POST = "network"  # whose work it is, beside supervisors
+_AT_ONCE = 50  # differences that are work at one time, where the element does not say otherwise
+_SECOND_LOOK = 500  # accounts
+
+
+class NotRepaired(Conflict):
+    """A repair that must not be done: what was looked at is not what stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One disagreement, before it is kept."""
+
+    account: str
+    kind: DifferenceKind
+    branch_id: UUID
+    service_id: UUID | None = None
+    fields: tuple[tuple[str, str, str], ...] = ()  # field, by the inventory, at the element
+
+
+def reconcile_all() -> list[Reconciliation]:
+    """Every AAA server in service, one after the other. Raises Unreachable for one that is away."""
+    return [reconcile(element) for element in queries.elements_in_service(ElementKind.AAA)]
+
+
+def reconcile_due() -> int:
+    """Those whose record says how often (`reconcile_every`, hours) and whose last run is longer
+    ago; how many ran. Two workers at once never begin the same."""
+    ran = 0
+    for element in queries.elements_in_service(ElementKind.AAA):
+        hours = float(element.connection.get("reconcile_every") or 0)
+        if hours <= 0:
+            continue
+        with transaction.atomic():
+            NetworkElement.objects.select_for_update().get(pk=element.pk)
+            since = now() - timedelta(hours=hours)
+            if Reconciliation.objects.filter(element=element, created_at__gt=since).exists():
+                continue
+            run = Reconciliation.objects.create(element=element)
+        reconcile(element, run)
+        ran += 1
+    return ran
+
+
+def reconcile(element: NetworkElement, run: Reconciliation | None = None) -> Reconciliation:
+    """Compare one AAA server with the services it serves, and keep what differs."""
+    run = run or Reconciliation.objects.create(element=element)
+    audit.record(
+        "passwords-compared",
+        actor_id=None,
+        subject_type="activation.element",
+        subject_id=element.pk,
+        branch_id=element.branch_id,
+        data={},
+    )
+    branches = served_by(element)
+    first = list(_compared(element, branches, None, run))
+    again: list[Found] = []
+    for start in range(0, len(first), _SECOND_LOOK):
+        names = [found.account for found in first[start : start + _SECOND_LOOK]]
+        again += _not_under_way(_compared(element, branches, names, None), element)
+    run.found = len(again)
+    run.closed = _keep(element, again)
+    run.ended_at = now()
+    run.save()
+    _make_work(element)
+    return run
+
+
+def served_by(element: NetworkElement) -> list[UUID]:
+    """The branches whose nearest AAA server this one is."""
+    below = org.branches_below(element.branch_id)
+    others = [
+        other
+        for other in queries.elements_in_service(ElementKind.AAA)
+        if other.pk != element.pk and other.branch_id in below
+    ]
+    taken = {b for other in others for b in org.branches_below(other.branch_id)}
+    return [branch for branch in below if branch not in taken]
+
+
+# ---- repairs -------------------------------------------------------------------------------------
+
+
+def resend(*, actor: Actor, difference_id: UUID) -> None:
+    """Bring the account to what the inventory says, and look again (missing, different)."""
+    row = _open(actor, difference_id)
+    if row.service_id is None:
+        raise NotRepaired(_("没有服务使用这个账号，不能重发。"), _("确认后撤下它。"))
+    service = inventory.service(Actor.system(), row.service_id)
+    services.bring_account(
+        row.element,
+        service.account,
+        acting.wanted_now(service, row.element, "对账重发"),
+        For(row.branch_id, row.service_id, None, f"difference:{row.pk}"),
+    )
+    _look_again(row, actor, "resent")
+
+
+def remove(*, actor: Actor, difference_id: UUID, seen: str) -> None:
+    """Take an account out that no service has. `seen` is the fingerprint of what was shown; another
+    state by now, or a service that has the account, is refused."""
+    row = _open(actor, difference_id)
+    if fingerprint(row) != seen:
+        raise NotRepaired(_("这条差异刚刚变化过。"), _("核对新的内容后再撤下。"))
+
+    def absent() -> AccountChange:
+        if inventory.service_by_account(Actor.system(), row.account) is not None:
+            raise NotRepaired(_("已有服务使用账号 %(account)s。") % {"account": row.account})
+        return AccountChange(account=row.account, state=AccountState.ABSENT)
+
+    services.bring_account(
+        row.element,
+        row.account,
+        absent,
+        For(row.branch_id, None, None, f"difference:{row.pk}"),
+        Verb.UNDO,
+    )
+    _look_again(row, actor, "removed")
+
+
+def fingerprint(row: Difference) -> str:
+    """What a person saw when agreeing to a removal."""
+    return f"{row.kind}:{row.seen_at.isoformat()}:{len(row.fields)}"
+
+
+def told(row: Difference) -> str:
+    """What differs, in one line."""
+    if row.kind == DifferenceKind.MISSING:
+        return _("服务在用，认证系统没有这个账号。")
+    if row.kind == DifferenceKind.EXTRA:
+        return _("没有服务使用这个账号。")
+    words = {"state": _("状态"), "plan": _("套餐"), "password": _("密码")}
+    parts = [
+        words.get(field, field) + (f" {ours} ≠ {theirs}" if ours or theirs else "")
+        for field, (ours, theirs) in row.fields.items()
+    ]
+    return "；".join(parts)
+
+
+def may_repair(actor: Actor) -> bool:
+    return actor.has_post(POST) or actor.is_supervisor
+
+
+def open_differences(actor: Actor, *, kind: str = "") -> Any:
+    """Differences of the actor's branches that stand, oldest first."""
+    rows = org.visible_to(Difference.objects.filter(closed_at=None), actor)
+    rows = rows.select_related("element").order_by("id")
+    return rows.filter(kind=kind) if kind else rows
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _open(actor: Actor, difference_id: UUID) -> Difference:
+    row = open_differences(actor).filter(pk=difference_id).first()
+    if row is None:
+        raise NotFound(_("没有这条差异，或已经消除。"))
+    if not may_repair(actor):
+        raise Forbidden(_("处理对账差异的是网络岗位或班长。"))
+    found: Difference = row
+    return found
+
+
+def _look_again(row: Difference, actor: Actor, how: str) -> None:
+    found = _compared(row.element, served_by(row.element), [row.account], None)
+    left = _not_under_way(found, row.element)
+    if left:
+        _keep(row.element, left, only=[row.account])
+        raise NotRepaired(_("已下发，但两边仍不一致。"), _("查看最近一次网络交互。"))
+    with transaction.atomic():
+        _close([row], how, actor.id)
+
+
+def _compared(
+    element: NetworkElement,
+    branches: Sequence[UUID],
+    accounts: Sequence[str] | None,
+    run: Reconciliation | None,
+) -> Iterator[Found]:
+    """Merge both sides in byte order of the accounts."""
+    speaker, salt = services.adapter(element), random.token_hex(16)
+    ours = reckoning.in_operation(branches, salt, accounts=accounts)
+    theirs = speaker.held(salt, accounts)
+    wanted = _Wanted(element, speaker)
+    here, there = next(ours, None), next(theirs, None)
+    count = 0
+    try:
+        while here is not None or there is not None:
+            count += 1
+            if there is None or (here is not None and _before(here.account, there.account)):
+                assert here is not None
+                yield Found(here.account, DifferenceKind.MISSING, here.branch_id, here.service_id)
+                here = next(ours, None)
+            elif here is None or _before(there.account, here.account):
+                groups = ("groups", "", " ".join(there.groups))
+                yield Found(
+                    there.account, DifferenceKind.EXTRA, element.branch_id, fields=(groups,)
+                )
+                there = next(theirs, None)
+            else:
+                fields = wanted.unlike(here, there)
+                if fields:
+                    yield Found(
+                        here.account, DifferenceKind.DIFFERENT, here.branch_id, here.service_id,
+                        tuple(fields),
+                    )  # fmt: skip
+                here, there = next(ours, None), next(theirs, None)
+    finally:
+        theirs.close()  # type: ignore[attr-defined]
+    if run is not None:
+        run.compared = count
+
+
+def _before(one: str, other: str) -> bool:
+    return one.encode() < other.encode()
+
+
+def _not_under_way(found: Iterable[Found], element: NetworkElement) -> list[Found]:
+    """Without the accounts of services that are on their way into the network, or out of it: what
+    was sent a moment ago is not extra. An account a service had before is its branch's to see."""
+    found = list(found)
+    known = reckoning.of_accounts([f.account for f in found if f.kind is DifferenceKind.EXTRA])
+    kept = []
+    for one in found:
+        branch_id, state = known.get(one.account, (element.branch_id, ""))
+        if one.kind is not DifferenceKind.EXTRA:
+            kept.append(one)
+        elif state in ("", ServiceState.TERMINATED):
+            kept.append(replace(one, branch_id=branch_id))
+    return kept
+
+
+class _Wanted:
+    """What the element must hold, worked out once for services that are alike."""
+
+    def __init__(self, element: NetworkElement, speaker: RadiusAdapter) -> None:
+        self._speaker = speaker
+        self._plans: dict[str, str] = {}
+
+    def unlike(self, here: Standing, there: Holding) -> list[tuple[str, str, str]]:
+        """Fields that differ: the inventory's value and the element's."""
+        barred = set(self._speaker.barred_groups.values())
+        shut = [group for group in there.groups if group in barred]
+        plans = [group for group in there.groups if group not in barred]
+        kind = acting.weightiest(here.suspended)
+        must = [self._speaker.barred_groups.get(kind) or self._speaker.barred_group] if kind else []
+        fields = []
+        if shut != must:
+            fields.append(("state", " ".join(must) or "open", " ".join(shut) or "open"))
+        group = self._plan(here)
+        if plans != ([group] if group else []):
+            fields.append(("plan", group, " ".join(plans)))
+        if list(there.digests) != [here.digest]:
+            fields.append(("password", "", ""))
+        return fields
+
+    def _plan(self, here: Standing) -> str:
+        key = json.dumps(
+            [here.playbook, here.version, here.specification, here.characteristics], sort_keys=True
+        )
+        if key not in self._plans:
+            self._plans[key] = plan.plan_group(acting.mapped(here, ElementKind.AAA), here.playbook)
+        return self._plans[key]
+
+
+def _keep(
+    element: NetworkElement, found: Iterable[Found], only: Sequence[str] | None = None
+) -> int:
+    """Open differences as they were seen just now, and close those that are gone; how many."""
+    at = now()
+    by_account = {one.account: one for one in found}
+    with transaction.atomic():
+        # two runs over one element take turns
+        NetworkElement.objects.select_for_update().get(pk=element.pk)
+        rows = Difference.objects.filter(element=element, closed_at=None)
+        if only is not None:
+            rows = rows.filter(account__in=only)
+        standing = {row.account: row for row in rows}
+        gone = [row for account, row in standing.items() if account not in by_account]
+        _close(gone, "gone", None)
+        fresh = []
+        for account, one in by_account.items():
+            row = standing.get(account) or Difference(element=element, account=account)
+            row.kind, row.branch_id, row.service_id = one.kind, one.branch_id, one.service_id
+            row.fields = {field: [ours, theirs] for field, ours, theirs in one.fields}
+            row.seen_at = at
+            fresh.append(row)
+        known = [row for row in fresh if row.account in standing]
+        Difference.objects.bulk_update(
+            known, ["kind", "branch", "service_id", "fields", "seen_at"], batch_size=1000
+        )
+        Difference.objects.bulk_create(
+            [row for row in fresh if row.account not in standing], batch_size=1000
+        )
+    return len(gone)
+
+
+def _close(rows: Iterable[Difference], how: str, by: UUID | None) -> None:
+    """Inside a transaction: the rows are closed, and their work takes itself away."""
+    for row in rows:
+        row.closed_at, row.closed_how, row.closed_by = now(), how, by
+        row.save(update_fields=["closed_at", "closed_how", "closed_by"])
+        if row.told_at is not None:
+            process.publish(
+                name=AGREES,
+                key=str(row.pk),
+                sender_id=f"agrees:{row.pk}",
+                values={},
+                branch_id=row.branch_id,
+            )
+
+
+def _make_work(element: NetworkElement) -> None:
+    """Some of the open differences become work: as many as may be work at one time."""
+    most = int(element.connection.get("differences_at_once") or _AT_ONCE)
+    with transaction.atomic():
+        NetworkElement.objects.select_for_update().get(pk=element.pk)
+        rows = Difference.objects.filter(element=element, closed_at=None)
+        room = most - rows.exclude(told_at=None).count()
+        for row in rows.filter(told_at=None).order_by("id")[: max(room, 0)]:
+            process.publish(
+                name=DIFFERS,
+                key=str(row.pk),
+                sender_id=f"differs:{row.pk}",
+                values={"difference_id": str(row.pk), "difference_kind": row.kind},
+                branch_id=row.branch_id,
+            )
+            row.told_at = now()
+            row.save(update_fields=["told_at"])

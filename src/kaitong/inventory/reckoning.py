@@ -1,0 +1,82 @@
+"""Services as a network element must hold them: read in the order of accounts, for comparing.
+
+Passwords are never handed out for this: who compares gives a salt and gets digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Collate
+
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.models import Service, Suspension
+
+_BUILT = (ServiceState.INACTIVE, ServiceState.ACTIVE)
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A service in operation as its network must know it. `digest` is that of its password."""
+
+    service_id: UUID
+    branch_id: UUID
+    account: str
+    logical_id: str
+    specification: str
+    playbook: str
+    version: str
+    characteristics: dict[str, Any]
+    suspended: tuple[str, ...]
+    digest: str
+
+
+def in_operation(
+    branch_ids: Collection[UUID], salt: str, *, accounts: Collection[str] | None = None
+) -> Iterator[Standing]:
+    """Services that stand in the network (built, working or shut off), by account in byte order.
+
+    Of all accounts or of those named; read a page at a time, so that any number costs one page.
+    """
+    rows = Service.objects.filter(branch_id__in=list(branch_ids), state__in=_BUILT)
+    rows = rows.exclude(account="").annotate(key=Collate("account", "C")).order_by("key")
+    if accounts is not None:
+        rows = rows.filter(account__in=list(accounts))
+    last = ""
+    while page := list(rows.filter(key__gt=last)[:_PAGE]):
+        last = page[-1].account
+        suspended: dict[UUID, list[str]] = {}
+        found = Suspension.objects.filter(service__in=page, ended_at=None)
+        for service_id, kind in found.values_list("service_id", "kind"):
+            suspended.setdefault(service_id, []).append(kind)
+        for row in page:
+            yield Standing(
+                service_id=row.pk,
+                branch_id=row.branch_id,
+                account=row.account,
+                logical_id=row.logical_id,
+                specification=row.specification,
+                playbook=row.playbook,
+                version=row.version,
+                characteristics=row.characteristics,
+                suspended=tuple(sorted(suspended.get(row.pk, ()))),
+                digest=digest(salt, row.password),
+            )
+
+
+def of_accounts(accounts: Collection[str]) -> dict[str, tuple[UUID, str]]:
+    """Whose accounts are: branch and state of the service that has each."""
+    rows = Service.objects.filter(account__in=list(accounts))
+    return {a: (b, s) for a, b, s in rows.values_list("account", "branch_id", "state")}
+
+
+def digest(salt: str, password: str | None) -> str:
+    """What two who know a password both get, and nobody else can use: the salt is of one run."""
+    if password is None:
+        return ""
+    return hashlib.sha256((salt + str(password)).encode()).hexdigest()
