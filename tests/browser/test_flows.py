@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from kaitong.charging import services as charging
+from kaitong.charging.models import Payment
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import bindings
+from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Authentication, NumberBinding, Order, ServiceChange
 from kaitong.org.actor import Actor
 from kaitong.party.models import Party
+from kaitong.web.tests.test_refunds import fail
 from kaitong.web.tests.world import resident_number
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -179,3 +182,29 @@ def test_a_clerk_finds_a_customer_and_another_branch_does_not(sit, line, no_side
             page.get_by_text("没有查到").wait_for()
         assert resident_number(1) not in page.url
         no_sideways(page)
+
+
+def test_refund_of_a_failed_order(sit, county, no_sideways):
+    """退单退费: a wrong password is told, the right one gives the money back once; an installer is
+    turned away."""
+    order = county.order(3)
+    ordering.pay(actor=county.actor("clerk"), order_id=order.id, method="cash", key="k")
+    service = inventory.services_of_order(order.id)[0]
+    password = inventory_verbs.reveal_password(actor=SYSTEM, service_id=service.id, reason="test")
+    row = fail(order)
+    page = sit("clerk")
+    page.goto("/refunds/")
+    no_sideways(page)
+    page.get_by_role("link", name="办理退费").click()
+    page.locator("[name=account]").fill(service.account)
+    page.locator("[name=password]").fill("wrong")
+    page.locator("#s-proof button[type=submit]").click()
+    page.get_by_text("密码不对").wait_for()
+    page.locator("[name=password]").fill(password)
+    page.locator("#s-proof button[type=submit]").click()
+    page.locator("[name=reason]").select_option("no-entry")
+    page.locator("#submit").dblclick()
+    page.wait_for_url("**/orders/**")
+    assert Payment.objects.filter(order_id=order.id, kind="refund").count() == 1
+    refused = sit("installer").request.post(f"/refunds/{row.pk}/called")
+    assert refused.status == 403

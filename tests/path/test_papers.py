@@ -22,10 +22,10 @@ from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ResourceState
-from kaitong.ordering import papers
+from kaitong.ordering import papers, refunds
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
-from kaitong.ordering.models import Order
+from kaitong.ordering.models import FailedRefund, Order
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
 
@@ -268,6 +268,10 @@ def test_refusal_of_a_paid_order_gives_a_voucher_of_the_refund(office):
     office.complete(
         order, "DocumentReview", decision="refuse", decision_reason="证件过期", document_read=False
     )
+    waiting = FailedRefund.objects.get(order=order)  # the customer fetches it at the counter
+    given = {"document_number": "341022197001151214"}
+    refunds.authenticate(actor=office.people["clerk"], refund_id=waiting.pk, given=given)
+    refunds.settle(actor=office.people["clerk"], refund_id=waiting.pk, reason="customer")
     found = documents.papers_of_order(office.people["clerk"], order.id)
     taken, back = [p for p in found if p.kind == "voucher"]
     assert (taken.state, back.state) == ("void", "issued")

@@ -18,7 +18,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import demands, evidence, notices, papers, rents, withdrawals
+from kaitong.ordering import demands, evidence, notices, papers, refunds, rents, withdrawals
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderNotFound, OrderRefused
 from kaitong.ordering.models import Order, OrderItem
@@ -151,6 +151,7 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     """退单处理: give everything back, void what was not earned, record the demand (BB-17)."""
     order, item, actor = subject_of(ctx)
     reason = str(ctx.inputs.get("reason") or "") or "不具备开通条件"
+    proof = refunds.credentials(actor, order, item)  # the inventory forgets them with the line
     if item.service_id is not None:
         inventory_verbs.withdraw_service(
             actor=actor, service_id=item.service_id, reason=f"退单：{reason}"
@@ -159,7 +160,16 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     mine = [c for c in charges.charges(actor, order.id) if c.item in (item.item_id, "")]
     charging.void_due(actor=actor, order_id=order.id, charge_ids=[c.pk for c in mine])
     back = {c.pk: c.amount_fen - c.refunded_fen for c in mine if c.state in charging.COLLECTED}
-    if any(back.values()):
+    if refunds.waits_at_counter(order, back):
+        refunds.keep(
+            actor=actor,
+            order=order,
+            item=item,
+            proof=proof,
+            amount_fen=sum(back.values()),
+            reason=reason,
+        )
+    elif any(back.values()):
         charging.refund(
             actor=actor,
             order_id=order.id,
@@ -175,7 +185,11 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     if order.number:  # else it is being taken in: intake tells it with the number
         papers.give_back(actor=actor, order=order)
         notices.tell(
-            actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
+            actor=actor,
+            order=order,
+            when="refused",
+            once=item.item_id,
+            values={"reason": reason, "refund": sum(back.values())},
         )
     return {}
 

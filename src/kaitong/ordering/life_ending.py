@@ -1,5 +1,5 @@
-"""The end of a service in operation (销户, BB-03): what it costs to leave early, what is given
-back, what is fetched at the customer's.
+"""The end of a service in operation (销户, BB-03): what is charged, what is given back, what
+is fetched at the customer's.
 """
 
 from __future__ import annotations
@@ -8,52 +8,20 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-from django.utils.translation import gettext as _
-
-from kaitong.charging import queries as money
 from kaitong.charging import services as charging
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bindings, changes, life_money
 from kaitong.ordering.actions import subject_of
-from kaitong.ordering.life_checks import Found, Subject, term_of
-from kaitong.ordering.life_numbers import monthly_of, terms_of
+from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_costs import fee_of
 from kaitong.ordering.models import OrderNote
 from kaitong.ordering.states import note
 from kaitong.process.actions import ActionContext
 from kaitong.process.services import StepContext
 
 CEASED = "ceased"  # the note that says what the service left behind
-
-
-def exit_fee(subject: Subject) -> Found:
-    """违约金: what leaving before the contract's term costs, as the playbook counts it."""
-    fee = fee_of(subject)
-    if fee is not None:
-        months, fen = fee
-        yield (
-            _("合约还有 %(n)s 个月，提前销户须付违约金 %(sum)s。")
-            % {"n": months, "sum": money.yuan(fen)},
-            _("请先告知客户，客户同意再办。"),
-        )
-
-
-def fee_of(subject: Subject) -> tuple[int, int] | None:
-    """The months left, begun ones whole, and the fee in fen; None where leaving costs nothing.
-
-    The parameter `exit_fee` is a table with `percent`: so much of the rent of the months left.
-    """
-    percent = int((subject.procedure.parameters.get("exit_fee") or {}).get("percent", 0))
-    term, terms = term_of(subject.service), terms_of(subject)
-    today = timezone.localdate(subject.at)
-    if not percent or term is None or terms is None or today >= term.until:
-        return None
-    months = (term.until.year - today.year) * 12 + term.until.month - today.month
-    months += 1 if term.until.day > today.day else 0
-    fen = monthly_of(terms["charges"]) * max(months, 1) * percent // 100
-    return (max(months, 1), fen) if fen else None
 
 
 def cease(ctx: ActionContext) -> dict[str, Any]:

@@ -330,12 +330,14 @@ class Draft(Row):
 
 
 from kaitong.ordering.life_models import Authentication, ServiceChange  # noqa: E402
+from kaitong.ordering.refund_models import FailedRefund  # noqa: E402
 
 __all__ = [
     "NUMBER_PURPOSE",
     "Authentication",
     "Demand",
     "Draft",
+    "FailedRefund",
     "NumberBinding",
     "Order",
     "OrderItem",

@@ -93,6 +93,8 @@ def _event_titles() -> dict[str, str]:
         "unbound": _("号码解绑"),
         "ceased": _("销户"),
         "taken-down": _("拆机"),
+        "refund-called": _("联系客户退费"),
+        "refund-settled": _("退单退费"),
         "demand-told": _("通知客户可以办理了"),
         "demand-served": _("待装需求已受理"),
         "demand-withdrawn": _("撤销待装需求"),
