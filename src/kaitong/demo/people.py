@@ -34,6 +34,8 @@ DEPARTMENTS = {
     "皖通代维": "Wantong (subcontractor)",
     "客服": "Customer care",
     "综合部": "Office",
+    "市场": "Marketing",
+    "业务支撑": "Business support",
 }
 
 ACCOUNTS = (
@@ -50,6 +52,14 @@ ACCOUNTS = (
     Account("partner", "戴鹏飞", "皖通代维", ("installer",), "13955900114"),
     Account("service", "刘芸", "客服", ("service",), "13955900108"),
     Account("service2", "查欣怡", "客服", ("service",), "13955900115"),
+    Account("hotline", "洪秀英", "客服", ("hotline",), "13955900120"),
+    Account("hotline2", "孙丽", "客服", ("hotline",), "13955900121"),
+    Account("community", "叶志勇", "市场", ("community",), "13955900122"),
+    Account("support", "凌芳", "网络部", ("support",), "13955900123"),
+    Account("maintenance", "俞建军", "网络部", ("maintenance",), "13955900124"),
+    Account("transmission", "曹卫东", "网络部", ("transmission",), "13955900125"),
+    Account("data", "姚立新", "网络部", ("data",), "13955900126"),
+    Account("it", "戴志明", "业务支撑", ("it",), "13955900127"),
     Account("supervisor", "方建国", "装维", ("supervisor",), "13955900109"),
     Account("manager", "洪立新", "综合部", ("supervisor",), "13955900116"),
     Account("admin", "管理员", "综合部", ("supervisor",), "13955900110", admin=True),

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from kaitong.core.clock import frozen, now
 from kaitong.core.ids import uuid7
-from kaitong.demo import invented, people, plant, tales
+from kaitong.demo import invented, people, plant, tales, troubles
 from kaitong.demo.acts import SYSTEM, Case, Stage
 from kaitong.demo.invented import request
 from kaitong.demo.past import Past
@@ -129,6 +129,19 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, CoverageStatus.PLANNED, tales.new, since(200, 1600))
     add(2, CoverageStatus.NO_ENTRY, tales.new, since(200, 1600))
     add(2, CoverageStatus.NONE, tales.new, since(200, 1600))
+    opened = {"ago": 2100.0, "visit": 1750.0, "called": 1640.0}
+
+    def broke(*minutes: float, **more: object) -> Times:
+        return lambda n: {"opened": opened, "broke": minutes[n % len(minutes)], **more}
+
+    add(2, "free", troubles.guided, broke(420, 95, words="晚上看视频卡"))
+    add(3, "free", troubles.mended, broke(1200, 1050, 900, until="", again=False))
+    add(1, "free", troubles.mended, broke(800, until="", again=True))
+    add(2, "free", troubles.mended, broke(40, 18, until="Locate", again=False))
+    add(2, "free", troubles.mended, broke(210, 160, until="Visit", again=False))
+    add(1, "free", troubles.mended, broke(330, until="CallBack", again=False))
+    add(1, "free", troubles.cable, broke(260))
+    add(1, "onu", troubles.alarmed, broke(25))
     listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
     return listed
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from kaitong.assurance import queries as assurance
+from kaitong.assurance.choices import TicketState
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import OrderState
 from kaitong.org.actor import Actor
 from kaitong.places import queries as places
 from kaitong.places.choices import CoverageStatus
 from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.fault_facts import of_faults
+from kaitong.web.pages.faults import TONES as FAULT_TONES
 from kaitong.web.pages.order import TONES
 
 MOST = 20
@@ -66,6 +70,25 @@ def groups(actor: Actor, text: str) -> list[Group]:
     ]
     if hits:
         found.append(Group(_("订单"), "clipboard-list", tuple(hits), len(hits) == MOST))
+    tickets, _total = assurance.faults(actor, text=text, limit=MOST)
+    told = of_faults(tickets)
+    hits = [
+        Hit(
+            title=f"{told[row.pk].number}　{told[row.pk].product}",
+            text="　".join(
+                part
+                for part in (told[row.pk].customer_name, row.account, told[row.pk].address)
+                if part
+            ),
+            url=reverse("web:fault", args=[row.pk]),
+            tag=str(TicketState(row.state).label),
+            tone=FAULT_TONES[TicketState(row.state)],
+            key=told[row.pk].number,
+        )
+        for row in tickets
+    ]
+    if hits:
+        found.append(Group(_("故障"), "tool", tuple(hits), len(hits) == MOST))
     spots = places.search(actor, text, limit=MOST)
     if spots:
         found.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
-from kaitong.assurance.models import Fault, Survey
+from kaitong.assurance.models import Fault, Routing, Survey
 from kaitong.documents.models import Paper
 from kaitong.inventory import queries as inventory
 from kaitong.messaging.models import Notice
@@ -250,3 +250,18 @@ def test_workbench_drawer_and_phone_speak_of_the_fault(staffed, signed_in, part)
     assert installer.get(f"/m/work/{found}/").status_code == 200
     order = installer.get(f"/orders/{fault.pk}/")
     assert order.headers["Location"] == f"/faults/{fault.pk}/"
+
+
+def test_a_call_that_is_not_ours_is_recorded(staffed, signed_in):
+    agent = signed_in("hotline")
+    found = agent.get("/faults/new/", {"q": "13900000000"}).content.decode()
+    assert "没有查到这个客户" in found
+    agent.post("/faults/route", {"hotline": "10050", "ownership": "foreign"})
+    row = Routing.objects.get()
+    assert (row.hotline, row.ownership, row.routed_to, row.fault) == ("10050", "foreign", "", None)
+    assert (
+        agent.post("/faults/route", {"hotline": "999", "ownership": "foreign"}).status_code == 409
+    )
+    refused = signed_in("transmission").post("/faults/route", {"hotline": "10050"})
+    assert refused.status_code in (403, 409)
+    assert Routing.objects.count() == 1

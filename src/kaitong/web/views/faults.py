@@ -93,11 +93,11 @@ def route(request: SignedIn) -> HttpResponse:
     rules = assurance.only()
     if rules is None:
         raise NotFound(_("没有部署故障处理流程。"))
-    verbs.require_taker(request.actor, rules)
     ownership = request.POST.get("ownership", "")
     if ownership not in (Ownership.FOREIGN, Ownership.UNKNOWN):
         ownership = Ownership.UNKNOWN
     try:
+        verbs.require_taker(request.actor, rules)
         verbs.route(
             actor=request.actor,
             rules=rules,
