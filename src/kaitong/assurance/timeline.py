@@ -46,7 +46,7 @@ def place_titles() -> dict[str, str]:
 
 def titles() -> dict[str, str]:
     return {
-        "accepted": _("受理"),
+        "accepted": _("受理报障"),
         "rejected": _("不予受理"),
         "repeat": _("重复故障"),
         "placed": _("判定"),

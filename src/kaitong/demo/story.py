@@ -129,6 +129,14 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, CoverageStatus.PLANNED, tales.new, since(200, 1600))
     add(2, CoverageStatus.NO_ENTRY, tales.new, since(200, 1600))
     add(2, CoverageStatus.NONE, tales.new, since(200, 1600))
+    if not few:  # without a network no line comes to work, and none can break
+        _troubles(add)
+    listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
+    return listed
+
+
+def _troubles(add: Callable[[int, str, Callable[..., Tale], Times], None]) -> None:
+    """Faults of lines that were opened two days ago."""
     opened = {"ago": 2100.0, "visit": 1750.0, "called": 1640.0}
 
     def broke(*minutes: float, **more: object) -> Times:
@@ -141,9 +149,7 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, "free", troubles.mended, broke(210, 160, until="Visit", again=False))
     add(1, "free", troubles.mended, broke(330, until="CallBack", again=False))
     add(1, "free", troubles.cable, broke(260))
-    add(1, "onu", troubles.alarmed, broke(25))
-    listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
-    return listed
+    add(1, "free", troubles.alarmed, broke(25))
 
 
 def neighbours(stage: Stage, spots: Spots) -> list[Tale]:
