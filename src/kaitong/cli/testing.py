@@ -31,6 +31,8 @@ def lacking() -> list[str]:
         )
     if not shutil.which("pdftoppm"):
         missing.append("pdftoppm (papers). On Debian: apt-get install poppler-utils")
+    if not shutil.which("snmptrapd", path="/usr/sbin:/usr/bin") or not shutil.which("snmptrap"):
+        missing.append("snmptrapd (alarms). On Debian: apt-get install snmptrapd snmp")
     if why := line.missing():
         missing.append(f"a PPPoE line (end-to-end test of broadband): {why}")
     shared = Path(os.environ.get("KAITONG_SHARED") or REPOSITORY.parent / "shared")

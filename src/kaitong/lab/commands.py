@@ -21,8 +21,9 @@ from kaitong.lab.pay import PayLab, PaySettings
 from kaitong.lab.radius import RadiusLab, Status
 from kaitong.lab.session import AccessServer, SessionResult, other_port
 from kaitong.lab.tax import TaxLab, TaxSettings
+from kaitong.lab.traps import TrapLab
 
-ELEMENTS = ("radius", "broadband", "tax", "pay")
+ELEMENTS = ("radius", "broadband", "tax", "pay", "snmp")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,6 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     line.add_argument("--seconds", type=int, default=3, help="how long to measure")
     line.set_defaults(run=_line)
 
+    trap = verbs.add_parser("trap", help="be an element that raises or clears an alarm")
+    trap.add_argument("what", choices=["raise", "clear"])
+    trap.add_argument("alarm", help="the element's own number of the alarm")
+    trap.add_argument("--element", required=True, help="as the inventory names the OLT")
+    trap.add_argument("--component", default="", help="a PON port, such as 0/3/6")
+    trap.add_argument("--kind", default="pon-los", help="as the playbook's alarms: name it")
+    trap.add_argument("--severity", default="critical")
+    trap.add_argument("--text", default="")
+    trap.set_defaults(run=_trap)
+
     for verb in (up, down, status, session, line):
         verb.add_argument("--json", action="store_true", help="one JSON object")
     return parser
@@ -93,6 +104,8 @@ def _up(arguments: argparse.Namespace) -> int:
         _tax_up(arguments.json)
     if "pay" in arguments.element:
         _pay_up(arguments.json)
+    if "snmp" in arguments.element:
+        _snmp_up(arguments.json)
     if "broadband" in arguments.element:
         return _broadband_up(arguments.json)
     if "radius" not in arguments.element:
@@ -103,6 +116,29 @@ def _up(arguments: argparse.Namespace) -> int:
         print(json.dumps(_facts(status)))
     else:
         print(f"radius: up, {_place(status)}{', Kaitong follows its new place' if told else ''}")
+    return 0
+
+
+def _snmp_up(as_json: bool) -> None:
+    """The receiver of traps; its handler tells Kaitong's assurance."""
+    settings = TrapLab().up()
+    if as_json:
+        print(json.dumps({"element": "snmp", "running": True, "port": settings.port}))
+    else:
+        print(f"snmp: up, traps (SNMPv2c) to 127.0.0.1:{settings.port}")
+
+
+def _trap(arguments: argparse.Namespace) -> int:
+    TrapLab().send(
+        cleared=arguments.what == "clear",
+        alarm=arguments.alarm,
+        element=arguments.element,
+        component=arguments.component,
+        kind=arguments.kind,
+        severity=arguments.severity,
+        text=arguments.text,
+    )
+    print(f"sent: {arguments.what} {arguments.alarm}")
     return 0
 
 
@@ -243,6 +279,8 @@ def _down(arguments: argparse.Namespace) -> int:
             print(json.dumps({"element": "tax", "running": False, "ended": ended}))
         else:
             print("tax: down" if ended else "tax: was not running")
+    if "snmp" in arguments.element:
+        print("snmp: down" if TrapLab().down() else "snmp: was not running")
     if {"broadband", "radius"} & set(arguments.element):  # there is no line without its AAA server
         ended = LineLab().down()
         if "broadband" in arguments.element:
@@ -281,6 +319,9 @@ def _status(arguments: argparse.Namespace) -> int:
     if found is not None:
         state = "up" if channel.running() else "down"
         print(f"pay: {state}, {found.url}, shared secret {found.secret}")
+    if (taken := TrapLab().settings()) is not None:
+        state = "up" if TrapLab().running() else "down"
+        print(f"snmp: {state}, port {taken.port}, community {taken.community}")
     if (known := line.settings()) is not None:
         print(f"broadband: {'up' if line.running() else 'down'}, access server {known.nas}")
     if status is None:
