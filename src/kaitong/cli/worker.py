@@ -15,7 +15,7 @@ from kaitong.charging.billing import last_month
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
-from kaitong.ordering import demands, drafts, dunning, recount, rents, sessions
+from kaitong.ordering import barring, demands, drafts, dunning, recount, rents, sessions
 from kaitong.org.actor import Actor
 from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
@@ -40,6 +40,8 @@ MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
 DEMAND_SECONDS = 15.0
 RECONCILE_SECONDS = 600.0
+RESUME_SECONDS = 20.0
+DUNNING_SECONDS = 3600.0
 
 
 def housekeeping() -> None:
@@ -121,6 +123,8 @@ def run(stop: threading.Event | None = None) -> None:
             (JOB_SECONDS, jobs.drain, "long jobs"),
             (DEMAND_SECONDS, demands.tell_waiting, "unmet demand"),
             (RECONCILE_SECONDS, reconciling.reconcile_due, "reconciliation"),
+            (RESUME_SECONDS, barring.run, "resuming what was paid"),
+            (DUNNING_SECONDS, barring.run_daily, "arrears"),
         )
     ]
     for helper in helpers:

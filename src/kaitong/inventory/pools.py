@@ -77,6 +77,28 @@ def allocate_logical_id(
     return service.logical_id
 
 
+@db.whole()
+def renew_logical_id(*, actor: Actor, service_id: UUID, pattern: str) -> str:
+    """A service that came to another OLT gets a logical identifier of that one (ONU-02); where the
+    pattern makes the same of both it stays. The old one returns to its pool."""
+    service = locked_service(actor, service_id)
+    held = PoolNumber.objects.filter(service=service, rule=LOGICAL_ID).select_related("pool")
+    row = held.select_for_update(of=("self",), no_key=True).first()
+    template = bind(pattern, _values(service, pattern))
+    if service.logical_id and (row is None or row.pool.template == template):
+        return service.logical_id
+    if row is not None:
+        days = row.pool.quarantine_days
+        row.service = None
+        row.state = NumberState.QUARANTINE if days else NumberState.FREE
+        row.rests_until = now() + timedelta(days=days) if days else None
+        row.save(update_fields=["service", "state", "rests_until"])
+    service.logical_id = _allocate(service, LOGICAL_ID, pattern, {}, 0)
+    service.updated_at = now()
+    service.save(update_fields=["logical_id", "updated_at"])
+    return service.logical_id
+
+
 def _allocate(
     service: Service, rule: str, pattern: str, params: Mapping[str, object], rest: int
 ) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F, Q
 from django.utils.translation import get_language
 
 from kaitong.core.clock import now
@@ -45,10 +46,13 @@ def titles(procedure_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return {pk: (english and title_en) or title for pk, title, title_en in rows}
 
 
-def open_of(service_id: UUID) -> ServiceChange | None:
-    """The change under way on a service, with its item and order."""
+def open_of(service_id: UUID, procedure: str = "") -> ServiceChange | None:
+    """The change under way on a service, with its item and order: the one that holds the line, or,
+    for who asks for the same procedure again, one that waits for its day."""
     rows = ServiceChange.objects.defer("sealed").filter(service_id=service_id, ended_at=None)
-    return rows.select_related("item__order", "item__procedure").first()
+    rows = rows.filter(Q(waits_until=None) | Q(procedure=procedure))
+    rows = rows.select_related("item__order", "item__procedure")
+    return rows.order_by(F("waits_until").asc(nulls_first=True)).first()
 
 
 def end(item_id: UUID) -> None:

@@ -104,3 +104,10 @@ class DemandState(models.TextChoices):
 
 
 LIVING_DEMAND = (DemandState.WAITING.value, DemandState.TOLD.value)
+
+
+class AskedBy(models.TextChoices):
+    """How a customer asked for something about an order under way."""
+
+    COUNTER = "counter", _("到营业厅")
+    PHONE = "phone", _("电话")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kaitong.charging import queries as charging
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import SuspensionKind
 from kaitong.ordering import changes, notices
@@ -77,3 +78,22 @@ def fail_change(ctx: ActionContext) -> dict[str, Any]:
             actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
         )
     return {}
+
+
+def suspend_arrears(ctx: ActionContext) -> dict[str, Any]:
+    """欠费停机: stands still for what is overdue now; `owes` is false where nothing is."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    owed = charging.arrears(service_id=item.service_id).overdue_fen
+    if not owed:
+        return {"owes": False}
+    reason = f"欠费 {charging.yuan(owed)}"
+    inventory_verbs.suspend(
+        actor=actor,
+        service_id=item.service_id,
+        kind=SuspensionKind.ARREARS,
+        reason=reason,
+        order_id=order.id,
+    )
+    note(order.id, "suspended", actor_id=None, data={"reason": reason})
+    return {"owes": True}

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from kaitong.core.errors import BadInput
 from kaitong.inventory import services as inventory
-from kaitong.ordering import life_numbers, life_people
+from kaitong.ordering import life_numbers, life_people, moving, plan_change
 from kaitong.ordering.life_answer import VALUE, Answer, Kept, Whole, at, hidden, nothing, wrong
 from kaitong.ordering.life_checks import Subject
 
@@ -58,6 +58,8 @@ ANSWERS: dict[str, Answer] = {
     "change.old_password": Answer(gettext_noop("原密码"), _old_password, nothing, nothing),
     **life_people.ANSWERS,
     **life_numbers.ANSWERS,
+    **plan_change.ANSWERS,
+    **moving.ANSWERS,
 }
 WHOLE: tuple[Whole, ...] = (
     Whole(frozenset({"change.password_again"}), _passwords),

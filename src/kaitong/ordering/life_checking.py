@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kaitong.ordering import life_checks, life_costs, life_numbers
+from kaitong.ordering import life_checks, life_costs, life_numbers, plan_change
 from kaitong.ordering.life_checks import Found, Subject
 
 CHECKS: dict[str, Callable[[Subject], Found]] = {
     **life_checks.CHECKS,
     "case-void": life_numbers.case_void,
     "exit-fee": life_costs.exit_fee,
+    "early-change": plan_change.early_change,
 }

@@ -58,6 +58,8 @@ class ServiceChange(Row):
     authentication = models.OneToOneField(
         Authentication, models.PROTECT, null=True, related_name="change"
     )
+    agreed = models.JSONField(default=dict)  # told and pinned: price, day; never people's data
+    waits_until = models.DateTimeField(null=True)  # its day is to come: others may change the line
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -65,8 +67,13 @@ class ServiceChange(Row):
         constraints = [
             models.UniqueConstraint(
                 fields=["service_id"],
-                condition=Q(ended_at__isnull=True),
+                condition=Q(ended_at__isnull=True, waits_until__isnull=True),
                 name="service_changed_once_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["service_id", "procedure"],
+                condition=Q(ended_at__isnull=True),
+                name="service_changed_once_by_procedure",
             ),
         ]
         indexes = [models.Index(fields=["service_id", "-id"], name="change_of_service")]

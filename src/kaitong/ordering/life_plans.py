@@ -112,7 +112,7 @@ def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
     return plan_from(
         Subject(actor, service, procedure, now()),
         standings(service, suspended),
-        changes.open_of(service_id),
+        changes.open_of(service_id, key),
         opening(service),
         known,
     )

@@ -44,7 +44,13 @@ from kaitong.worktime.explain import WEEKDAYS_EN, WEEKDAYS_ZH
 __all__ = ["MOMENTS", "PLACES", "STEPS", "appointment_changed", "heard", "taken_in", "tell"]
 
 Moment = Literal[
-    "accepted", "rejected", "available", "reappointed", "completed", "refused", "withdrawn"
+    "accepted",
+    "rejected",
+    "available",
+    "reappointed",
+    "completed",
+    "refused",
+    "withdrawn",
 ]
 MOMENTS: tuple[str, ...] = get_args(Moment)
 STEPS: tuple[str, ...] = get_args(Event)  # of tasks that name the notice
@@ -88,23 +94,24 @@ def tell(
     once: str = "",
     values: Mapping[str, Any] | None = None,
     entries: Mapping[str, Mapping[str, Any]] | None = None,
-) -> None:
+) -> int:
     """Queue the notices that are due by this moment, within the caller's transaction.
 
     Each exists once for an order, or once for each `once`; every verb may call this again.
     `values` fills places the moment has of its own, such as `reason`; `refund` is in fen.
-    `entries` are the notices to send by where they are not those the order pinned.
+    `entries` are the notices to send by where they are not those the order pinned. How many are
+    new.
     """
     told = of_order(order) if entries is None else entries
     entries = {k: e for k, e in told.items() if e["when"] == when}
     if not entries:
-        return
+        return 0
     facts = _Facts(order, dict(values or {}))
     queued = []
     for kind, entry in entries.items():
         key = ":".join(filter(None, (str(order.id), kind, once)))
         queued += list(_addressed(facts, kind, entry, key))
-    messaging.queue(actor=actor, notices=queued)
+    return messaging.queue(actor=actor, notices=queued)
 
 
 def appointment_changed(*, actor: Actor, order: Order) -> None:
@@ -241,7 +248,17 @@ def _persons(facts: _Facts, entry: Mapping[str, Any]) -> list[_Person]:
     if not post and step is not None:
         post = step.node.extension.get("escalate-to") if step.event == "overdue" else step.post
     branch_id = step.branch_id if step is not None else order.branch_id
-    return [_Person(To.STAFF, staff_id=staff.pk) for staff in org.holders(branch_id, post or "")]
+    holders = [_Person(To.STAFF, staff_id=staff.pk) for staff in org.holders(branch_id, post or "")]
+    if entry["when"] == "reappointed":  # who comes, where somebody has the visit in hand
+        having = _having(order)
+        return [one for one in holders if one.staff_id in having] or holders
+    return holders
+
+
+def _having(order: Order) -> set[UUID]:
+    """Who has work of an order in hand, or was proposed for it."""
+    rows = process.open_items_of(Actor.system(), [order.id]).get(order.id, [])
+    return {who for row in rows for who in (row.claimed_by or row.candidate,) if who is not None}
 
 
 class _Facts:

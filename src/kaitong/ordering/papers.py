@@ -27,7 +27,7 @@ from kaitong.documents.models import Paper
 from kaitong.ordering import notices, queries
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
-from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.models import Order, OrderItem, OrderNote
 from kaitong.ordering.sheets import Facts
 from kaitong.ordering.states import locked
 from kaitong.org.actor import Actor
@@ -43,7 +43,7 @@ __all__ = [
     "work_sheets",
 ]
 
-Moment = Literal["accepted", "assigned", "paid"]
+Moment = Literal["accepted", "assigned", "reappointed", "paid"]
 MOMENTS = get_args(Moment)
 CHINESE = "zh-hans"
 
@@ -55,7 +55,7 @@ class _Wanted:
     kind: str
     entry: dict[str, Any]
     key: str
-    about: OrderItem | Payment | None
+    about: OrderItem | Payment | OrderNote | None
 
 
 def issue(*, actor: Actor, order: Order, when: Sequence[Moment]) -> list[Paper]:
@@ -225,6 +225,9 @@ def _wanted(facts: Facts, when: Sequence[str]) -> Iterator[_Wanted]:
                     service = facts.service_of(item)
                     if service is not None and service.port and service.logical_id:
                         yield _Wanted(kind, entry, f"{kind}:{item.item_id}", item)
+            case "reappointed":
+                for one in facts.reappointed:
+                    yield _Wanted(kind, entry, f"{kind}:{one.pk}", one)
             case "paid":
                 for payment in facts.payments:
                     yield _Wanted(kind, entry, f"{kind}:{payment.pk}", payment)

@@ -26,7 +26,7 @@ from kaitong.inventory.results import ServiceView
 from kaitong.ordering import changes, queries
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.life_choices import AuthenticationKind
-from kaitong.ordering.models import Order, OrderItem, ServiceChange
+from kaitong.ordering.models import Order, OrderItem, OrderNote, ServiceChange
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
@@ -174,7 +174,9 @@ class Facts:
 
     # ---- the sheets -------------------------------------------------------------------------
 
-    def sheet(self, entry: dict[str, Any], about: OrderItem | Payment | None) -> dict[str, Any]:
+    def sheet(
+        self, entry: dict[str, Any], about: OrderItem | Payment | OrderNote | None
+    ) -> dict[str, Any]:
         """The data of a paper of a playbook's entry."""
         paper = {
             **self.head,
@@ -186,12 +188,33 @@ class Facts:
         }
         if isinstance(about, Payment):
             data = self._voucher(about)
+        elif isinstance(about, OrderNote):
+            data = self._reappointed(about, entry)
         elif about is not None:
             paper["verify_url"] = f"{_origin()}/orders/{self.order.id}/?paper="
             data = self._work_order(about, entry)
         else:
             data = self._receipt(entry)
         return {"paper": paper, **data}
+
+    @cached_property
+    def reappointed(self) -> list[OrderNote]:
+        """The times the customer moved the visit (改约), oldest first."""
+        rows = OrderNote.objects.filter(order_id=self.order.id, kind="reappointed")
+        return list(rows.order_by("pk"))
+
+    def _reappointed(self, moved: OrderNote, entry: dict[str, Any]) -> dict[str, Any]:
+        """A receipt of one 改约: from when to when, and why."""
+        was, to = (_moment(datetime.fromisoformat(moved.data[k])) for k in ("was", "to"))
+        return {
+            **self._receipt(entry),
+            "state": f"第 {moved.data['n']} 次改约",
+            "accepted_at": _moment(moved.created_at),
+            "operation": f"改约：{was} → {to}",
+            "reason": moved.data["reason"] or None,
+            "fees": [],
+            "payment": None,
+        }
 
     def _receipt(self, entry: dict[str, Any]) -> dict[str, Any]:
         order, first = self.order, self.items[0]

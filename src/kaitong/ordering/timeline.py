@@ -95,6 +95,11 @@ def _event_titles() -> dict[str, str]:
         "taken-down": _("拆机"),
         "refund-called": _("联系客户退费"),
         "refund-settled": _("退单退费"),
+        "reappointed": _("客户改约"),
+        "plan-scheduled": _("约定新套餐"),
+        "plan-set": _("变更套餐"),
+        "line-switched": _("割接到新址"),
+        "old-port-released": _("旧端口预释放"),
         "demand-told": _("通知客户可以办理了"),
         "demand-served": _("待装需求已受理"),
         "demand-withdrawn": _("撤销待装需求"),
@@ -121,9 +126,8 @@ def _event_text(data: dict[str, Any]) -> str:
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
     if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address
         return f"{data['port']} · {data['reason']}"
-    return next(
-        (str(data[key]) for key in ("port", "reason", "account", "sum") if data.get(key)), ""
-    )
+    told = ("port", "reason", "plan", "account", "sum")
+    return next((str(data[key]) for key in told if data.get(key)), "")
 
 
 def _clock(text: str) -> str:

@@ -47,6 +47,11 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
             "no-entry": Failure("no-port", {"verdict": "no-entry"}),
         },
     ),
+    "ordering.reserve-move": (
+        "move-port",
+        {"free": "", "none": Failure("no-port", {"verdict": "no-free-port"})},
+    ),
+    "ordering.take-turn": ("turn", {"free": "", "busy": "busy"}),
     "activation.prove-account": ("account", {"accepted": "", "refused": "account-not-proven"}),
     "activation.prove-line": (
         "line",

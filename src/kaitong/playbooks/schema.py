@@ -61,7 +61,12 @@ CHARGE: dict[str, Any] = _closed(
 )
 DAY = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"}
 
-PAPER_MOMENTS = ["accepted", "assigned", "paid"]  # the shape of a sheet's data goes with it
+PAPER_MOMENTS = [
+    "accepted",
+    "assigned",
+    "reappointed",
+    "paid",
+]  # the shape of a sheet's data goes with it
 
 NOTICE_MOMENTS = list(MOMENTS)
 NOTICE_STEPS = list(STEPS)  # of the tasks that name the notice
@@ -339,7 +344,7 @@ FORM: dict[str, Any] = _closed(
                     "title": TITLE,
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
-                    "x-choice": {"enum": ["free-port", "fault-cause", "survey-reason"]},
+                    "x-choice": {"enum": ["free-port", "offering", "fault-cause", "survey-reason"]},
                 },
             },
         },

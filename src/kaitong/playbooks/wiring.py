@@ -28,7 +28,16 @@ from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
 from kaitong.ordering import actions as ordering
-from kaitong.ordering import answers, clock, life_ending, life_flows, notices, standing
+from kaitong.ordering import (
+    answers,
+    clock,
+    life_ending,
+    life_flows,
+    move_actions,
+    notices,
+    plan_actions,
+    standing,
+)
 from kaitong.ordering import life_actions as life
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.playbooks.errors import PlaybookError
@@ -57,6 +66,14 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.unbind-number", "transactional", life_flows.unbind_number),
         Action("ordering.cease", "transactional", life_ending.cease),
         Action("ordering.take-down", "transactional", life_ending.take_down),
+        Action("ordering.reserve-move", "transactional", move_actions.reserve_move),
+        Action("ordering.switch-line", "transactional", move_actions.switch_line),
+        Action("ordering.finish-move", "transactional", move_actions.finish_move),
+        Action("ordering.give-back-move", "transactional", move_actions.give_back_move),
+        Action("ordering.schedule-plan", "transactional", plan_actions.schedule_plan),
+        Action("ordering.take-turn", "transactional", plan_actions.take_turn),
+        Action("ordering.set-plan", "transactional", plan_actions.set_plan),
+        Action("ordering.suspend-arrears", "transactional", life.suspend_arrears),
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
         Action("assurance.record", "transactional", assurance.record),

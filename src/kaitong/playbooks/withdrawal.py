@@ -88,7 +88,7 @@ def faults(
         for charge in offer.get("charges", [])
         if charge.get("refund") == "full-until-installed"
     ]
-    if early and not nodes(model, INSTALLED):
+    if early and entry["for"] == "add" and not nodes(model, INSTALLED):
         yield (
             [],
             f"{early[0]} is refunded until installed, but no step is that milestone.",

@@ -9,19 +9,24 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden, InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import authenticating
+from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
 from kaitong.ordering.models import Authentication
+from kaitong.ordering.plan_change import explained, offers_of
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks.changing import form_of
+from kaitong.web import format as fmt
 from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import Field
@@ -98,7 +103,7 @@ def page(
     proof = authenticating.standing(actor, service_id, plan.authenticate)
     proven = proof is not None or not plan.authenticate
     key = key or str(uuid7())
-    form = _form(plan, values, wrong, key) if proven and plan.possible else forms.WorkForm()
+    form = _form(actor, plan, values, wrong, key) if proven and plan.possible else forms.WorkForm()
     known = {f.name for f in form.fields} | _PROOF_FIELDS | {"reason", "authentication"}
     loose = tuple(_one(f) for f in wrong if f.field not in known)
     return ChangePage(
@@ -175,7 +180,11 @@ def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
 
 
 def _form(
-    plan: ChangePlan, values: Mapping[str, Any] | None, faults: list[InputFault], key: str
+    actor: Actor,
+    plan: ChangePlan,
+    values: Mapping[str, Any] | None,
+    faults: list[InputFault],
+    key: str,
 ) -> forms.WorkForm:
     procedure = plan.procedure
     found = form_of(procedure.playbook, procedure.playbook_hash, plan.form)
@@ -184,8 +193,35 @@ def _form(
     say = playbooks.words(procedure.playbook, procedure.playbook_hash)
     photo_url = reverse("web:change_photo", args=[plan.service.id, procedure.key, key])
     return forms.build(
-        found.schema, found.ui, values=values, faults=faults, say=say, photo_url=photo_url
+        found.schema,
+        found.ui,
+        values=values,
+        faults=faults,
+        say=say,
+        photo_url=photo_url,
+        offered=_offered(actor, plan, found.fields),
     )
+
+
+def _offered(
+    actor: Actor, plan: ChangePlan, fields: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[forms.Option]]:
+    """Choices that are found: the plans a line may change to, each with what it would mean."""
+    wanted = [name for name, spec in fields.items() if spec.get("x-choice") == "offering"]
+    if not wanted:
+        return {}
+    subject = Subject(actor, plan.service, plan.procedure, now())
+    english = (get_language() or "zh").startswith("en")
+    options = [
+        forms.Option(
+            one.offering.key,
+            one.offering.title_en if english and one.offering.title_en else one.offering.title,
+            help=mark("").join(explained(subject, one)),
+            tag=_("%s/月") % fmt.yuan(one.monthly_fen),
+        )
+        for one in offers_of(subject)
+    ]
+    return dict.fromkeys(wanted, options)
 
 
 def _facts(service: ServiceView) -> Iterable[Fact]:

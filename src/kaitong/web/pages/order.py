@@ -161,6 +161,7 @@ class OrderPage:
     mine: bool = False
     withdraw_url: str = ""
     amend_url: str = ""
+    reappoint_url: str = ""
 
 
 def order_page(actor: Actor, order_id: UUID, which: str = "") -> OrderPage:
@@ -229,6 +230,12 @@ def head(reading: Reading) -> OrderPage:
         urge_url=reverse("web:order_urge", args=[order.id]) if work else "",
         work_url=f"{reverse('web:workbench')}?tab=mine&item={work.row_id}" if work else "",
         mine=mine is not None,
+        reappoint_url=reverse("web:reappoint", args=[order.id])
+        if order.appointment_start
+        and not final
+        and order.state != OrderState.PENDING_CANCELLATION
+        and (actor.has_post("clerk") or actor.is_supervisor)
+        else "",
         amend_url=reverse("web:amend", args=[order.id])
         if not final and order.state != OrderState.PENDING_CANCELLATION
         else "",

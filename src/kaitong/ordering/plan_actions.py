@@ -1,0 +1,133 @@
+"""Transactional actions of 变更套餐: when it happens, whose turn it is, and what stands then.
+
+A change for next month leaves the line to other changes until its day: it holds the line only while
+it acts (`waits_until`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from kaitong.charging import services as charging
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import replanning
+from kaitong.ordering import bindings, changes, rents
+from kaitong.ordering.actions import subject_of
+from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.models import OrderItem, ServiceChange
+from kaitong.ordering.plan_change import (
+    EFFECTIVE,
+    NEXT_MONTH,
+    NOW,
+    OFFERING,
+    beginning_of,
+    offer_named,
+    price_of,
+    starts,
+)
+from kaitong.ordering.states import note
+from kaitong.process.actions import ActionContext, BusinessError
+
+BUSY = "busy"
+
+
+def schedule_plan(ctx: ActionContext) -> dict[str, Any]:
+    """变更排期: what was agreed is pinned, the fee for leaving early is due now, and a change for
+    next month waits for its day. `later` and `effective_at` steer the process.
+    """
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    assert item.procedure is not None
+    wanted = changes.wanted(item)
+    if not wanted.get(OFFERING):
+        raise OrderRefused("没有选新套餐。", "请重新受理。")
+    service = inventory.service(actor, item.service_id)
+    subject = Subject(actor, service, item.procedure, order.ordered_at)
+    offer = offer_named(subject, str(wanted[OFFERING]))
+    later = wanted.get(EFFECTIVE) == NEXT_MONTH
+    since = starts(subject, NEXT_MONTH if later else NOW)
+    moment = beginning_of(since) if later else ctx.now
+    ServiceChange.objects.filter(item=item).update(
+        waits_until=moment if later else None,
+        agreed={
+            "price": price_of(offer, item.item_id),
+            "characteristics": offer.offering.characteristics,
+            "keeps_case": offer.case is not None,
+            "since": since.isoformat(),
+        },
+    )
+    if offer.fee_fen:
+        charging.raise_charges(
+            actor=actor,
+            order_id=order.id,
+            branch_id=order.branch_id,
+            charges=[
+                charging.NewCharge(
+                    item=item.item_id,
+                    code="early-change",
+                    title="提前变更违约金",
+                    amount_fen=offer.fee_fen,
+                    refund_rule="full",
+                    note=f"合约剩余 {offer.months_left} 个月",
+                )
+            ],
+        )
+    note(
+        order.id,
+        "plan-scheduled",
+        actor_id=ctx.actor_id,
+        data={"plan": offer.offering.title, "on": since.isoformat() if later else ""},
+    )
+    return {"later": later, "effective_at": moment.isoformat()}
+
+
+def take_turn(ctx: ActionContext) -> dict[str, Any]:
+    """A change whose day has come holds the line; BusinessError `busy` while another does."""
+    _order, item, _actor = subject_of(ctx)
+    try:
+        with transaction.atomic():
+            ServiceChange.objects.filter(item=item).update(waits_until=None)
+    except IntegrityError:
+        raise BusinessError(BUSY, "这条宽带正在办理另一项变更，稍后再办。") from None
+    return {}
+
+
+def set_plan(ctx: ActionContext) -> dict[str, Any]:
+    """套餐登记: the line has the new plan, is paid by it, and its contract begins anew; a marketing
+    case that does not go with it ends, with its number."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    change = changes.of_item(item.id)
+    if change is None or not change.agreed:
+        raise OrderRefused("没有约定新套餐。", "请重新受理。")
+    agreed, price = change.agreed, change.agreed["price"]
+    before = inventory.service(actor, item.service_id)
+    replanning.change_plan(
+        actor=actor,
+        service_id=item.service_id,
+        title=price["title"],
+        characteristics=agreed["characteristics"],
+    )
+    if not agreed["keeps_case"]:
+        sold = OrderItem.objects.filter(service_id=item.service_id)
+        for order_id, item_id in sold.values_list("order_id", "item_id"):
+            bindings.end(order_id, item_id)
+    order.prices = [price]
+    order.save(update_fields=["prices"])
+    new = rents.monthly(order.prices, item.item_id)
+    if order.party_id is not None and new:
+        charging.change_rent(
+            actor=actor,
+            service_id=item.service_id,
+            customer_id=order.party_id,
+            since=date.fromisoformat(agreed["since"]),
+            rents=new,
+            playbook=order.playbook,
+            order_id=order.id,
+        )
+    note(order.id, "plan-set", actor_id=None, data={"before": before.title, "plan": price["title"]})
+    return {}

@@ -1,0 +1,288 @@
+"""变更套餐: which plans a line may change to, what each means for the customer, and the change.
+
+Told before anybody decides: what this month costs, what every later month costs, how long the new
+contract is, what leaving the old one early costs, and what becomes of the marketing case. The rule
+of the contract is the playbook's parameter `plan_change`: `down` (fee, refuse, free) says what a
+lower rent within the term means; a fee is `percent` of the difference for the months left, at
+most `most` fen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import gettext as _
+
+from kaitong.catalog import queries as catalog
+from kaitong.catalog.choices import OfferingKind
+from kaitong.catalog.errors import NotOffered
+from kaitong.catalog.models import Offering
+from kaitong.catalog.pricing import priced
+from kaitong.charging import queries as money
+from kaitong.charging.proration import first_of, month_due, next_month
+from kaitong.ordering import customers
+from kaitong.ordering.life_answer import Answer, nothing, wrong
+from kaitong.ordering.life_checks import Found, Subject, Term, term_of
+
+OFFERING, EFFECTIVE = "change.offering", "change.effective"
+NOW, NEXT_MONTH = "now", "next-month"
+RULES = "plan_change"
+MONTHLY = "monthly"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOffer:
+    """A plan a line may change to, and what it means: all money in fen."""
+
+    offering: Offering
+    case: Offering | None  # the marketing case that goes on with it
+    monthly_fen: int
+    this_month_fen: int  # what this month comes to when changed today, old and new days together
+    old_days_fen: int
+    new_days_fen: int
+    fee_fen: int  # for leaving the contract early
+    months_left: int
+    case_lost: str  # title of the case that ends
+    refusal: str = ""
+
+    @property
+    def charges(self) -> list[dict[str, Any]]:
+        return charges_of(self.offering, self.case)
+
+
+def offers_of(subject: Subject) -> list[PlanOffer]:
+    """Every plan of the same service but the one the line has, in the catalogue's order."""
+    terms = terms_of(subject)
+    if terms is None:
+        return []
+    service = subject.service
+    plans = catalog.current_offerings(
+        subject.actor, playbook=service.playbook, kind=OfferingKind.PLAN
+    )
+    term, day = term_of(service), timezone.localdate(subject.at)
+    return [
+        _offer(subject, terms, one, term, day)
+        for one in plans
+        if service.specification in one.services and one.key != terms["offering"]
+    ]
+
+
+def terms_of(subject: Subject) -> dict[str, Any] | None:
+    """Plan, case and prices of a line as its newest order says them."""
+    service = subject.service
+    return customers.terms_of(subject.actor, [service.id]).get(service.id)
+
+
+def charges_of(offering: Offering, case: Offering | None) -> list[dict[str, Any]]:
+    if case is None:
+        return priced(offering.charges)
+    return priced(offering.charges, case.prices, ())
+
+
+def price_of(offer: PlanOffer, item: str) -> dict[str, Any]:
+    """The price as an order pins it; one-off charges of opening are none of a change."""
+    offering, case = offer.offering, offer.case
+    return {
+        "item": item,
+        "offering": offering.key,
+        "title": offering.title,
+        "description": offering.description,
+        "term": (case.term if case is not None else "") or offering.term,
+        "charges": [one for one in offer.charges if one["when"] == MONTHLY],
+        "case": {"key": case.key, "title": case.title, "version": case.version, "bound_number": ""}
+        if case is not None
+        else None,
+    }
+
+
+def offer_named(subject: Subject, key: str) -> PlanOffer:
+    """The offer of a plan; BadInput where there is none, or the contract forbids it."""
+    found = next((one for one in offers_of(subject) if one.offering.key == key), None)
+    if found is None:
+        known = "、".join(f"{o.offering.title}（{o.offering.key}）" for o in offers_of(subject))
+        raise wrong(
+            _("不能改成这个套餐。"), _("可以改成：%s。") % known if known else _("没有别的套餐。")
+        )
+    if found.refusal:
+        raise wrong(found.refusal, _("请等合约到期，或改选月租不低于现在的套餐。"))
+    return found
+
+
+def starts(subject: Subject, effective: str) -> date:
+    """From which day the new plan counts."""
+    day = timezone.localdate(subject.at)
+    return day if effective == NOW else next_month(first_of(day))
+
+
+def beginning_of(day: date) -> datetime:
+    """The first instant of a day here."""
+    return timezone.make_aware(datetime.combine(day, time.min))
+
+
+def explained(subject: Subject, offer: PlanOffer) -> list[str]:
+    """What an offer means, in sentences for the customer."""
+    told = [
+        _("现在生效：本月 %(sum)s（原套餐 %(old)s，新套餐 %(new)s）。")
+        % {
+            "sum": money.yuan(offer.this_month_fen),
+            "old": money.yuan(offer.old_days_fen),
+            "new": money.yuan(offer.new_days_fen),
+        },
+        _("次月生效：%(day)s 起每月 %(sum)s。")
+        % {"day": f"{starts(subject, NEXT_MONTH):%m-%d}", "sum": money.yuan(offer.monthly_fen)},
+    ]
+    number, _space, unit = price_of(offer, "1")["term"].partition(" ")
+    if number.isdigit() and unit.startswith("month"):
+        told.append(_("合约 %(n)s 个月，自生效之日重新计算。") % {"n": number})
+    if offer.fee_fen:
+        told.append(
+            _("原合约还有 %(n)s 个月，提前降档须付 %(sum)s。")
+            % {"n": offer.months_left, "sum": money.yuan(offer.fee_fen)}
+        )
+    if offer.case_lost:
+        told.append(_("营销案“%s”失效，绑定的号码随之解绑。") % offer.case_lost)
+    if offer.refusal:
+        told.append(offer.refusal)
+    return told
+
+
+# ---- answers and checks --------------------------------------------------------------------------
+
+
+def _offering(subject: Subject, value: Any) -> str:
+    return offer_named(subject, str(value)).offering.key
+
+
+def _effective(_subject: Subject, value: Any) -> str:
+    if value not in (NOW, NEXT_MONTH):
+        raise wrong(_("没有这种生效时间。"), _("请选现在生效或次月生效。"))
+    return str(value)
+
+
+def _now_has(subject: Subject) -> str:
+    terms = terms_of(subject) or {}
+    return f"{terms.get('title', '')} {_monthly_text(terms.get('charges', ()))}".strip()
+
+
+def _will_have(key: Any) -> str:
+    found = catalog.offerings([str(key)]).get(str(key))
+    return found.title if found is not None else str(key)
+
+
+def _when(value: Any) -> str:
+    return str(_("次月生效") if value == NEXT_MONTH else _("现在生效"))
+
+
+ANSWERS: dict[str, Answer] = {
+    OFFERING: Answer(gettext_noop("套餐"), _offering, _now_has, _will_have),
+    EFFECTIVE: Answer(gettext_noop("生效"), _effective, nothing, _when),
+}
+
+
+def early_change(subject: Subject) -> Found:
+    """合约期内降档: the contract still runs, and what a lower plan costs then."""
+    term = term_of(subject.service)
+    day = timezone.localdate(subject.at)
+    if term is None or day >= term.until:
+        return
+    rules = _rules(subject)
+    remedy = {
+        "fee": _("降档按剩余月数差额的 %(percent)s%% 收费，最多 %(most)s；升档不收。")
+        % {"percent": rules["percent"], "most": money.yuan(rules["most"])},
+        "refuse": _("合约期内只能升档。"),
+        "free": _("提前变更不收费。"),
+    }[rules["down"]]
+    yield (
+        _("“%(title)s”的合约到 %(day)s 才满。")
+        % {"title": term.title, "day": term.until.isoformat()},
+        remedy,
+    )
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _rules(subject: Subject) -> dict[str, Any]:
+    given: Mapping[str, Any] = subject.procedure.parameters.get(RULES) or {}
+    return {
+        "down": str(given.get("down", "free")),
+        "percent": int(given.get("percent", 0)),
+        "most": int(given.get("most", 0)),
+    }
+
+
+def _offer(
+    subject: Subject, terms: dict[str, Any], offering: Offering, term: Term | None, day: date
+) -> PlanOffer:
+    case, lost = _case(terms, offering, day)
+    charges = charges_of(offering, case)
+    old, new = _monthly(terms["charges"]), _monthly(charges)
+    months = _months_left(term, day)
+    fee, refusal = 0, ""
+    if months and new < old:
+        rules = _rules(subject)
+        if rules["down"] == "refuse":
+            refusal = _("合约到 %s 才满，期内不能降档。") % (term.until if term else "")
+        elif rules["down"] == "fee":
+            fee = min((old - new) * months * rules["percent"] // 100, rules["most"])
+    month = first_of(day)
+    before = _days(terms["charges"], month, day, month)
+    after = _days(charges, day, None, month)
+    return PlanOffer(
+        offering=offering,
+        case=case,
+        monthly_fen=new,
+        this_month_fen=before + after,
+        old_days_fen=before,
+        new_days_fen=after,
+        fee_fen=fee,
+        months_left=months,
+        case_lost=lost,
+        refusal=refusal,
+    )
+
+
+def _case(terms: dict[str, Any], offering: Offering, day: date) -> tuple[Offering | None, str]:
+    """The case that goes on with another plan; else the title of the one that ends (LIM-23)."""
+    key = str((terms.get("case") or {}).get("key") or "")
+    if not key:
+        return None, ""
+    try:
+        return catalog.case(key, plan=offering.key, on=day), ""
+    except NotOffered:
+        entry = catalog.offerings([key]).get(key)
+        english = (get_language() or "zh").startswith("en")
+        title = entry.title_en if english and entry is not None else ""
+        return None, title or str(terms["case"].get("title") or key)
+
+
+def _monthly(charges: Sequence[Mapping[str, Any]]) -> int:
+    return sum(int(one["amount"]) for one in charges if one["when"] == MONTHLY)
+
+
+def _monthly_text(charges: Sequence[Mapping[str, Any]]) -> str:
+    return _("月租 %s") % money.yuan(_monthly(charges)) if _monthly(charges) else ""
+
+
+def _days(
+    charges: Sequence[Mapping[str, Any]], since: date, until: date | None, month: date
+) -> int:
+    total = 0
+    for one in charges:
+        if one["when"] == MONTHLY:
+            due = month_due(int(one["amount"]), one.get("prorate", ""), since, until, (), month)
+            total += due.amount_fen if due is not None else 0
+    return total
+
+
+def _months_left(term: Term | None, day: date) -> int:
+    """Begun months count whole; nothing when the contract is over."""
+    if term is None or day >= term.until:
+        return 0
+    months = (term.until.year - day.year) * 12 + term.until.month - day.month
+    return max(months + (1 if term.until.day > day.day else 0), 1)
