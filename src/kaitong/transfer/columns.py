@@ -81,7 +81,7 @@ class Column:
             raise BadCell(
                 _("%(name)s不能是 %(text)s。") % {"name": self.label, "text": text[:40]},
                 _("可用：%(list)s。")
-                % {"list": "、".join(dict.fromkeys(k for k in self.choices if not k.isascii()))},
+                % {"list": _("、").join(dict.fromkeys(k for k in self.choices if not k.isascii()))},
             )
         return found
 
@@ -171,7 +171,7 @@ def match(table: Table, columns: Sequence[Column]) -> tuple[dict[str, int], list
             continue
         key = names.get(folded(str(cell)))
         if key is None:
-            known = "、".join(column.label for column in columns)
+            known = _("、").join(column.label for column in columns)
             fault(position, _("不认识的表头。"), _("可用：%(list)s。") % {"list": known})
         elif key in found:
             fault(position, _("表头重复。"), _("只留一列。"))

@@ -35,7 +35,7 @@ def mark(sign: str) -> str:
     """A mark between parts: full-width in Chinese, with a space after it in English."""
     if in_chinese():
         return sign
-    return {"，": ", ", "；": "; ", "：": ": ", "、": ", ", "": " "}[sign]
+    return {"，": ", ", "；": "; ", "：": ": ", "、": ", ", "。": ". ", "": " "}[sign]
 
 
 def of_many(title: str, part: str) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils.translation import override
 from python_calamine import CalamineWorkbook
 
 from kaitong.ordering import recount
@@ -216,3 +217,24 @@ def test_the_page_costs_the_same_whatever_stands_in_it(
     with django_assert_max_num_queries(40) as after:
         page(client, year="2026")
     assert len(after) <= len(before)
+
+
+def test_a_heading_nobody_knows_is_answered_with_those_that_are_known():
+    with override("en"):
+        _entries, faults = verbs.read_year(b"Date,Offf,Name\n", "x.csv", 2026)
+    assert "Use one of: Date, Off or work, Name." in [fault.remedy for fault in faults]
+
+
+def test_a_good_year_is_shown_before_it_is_entered_in_english_too(world, signed_in):
+    client = signed_in("supervisor")
+    client.cookies["django_language"] = "en"
+    answer = client.post(
+        reverse("web:calendar_import", args=["cn", 2026]),
+        {"file": sheet("2026-12-01,放假,县庆\n2026-12-12,上班,补班\n")},
+        headers={"HX-Request": "true"},
+    )
+    assert answer.status_code == 200
+    html = answer.content.decode()
+    assert "Save and recount" in html
+    assert "12-01" in html
+    assert 'name="packed"' in html
