@@ -18,8 +18,8 @@ from kaitong.bench.process_order import ANSWERS
 from kaitong.core import db
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
-from kaitong.process import inbound, services
 from kaitong.process import queries as process
+from kaitong.process import services, worker
 
 _PICKED = 20  # neighbours taken from each place
 
@@ -120,7 +120,7 @@ def _due() -> bool:
 def _fire(_told: dict[str, Any]) -> dict[str, Any]:
     fired = 0
     while _due():
-        fired += inbound.fire_timers()
+        fired += worker.drain_politely()
     return {"fired": fired}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 THREADS = 4
+_LONGEST_REST = 0.5  # seconds between two batches
 _AWAY = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between tries while the database is away
 _GONE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -41,6 +43,21 @@ def drain_inbound(limit: int = 50) -> int:
         + inbound.read_inboxes(limit)
         + inbound.deliver_messages(limit)
     )
+
+
+def drain_politely(
+    rest: Callable[[float], object] = time.sleep, clock: Callable[[], float] = time.monotonic
+) -> int:
+    """As `drain_inbound`; with more due than one batch, it rests as long as it worked.
+
+    A hundred thousand timers may fall due in one minute. They have minutes; people who look at
+    their work meanwhile have not, and half of what the database can do stays theirs.
+    """
+    begun = clock()
+    done = drain_inbound(inbound.BATCH)
+    if done >= inbound.BATCH:
+        rest(min(clock() - begun, _LONGEST_REST))
+    return done
 
 
 def drain_all(*, most: int = 1000) -> int:
@@ -69,7 +86,7 @@ def run_forever(
         for number in range(threads)
     ]
     helpers.append(
-        threading.Thread(target=_loop, args=(stop, wake, poll, drain_inbound), name="inbound")
+        threading.Thread(target=_loop, args=(stop, wake, poll, drain_politely), name="inbound")
     )
     for helper in helpers:
         helper.start()

@@ -10,6 +10,7 @@ import textwrap
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 from django.conf import settings
@@ -17,7 +18,7 @@ from django.db import connection
 
 from kaitong.core import db
 from kaitong.core.clock import frozen, now
-from kaitong.process import commands, services, worker
+from kaitong.process import commands, inbound, services, worker
 from kaitong.process.models import Command, Instance
 from kaitong.process.tests.shell_kit import item_of
 from kaitong.worktime.services import seed_calendar
@@ -183,3 +184,24 @@ def test_a_working_time_timer_uses_the_calendar(begin, crew):
         instance_id = begin(text)
     timer = Instance.objects.get(pk=instance_id).timers.get()
     assert timer.due_at > friday + timedelta(days=2)  # the weekend does not count
+
+
+@pytest.mark.django_db
+def test_a_backlog_of_timers_leaves_half_of_the_time_to_people(begin, monkeypatch):
+    """More than a batch due: rest as long as the batch took; what is left over goes at once."""
+    start = now()
+    monkeypatch.setattr(inbound, "BATCH", 3)
+    ticks = count()
+    with frozen(start):
+        for _number in range(4):
+            begin(ESCALATING)
+    rested: list[float] = []
+
+    def drain() -> int:
+        return worker.drain_politely(rested.append, lambda: next(ticks) / 10)
+
+    with frozen(start + timedelta(hours=49)):
+        assert drain() == 3
+        assert rested == [pytest.approx(0.1)]
+        assert [drain(), drain()] == [1, 0]
+    assert len(rested) == 1
