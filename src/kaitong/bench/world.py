@@ -43,6 +43,7 @@ def staff() -> None:
 def people_and_playbooks() -> Branch:
     """Working calendar, posts, staff and the shipped playbooks, as the demo has them."""
     worktime.seed_calendar(key="cn", years=range(2024, now().year + 1))
+    people.top()
     for folder in sorted(library().glob("*/playbook.yaml")):
         playbooks.deploy(actor=Actor.system(), folder=folder.parent)
     county = people.seed()

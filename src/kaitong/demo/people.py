@@ -70,9 +70,14 @@ ACCOUNTS = (
 )
 
 
+def top() -> Branch:
+    """The branch all others lie below: processes that begin by themselves begin there."""
+    return org.ensure_branch(code="AH", name="安徽省公司", name_en="Anhui", kind="province")
+
+
 def seed() -> Branch:
     """Province, city, two counties and their staff; doing it again changes nothing."""
-    province = org.ensure_branch(code="AH", name="安徽省公司", name_en="Anhui", kind="province")
+    province = top()
     city = org.ensure_branch(
         code=CITY, name=BRANCHES[CITY], name_en="Huangshan", kind="city", parent=province
     )

@@ -42,6 +42,7 @@ def branch(step: Step, scale: str = plant.COUNTY.name) -> Branch:
     ):
         with step("entering the working calendar"):
             worktime_verbs.seed_calendar(key="cn", years=range(2024, year + 1))
+    people.top()
     with step("deploying playbooks"):
         for folder in sorted(library().glob("*/playbook.yaml")):
             playbooks.deploy(actor=Actor.system(), folder=folder.parent)

@@ -58,6 +58,8 @@ def begin(
             worktime.seed_calendar(key="cn", years=[year])
         except CalendarError:
             begun.calendar_missing.append(year)
+    top = (*above, branch)[0]  # processes that begin by themselves begin somewhere
+    org.ensure_branch(code=top.code, name=top.name, kind=top.kind, parent=None)
     for name in playbook_names:
         row = playbooks.deploy(actor=Actor.system(), folder=playbooks.find(name))
         begun.playbooks.append(row.playbook)

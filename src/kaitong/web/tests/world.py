@@ -111,13 +111,14 @@ def build(*, rooms: int = 70, boxes: int = 10) -> World:
     """Everything a home-broadband order needs; `rooms` addresses, eight ports a box."""
     system = Actor.system()
     worktime.seed_calendar(key="cn", years=range(now().year, now().year + 1))
-    playbooks.deploy(actor=system, folder=library() / "home-broadband")
     province = org.ensure_branch(code="AH", name="安徽省公司", kind="province")
     city = org.ensure_branch(code="HS", name="黄山市分公司", kind="city", parent=province)
     county = org.ensure_branch(
         code="XN", name="休宁分公司", name_en="Xiuning", kind="county", parent=city
     )
     other = org.ensure_branch(code="SX", name="歙县分公司", kind="county", parent=city)
+    # some of its processes begin by themselves: they need the branch they begin in
+    playbooks.deploy(actor=system, folder=library() / "home-broadband")
     for post, name in STAFF.items():
         org.ensure_staff(username=post, name=name, branch=county, password=PASSWORD, posts=(post,))
     org.ensure_staff(
