@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from kaitong.charging import services as charging
 from kaitong.charging.models import Payment
@@ -39,7 +40,8 @@ def fail(order) -> FailedRefund | None:
         parameters=order.parameters,
         now=clock.now(),
     )
-    actions.refuse(context)
+    with transaction.atomic():
+        actions.refuse(context)
     return FailedRefund.objects.filter(order=order).first()
 
 
