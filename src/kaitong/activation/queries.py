@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
@@ -13,8 +14,12 @@ from kaitong.activation.errors import ElementProblem
 from kaitong.activation.models import Exchange, NetworkElement
 from kaitong.activation.nasport import Line
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+
+if TYPE_CHECKING:
+    from kaitong.activation.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,17 @@ def elements(actor: Actor) -> list[ElementView]:
         )
         for row in rows
     ]
+
+
+def usage(service: ServiceView, start: datetime, end: datetime | None = None) -> Usage:
+    """What a service has used in a span, by its network's accounting: sessions, days, months.
+
+    The caller has the service, so has seen that it may. Raises ActivationError when the server
+    cannot be asked.
+    """
+    from kaitong.activation import usage as counting
+
+    return counting.usage(service, start, end)
 
 
 def line_of_account(account: str) -> Line | None:

@@ -23,6 +23,7 @@ import secrets as random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -46,6 +47,7 @@ from kaitong.activation.adapters.base import (
 from kaitong.activation.adapters.holding import Holding, held
 from kaitong.activation.adapters.sessions import (
     OPEN_SESSIONS,
+    SESSIONS_BETWEEN,
     SESSIONS_SINCE,
     Session,
     judge,
@@ -266,6 +268,13 @@ class RadiusAdapter(Adapter):
             start = max(highest - _LOOK_BACK, 0) if after is None else after
             rows = database.execute(SESSIONS_SINCE, [start, limit]).fetchall()
         return [session_of(row, self.pattern) for row in rows], highest
+
+    def sessions_between(
+        self, account: str, start: datetime, end: datetime, limit: int
+    ) -> list[tuple[Any, ...]]:
+        """Sessions that touch a span, newest first, as `usage.UsedSession` has them."""
+        with self._database() as database:
+            return database.execute(SESSIONS_BETWEEN, [account, end, start, limit]).fetchall()
 
     # ---- comparing ---------------------------------------------------------------------------
 

@@ -24,6 +24,17 @@ OPEN_SESSIONS = (
 )
 SESSIONS_SINCE = f"SELECT {_COLUMNS} FROM radacct WHERE radacctid > %s ORDER BY radacctid LIMIT %s"
 
+# octets as the customer sees them: what the access server sent is down
+SESSIONS_BETWEEN = (
+    "SELECT acctstarttime, acctstoptime, coalesce(acctstoptime, acctupdatetime, acctstarttime),"
+    " coalesce(acctoutputoctets, 0), coalesce(acctinputoctets, 0),"
+    " coalesce(host(framedipaddress), ''), coalesce(nasportid, ''),"
+    " coalesce(acctterminatecause, '')"
+    " FROM radacct WHERE username = %s AND acctstarttime < %s"
+    " AND coalesce(acctstoptime, acctupdatetime, acctstarttime) > %s"
+    " ORDER BY acctstarttime DESC LIMIT %s"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
