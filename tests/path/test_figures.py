@@ -239,6 +239,35 @@ def test_killed_anywhere_it_is_done_again_once(office, monkeypatch):
     assert fact(order).number == order.number
 
 
+def test_what_cannot_be_read_holds_up_nothing_else(office, monkeypatch, caplog):
+    """One order at fault is logged and left aside; the others are folded; mended, it follows."""
+    with frozen(MONDAY):
+        made = [office.submit(address=room) for room in office.plant.rooms[:4]]
+    bad = made[1].id
+    real = folding.order_fact
+
+    def read(row, **given):
+        if row.id == bad:
+            raise ValueError("what nobody thought of")
+        return real(row, **given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folding, "order_fact", read)
+        reporting.fold()
+        assert figure("received") == 3
+        assert f"figures of {bad} cannot be read" in caplog.text
+        assert (folding.behind(), reporting.fold()) == (1, 0)  # left aside: no endless work
+    assert reporting.fold() == 0
+    with frozen(MONDAY + HOUR):
+        office.complete(made[1], "Appoint")  # something is written about it: it is tried again
+    assert reporting.fold() == 1
+    assert figure("received") == 4
+    assert folding.behind() == 0
+    added = summaries()
+    reporting.recount()
+    assert summaries() == added
+
+
 def test_several_fold_at_once(office):
     with frozen(MONDAY):
         for room in range(5):

@@ -14,6 +14,7 @@ beginning of the oldest one that is writing.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
@@ -21,7 +22,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from kaitong.assurance import facts as assurance
@@ -53,6 +54,8 @@ from kaitong.worktime import queries as worktime
 from kaitong.worktime.calendars import Calendar
 from kaitong.worktime.errors import WorktimeError
 
+log = logging.getLogger(__name__)
+
 BATCH = 500
 SLACK = timedelta(seconds=5)  # between making an identifier and the first write under it
 READERS = timedelta(minutes=1)  # who has written nothing for so long only reads
@@ -67,10 +70,14 @@ _HORIZON = """select clock_timestamp() as now, min(xact_start) as oldest from pg
  and backend_type = 'client backend'
  and (backend_xid is not null or xact_start > clock_timestamp() - %s)"""
 _TOUCH = """insert into reporting_touched (business_id)
- select unnest(%s::uuid[]) on conflict do nothing"""
+ select unnest(%s::uuid[]) on conflict (business_id) do update set tries = 0
+ where reporting_touched.tries > 0"""
 _TAKE = """delete from reporting_touched where business_id in (
- select business_id from reporting_touched order by business_id
+ select business_id from reporting_touched where tries < %s order by tries, business_id
  for update skip locked limit %s) returning business_id"""
+_TAKE_ONE = "delete from reporting_touched where business_id = %s returning business_id"
+_FAILED = "update reporting_touched set tries = tries + 1 where business_id = %s"
+TRIES = 5  # then it stands aside until something is written about it again
 
 
 def fold(limit: int = BATCH) -> int:
@@ -106,10 +113,34 @@ def gather() -> int:
 
 
 def drain(limit: int = BATCH) -> int:
-    """Read a batch of what was written down again; how much. 0 when there is nothing to take."""
+    """Read a batch of what was written down again; how much. 0 when there is nothing to take.
+
+    What cannot be read holds up nothing else: a batch that fails is read one by one, and the one at
+    fault is logged, tried again behind the others, and after TRIES left aside.
+    """
+    try:
+        return _drain(_TAKE, [TRIES, limit])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.warning("a batch of figures could not be read, and is read one by one", exc_info=True)
+    waiting = Touched.objects.filter(tries__lt=TRIES).order_by("tries", "pk")
+    done = 0
+    for one in list(waiting.values_list("pk", flat=True)[:limit]):
+        try:
+            done += _drain(_TAKE_ONE, [one])
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("figures of %s cannot be read", one)
+            done += db.execute(_FAILED, [one])
+    return done
+
+
+def _drain(take: str, params: list[Any]) -> int:
     with transaction.atomic():
         db.execute("select pg_advisory_xact_lock_shared(%s)", [SUMMARIES])
-        ids = [row["business_id"] for row in db.rows(_TAKE, [limit])]
+        ids = [row["business_id"] for row in db.rows(take, params)]
         if ids:
             put(read(ids), business_ids=ids)
         return len(ids)

@@ -367,9 +367,13 @@ class SurveyFigure(models.Model):
 
 
 class Touched(models.Model):
-    """Something whose facts are to be read again: an order, or whatever else work was done for."""
+    """Something whose facts are to be read again: an order, or whatever else work was done for.
+
+    `tries` counts how often it could not be read: it stands behind the others, in the end aside.
+    """
 
     business_id = models.UUIDField(primary_key=True)
+    tries = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "reporting_touched"
