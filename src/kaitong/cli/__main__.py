@@ -16,6 +16,9 @@ work return ID --as USER [--step NODE] [--plan | --reason TEXT [--expect FINGERP
 work feedback ID --text TEXT --as USER
 work suspend ID --reason-code CODE --until TIME --as USER [--reason TEXT]
 service show ID [--json] [--reveal]
+service changes ACCOUNT --as USER [--json]       what may be done with a line in use, and why not
+service change ACCOUNT CHANGE --as USER [--reason GROUP.REASON] [--document NO | --number MOBILE
+                                 | --old-password P] [--set FIELD=VALUE ...] [--key K]
 paper print ORDER [KIND] -o FILE.pdf [--as USER]
 paper print --work ITEM [--work ITEM ...] -o FILE.pdf [--as USER]   work orders of many items
 import addresses|plant|terminals|regions|grids|roster FILE [--as USER | --branch CODE]
@@ -165,6 +168,14 @@ def parser() -> argparse.ArgumentParser:
         service, "show", "service_show",
         ("id", {}), ("--reveal", {"action": "store_true"}),
         ("--as", {"dest": "user", "default": ""}), as_json,
+    )  # fmt: skip
+    leaf(service, "changes", "changing.service_changes", ("account", {}), as_user, as_json)
+    leaf(
+        service, "change", "changing.service_change",
+        ("account", {}), ("change", {}), as_user,
+        *((f"--{name}", {"default": ""}) for name in ("reason", "note", "key")),
+        *((f"--{name}", {"default": ""}) for name in ("document", "number", "old-password")),
+        ("--set", {"action": "append", "default": [], "metavar": "FIELD=VALUE"}), as_json,
     )  # fmt: skip
     paper = group("paper")
     leaf(
