@@ -30,7 +30,7 @@ def split() -> None:
             " where id = %s and worker = %s and state = 'running'",
             [leased.id, leased.worker],
         )
-        time.sleep(0.1)  # where a kill may fall
+        time.sleep(0.4)  # where a kill may fall, also where the machine is busy
         with transaction.atomic():
             play = Play.on_row("command", leased.id, actor_id=None)
             if play is None or not play.holds(leased.context.token_id):
