@@ -112,7 +112,6 @@ def build(*, rooms: int = 70, boxes: int = 10) -> World:
     system = Actor.system()
     worktime.seed_calendar(key="cn", years=range(now().year, now().year + 1))
     province = org.ensure_branch(code="AH", name="安徽省公司", kind="province")
-    playbooks.deploy(actor=system, folder=library() / "home-broadband")
     city = org.ensure_branch(code="HS", name="黄山市分公司", kind="city", parent=province)
     county = org.ensure_branch(
         code="XN", name="休宁分公司", name_en="Xiuning", kind="county", parent=city
