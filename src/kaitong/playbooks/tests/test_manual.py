@@ -41,3 +41,10 @@ def test_machines_own_changes_are_not_the_clerks():
     ]
     text = manual.manual(book)
     assert not [title for title in machines if f"\n## {title}\n" in text]
+
+
+def test_the_manual_in_docs_is_todays():
+    kept = (DOCS / "clerk-manual.zh-CN.md").read_text(encoding="utf-8")
+    assert kept == made(), (
+        "./run kaitong playbook manual home-broadband -o docs/clerk-manual.zh-CN.md"
+    )
