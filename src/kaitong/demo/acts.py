@@ -13,6 +13,7 @@ from uuid import UUID
 from kaitong.activation import nasport
 from kaitong.activation import queries as activation
 from kaitong.activation import services as activation_verbs
+from kaitong.charging import arrears as money
 from kaitong.charging import queries as charging
 from kaitong.core.clock import frozen, now
 from kaitong.demo import invented, people
@@ -21,7 +22,7 @@ from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import AccessServer, other_port
 from kaitong.messaging import sending
-from kaitong.ordering import authenticating, life_plans, sessions
+from kaitong.ordering import authenticating, life_plans, sessions, till
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef, PaymentData
@@ -105,6 +106,7 @@ class Case:
     order: Order | None = None
     dialled: bool = False
     changed: bool = False
+    firm: bool = False
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +121,7 @@ class Case:
     # ---- taking in --------------------------------------------------------------------------
 
     def submit(self, *, read: bool = True, firm: bool = False, **more: Any) -> None:
+        self.firm = firm
         method = ("cash", "card", "card", "bill", "cash", "")[self.serial % 6]
         request = invented.request(
             self.serial,
@@ -231,14 +234,29 @@ class Case:
     def settle(self) -> None:
         """What is still owed is paid at the counter."""
         assert self.order is not None
+        clerks = self.stage.hands[f"{self.branch}.clerk"]
         if charging.owed_on_orders(SYSTEM, [self.order.id]):
-            clerks = self.stage.hands[f"{self.branch}.clerk"]
             ordering.pay(
                 actor=clerks[self.serial % len(clerks)],
                 order_id=self.order.id,
                 method="cash",
                 key=f"demo-{self.serial}-owed",
             )
+        (service,) = inventory.services_of_order(self.order.id)
+        owed = money.arrears(service_id=service.id).owed_fen  # what was put on the bill
+        if owed and service.customer_id is not None:
+            till.receive(
+                actor=clerks[self.serial % len(clerks)],
+                customer_id=service.customer_id,
+                method="cash",
+                amount_fen=owed,
+                key=f"demo-{self.serial}-bill",
+            )
+
+    def document(self) -> str:
+        """What the customer shows: a firm its licence, a person his card."""
+        of = invented.credit_number if self.firm else invented.resident_number
+        return of(self.serial)
 
     def change(self, what: str, reason: str = "", **answers: Any) -> None:
         """变更: the customer comes to the counter again, shows his document, and asks for this.
@@ -260,7 +278,7 @@ class Case:
             kind="account-document",
             given={
                 "account": service.account,
-                "document_number": invented.resident_number(self.serial),
+                "document_number": self.document(),
             },
             limits=authenticating.limits_of(procedure.parameters),
         )

@@ -6,10 +6,12 @@ from collections import Counter
 
 import pytest
 
+from kaitong.charging import arrears
+from kaitong.charging.models import Payment
 from kaitong.core import db
 from kaitong.core.clock import now
-from kaitong.demo import life, network, story
-from kaitong.demo.acts import SYSTEM, Stage
+from kaitong.demo import life, network, story, tales
+from kaitong.demo.acts import SYSTEM, Case, Stage
 from kaitong.demo.past import Past
 from kaitong.lab.session import AccessServer
 from kaitong.ordering import queries as orders
@@ -137,3 +139,23 @@ def test_people_go_on_working_and_their_orders_are_completed(branch, lab, monkey
         "claim Accept", "complete Accept",
     ]  # fmt: skip
     assert orders.by_ids(SYSTEM, [walked.order.id])[0].state == OrderState.COMPLETED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_firm_with_money_on_its_bill_ends_its_line(branch, lab, monkeypatch):
+    """It shows its licence, and pays first what was put on the bill."""
+    serial = 1131  # a firm's, and its method is the bill
+    network.register(lab)
+
+    def cast(stage, spots, *, few):
+        case = Case(stage, serial, spots.take("free"))
+        return [tales.left(case, ago=2000, visit=1700, called=1600)]
+
+    monkeypatch.setattr(story, "cast", cast)
+    story.tell(AccessServer(lab), scale="small", few=True)
+
+    (change,) = ServiceChange.objects.all()
+    assert change.procedure == "cancel"
+    assert arrears.arrears(service_id=change.service_id).owed_fen == 0
+    paid = Payment.objects.get(key=f"demo-{serial}-bill")
+    assert paid.amount_fen > 0
