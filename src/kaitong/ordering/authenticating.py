@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -27,7 +27,7 @@ from kaitong.ordering import bindings
 from kaitong.ordering.counter_rules import AUTHENTICATION
 from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.life_choices import AuthenticationKind
-from kaitong.ordering.models import Authentication, OrderItem
+from kaitong.ordering.models import Authentication
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 
@@ -60,15 +60,7 @@ def authenticate(
         # Two tries at once count as two: they take turns.
         for key in sorted((f"authenticate {service_id}", f"authenticate {actor.id}")):
             db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
-        until = locked_until(service_id, actor.id, limits)
-        if until is not None:
-            raise OrderRefused(
-                _("鉴权错误次数过多，已锁定到 %(at)s。")
-                % {"at": f"{timezone.localtime(until):%H:%M}"},
-                _("请到时再试，或由班长核对客户身份。"),
-                field="authentication",
-                code="locked",
-            )
+        require_unlocked(service_id, actor.id, limits)
         faults = [
             InputFault(name, what, remedy)
             for name in ASKED[kind]
@@ -108,20 +100,47 @@ def locked_until(
     pause = timedelta(minutes=int(limits["locked_minutes"]))
     tries = int(limits["tries"])
     found = []
-    for rows, most in (
-        (Authentication.objects.filter(service_id=service_id), tries),
-        (Authentication.objects.filter(clerk_id=clerk_id), tries * CLERK_TRIES),
+    since = moment - pause - span
+    of_clerk = Authentication.objects.filter(clerk_id=clerk_id, ok=False, created_at__gt=since)
+    for times, most in (
+        (_wrong_times(Authentication.objects.filter(service_id=service_id), since), tries),
+        (sorted(of_clerk.values_list("created_at", flat=True)), tries * CLERK_TRIES),
     ):
-        recent = rows.filter(created_at__gt=moment - pause - span)
-        good = recent.filter(ok=True).aggregate(at=Max("created_at"))["at"]
-        wrong = recent.filter(ok=False)
-        if good is not None and most == tries:
-            wrong = wrong.filter(created_at__gt=good)
-        times = sorted(wrong.values_list("created_at", flat=True))
         for first, last in zip(times, times[most - 1 :], strict=False):
             if last - first <= span and last + pause > moment:
                 found.append(last + pause)
     return max(found, default=None)
+
+
+def require_unlocked(service_id: UUID, clerk_id: UUID | None, limits: Mapping[str, Any]) -> None:
+    """Refuse a try while tries are locked."""
+    until = locked_until(service_id, clerk_id, limits)
+    if until is not None:
+        raise OrderRefused(
+            _("鉴权错误次数过多，已锁定到 %(at)s。") % {"at": f"{timezone.localtime(until):%H:%M}"},
+            _("请到时再试，或由班长核对客户身份。"),
+            field="authentication",
+            code="locked",
+        )
+
+
+def wrong_answer(*, actor: Actor, service_id: UUID, kind: str) -> None:
+    """Count an answer of a change's form that was wrong about what a proof asks for."""
+    service = inventory.service(actor, service_id)
+    with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
+        Authentication.objects.create(
+            branch_id=service.branch_id,
+            service_id=service_id,
+            kind=AuthenticationKind(kind),
+            clerk_id=actor.id,
+            ok=False,
+        )
+
+
+def forget(service_id: UUID) -> None:
+    """Proofs that were not used yet are void: the service is another customer's from now on."""
+    unused = Authentication.objects.filter(service_id=service_id, ok=True, used_at=None)
+    unused.update(used_at=now())
 
 
 def standing(
@@ -150,10 +169,19 @@ def limits_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _failures(service_id: UUID, limits: Mapping[str, Any], moment: datetime) -> int:
     since = moment - timedelta(minutes=int(limits["within_minutes"]))
-    rows = Authentication.objects.filter(service_id=service_id, created_at__gte=since)
-    good = rows.filter(ok=True).aggregate(at=Max("created_at"))["at"]
-    wrong = rows.filter(ok=False)
-    return (wrong.filter(created_at__gt=good) if good is not None else wrong).count()
+    return len(_wrong_times(Authentication.objects.filter(service_id=service_id), since))
+
+
+def _wrong_times(rows: QuerySet[Authentication], since: datetime) -> list[datetime]:
+    """When answers were wrong, the oldest first. A right one forgives those of its own kind: who
+    has the bound number does not guess at the password for ever."""
+    found = list(
+        rows.filter(created_at__gt=since)
+        .order_by("created_at")
+        .values_list("kind", "ok", "created_at")
+    )
+    good = {kind: at for kind, ok, at in found if ok}
+    return [at for kind, ok, at in found if not ok and (kind not in good or at > good[kind])]
 
 
 Wrong = tuple[str, str]
@@ -186,10 +214,8 @@ def _bound_number(service: ServiceView, given: str) -> Wrong:
     number = bindings.mobile(given)
     if number is None:
         return _("不是手机号码。"), _("请填绑定的 11 位手机号码。")
-    order_id = bindings.order_of(number)
-    mine = OrderItem.objects.filter(service_id=service.id, order_id=order_id)
-    if order_id is not None and mine.exists():
-        return _RIGHT
+    if number.e164 in {row.number for row in bindings.living_of(service.id)}:
+        return _RIGHT  # bound to this line: another of the same order is not meant
     return _("这个号码没有绑定在这条宽带上。"), _("请核对号码，或凭账号和证件鉴权。")
 
 

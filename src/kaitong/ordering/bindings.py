@@ -33,12 +33,6 @@ def taken(number: PhoneNumber) -> bool:
     return NumberBinding.objects.filter(number_index=_index(number), ended_at=None).exists()
 
 
-def order_of(number: PhoneNumber) -> UUID | None:
-    """The order whose line a number is bound to now."""
-    rows = NumberBinding.objects.filter(number_index=_index(number), ended_at=None)
-    return rows.values_list("order_id", flat=True).first()
-
-
 def living_of(service_id: UUID) -> list[NumberBinding]:
     """The numbers bound to a line now, by whichever of its orders; in clear."""
     asked = OrderItem.objects.filter(service_id=service_id)

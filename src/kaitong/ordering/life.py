@@ -23,7 +23,7 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, notices, papers
+from kaitong.ordering import authenticating, life_numbers, notices, papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
@@ -36,6 +36,7 @@ from kaitong.ordering.errors import (
 )
 from kaitong.ordering.life_answers import ANSWERS, prepare
 from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
 from kaitong.ordering.models import Authentication, Order, OrderItem, Procedure, ServiceChange
 from kaitong.ordering.plans import Reason
@@ -45,6 +46,11 @@ from kaitong.org.actor import Actor
 from kaitong.process import services as process
 
 CHINESE = "zh-hans"
+# Answers that are compared with what is registered: guessing at them counts like a wrong proof.
+GUESSES = {
+    "change.old_password": AuthenticationKind.ACCOUNT_PASSWORD,
+    life_numbers.BIND_DOCUMENT: AuthenticationKind.ACCOUNT_DOCUMENT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +79,23 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
     """
     if not request.key.strip():
         raise BadOrder([InputFault("key", _("没有办理编号。"), _("请刷新页面。"))])
-    known = _made_before(actor, request.key)
+    known = _made_before(actor, request)
     if known is not None:
         return known
     try:
         with audit.acting(actor.id, "change service"), transaction.atomic():
             return _request(actor, request)
-    except OrderError:
+    except OrderError as refused:
         # The same click at the same instant has used the proof up, or begun the change.
-        known = _made_before(actor, request.key)
+        known = _made_before(actor, request)
         if known is not None:
             return known
+        if isinstance(refused, BadOrder):
+            _count(actor, request, refused)
         raise
     except IntegrityError:
         # The same click at the same instant, or another change of this service.
-        known = _made_before(actor, request.key)
+        known = _made_before(actor, request)
         if known is not None:
             return known
         plan = plan_of(actor, request.service_id, request.procedure)
@@ -96,8 +104,24 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
         raise
 
 
-def _made_before(actor: Actor, key: str) -> Order | None:
-    return Order.objects.filter(requester_id=actor.id, idempotency_key=key[:160]).first()
+def _made_before(actor: Actor, request: ChangeRequest) -> Order | None:
+    """What was made under this key. One that made something else is no answer to this request."""
+    key = request.key[:160]
+    found = Order.objects.filter(requester_id=actor.id, idempotency_key=key).first()
+    if found is None:
+        return None
+    same = ServiceChange.objects.filter(
+        item__order=found, service_id=request.service_id, procedure=request.procedure
+    )
+    if not same.exists():
+        raise WrongOrderState(_("这个办理编号已用于另一笔业务。"), _("请刷新页面。"), field="key")
+    return found
+
+
+def _count(actor: Actor, request: ChangeRequest, refused: BadOrder) -> None:
+    """Wrong guesses are written down, in their own transaction, whatever becomes of the request."""
+    for kind in {GUESSES[f.field] for f in refused.faults if f.field in GUESSES}:
+        authenticating.wrong_answer(actor=actor, service_id=request.service_id, kind=kind)
 
 
 def _request(actor: Actor, request: ChangeRequest) -> Order:
@@ -111,6 +135,9 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         raise OrderRefused(plan.refusal, plan.remedy)
     if request.expected and request.expected != plan.fingerprint:
         raise PlanChanged(_("情况刚刚有变化，与刚才看到的不同。"), _("请核对后再办。"))
+    if GUESSES.keys() & set(request.answers) and plan.authenticate:
+        limits = authenticating.limits_of(procedure.parameters)
+        authenticating.require_unlocked(service.id, actor.id, limits)
     proven = _proven(actor, plan)
     reason = _reason(plan, request.reason)
     subject = Subject(actor, service, procedure, now())

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from kaitong.inventory import ownership
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import bindings, changes, customers, life_money
+from kaitong.ordering import authenticating, bindings, changes, customers, life_money
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_numbers import (
@@ -39,6 +39,7 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     ownership.give_service_to(actor=actor, service_id=item.service_id, customer_id=UUID(owner))
     password = _there(wanted, "change.password", "没有新密码。")
     inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
+    authenticating.forget(item.service_id)
     ended = bindings.end_of_service(item.service_id)
     if ended:
         _pin(actor, order, item)

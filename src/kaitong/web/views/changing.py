@@ -16,7 +16,7 @@ from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
 from kaitong.ordering.errors import PlanChanged
-from kaitong.ordering.life_plans import plan_of
+from kaitong.ordering.life_plans import may_ask, plan_of
 from kaitong.playbooks import changing
 from kaitong.web import forms
 from kaitong.web.pages import changing as pages
@@ -33,7 +33,8 @@ def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     """The change as it stands; with POST the act. What was typed stays, secrets excepted."""
     if request.method != "POST":
         return _shown(request, service_id, procedure)
-    given = {name: request.POST.get(name, "")[:500] for name in ("key", "reason", "note")}
+    given = {name: request.POST.get(name, "")[:500] for name in ("reason", "note")}
+    given["key"] = _key(request.POST.get("key", ""))
     plan = plan_of(request.actor, service_id, procedure)
     form = changing.form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
     answers = forms.read(form.schema, request.POST) if form is not None else {}
@@ -69,6 +70,8 @@ def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
 def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     """鉴权: what the customer says is compared; wrong answers count."""
     plan = plan_of(request.actor, service_id, procedure)
+    if not may_ask(request.actor, plan.procedure) or plan.procedure.counter.get("machine"):
+        raise PermissionDenied  # before anything is compared: no answer, and nothing counted
     kind = request.POST.get("kind", "")
     if kind not in plan.authenticate:
         kind = (plan.authenticate or ("",))[0]
@@ -119,6 +122,14 @@ def photo(request: SignedIn, service_id: UUID, procedure: str, key: UUID) -> Htt
             data=data,
         ),
     )
+
+
+def _key(text: str) -> str:
+    """The key of the page; anything else is none, and the page makes a new one."""
+    try:
+        return str(UUID(text[:40]))
+    except ValueError:
+        return ""
 
 
 def _shown(
