@@ -338,7 +338,9 @@ def _take(channel: PayChannel, body: bytes) -> tuple[Verdict, PayRequest | None,
         status = said["status"]
         if type(line.amount_fen) is not int or status not in ("paid", "failed"):
             raise ValueError
-    except (ValueError, KeyError, TypeError):
+        if "\0" in line.number + line.reference:
+            raise ValueError  # no text of the database's
+    except (ValueError, KeyError, TypeError, RecursionError):
         return Verdict.UNREADABLE, None, None
     if status == "failed":
         request = _request(channel, line.number)

@@ -24,6 +24,7 @@ from kaitong.web.pages import money
 from kaitong.web.views.common import SignedIn, in_words, page, render_page
 
 CONFLICT, FORBIDDEN = 409, 403
+_FIRST_YEAR = 2000  # no money was taken before
 
 
 @page
@@ -106,10 +107,11 @@ def _shown(
 def _day(text: str) -> date:
     today = fmt.local_time(clock.now()).date()
     try:
-        return min(date.fromisoformat(text), today)
+        day = min(date.fromisoformat(text), today)
     except ValueError:
         return today
+    return day if day.year >= _FIRST_YEAR else today
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) < 16 else None

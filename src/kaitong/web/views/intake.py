@@ -182,7 +182,7 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
     if faults:
         return _answer(request, draft, data, faults=faults, status=REFUSED)
     total = request.POST.get("total", "")
-    shown = int(total) if total.isdecimal() else 0
+    shown = int(total[:15]) if total.isdecimal() else 0
     wanted = pages.request(request.actor, draft, data, refusing=refusing, shown=shown)
     try:
         order = services.submit(actor=request.actor, request=wanted)
