@@ -36,6 +36,7 @@ from kaitong.web.pages.names import post_names
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.order_tabs import CHARGE_TONES, PaperRow, PapersPane
 from kaitong.web.pages.parts import Pager, Tab, page_number
+from kaitong.web.pages.usage_pane import usage_pane
 
 PAGE = 50
 _READ = 500
@@ -440,6 +441,7 @@ PANES: dict[str, PaneOf] = {
     "money": PaneOf(lambda: _("费用"), _money),
     "account": PaneOf(lambda: _("账务"), _account),
     "papers": PaneOf(lambda: _("单据"), _papers),
+    "usage": PaneOf(lambda: _("会话与用量"), usage_pane),
     "timeline": PaneOf(lambda: _("时间线"), _timeline, ("service",)),
     "looks": PaneOf(lambda: _("查看记录"), _looks),
 }

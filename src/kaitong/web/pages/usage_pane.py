@@ -1,0 +1,165 @@
+"""会话与用量: the live session, recent sessions, and what was used by month and day (BB-07).
+
+The AAA server is asked once, for one line. Away, the tab says so and the page stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from django.utils import timezone
+
+from kaitong.activation import queries as activation
+from kaitong.activation.errors import ActivationError
+from kaitong.core import wording
+from kaitong.core.clock import now
+from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
+from kaitong.web import format as fmt
+from kaitong.web.pages.customer import LINES, Look
+from kaitong.web.pages.parts import Choice
+
+MONTHS = 6  # the month that runs, and those before it
+RECENT = 20
+_STEP = 1024
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    started_at: datetime
+    ended_at: datetime | None
+    heard_at: datetime
+    seconds: int
+    down: str
+    up: str
+    address: str
+    port: str
+    ended_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsedRow:
+    text: str
+    seconds: int
+    down: str
+    up: str
+    url: str = ""
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UsagePane:
+    account: str = ""
+    lines: tuple[Choice, ...] = ()  # the customer's lines, where he has several
+    live: tuple[SessionRow, ...] = ()
+    recent: tuple[SessionRow, ...] = ()
+    more: bool = False  # sessions before those shown
+    months: tuple[UsedRow, ...] = ()
+    days: tuple[UsedRow, ...] = ()
+    month: str = ""
+    whole: bool = True
+    away: str = ""  # why the AAA server could not be asked
+    template: str = "web/customer/usage.html"
+
+
+def usage_pane(look: Look) -> UsagePane:
+    services = [look.service] if look.service else _lines(look)
+    asked = look.query.get("line", "")
+    service = next((one for one in services if str(one.id) == asked), None) or next(
+        iter(services), None
+    )
+    if service is None:
+        return UsagePane()
+    lines = tuple(
+        Choice(one.account, _url(line=one.id), one.id == service.id)
+        for one in (services if len(services) > 1 else ())
+    )
+    today = fmt.local_time(now()).date()
+    first = _months_before(today, MONTHS - 1)
+    try:
+        used = activation.usage(service, _midnight(first))
+    except ActivationError as away:
+        return UsagePane(service.account, lines, away=wording.read(str(away.what)))
+    month = _month_asked(look.query.get("month", ""), today)
+    line = service.id if lines else None
+    rows = [
+        SessionRow(
+            started_at=one.started_at,
+            ended_at=one.ended_at,
+            heard_at=one.heard_at,
+            seconds=one.seconds,
+            down=octets(one.down),
+            up=octets(one.up),
+            address=one.address,
+            port=one.nas_port_id,
+            ended_by=one.ended_by,
+        )
+        for one in used.sessions
+    ]
+    ended = [row for row in rows if row.ended_at is not None]
+    return UsagePane(
+        account=service.account,
+        lines=lines,
+        live=tuple(row for row in rows if row.ended_at is None),
+        recent=tuple(ended[:RECENT]),
+        more=len(ended) > RECENT,
+        months=tuple(
+            UsedRow(
+                text=f"{one.day:%Y-%m}",
+                seconds=one.seconds,
+                down=octets(one.down),
+                up=octets(one.up),
+                url=_url(line=line, month=f"{one.day:%Y-%m}"),
+                current=one.day == month,
+            )
+            for one in reversed(used.months)
+        ),
+        days=tuple(
+            UsedRow(f"{one.day:%m-%d}", one.seconds, octets(one.down), octets(one.up))
+            for one in reversed(used.days)
+            if one.day.replace(day=1) == month
+        ),
+        month=f"{month:%Y-%m}",
+        whole=used.whole,
+    )
+
+
+def octets(count: int) -> str:
+    """`3.42 GB`: units of 1024, as the tariffs of carriers count them."""
+    size, unit = float(count), 0
+    while size >= _STEP and unit < len(_UNITS) - 1:
+        size, unit = size / _STEP, unit + 1
+    return f"{size:,.2f} {_UNITS[unit]}" if unit else f"{count} B"
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _lines(look: Look) -> list[ServiceView]:
+    found, _total = inventory.services(look.actor, customer_id=look.party_id, offset=0, limit=LINES)
+    return list(found)
+
+
+def _url(*, line: UUID | None = None, month: str = "") -> str:
+    parts = ["tab=usage"]
+    parts += [f"line={line}"] if line else []
+    parts += [f"month={month}"] if month else []
+    return "?" + "&".join(parts)
+
+
+def _months_before(day: date, count: int) -> date:
+    months = day.year * 12 + day.month - 1 - count
+    return date(months // 12, months % 12 + 1, 1)
+
+
+def _month_asked(text: str, today: date) -> date:
+    """The month whose days are shown; nonsense, or one that is not read, is this month."""
+    months = {f"{m:%Y-%m}": m for m in (_months_before(today, n) for n in range(MONTHS))}
+    return months.get(text, today.replace(day=1))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, datetime.min.time(), timezone.get_current_timezone())
