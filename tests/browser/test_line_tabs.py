@@ -8,8 +8,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from kaitong.assurance import services as assurance
 from kaitong.core.clock import now
 from kaitong.web import format as fmt
+from kaitong.web.tests import fault_world as faults
 from tests.browser.conftest import PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.radius, pytest.mark.django_db(transaction=True)]
@@ -58,4 +60,24 @@ def test_sessions_and_usage_of_a_line(county, radius, lab, sit, no_sideways):
     small = sit("clerk", size=PHONE, language="en", theme="dark")
     small.goto(url)
     expect(small.locator("#tabs")).to_contain_text("Live session")
+    no_sideways(small)
+
+
+def test_faults_of_a_line_and_reporting_one(county, sit, no_sideways):
+    faults.menders(county)
+    service = faults.line(county)
+    old = faults.report(county, service)
+    assurance.cancel(actor=county.actor("hotline"), fault_id=old.pk, reason="客户已自行恢复")
+    faults.report(county, service, symptom="slow")
+    page = sit("clerk")
+    page.goto(f"/services/{service.pk}/?tab=faults")
+    expect(page.locator("#open-faults tbody tr")).to_have_count(1)
+    expect(page.locator("#past-faults")).to_contain_text("客户已自行恢复")
+    no_sideways(page)
+    page.locator("#report").click()
+    page.wait_for_url(f"**/faults/new/?service={service.pk}")
+    expect(page.locator("main")).to_contain_text(service.account)
+    small = sit("clerk", size=PHONE, language="en", theme="dark")
+    small.goto(f"/customers/{service.customer_id}/?tab=faults")
+    expect(small.locator("#past-faults")).to_be_visible()
     no_sideways(small)

@@ -171,6 +171,7 @@ class Fault(ExtRow):
             models.Index(fields=["branch", "-id"], name="assurance_fault_branch"),
             models.Index(fields=["branch", "state", "due_at"], name="assurance_fault_state"),
             models.Index(fields=["service_id", "-id"], name="assurance_fault_service"),
+            models.Index(fields=["party_id", "-id"], name="assurance_fault_party"),
             models.Index(fields=["common_cause"], name="assurance_fault_cause"),
             models.Index(fields=["box_id"], condition=BROKEN_Q, name="assurance_fault_box"),
             models.Index(fields=["pon_id"], condition=BROKEN_Q, name="assurance_fault_pon"),

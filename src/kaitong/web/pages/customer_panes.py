@@ -31,6 +31,7 @@ from kaitong.web import format as fmt
 from kaitong.web.pages import order_timeline
 from kaitong.web.pages.customer import Look, contract_end, lines_pane, plan_title
 from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.faults_pane import faults_pane
 from kaitong.web.pages.money import AccountPane, account_pane
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.order import TONES
@@ -442,6 +443,7 @@ PANES: dict[str, PaneOf] = {
     "account": PaneOf(lambda: _("账务"), _account),
     "papers": PaneOf(lambda: _("单据"), _papers),
     "usage": PaneOf(lambda: _("会话与用量"), usage_pane),
+    "faults": PaneOf(lambda: _("故障"), faults_pane),
     "timeline": PaneOf(lambda: _("时间线"), _timeline, ("service",)),
     "looks": PaneOf(lambda: _("查看记录"), _looks),
 }

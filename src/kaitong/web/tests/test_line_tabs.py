@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from kaitong.activation import services as activation
+from kaitong.assurance import services as assurance
 from kaitong.ordering import services as ordering
 from kaitong.web.pages.usage_pane import octets
+from kaitong.web.tests import fault_world as faults
 from kaitong.web.tests.world import request as order_request
 
 
@@ -74,3 +76,62 @@ def test_a_customer_of_several_lines_chooses_one_at_the_same_cost(
     assert queries_of(lambda: clerk.get(url)) == few
     html = clerk.get(url).content.decode()
     assert html.count("?tab=usage&amp;line=") >= 3
+
+
+# ---- faults --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def broken(world):
+    """A line with one fault that was withdrawn, and one that stands."""
+    faults.menders(world)
+    service = faults.line(world)
+    old = faults.report(world, service)
+    assurance.cancel(actor=world.actor("hotline"), fault_id=old.pk, reason="客户已自行恢复")
+    return service, old, faults.report(world, service, symptom="slow")
+
+
+@pytest.mark.parametrize("whose", ["service", "customer"])
+def test_open_and_past_faults_stand_apart_with_a_link(world, broken, signed_in, whose):
+    service, old, new = broken
+    number = {"service": service.pk, "customer": service.customer_id}[whose]
+    html = signed_in("clerk").get(f"/{whose}s/{number}/?tab=faults").content.decode()
+    before, _mark, after = html.partition('id="past-faults"')
+    assert f'href="/faults/{new.pk}/"' in before
+    assert f'href="/faults/{new.pk}/"' not in after
+    assert f'href="/faults/{old.pk}/"' in after
+    assert "已受理" in before
+    assert "客户已自行恢复" in after
+    assert (service.account in before.partition('id="open-faults"')[2]) is (whose == "customer")
+
+
+def test_a_fault_is_reported_from_the_line_by_who_may(world, broken, signed_in):
+    service, _old, _new = broken
+    url = f"/services/{service.pk}/?tab=faults"
+    link = f"/faults/new/?service={service.pk}"
+    clerk = signed_in("clerk")
+    assert f'href="{link}"' in clerk.get(url).content.decode()
+    assert service.account in clerk.get(link).content.decode()
+    assert "/faults/new/" not in signed_in("installer").get(url).content.decode()
+
+
+def test_another_branch_reads_no_faults(world, broken, signed_in):
+    service, _old, _new = broken
+    for url in (f"/services/{service.pk}/", f"/customers/{service.customer_id}/"):
+        assert signed_in("foreigner").get(url, {"tab": "faults"}).status_code == 404
+
+
+def test_faults_cost_the_same_for_more_of_them(world, broken, signed_in, queries_of):
+    service, _old, new = broken
+    clerk, url = signed_in("clerk"), f"/customers/{service.customer_id}/?tab=faults"
+    clerk.get(url)
+    few = queries_of(lambda: clerk.get(url))
+    for symptom in ("no-internet", "slow"):
+        assurance.cancel(actor=world.actor("hotline"), fault_id=new.pk, reason="客户已自行恢复")
+        new = faults.report(world, service, symptom=symptom)
+    assert queries_of(lambda: clerk.get(url)) == few
+
+
+def test_a_line_without_faults_says_so(world, signed_in):
+    html = signed_in("clerk").get(f"/services/{world.line(1).id}/?tab=faults").content.decode()
+    assert "没有报过故障" in html
