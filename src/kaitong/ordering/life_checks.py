@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from kaitong.charging import queries as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import evidence
-from kaitong.ordering.models import Order, OrderItem, Procedure
+from kaitong.ordering import changes, evidence
+from kaitong.ordering.models import Order, OrderItem, Procedure, ServiceChange
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.party import rules
@@ -83,6 +83,27 @@ def other_services(subject: Subject) -> Found:
         )
 
 
+def scheduled(subject: Subject) -> Found:
+    """约定的变更: another change of this line waits for its day.
+
+    It was agreed with this customer, and would come to pass with the next one, or with nobody.
+    """
+    rows = ServiceChange.objects.defer("sealed").filter(
+        service_id=subject.service.id, ended_at=None, waits_until__isnull=False
+    )
+    for row in rows.exclude(procedure=subject.procedure.key).select_related("item__order"):
+        title = changes.titles([row.item.procedure_id]).get(row.item.procedure_id, row.procedure)
+        yield (
+            _("约定了%(what)s，%(day)s 生效（订单 %(number)s）。")
+            % {
+                "what": title,
+                "day": timezone.localdate(row.waits_until).isoformat(),
+                "number": row.item.order.number or "",
+            },
+            _("请先撤销那一单。"),
+        )
+
+
 def real_name(subject: Subject) -> Found:
     """实名: the holder's documents are complete and valid today (LIM-20, LIM-21)."""
     service = subject.service
@@ -121,6 +142,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "term": term,
     "other-services": other_services,
     "real-name": real_name,
+    "scheduled": scheduled,
 }
 
 

@@ -119,11 +119,12 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
     order.prices = [price]
     order.save(update_fields=["prices"])
     new = rents.monthly(order.prices, item.item_id)
-    if order.party_id is not None and new:
+    payer = before.customer_id or order.party_id  # whose the line is on this day
+    if payer is not None and new:
         charging.change_rent(
             actor=actor,
             service_id=item.service_id,
-            customer_id=order.party_id,
+            customer_id=payer,
             since=date.fromisoformat(agreed["since"]),
             rents=new,
             playbook=order.playbook,

@@ -189,3 +189,29 @@ def test_two_clerks_with_different_flows_on_one_line_one_is_told(line, signed_in
     assert all(status in (200, 409, 422) for status, _went in answers)
     assert 1 <= begun <= 2  # the second may come when the first has ended
     assert Authentication.objects.filter(ok=True, used_at=None).count() == 2 - begun
+
+
+@pytest.mark.parametrize("procedure", ["transfer", "cancel"])
+def test_a_plan_agreed_for_next_month_does_not_outlive_its_customer(
+    line, signed_in, part, procedure
+):
+    """It is withdrawn first: else the former owner pays on, or it comes to a line that is gone."""
+    clerk = signed_in("clerk")
+    given = {
+        **proven(clerk, line, "change-plan", part),
+        "offering": "home-1000",
+        "effective": "next-month",
+        "reason": "customer.faster",
+    }
+    done = clerk.post(place(line, "change-plan"), given, headers=part)
+    assert "HX-Redirect" in done.headers, done.content.decode()
+    change = ServiceChange.objects.get()
+    assert change.waits_until is not None
+    html = clerk.get(place(line, procedure)).content.decode()
+    assert f"约定了变更套餐，{change.agreed['since']} 生效" in html
+    assert change.item.order.number in html
+    asked = {"key": "01a21573-3bed-709c-913d-ec2d5fe03131", "reason": "other.other"}
+    refused = clerk.post(place(line, procedure), asked, headers=part)
+    assert refused.status_code == 422
+    assert ServiceChange.objects.count() == 1
+    assert "停机" in clerk.get(place(line)).content.decode()  # which may be done meanwhile
