@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +106,26 @@ def _imported(folder: Path) -> list[tuple[str, str]]:
 def _content(folder: Path) -> Any:
     try:
         text = (folder / "playbook.yaml").read_text(encoding="utf-8")
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+        return _read(text)
     except (OSError, ValueError, yaml.YAMLError):
         return None  # the check names it
+
+
+@lru_cache(maxsize=8)
+def _read(text: str) -> Any:
+    """A YAML text as values; nobody changes what is answered."""
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+
+
+def _constructed(root: Any) -> Any:
+    """The values of a composed document, without reading its text again."""
+    if root is None:
+        return None
+    loader = _Loader("")
+    try:
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
 
 
 def _own(folder: Path, file: str) -> bool:
@@ -204,8 +222,10 @@ class _Reader:
         try:
             root = yaml.compose(text, Loader=_Loader)
             self.lines[file] = dict(_positions(root))
-            found = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
-            return json.loads(json.dumps(found, default=str))
+            for at, key in _twice(root):
+                what = f"{key!r} is there twice: only the second would count."
+                self._fault(file, at, key, what, "Give one of them its own key, or join them.")
+            return json.loads(json.dumps(_constructed(root), default=str))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             at = mark.line + 1 if mark else 1
@@ -649,6 +669,21 @@ def _own_texts(paper: Mapping[str, Any]) -> dict[str, Any]:
         "steps": [{"title": title, "done": False} for title in paper.get("steps", [])],
         "photos": [{"title": title, "taken": False} for title in paper.get("photos", [])],
     }
+
+
+def _twice(node: Any) -> Iterator[tuple[int, str]]:
+    """Keys a mapping has twice with different values, which YAML's readers pass over in silence."""
+    if isinstance(node, yaml.MappingNode):
+        before: dict[str, Any] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            if name in before and yaml.serialize(before[name]) != yaml.serialize(value):
+                yield key.start_mark.line + 1, name
+            before[name] = value
+            yield from _twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _twice(value)
 
 
 def _positions(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:

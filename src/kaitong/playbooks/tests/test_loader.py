@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 
 import pytest
 
@@ -23,6 +24,12 @@ def load(folder):
         writes=TARGETS,
         checks=frozenset(CHECKS),
     )
+
+
+@cache
+def shipped():
+    """The shipped playbook, read once for every scenario of it."""
+    return load(HOME_BROADBAND)
 
 
 def faults(folder) -> list:
@@ -53,6 +60,14 @@ def test_shipped_playbook_is_clean():
     assert book.parameters["install_within"] == {"kind": "elapsed", "amount": "48 hours"}
 
 
+def test_a_key_that_stands_twice_is_refused_at_its_line(folder):
+    change(folder, "playbook.yaml", "\npapers:\n", "\npapers:\n  receipt: {title: 另一张}\n")
+    (found,) = [fault for fault in faults(folder) if "is there twice" in fault.what]
+    assert found.element == "receipt"
+    lines = (folder / "playbook.yaml").read_text(encoding="utf-8").splitlines()
+    assert lines[found.line - 1].strip() == "receipt:"
+
+
 def test_published_schema_is_the_one_that_is_used():
     published = json.loads((library() / "playbook.schema.json").read_text(encoding="utf-8"))
     assert published == PLAYBOOK
@@ -60,11 +75,11 @@ def test_published_schema_is_the_one_that_is_used():
 
 @pytest.mark.parametrize(
     ("key", "scenario"),
-    [(key, one) for key, every in load(HOME_BROADBAND).scenarios.items() for one in every],
+    [(key, one) for key, every in shipped().scenarios.items() for one in every],
     ids=lambda value: value if isinstance(value, str) else value["name"],
 )
 def test_scenarios_of_the_shipped_playbook(key, scenario):
-    scenarios.run(load(HOME_BROADBAND), key, scenario)
+    scenarios.run(shipped(), key, scenario)
 
 
 @pytest.mark.parametrize(
