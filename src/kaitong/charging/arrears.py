@@ -69,9 +69,7 @@ def arrears(
     """
     found = [customer_id] if customer_id is not None else []
     if service_id is not None:
-        found += Rent.objects.filter(service_id=service_id).values_list(
-            "account__customer_id", flat=True
-        )
+        found += _payers(service_id)
     owed = arrears_of(found, on=on)
     if len(owed) < 2:
         return next(iter(owed.values()), Arrears())
@@ -181,6 +179,16 @@ def settled_since(branch_id: UUID, since: datetime, on: date | None = None) -> l
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _payers(service_id: UUID) -> list[UUID]:
+    """Whoever pays for a service, or paid for it last: a former owner's debts are his own."""
+    rows = list(
+        Rent.objects.filter(service_id=service_id).values_list("until", "account__customer_id")
+    )
+    ends = [until for until, _payer in rows if until is not None]
+    last = None if len(ends) < len(rows) else max(ends, default=None)
+    return sorted({payer for until, payer in rows if until == last})
 
 
 def _open(rows: QuerySet[Bill]) -> QuerySet[Bill]:

@@ -219,6 +219,24 @@ def test_another_plan_and_another_customer_pay_from_their_day(clerk, boss, custo
 
 
 @pytest.mark.django_db
+def test_what_a_former_owner_owes_or_has_is_not_the_line_s(clerk, boss, customer, today):
+    today(date(2026, 12, 2))
+    service = rent(clerk, customer, since=date(2026, 11, 1))
+    buyer = party.register(actor=clerk, name="李四海", phone="13855900002").id
+    services.transfer_rent(
+        actor=clerk, service_id=service, customer_id=buyer, since=date(2026, 11, 21)
+    )
+    bill(boss)
+    assert arrears.arrears(service_id=service).owed_fen == 3300  # of the new owner alone
+    services.receive(actor=clerk, customer_id=buyer, method="cash", amount_fen=3300, key="b")
+    assert arrears.arrears(service_id=service).owed_fen == 0
+    services.receive(actor=clerk, customer_id=customer, method="cash", amount_fen=50000, key="a")
+    assert arrears.arrears(service_id=service).balance_fen == 0
+    services.end_rent(actor=clerk, service_id=service, until=date(2026, 12, 2))
+    assert arrears.arrears(service_id=service).owed_fen == 319  # one of December's days
+
+
+@pytest.mark.django_db
 def test_a_service_that_ends_is_billed_at_once_and_not_again(clerk, boss, customer, today):
     today(date(2026, 11, 16))
     service = rent(clerk, customer, since=date(2026, 11, 1))
