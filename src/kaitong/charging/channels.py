@@ -16,7 +16,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -291,11 +291,16 @@ def reconcile(
     channel = visible_to(PayChannel.objects.all(), actor).filter(key=channel_key).first()
     if channel is None:
         raise ChargingNotFound(_("没有这个支付渠道。"), _("请核对编号和所在分公司。"))
-    lines = {line.number: line for line in speak(channel).statement(day)}
+    told = speak(channel).statement(day)
     if credit:
-        for line in lines.values():
+        for line in {line.number: line for line in told}.values():
             with transaction.atomic():
                 _credit(channel, line)
+    lines: dict[str, Line] = {}
+    for line in told:  # paid twice is another sum than asked for: people have to see it
+        before = lines.get(line.number)
+        twice = line.amount_fen + (before.amount_fen if before else 0)
+        lines[line.number] = replace(line, amount_fen=twice)
     ours = {
         row.number: row
         for row in PayRequest.objects.filter(

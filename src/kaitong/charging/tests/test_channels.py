@@ -239,6 +239,23 @@ def test_a_day_is_compared_and_what_was_never_told_is_credited_once(
     assert ChannelDay.objects.count() == 1
     assert tell(body_of(asked)).verdict == "known"
     assert books.check() == []
+    lines.append(Line(paid.number, "T5", 500, "CNY"))  # the customer paid twice for one request
+    found = channels.reconcile(**compare, credit=True)
+    told = {row["number"]: (row["theirs_fen"], row["ours_fen"]) for row in found.differences}
+    assert told[paid.number] == (1000, 500)
+    assert Payment.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"number": "KT\\u0000", "reference": "T", "amount_fen": 1, "currency": "CNY",'
+     b' "status": "paid"}', b"[" * 15000, b"\xff\xfe", b"null"],
+)  # fmt: skip
+@pytest.mark.django_db
+def test_a_signed_message_that_cannot_be_read_is_kept_as_such(channel, body):
+    answer = tell(body)
+    assert (answer.status, answer.verdict) == (422, "unreadable")
+    assert PayCallback.objects.get().verdict == "unreadable"
 
 
 @pytest.mark.django_db(transaction=True)
