@@ -30,6 +30,7 @@ from kaitong.web.views import (
     presence,
     processes,
     reappointing,
+    reconciliation,
     refunds,
     replays,
     returning,
@@ -228,6 +229,18 @@ urlpatterns = [
     path("faults/<uuid:fault_id>/cancel", faults.cancel, name="fault_cancel"),
     path("faults/<uuid:fault_id>/not-mended", faults.not_mended, name="fault_not_mended"),
     path("tickets/<uuid:ticket_id>/", faults.ticket, name="ticket"),
+    path("reconciliation/", reconciliation.difference_list, name="reconciliation"),
+    path("reconciliation/<uuid:difference_id>/", reconciliation.difference, name="difference"),
+    path(
+        "reconciliation/<uuid:difference_id>/resend",
+        reconciliation.resend,
+        name="difference_resend",
+    ),
+    path(
+        "reconciliation/<uuid:difference_id>/remove",
+        reconciliation.remove,
+        name="difference_remove",
+    ),
     path("search/", search.search, name="search"),
     path("preferences/theme", preferences.theme, name="theme"),
 ]

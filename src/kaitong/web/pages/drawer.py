@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.activation.reconciling import may_repair
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import InputFault
 from kaitong.inventory import queries as inventory
@@ -110,6 +111,7 @@ class WorkDetail:
     history: tuple[Line, ...]
     after: str
     can: Can
+    difference_url: str = ""  # the difference of reconciliation it is about
     on_site: bool = False  # done at the customer's: the phone's page has the live check
 
 
@@ -189,6 +191,7 @@ def work_detail(
         history=tuple(told[:_HISTORY_SHOWN]),
         after=_after(item, model, say, posts, can),
         can=can,
+        difference_url=_difference(actor, item),
         on_site=bool(item.definition.extension.get("check")),
     )
 
@@ -213,6 +216,14 @@ def done_text(actor: Actor, progress: Progress) -> str:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _difference(actor: Actor, item: process.WorkDetail) -> str:
+    """Where the reader puts right what this work is about; empty for other work and other posts."""
+    number = item.variables.get("difference_id")
+    if not number or not may_repair(actor):
+        return ""
+    return reverse("web:difference", args=[str(number)])
 
 
 def _form(item: process.WorkDetail) -> Form | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import get_language
 
+from kaitong.activation.reconciling import may_repair
 from kaitong.ordering.plans import may_withdraw
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -32,6 +33,7 @@ class Shell:
     demands: bool = False  # sees who waits for coverage (待装需求)
     figures: bool = False  # may read the figures of the branch (报表)
     money: bool = False  # may take and give money (收费)
+    network: bool = False  # repairs what reconciliation finds (对账)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -65,4 +67,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         bool(PLANNING & actor.posts),
         reporting.may_read(actor),
         may_withdraw(actor),
+        may_repair(actor),
     )
