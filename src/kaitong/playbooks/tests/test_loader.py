@@ -118,8 +118,8 @@ def test_scenario_that_ends_otherwise_fails():
 
 def test_hash_follows_every_file(folder):
     before = load(folder).hash
-    change(folder, "forms/rework.json", "处理情况", "处理结果")
-    change(folder, "locale/en.yaml", "处理情况:", "处理结果:")
+    change(folder, "forms/rework.json", "处理情况", "处理的情况")
+    change(folder, "locale/en.yaml", "处理情况:", "处理的情况:")
     assert load(folder).hash != before
 
 
