@@ -280,11 +280,12 @@ def greet(port: int) -> None:
     from kaitong.org.queries import posts_by_key
 
     posts = posts_by_key()
+    wide = max(len(account.username) for account in ACCOUNTS) + 2
     print()
     for account in ACCOUNTS:
         titles = "、".join(posts[key].name for key in account.posts)
         where = account.department or BRANCHES[account.branch]
-        print(f"  {account.username:<12}{PASSWORD:<16}{account.name}  {where} {titles}")
+        print(f"  {account.username:<{wide}}{PASSWORD:<16}{account.name}  {where} {titles}")
     print(f"\nready: http://{HOST}:{port}", flush=True)
 
 
