@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.assurance.errors import FaultRefused
 from kaitong.assurance.models import Handling
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.org.actor import Actor
 
@@ -92,8 +93,10 @@ def say(handling: Handling, text: str) -> str:
     english: Mapping[str, str] = handling.content.get("english", {})
     if text in english:
         return english[text]
-    head, colon, tail = text.partition("：")  # both levels of a reason
-    return f"{say(handling, head)}: {say(handling, tail)}" if colon else text
+    head, _colon, tail = text.partition("：")  # both levels of a reason
+    if tail not in english:
+        return text
+    return f"{english.get(head) or wording.read(head)}: {english[tail]}"
 
 
 def definition(handling: Handling, key: str) -> UUID:

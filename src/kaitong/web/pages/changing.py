@@ -30,6 +30,7 @@ from kaitong.web import format as fmt
 from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import Field
+from kaitong.web.pages import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +231,10 @@ def _facts(service: ServiceView) -> Iterable[Fact]:
         if person is not None:
             yield Fact(_("客户"), f"{person.name}　{person.phone}".strip("　"))
             yield Fact(_("开户证件"), f"{person.document_title} {person.document_number}".strip())
-    yield Fact(_("业务"), service.title)
-    state = str(service.state.label)
-    yield Fact(_("状态"), f"{state}{mark('，')}{service.reason}" if service.reason else state)
+    say = playbooks.words(service.playbook, service.version) if service.version else str
+    yield Fact(_("业务"), say(service.title))
+    state, why = str(service.state.label), spoken.reason(service.reason, say)
+    yield Fact(_("状态"), f"{state}{mark('，')}{why}" if why else state)
     yield Fact(_("装机地址"), service.address_full)
     if service.started_at is not None:
         yield Fact(_("开通时间"), f"{timezone.localtime(service.started_at):%Y-%m-%d}")

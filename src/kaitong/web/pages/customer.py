@@ -28,6 +28,7 @@ from kaitong.party import looks
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
+from kaitong.web.pages import spoken
 from kaitong.web.pages.customers import document_of, masked
 from kaitong.web.pages.parts import Pager, Person, page_number
 
@@ -277,7 +278,7 @@ def head(look: Look) -> Head:
             "title": look.say(service.title),
             "state_text": str(service.state.label),
             "tone": service.state.tone,
-            "reason": service.reason,
+            "reason": spoken.reason(service.reason, look.say),
             "since": service.started_at or service.created_at,
             "plan": plan_title(look),
             "plan_text": contract_text(look),
@@ -360,7 +361,7 @@ def lines_pane(look: Look) -> LinesPane:
                 plan=words.get((one.playbook, one.version), str)(one.title),
                 state_text=str(one.state.label),
                 tone=one.state.tone,
-                reason=one.reason,
+                reason=spoken.reason(one.reason, words.get((one.playbook, one.version), str)),
                 address=one.address_short,
                 address_full=one.address_full,
                 port=one.port_text,

@@ -28,7 +28,7 @@ from kaitong.ordering.service_timeline import service_timeline
 from kaitong.org import queries as org
 from kaitong.process import queries as process
 from kaitong.web import format as fmt
-from kaitong.web.pages import order_timeline
+from kaitong.web.pages import order_timeline, spoken
 from kaitong.web.pages.customer import Look, contract_end, lines_pane, plan_title
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.faults_pane import faults_pane
@@ -123,12 +123,17 @@ def _overview(look: Look) -> OverviewPane:
         Fact(_("装机地址"), service.address_full),
     )
     moments = (
-        Fact(_("状态"), str(service.state.label), service.reason, service.state.tone),
+        Fact(
+            _("状态"),
+            str(service.state.label),
+            spoken.reason(service.reason, look.say),
+            service.state.tone,
+        ),
         *(
             Fact(
                 str(SuspensionKind(one.kind).label),
                 _("自 %(at)s") % {"at": fmt.when(one.since)},
-                wording.read(one.reason),
+                spoken.reason(one.reason, look.say),
                 "soon",
             )
             for one in inventory.suspensions([service.id]).get(service.id, [])

@@ -151,7 +151,7 @@ def fault_page(
         waiting=waiting(items, facts, post_names())
         or (_("等群障修复") if row.ext.get("in_cause") else "" if not going else "—"),
         place=timeline.place_titles().get(row.place, ""),
-        cause=say(wording.read(row.cause_title)),
+        cause=wording.read(say(row.cause_title)),
         address=facts.address,
         address_full=facts.address_full,
         account=row.account,

@@ -21,7 +21,9 @@ from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import FINAL as ENDED
 from kaitong.ordering.choices import OrderState
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
+from kaitong.web.pages import spoken
 from kaitong.web.pages.fault_facts import of_faults
 from kaitong.web.pages.parts import Note
 
@@ -91,7 +93,8 @@ def live(actor: Actor, service: ServiceView, *, but: UUID | None = None) -> Live
     pieces = inventory.terminals_of([service.id]).get(service.id, [])
     power = service.characteristics.get("power_dbm")
     speeds = [service.characteristics.get(key) for key in ("down_mbps", "up_mbps")]
-    plan = service.title
+    say = playbooks.words(service.playbook, service.version) if service.version else str
+    plan = say(service.title)
     if all(speeds):
         plan += f" · {speeds[0]}M/{speeds[1]}M"
     refused = assurance.not_a_fault(service)
@@ -101,7 +104,7 @@ def live(actor: Actor, service: ServiceView, *, but: UUID | None = None) -> Live
         account=service.account,
         state_text=str(service.state.label),
         tone=service.state.tone,
-        reason=service.reason,
+        reason=spoken.reason(service.reason, say),
         plan=plan,
         address=service.address_short,
         olt=there.olt if there else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -280,7 +280,7 @@ def account_pane(actor: Actor, customer_id: UUID | None) -> AccountPane:
         bills=tuple(_bill(bill, money, say) for bill in money.bills),
         paid=tuple(_paid(row, money, papers, may) for row in money.payments),
         rents=tuple(
-            RentRow(say(row.title), row.amount_fen, row.since, lines.get(row.service_id, ""))
+            RentRow(say(row.title), row.amount_fen, row.since, _line(lines, row.service_id, say))
             for row in money.rents
         ),
         may=may,
@@ -418,3 +418,9 @@ def back_page(actor: Actor, payment_id: UUID, **typed: Any) -> BackPage:
         balance=account.balance_fen,
         **typed,
     )
+
+
+def _line(lines: Mapping[UUID, str], service_id: UUID | None, say: Callable[[str], str]) -> str:
+    """What a service is called, with its account."""
+    title, gap, account = lines.get(service_id, "").partition("　") if service_id else ("", "", "")
+    return f"{say(title)}{gap}{account}"

@@ -1,0 +1,33 @@
+"""Reasons are said in the reader's language at both their levels."""
+
+from django.utils.translation import override
+
+from kaitong.assurance import handling
+from kaitong.assurance.models import Handling
+from kaitong.web.pages import spoken
+
+WORDS = {"客户迁移": "The customer moves", "搬离本地": "Leaves the area"}
+
+
+def say(text):
+    return WORDS.get(text, text)
+
+
+def test_a_reason_of_two_levels_is_said_whole():
+    with override("en"):
+        assert (
+            spoken.reason("销户：客户迁移：搬离本地", say)
+            == "Cancelled: The customer moves: Leaves the area"
+        )
+    with override("zh-hans"):
+        assert spoken.reason("销户：客户迁移：搬离本地", str) == "销户：客户迁移：搬离本地"
+    assert spoken.reason("", say) == ""
+
+
+def test_the_place_of_a_cause_is_said_by_the_program_where_the_playbook_does_not():
+    rules = Handling(content={"english": {"接头松动或脏污": "Connector loose or dirty"}})
+    with override("en"):
+        assert (
+            handling.say(rules, "外线：接头松动或脏污") == "outside line: Connector loose or dirty"
+        )
+        assert handling.say(rules, "群障：不在表里") == "群障：不在表里"
