@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.activation import reconciling
+from kaitong.activation import queries, reconciling
+from kaitong.activation.choices import ElementKind
+from kaitong.activation.errors import ElementProblem
 from kaitong.activation.models import Difference, Reconciliation
 from kaitong.core.errors import Forbidden, NotFound
 from kaitong.org import queries as org
@@ -63,6 +65,12 @@ def work_of(actor: Actor, rows: Iterable[Difference]) -> dict[UUID, UUID]:
     return {UUID(key): item for key, item in found.items()}
 
 
-def last_run() -> Reconciliation | None:
-    """The last comparison that came to its end."""
-    return Reconciliation.objects.filter(ended_at__isnull=False).order_by("-id").first()
+def last_run(actor: Actor) -> Reconciliation | None:
+    """The last comparison that came to its end, of the server that serves the actor's branch."""
+    rows = Reconciliation.objects.filter(ended_at__isnull=False)
+    if actor.branch_id is not None:
+        try:
+            rows = rows.filter(element=queries.element_for(ElementKind.AAA, actor.branch_id))
+        except ElementProblem:
+            return None
+    return rows.order_by("-id").first()

@@ -100,7 +100,7 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
         limit=PAGE,
     )
     kinds = [(str(k), str(k.label)) for k in DifferenceKind]
-    run = differences.last_run()
+    run = differences.last_run(actor)
     return ListPage(
         tabs=(
             Tab("open", _("待处理"), None if ended else total, not ended),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaitong.activation import services as activation
-from kaitong.activation.models import Difference
+from kaitong.activation.models import Difference, Reconciliation
 from kaitong.core.clock import now
 
 
@@ -120,3 +120,11 @@ def test_the_list_costs_the_same_for_more_differences(
     for number in range(5):
         plant(world, element, f"ghost{number}@kd", "extra", fields={"groups": ["", ""]})
     assert queries_of(lambda: client.get("/reconciliation/")) == few
+
+
+def test_the_last_run_is_that_of_the_readers_own_server(world, element, signed_in):
+    Reconciliation.objects.create(element=element, ended_at=now(), compared=4711)
+    assert "4711" in signed_in("network").get("/reconciliation/").content.decode()
+    html = signed_in("foreigner").get("/reconciliation/").content.decode()
+    assert "4711" not in html
+    assert "还没有对过账" in html
