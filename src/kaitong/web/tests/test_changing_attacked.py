@@ -29,8 +29,9 @@ def line(world):
     return made
 
 
-def proven(client, service, procedure: str, part) -> dict[str, str]:
-    answer = client.post(place(service, procedure) + "prove", said(service), headers=part)
+def proven(client, service, procedure: str, part, serial: int = 1) -> dict[str, str]:
+    url = place(service, procedure) + "prove"
+    answer = client.post(url, said(service, serial), headers=part)
     return hidden(answer.content.decode())
 
 
