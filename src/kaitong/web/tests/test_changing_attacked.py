@@ -13,6 +13,7 @@ from kaitong.inventory import services as inventory
 from kaitong.ordering import authenticating, bindings
 from kaitong.ordering.models import Authentication, Order, OrderItem, ServiceChange
 from kaitong.org.actor import Actor
+from kaitong.party import services as party
 from kaitong.party.names import parse_phone
 from kaitong.web.tests.test_changing import hidden, place, said
 from kaitong.web.tests.world import resident_number
@@ -216,3 +217,26 @@ def test_a_plan_agreed_for_next_month_does_not_outlive_its_customer(
     assert refused.status_code == 422
     assert ServiceChange.objects.count() == 1
     assert "停机" in clerk.get(place(line)).content.decode()  # which may be done meanwhile
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_clerks_bind_two_numbers_at_once_and_one_is_bound(world, line, signed_in, part):
+    """A binding ends within its request: the second must see it, not what was before."""
+    party.add_phone(actor=world.actor("clerk"), party_id=line.customer_id, phone="13855907001")
+    party.add_phone(actor=world.actor("clerk"), party_id=line.customer_id, phone="13855907002")
+    asked = []
+    for who, number in (("clerk", "13855907001"), ("supervisor", "13855907002")):
+        client = signed_in(who)
+        answers = {"number": number, "document": resident_number(1), "case": "home-300-family"}
+        asked.append((client, {**proven(client, line, "bind-number", part), **answers}))
+
+    def post(one):
+        client, given = one
+        try:
+            return client.post(place(line, "bind-number"), given, headers=part).status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(post, asked)) == [200, 422]
+    assert len(bindings.living_of(line.id)) == 1
