@@ -94,7 +94,7 @@ def words(handling: Handling) -> Callable[[str], str]:
     def both(text: str) -> str:
         head, colon, tail = text.partition("：")
         whole = say(text)
-        if whole != text or not colon:
+        if whole != text or not colon or " · " in head:  # a line of several is said part by part
             return whole
         joined = f"{say(head)}: {say(tail)}"
         return text if joined == f"{head}: {tail}" else joined

@@ -4,7 +4,8 @@ from django.utils.translation import override
 
 from kaitong.assurance import handling
 from kaitong.assurance.models import Handling
-from kaitong.web.pages import spoken
+from kaitong.playbooks import queries as playbooks
+from kaitong.web.pages import fault_facts, order_timeline, spoken
 
 WORDS = {"客户迁移": "The customer moves", "搬离本地": "Leaves the area"}
 
@@ -31,3 +32,13 @@ def test_the_place_of_a_cause_is_said_by_the_program_where_the_playbook_does_not
             handling.say(rules, "外线：接头松动或脏污") == "outside line: Connector loose or dirty"
         )
         assert handling.say(rules, "群障：不在表里") == "群障：不在表里"
+
+
+def test_a_line_of_several_parts_is_said_part_by_part(monkeypatch):
+    words = {"外线": "Outside line", "接头松动": "Connector loose"}
+    monkeypatch.setattr(playbooks, "words", lambda *_key: lambda text: words.get(text, text))
+    both = fault_facts.words(Handling())
+    with override("en"):
+        assert order_timeline._said("outside line · 外线：接头松动", both) == (
+            "outside line · Outside line: Connector loose"
+        )
