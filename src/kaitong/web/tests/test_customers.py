@@ -226,6 +226,6 @@ def test_a_line_shows_what_is_paid_by_the_month(world, signed_in):
     service = world.line(1)
     order = Order.objects.get(pk=service.order_id)
     rents.begin(actor=world.actor("clerk"), order=order, item=order.items.get())
-    html = signed_in("clerk").get(f"/services/{service.id}/?tab=money").content.decode()
-    assert "按月" in html
+    html = signed_in("clerk").get(f"/services/{service.id}/?tab=account").content.decode()
+    assert "月租费" in html
     assert "¥99.00" in html
