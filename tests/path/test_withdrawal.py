@@ -34,7 +34,7 @@ from kaitong.ordering import actions
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering.errors import PlanChanged, WrongOrderState
-from kaitong.ordering.models import OrderItem, Procedure, Withdrawal
+from kaitong.ordering.models import Order, OrderItem, Procedure, Withdrawal
 from kaitong.ordering.requests import AddressRef
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
@@ -600,9 +600,16 @@ def test_a_server_that_still_lets_it_in_becomes_work_of_the_network_post(office,
     assert _rows(lab, account) == 0
 
 
+def at_once(order) -> None:
+    """An operator whose playbook does not let failed orders' money wait at the counter."""
+    pinned = {**order.parameters, "failed_refund": "at-once"}
+    Order.objects.filter(pk=order.pk).update(parameters=pinned)
+
+
 def test_an_order_that_was_refused_gives_the_money_back_once(office):
-    """退单 at the port exception: its refund stands beside 撤单 and is not done twice."""
+    """退单 at the document review: its refund stands beside 撤单 and is not done twice."""
     order = office.submit(read=False)
+    at_once(order)
     pay(office, order)
     office.complete(order, "DocumentReview", decision="refuse", document_read=False)
     assert office.show(order)["state"] == "failed"
@@ -653,6 +660,7 @@ def two_lines(office):
 
 def test_a_refused_line_takes_back_its_own_charges_only(office):
     order, items = two_lines(office)
+    at_once(order)
     pay(office, order)
     context = SimpleNamespace(
         inputs={"item_id": str(items["1"].id), "reason": "管路不通"}, actor_id=None
