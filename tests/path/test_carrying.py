@@ -50,9 +50,7 @@ def deploy_later(tmp_path):
         told = scenarios.read_text(encoding="utf-8").replace("does: Accept", "does: Callback")
         scenarios.write_text(told, encoding="utf-8")
         words = folder / "locale" / "en.yaml"
-        words.write_text(
-            words.read_text(encoding="utf-8") + "竣工回访: Call-back\n回访: x\n", "utf-8"
-        )
+        words.write_text(words.read_text(encoding="utf-8") + "竣工回访: Call-back\n", "utf-8")
         return playbooks.deploy(actor=Actor.system(), folder=folder).hash
 
     return deploy
