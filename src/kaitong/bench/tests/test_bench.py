@@ -184,7 +184,7 @@ def test_pages_over_copied_orders(place, monkeypatch):
     for name in ("workbench", "order list", "TMF641 list"):
         assert found[f"pages: {name}, more for more rows"].value == 0
     assert set(Order.objects.values_list("state", flat=True)) == {
-        "completed", "inProgress", "rejected",
+        "completed", "held", "inProgress", "rejected",
     }  # fmt: skip
     # a copy goes on as an order that was walked would
     copied = Order.objects.filter(state="inProgress", number__contains="-B").order_by("id")
