@@ -173,6 +173,14 @@ def _orders(service: ServiceView) -> list[tuple[Order, OrderItem]]:
     return [(item.order, item) for item in rows.select_related("order").order_by("-order_id")]
 
 
+def months_left(term: Term | None, day: date) -> int:
+    """Months of a contract from a day on; begun ones count whole, none when it is over."""
+    if term is None or day >= term.until:
+        return 0
+    months = (term.until.year - day.year) * 12 + term.until.month - day.month
+    return max(months + (1 if term.until.day > day.day else 0), 1)
+
+
 def _months(text: str) -> int:
     amount, _space, unit = text.partition(" ")
     if not amount.isdigit():

@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as money
-from kaitong.ordering.life_checks import Found, Subject, term_of
+from kaitong.ordering.life_checks import Found, Subject, months_left, term_of
 from kaitong.ordering.life_numbers import monthly_of, terms_of
 
 
@@ -29,10 +29,8 @@ def fee_of(subject: Subject) -> tuple[int, int] | None:
     """
     percent = int((subject.procedure.parameters.get("exit_fee") or {}).get("percent", 0))
     term, terms = term_of(subject.service), terms_of(subject)
-    today = timezone.localdate(subject.at)
-    if not percent or term is None or terms is None or today >= term.until:
+    months = months_left(term, timezone.localdate(subject.at))
+    if not percent or not months or terms is None:
         return None
-    months = (term.until.year - today.year) * 12 + term.until.month - today.month
-    months += 1 if term.until.day > today.day else 0
-    fen = monthly_of(terms["charges"]) * max(months, 1) * percent // 100
-    return (max(months, 1), fen) if fen else None
+    fen = monthly_of(terms["charges"]) * months * percent // 100
+    return (months, fen) if fen else None

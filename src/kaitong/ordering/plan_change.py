@@ -27,7 +27,7 @@ from kaitong.charging import queries as money
 from kaitong.charging.proration import first_of, month_due, next_month
 from kaitong.ordering import customers
 from kaitong.ordering.life_answer import Answer, nothing, wrong
-from kaitong.ordering.life_checks import Found, Subject, Term, term_of
+from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
 
 OFFERING, EFFECTIVE = "change.offering", "change.effective"
 NOW, NEXT_MONTH = "now", "next-month"
@@ -222,7 +222,7 @@ def _offer(
     case, lost = _case(terms, offering, day)
     charges = charges_of(offering, case)
     old, new = _monthly(terms["charges"]), _monthly(charges)
-    months = _months_left(term, day)
+    months = months_left(term, day)
     fee, refusal = 0, ""
     if months and new < old:
         rules = _rules(subject)
@@ -278,11 +278,3 @@ def _days(
             due = month_due(int(one["amount"]), one.get("prorate", ""), since, until, (), month)
             total += due.amount_fen if due is not None else 0
     return total
-
-
-def _months_left(term: Term | None, day: date) -> int:
-    """Begun months count whole; nothing when the contract is over."""
-    if term is None or day >= term.until:
-        return 0
-    months = (term.until.year - day.year) * 12 + term.until.month - day.month
-    return max(months + (1 if term.until.day > day.day else 0), 1)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
 from kaitong.ordering import bindings, changes
-from kaitong.ordering.choices import FINAL, TRANSITIONS, OrderState
+from kaitong.ordering.choices import FINAL, TRANSITIONS, ItemAction, OrderState
 from kaitong.ordering.errors import OrderNotFound, WrongOrderState
 from kaitong.ordering.models import Order, OrderItem, OrderNote
 
@@ -56,7 +56,8 @@ def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") 
     """End an item of a locked order; the last item to end decides how the order ends."""
     item.state = state
     item.save(update_fields=["state"])
-    changes.end(item.pk)
+    if item.action != ItemAction.ADD:  # a new line's item changes nothing
+        changes.end(item.pk)
     if state != OrderState.COMPLETED:
         bindings.end(order.pk, item.item_id)  # whatever becomes of the order's other lines
     states = set(OrderItem.objects.filter(order=order).values_list("state", flat=True))
