@@ -13,7 +13,6 @@ import html
 import json
 import os
 import secrets
-import socket
 import sqlite3
 import sys
 import threading
@@ -21,21 +20,17 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from kaitong.charging.signing import CALLBACK_ID, signed, verified
-from kaitong.lab.daemon import Daemon
-from kaitong.lab.errors import LabError
-from kaitong.lab.state import HOST, lab_folder, locked, write_private
+from kaitong.lab.practice import PracticeLab, PracticeSettings
 
 TITLE = "本地测试支付渠道（不动真钱）"
 KEY = "lab"
 _LARGEST = 64 * 1024
-_START_SECONDS = 10.0
 _CHINA = timezone(timedelta(hours=8))
 _AGAIN = (0.0, 0.5, 2.0, 5.0, 15.0)  # seconds before a callback is told again
 _TABLE = """CREATE TABLE IF NOT EXISTS payment (
@@ -44,17 +39,8 @@ _TABLE = """CREATE TABLE IF NOT EXISTS payment (
     paid_at TEXT, heard INTEGER NOT NULL DEFAULT 0)"""
 
 
-@dataclass(frozen=True, slots=True)
-class PaySettings:
+class PaySettings(PracticeSettings):
     """Where the channel is and its shared secret; `pay.json` in the lab folder."""
-
-    port: int
-    secret: str = field(repr=False)
-    host: str = HOST
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
 
 class Store:
@@ -237,55 +223,11 @@ def _line(row: sqlite3.Row) -> dict[str, Any]:
 # ---- its life in the lab -------------------------------------------------------------------------
 
 
-class PayLab:
-    """The lab's channel. `up` and `down` may be called again, and by two commands at once."""
+class PayLab(PracticeLab[PaySettings]):
+    """The lab's channel."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or lab_folder()
-        self.folder = self.home / "pay"
-        self.daemon = Daemon(self.folder / "process.json")
-
-    def settings(self) -> PaySettings | None:
-        """None when the channel was never started here."""
-        try:
-            return PaySettings(**json.loads((self.folder / "pay.json").read_text()))
-        except FileNotFoundError:
-            return None
-
-    def running(self) -> bool:
-        settings = self.settings()
-        return settings is not None and self.daemon.pid() is not None and _answers(settings)
-
-    def up(self) -> PaySettings:
-        """Start it if it does not run, wait until it answers."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        with locked(self.home):
-            settings = self.settings()
-            if settings is not None and self.daemon.pid() is not None and _answers(settings):
-                return settings
-            self.daemon.stop()
-            if settings is None or not _free(settings.port):
-                secret = settings.secret if settings else secrets.token_urlsafe(24)
-                settings = PaySettings(_free_port(), secret)
-                write_private(self.folder / "pay.json", json.dumps(asdict(settings)) + "\n")
-            argv = [sys.executable, "-m", "kaitong.lab.pay", str(self.folder)]
-            self.daemon.start(argv, self.folder / "output.log")
-            deadline = time.monotonic() + _START_SECONDS
-            while not _answers(settings):
-                if self.daemon.pid() is None or time.monotonic() > deadline:
-                    self.daemon.stop()
-                    log = self.folder / "output.log"
-                    raise LabError("The payment channel did not start.", f"See {log}.")
-                time.sleep(0.05)
-            return settings
-
-    def down(self) -> bool:
-        """End what `up` started, and nothing else. True when something ran."""
-        if not self.folder.exists():
-            return False
-        with locked(self.home):
-            return self.daemon.stop()
+    name, what, module = "pay", "payment channel", "kaitong.lab.pay"
+    kind = PaySettings
 
     def store(self) -> Store:
         return Store(self.folder / "payments.sqlite3")
@@ -310,30 +252,6 @@ def register(settings: PaySettings, notify: str = "http://127.0.0.1:8000") -> bo
         is_test=True,
     )
     return True
-
-
-def _answers(settings: PaySettings) -> bool:
-    try:
-        urllib.request.urlopen(f"{settings.url}/", timeout=1).close()  # noqa: S310 - loopback
-    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError):
-        return False
-    return True
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:

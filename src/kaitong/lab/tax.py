@@ -12,29 +12,20 @@ from __future__ import annotations
 import contextlib
 import hmac
 import json
-import secrets
-import socket
 import sqlite3
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from kaitong.charging.tax import SIGNATURE, sign
-from kaitong.lab.daemon import Daemon
-from kaitong.lab.errors import LabError
-from kaitong.lab.state import HOST, lab_folder, locked, write_private
+from kaitong.lab.practice import PracticeLab, PracticeSettings
 
 TITLE = "本地测试开票平台（非税务机关，所开无效）"
 SELLER_NAME, SELLER_NUMBER = "开通测试通信公司", "91110000100006480Q"
 _LARGEST = 64 * 1024
-_START_SECONDS = 10.0
 _CHINA = timezone(timedelta(hours=8))
 _TABLE = """CREATE TABLE IF NOT EXISTS invoice (
     serial INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT UNIQUE NOT NULL, asked TEXT NOT NULL,
@@ -42,17 +33,8 @@ _TABLE = """CREATE TABLE IF NOT EXISTS invoice (
     issued_at TEXT NOT NULL)"""
 
 
-@dataclass(frozen=True, slots=True)
-class TaxSettings:
+class TaxSettings(PracticeSettings):
     """Where the platform is and its shared secret; `tax.json` in the lab folder."""
-
-    port: int
-    secret: str = field(repr=False)
-    host: str = HOST
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
 
 
 # ---- the platform --------------------------------------------------------------------------------
@@ -181,55 +163,11 @@ def server(settings: TaxSettings, books: Books) -> ThreadingHTTPServer:
 # ---- its life in the lab -------------------------------------------------------------------------
 
 
-class TaxLab:
-    """The lab's tax platform. `up` and `down` may be called again, and by two commands at once."""
+class TaxLab(PracticeLab[TaxSettings]):
+    """The lab's tax platform."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or lab_folder()
-        self.folder = self.home / "tax"
-        self.daemon = Daemon(self.folder / "process.json")
-
-    def settings(self) -> TaxSettings | None:
-        """None when the platform was never started here."""
-        try:
-            return TaxSettings(**json.loads((self.folder / "tax.json").read_text()))
-        except FileNotFoundError:
-            return None
-
-    def running(self) -> bool:
-        settings = self.settings()
-        return settings is not None and self.daemon.pid() is not None and _answers(settings)
-
-    def up(self) -> TaxSettings:
-        """Start it if it does not run, wait until it answers."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o700)
-        with locked(self.home):
-            settings = self.settings()
-            if settings is not None and self.daemon.pid() is not None and _answers(settings):
-                return settings
-            self.daemon.stop()
-            if settings is None or not _free(settings.port):
-                secret = settings.secret if settings else secrets.token_urlsafe(24)
-                settings = TaxSettings(_free_port(), secret)
-                write_private(self.folder / "tax.json", json.dumps(asdict(settings)) + "\n")
-            argv = [sys.executable, "-m", "kaitong.lab.tax", str(self.folder)]
-            self.daemon.start(argv, self.folder / "output.log")
-            deadline = time.monotonic() + _START_SECONDS
-            while not _answers(settings):
-                if self.daemon.pid() is None or time.monotonic() > deadline:
-                    self.daemon.stop()
-                    log = self.folder / "output.log"
-                    raise LabError("The tax platform did not start.", f"See {log}.")
-                time.sleep(0.05)
-            return settings
-
-    def down(self) -> bool:
-        """End what `up` started, and nothing else. True when something ran."""
-        if not self.folder.exists():
-            return False
-        with locked(self.home):
-            return self.daemon.stop()
+    name, what, module = "tax", "tax platform", "kaitong.lab.tax"
+    kind = TaxSettings
 
     def books(self) -> Books:
         return Books(self.folder / "invoices.sqlite3")
@@ -254,30 +192,6 @@ def register(settings: TaxSettings) -> bool:
         is_test=True,
     )
     return True
-
-
-def _answers(settings: TaxSettings) -> bool:
-    try:
-        urllib.request.urlopen(f"{settings.url}/", timeout=1).close()  # noqa: S310 - loopback
-    except (urllib.error.URLError, TimeoutError, ConnectionError, OSError):
-        return False
-    return True
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> int:
