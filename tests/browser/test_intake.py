@@ -146,6 +146,34 @@ def test_a_countdown_that_ends_during_an_upload_takes_neither_photo_nor_words(co
     expect(page.locator("#f-name")).to_have_value("叶惠敏")
 
 
+def test_a_photo_chosen_while_the_form_was_renewed_is_neither_lost_nor_its_fault_forgotten(
+    county, sit
+):
+    page = sit("clerk")
+    take_in(page)
+    front = page.locator("[data-photo=identity-front]")
+    opened = front.locator("input[type=file]").element_handle()  # the camera is open on this one
+    page.evaluate("document.querySelector('[data-photo=identity-front]').dataset.old = '1'")
+    page.locator("#f-number").fill(resident_number(7))
+    page.locator("#f-number").press("Tab")
+    expect(page.locator("[data-photo=identity-front][data-old]")).to_have_count(0)
+    opened.evaluate("""(input, text) => {
+        const files = new DataTransfer();
+        files.items.add(new File([text], 'photo.jpg', {type: 'image/jpeg'}));
+        input.files = files.files;
+        input.dispatchEvent(new Event('change', {bubbles: true}));
+    }""", "no picture at all")
+    expect(front.locator("[data-photo-error]")).to_be_visible()
+    page.evaluate("document.querySelector('[data-photo=identity-front]').dataset.old = '1'")
+    page.locator("#f-name").fill("叶惠敏")
+    page.locator("#f-name").press("Tab")
+    expect(page.locator("[data-photo=identity-front][data-old]")).to_have_count(0)
+    expect(front.locator("[data-photo-error]")).to_be_visible()
+    front.locator("input[type=file]").set_input_files(jpeg())
+    expect(front).to_have_attribute("data-state", "stored")
+    expect(front.locator("[data-photo-error]")).to_be_hidden()
+
+
 def test_photo_buttons_bear_double_clicks(county, sit):
     page = sit("clerk")
     take_in(page)

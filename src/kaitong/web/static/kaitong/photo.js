@@ -5,6 +5,8 @@
   const LONGEST = 2400, NO_ID = '00000000-0000-0000-0000-000000000000';
   const going = new Map();   // field -> {request, progress}: an upload outlives a fresh form
   const seen = new Map();    // identifier -> what the camera showed, for this page only
+  const faults = new Map();  // field -> what was wrong with the last photo, until the next one
+  const heard = new WeakSet();
   const box = name => $$('[data-photo]').find(b => b.dataset.photo === name);
   const part = (b, name) => $(`[data-photo-${name}]`, b);
   const token = b => $('[name=csrfmiddlewaretoken]', b.closest('form') || document)?.value || JSON.parse(document.body.getAttribute('hx-headers:inherited') || '{}')['X-CSRFToken'] || '';
@@ -12,6 +14,12 @@
 
   function state(b, to) { b.dataset.state = to; }
   function fault(b, text) {
+    if (text) faults.set(b.dataset.photo, text);
+    else faults.delete(b.dataset.photo);
+    tell(b);
+  }
+  function tell(b) {
+    const text = faults.get(b.dataset.photo);
     const line = part(b, 'error');
     line.hidden = !text;
     line.lastElementChild.textContent = text || '';
@@ -50,6 +58,19 @@
     }
   }
 
+  // on the input itself: while the camera is open the form may be swapped for a fresh one, and what
+  // happens to an input outside of the document reaches no listener of the document
+  function listen(b) {
+    const input = part(b, 'file');
+    if (!input || heard.has(input)) return;
+    heard.add(input);
+    input.addEventListener('change', () => {
+      const file = input.files[0], now = box(b.dataset.photo) || b;
+      input.value = '';  // the same file may be chosen again after a fault
+      if (file) send(now, file);
+    });
+  }
+
   async function send(b, file) {
     const name = b.dataset.photo, url = b.dataset.upload, csrf = token(b), words = b.dataset.wordOffline;
     if (going.has(name)) return;
@@ -74,6 +95,7 @@
       try { answer = JSON.parse(request.responseText); } catch { /* no answer of ours */ }
       if (!now) return;
       if (request.status === 200 && answer.id) {
+        fault(now, '');
         if (preview) seen.set(answer.id, preview);
         part(now, 'id').value = answer.id;
         paint(now);
@@ -90,6 +112,8 @@
   }
 
   function paint(b) {
+    listen(b);
+    tell(b);
     if (going.has(b.dataset.photo)) {
       state(b, 'busy');
       const bar = $('progress', b);
@@ -124,12 +148,6 @@
   }
 
   addEventListener('DOMContentLoaded', () => {
-    document.addEventListener('change', e => {
-      if (!e.target.matches('[data-photo-file]')) return;
-      const b = e.target.closest('[data-photo]'), file = e.target.files[0];
-      e.target.value = '';  // the same file may be chosen again after a fault
-      if (file) send(b, file);
-    });
     document.addEventListener('click', e => {
       const button = e.target.closest('[data-photo-look], [data-photo-again], [data-photo-drop]');
       if (!button) return;
