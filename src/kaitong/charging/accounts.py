@@ -6,7 +6,7 @@ account's row is the lock; payments, bills and their settlements change only beh
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -23,10 +23,12 @@ from kaitong.charging.errors import (
 )
 from kaitong.charging.invoices import red_letter
 from kaitong.charging.journal import post
-from kaitong.charging.models import Account, Bill, Payment, Settlement
+from kaitong.charging.models import Account, Bill, Payment
 from kaitong.charging.policies import MOST, every_rules
 from kaitong.core import clock, db
+from kaitong.core.ids import uuid7_text
 from kaitong.core.locks import lock_row, lock_rows
+from kaitong.core.rows import copy_in
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.party import queries as parties
@@ -250,15 +252,16 @@ WITH open AS (
 SELECT id, account_id, branch_id, LEAST(fen, balance_fen - before)::bigint AS fen
 FROM open WHERE balance_fen > before ORDER BY account_id, before
 """
-_PAY_BILLS = """
-UPDATE charging_bill b SET paid_fen = b.paid_fen + p.fen,
-    settled_at = CASE WHEN b.paid_fen + p.fen = b.total_fen THEN %s ELSE b.settled_at END
-FROM unnest(%s::uuid[], %s::bigint[]) AS p(id, fen) WHERE b.id = p.id
-"""
-_USE_BALANCE = """
+_PAY = """
+WITH part AS (
+    SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS p(bill, account, fen)
+), paid AS (
+    UPDATE charging_bill b SET paid_fen = b.paid_fen + p.fen,
+        settled_at = CASE WHEN b.paid_fen + p.fen = b.total_fen THEN %s ELSE b.settled_at END
+    FROM part p WHERE b.id = p.bill
+)
 UPDATE charging_account a SET balance_fen = a.balance_fen - p.fen
-FROM (SELECT id, sum(fen) AS fen FROM unnest(%s::uuid[], %s::bigint[]) AS q(id, fen) GROUP BY id) p
-WHERE a.id = p.id
+FROM (SELECT account, sum(fen) AS fen FROM part GROUP BY account) p WHERE a.id = p.account
 """
 
 
@@ -270,17 +273,15 @@ def settle(actor: Actor, account_ids: Collection[UUID]) -> int:
     parts = db.rows(_PARTS, [list(account_ids)])
     if not parts:
         return 0
-    bills, fens = [p["id"] for p in parts], [p["fen"] for p in parts]
-    db.execute(_PAY_BILLS, [clock.now(), bills, fens])
-    db.execute(_USE_BALANCE, [[p["account_id"] for p in parts], fens])
-    for branch_id in sorted({p["branch_id"] for p in parts}):
-        mine = [p for p in parts if p["branch_id"] == branch_id]
-        total = sum(p["fen"] for p in mine)
-        rows = [
-            Settlement(account_id=p["account_id"], bill_id=p["id"], amount_fen=p["fen"])
-            for p in mine
-        ]
-        _settled(actor, branch_id, rows, total)
+    fens = [p["fen"] for p in parts]
+    bills, owners = [p["id"] for p in parts], [p["account_id"] for p in parts]
+    db.execute(_PAY, [bills, owners, fens, clock.now()])
+    by_branch: dict[UUID, list[tuple[UUID, UUID, int]]] = {}
+    for p in parts:
+        mine = by_branch.setdefault(p["branch_id"], [])
+        mine.append((p["account_id"], p["id"], p["fen"]))
+    for branch_id, mine in sorted(by_branch.items()):
+        _settled(actor, branch_id, mine)
     return sum(fens)
 
 
@@ -290,25 +291,33 @@ def release(actor: Actor, bill: Bill, fen: int) -> None:
     bill.paid_fen -= fen
     bill.settled_at = None if bill.paid_fen < bill.total_fen else bill.settled_at
     Account.objects.filter(pk=bill.account_id).update(balance_fen=_balance(bill.account_id) + fen)
-    rows = [Settlement(account_id=bill.account_id, bill_id=bill.pk, amount_fen=-fen)]
-    _settled(actor, bill.branch_id, rows, -fen)
+    _settled(actor, bill.branch_id, [(bill.account_id, bill.pk, -fen)])
 
 
 def _balance(account_id: UUID) -> int:
     return Account.objects.values_list("balance_fen", flat=True).get(pk=account_id)
 
 
-def _settled(actor: Actor, branch_id: UUID, rows: list[Settlement], total: int) -> None:
+_SETTLEMENT = ("id", "created_at", "account_id", "bill_id", "amount_fen", "entry_id")
+
+
+def _settled(actor: Actor, branch_id: UUID, rows: Sequence[tuple[UUID, UUID, int]]) -> None:
+    """Write down and post so many fen of these accounts to these bills, of one branch."""
+    ids = [uuid7_text() for _row in rows]
+    total = sum(fen for _account, _bill, fen in rows)
     entry = post(
         actor,
         branch_id=branch_id,
         kind=EntryKind.SETTLE,
-        key=f"settle:{rows[0].pk}",
+        key=f"settle:{ids[0]}",
         lines={AccountKey.PREPAID: total, AccountKey.BILL: -total},
     )
-    for row in rows:
-        row.entry = entry
-    Settlement.objects.bulk_create(rows)
+    moment = clock.now()
+    copy_in(
+        "charging_settlement",
+        _SETTLEMENT,
+        ((one, moment, *row, entry.pk) for one, row in zip(ids, rows, strict=True)),
+    )
 
 
 def _open_again(actor: Actor, account: Account, wanted: int) -> None:

@@ -7,24 +7,26 @@ wanting, and two at once take turns at each account.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.charging import accounts
 from kaitong.charging.choices import ChargeState
 from kaitong.charging.days import start_of, today
 from kaitong.charging.errors import ChargingForbidden, ChargingRefused
 from kaitong.charging.lines import Billed, bill_charges, bill_rents
 from kaitong.charging.models import Account, BillingRun, Charge, Rent
 from kaitong.charging.proration import first_of, next_month
-from kaitong.core import clock
+from kaitong.core import clock, db
+from kaitong.core.locks import lock_ids
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
@@ -98,8 +100,9 @@ def _run_month(actor: Actor, month: date, batch: int, tick: Tick) -> Billed:
     end = next_month(month)
     row = BillingRun.objects.create(branch_id=actor.branch_id, month=month, actor_id=actor.id)
     total, after = Billed(), UUID(int=0)
+    charged = _charged(actor, end)
     while True:
-        did, after = _step(actor, row, month, end, after, batch)
+        did, after = _step(actor, row, month, end, after, batch, charged)
         if did is None:
             break
         total = _sum(total, did)
@@ -110,20 +113,21 @@ def _run_month(actor: Actor, month: date, batch: int, tick: Tick) -> Billed:
 
 @transaction.atomic
 def _step(
-    actor: Actor, run_row: BillingRun, month: date, end: date, after: UUID, batch: int
+    actor: Actor,
+    run_row: BillingRun,
+    month: date,
+    end: date,
+    after: UUID,
+    batch: int,
+    charged: Sequence[UUID],
 ) -> tuple[Billed | None, UUID]:
     """The next accounts with something to bill; None when there are none behind `after`."""
-    mine = visible_to(Account.objects.filter(pk__gt=after), actor)
-    wanting = mine.filter(
-        Exists(_unbilled(end).filter(account=OuterRef("pk")))
-        | Exists(_unbilled_charges(end).filter(payment__account=OuterRef("pk")))
-    )
-    ids = list(wanting.order_by("pk").values_list("pk", flat=True)[:batch])
+    ids = _next(actor, end, after, batch, charged)
     if not ids:
         return None, after
-    accounts.lock_accounts(ids)
+    lock_ids(Account.objects.all(), ids)
     # Read behind the locks: whoever was first at these accounts has billed them.
-    rents = list(_unbilled(end).filter(account__in=ids, since__lt=end).order_by("account", "pk"))
+    rents = [_Rental(*row) for row in db.tuples(_RENTS, [ids, end, end])]
     did = bill_rents(actor, rents, month) if rents else Billed()
     without = set(ids) - {rent.account_id for rent in rents}
     if without:
@@ -135,6 +139,46 @@ def _step(
         total_fen=F("total_fen") + did.total_fen,
     )
     return did, ids[-1]
+
+
+def _next(actor: Actor, end: date, after: UUID, batch: int, charged: Sequence[UUID]) -> list[UUID]:
+    """The next accounts in their order: with rents to bill, and with charges only (`charged`)."""
+    rents = visible_to(_unbilled(end).filter(account__gt=after), actor, "account__branch_id")
+    ids = list(rents.order_by("account").values_list("account", flat=True).distinct()[:batch])
+    begin = bisect_right(charged, after)
+    return sorted({*ids, *charged[begin : begin + batch]})[:batch]
+
+
+def _charged(actor: Actor, end: date) -> list[UUID]:
+    """Accounts with charges put on the bill before a day that stand on none, in order."""
+    rows = visible_to(_unbilled_charges(end), actor, "payment__account__branch_id")
+    return sorted(set(rows.values_list("payment__account", flat=True)))
+
+
+@dataclass(slots=True)
+class _Rental:
+    """A rent as billing reads it (`lines.Rental`)."""
+
+    pk: UUID
+    account_id: UUID
+    service_id: UUID
+    playbook: str
+    title: str
+    amount_fen: int
+    prorate: str
+    since: date
+    until: date | None
+    billed_to: date | None
+
+
+# As `_unbilled`, of accounts whose locks are held.
+_RENTS = """
+SELECT id, account_id, service_id, playbook, title, amount_fen, prorate, since, until, billed_to
+FROM charging_rent
+WHERE account_id = ANY(%s) AND since < %s AND coalesce(billed_to, since) < %s
+    AND (until IS NULL OR until > coalesce(billed_to, since))
+ORDER BY account_id, id
+"""
 
 
 def _sum(one: Billed, other: Billed) -> Billed:

@@ -38,6 +38,13 @@ def rows(sql: str, params: Params = None) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
+def tuples(sql: str, params: Params = None) -> list[tuple[Any, ...]]:
+    """All rows as they come, where many are read and their columns are known."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
 def one(sql: str, params: Params = None) -> dict[str, Any] | None:
     """The first row, or None."""
     with connection.cursor() as cursor:

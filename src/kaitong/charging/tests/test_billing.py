@@ -413,3 +413,42 @@ def test_a_run_costs_the_same_however_many_there_are(
         )
     with django_assert_max_num_queries(45):
         assert bill(boss).lines == 30
+
+
+@pytest.mark.django_db
+def test_a_run_that_is_killed_between_batches_is_gone_on_with(clerk, boss, today):
+    """Rents and charges in turn, so that each batch takes accounts of both kinds in their order."""
+    today(date(2026, 11, 9))
+    for n in range(7):
+        name, phone = "王明" + "甲乙丙丁戊己庚"[n], f"1385590{n:04d}"
+        one = party.register(actor=clerk, name=name, phone=phone).id
+        if n != 3:
+            rent(clerk, one)
+        if n % 3 == 0:
+            order = uuid4()
+            move = [NewCharge("move", "移机费", 5000)]
+            services.raise_charges(
+                actor=clerk, branch_id=clerk.branch_id, order_id=order, charges=move
+            )
+            services.pay(actor=clerk, order_id=order, method="bill", key="k", customer_id=one)
+        services.receive(actor=clerk, customer_id=one, method="cash", amount_fen=8000, key="k")
+    today(date(2026, 12, 2))
+    seen = []
+
+    def killed(month, done):
+        seen.append(Bill.objects.count())
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        services.run_billing(actor=boss, month=NOV, batch=2, tick=killed)
+    assert seen == [2, 4]
+    assert books.check() == []
+    rest = services.run_billing(actor=boss, month=NOV, batch=2)
+    assert (Bill.objects.count(), rest.services) == (7, 3)
+    assert BillLine.objects.count() == 6 + 3
+    expected = [7260 + 5000, 7260, 7260, 5000, 7260, 7260, 7260 + 5000]
+    bills = Bill.objects.order_by("account__pk")
+    assert [(b.total_fen, b.paid_fen) for b in bills] == [(fen, min(fen, 8000)) for fen in expected]
+    assert bill(boss).lines == 0
+    assert books.check() == []
