@@ -157,12 +157,15 @@ def test_a_photo_chosen_while_the_form_was_renewed_is_neither_lost_nor_its_fault
     page.locator("#f-number").fill(resident_number(7))
     page.locator("#f-number").press("Tab")
     expect(page.locator("[data-photo=identity-front][data-old]")).to_have_count(0)
-    opened.evaluate("""(input, text) => {
+    opened.evaluate(
+        """(input, text) => {
         const files = new DataTransfer();
         files.items.add(new File([text], 'photo.jpg', {type: 'image/jpeg'}));
         input.files = files.files;
         input.dispatchEvent(new Event('change', {bubbles: true}));
-    }""", "no picture at all")
+    }""",
+        "no picture at all",
+    )
     expect(front.locator("[data-photo-error]")).to_be_visible()
     page.evaluate("document.querySelector('[data-photo=identity-front]').dataset.old = '1'")
     page.locator("#f-name").fill("叶惠敏")
