@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from kaitong.activation import plan
+from kaitong.activation import kinds, queries
 from kaitong.activation.adapters.base import AccountChange, AccountState, Proof, ProofKind
-from kaitong.activation.choices import ElementKind
 from kaitong.activation.errors import ActivationError, Unreachable
+from kaitong.activation.kinds import Kind
 from kaitong.activation.models import NetworkElement
-from kaitong.activation.nasport import Line
 from kaitong.activation.records import For
-from kaitong.catalog import queries as catalog
+from kaitong.activation.wanting import barred_for
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
-from kaitong.inventory.choices import ServiceState, SuspensionKind
-from kaitong.inventory.reckoning import Standing
+from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
-from kaitong.process import feel
 from kaitong.process.actions import ActionContext, Transient
-
-# names in `activates: map:` that are not for the AAA server's plan
-_OWN_NAMES = frozenset({"account", "password"})
-_WEIGHT = (SuspensionKind.ADMINISTRATIVE, SuspensionKind.ARREARS, SuspensionKind.REQUEST)
 
 
 @contextmanager
@@ -58,84 +51,45 @@ def password_of(service: ServiceView, reason: str) -> str:
     )
 
 
-def line_of(service: ServiceView) -> Line:
-    expected = inventory.expected_line(service.id)
-    return Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)
+def password_for(kind: Kind, service: ServiceView, reason: str) -> str:
+    """The service's password where its element knows one."""
+    return password_of(service, reason) if kind.has_password else ""
 
 
 def for_whom(ctx: ActionContext, service: ServiceView) -> For:
     return For(service.branch_id, service.id, ctx.business_id or service.order_id, ctx.key)
 
 
-def mapped(service: ServiceView | Standing, on: str) -> dict[str, Any]:
-    """The values of `activates: [{on, map}]` for an element's kind."""
-    specification = catalog.service_specification(
-        service.specification, playbook=service.playbook, version=service.version
-    )
-    known = {
-        **service.characteristics,
-        "account": service.account,
-        "logical_id": service.logical_id,
-        "specification": service.specification,
-        "characteristics": service.characteristics,
-    }
-    found: dict[str, Any] = {}
-    for entry in specification.activates:
-        if entry.get("on") != on:
-            continue
-        mapping: Mapping[str, Any] = entry.get("map") or {}
-        for name, text in mapping.items():
-            if name in _OWN_NAMES:
-                continue
-            where = f"{service.playbook}: activates {on}.{name}"
-            found[name] = (
-                feel.compile(text, where=where).evaluate(known) if isinstance(text, str) else text
-            )
-    return found
-
-
 def desired_account(
     service: ServiceView, element: NetworkElement, password: str, former: tuple[str, ...] = ()
 ) -> AccountChange:
-    """What the AAA server shall hold: the playbook's map over the service's characteristics.
+    """What the element shall hold: the playbook's map over the service's characteristics.
 
     A service that is shut off is barred whatever is sent for it; one that ended has no account.
     """
+    kind = kinds.of(element.kind)
     if service.state == ServiceState.TERMINATED:
-        return AccountChange(account=service.account, state=AccountState.ABSENT, former=former)
-    barred = barred_for(service)
-    wanted = mapped(service, ElementKind.AAA)
-    return AccountChange(
-        account=service.account,
-        state=AccountState.BARRED if barred else AccountState.OPEN,
-        password=password,
-        plan=plan.plan_group(wanted, service.playbook),
-        plan_attributes=plan.plan_attributes(wanted, element.connection.get("plan_attributes")),
-        attributes=plan.own_attributes(wanted),
-        barred_for=barred,
-        former=former,
+        return AccountChange(account=kind.name(service), state=AccountState.ABSENT, former=former)
+    return kind.desired(
+        service, element, password=password, barred_for=barred_for(service), former=former
     )
 
 
-def barred_for(service: ServiceView) -> str:
-    """The kind of suspension that stands, "" for none. Of several the one the customer hears: what
-    he cannot mend by himself comes first."""
-    return weightiest(s.kind for s in inventory.suspensions([service.id]).get(service.id, ()))
-
-
-def weightiest(kinds: Iterable[str]) -> str:
-    held = set(kinds)
-    return next((str(kind) for kind in _WEIGHT if kind in held), "")
+def spoken_to(service: ServiceView) -> tuple[Kind, NetworkElement]:
+    """The kind of element a service lives at, and the one that serves its branch."""
+    kind = kinds.of_service(service)
+    return kind, queries.element_for(kind.key, service.branch_id)
 
 
 def wanted_now(
     service: ServiceView, element: NetworkElement, why: str, former: tuple[str, ...] = ()
 ) -> Callable[[], AccountChange]:
-    """Asks anew what the network shall hold each time it is called: see `RadiusAdapter.bring`."""
+    """Asks anew what the network shall hold each time it is called: see `Adapter.bring`."""
 
     def ask() -> AccountChange:
         fresh = inventory.service(Actor.system(), service.id)
-        return desired_account(fresh, element, password_of(fresh, why), former)
+        password = password_for(kinds.of(element.kind), fresh, why)
+        return desired_account(fresh, element, password, former)
 
     return ask
 

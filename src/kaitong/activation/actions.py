@@ -12,31 +12,28 @@ is a `BusinessError` the process may catch.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
-from kaitong.activation import life, queries, services
+from kaitong.activation import kinds, life, queries, services
 from kaitong.activation.acting import (
     barred_for,
     desired_account,
     for_whom,
-    line_of,
     moment,
-    password_of,
+    password_for,
     patience,
     record,
     service_of,
     spoken,
+    spoken_to,
     tell,
     wanted_now,
 )
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
-    Proof,
     ProofResult,
     Subject,
 )
-from kaitong.activation.choices import ElementKind
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.org.actor import Actor
@@ -64,13 +61,14 @@ _NOT_BUILT = frozenset(
 
 
 def apply_service(ctx: ActionContext) -> Outcome:
-    """Write the service's account and plan into the AAA server (网络激活)."""
+    """Write what the service wants into the element it lives at (网络激活): an account and its plan
+    into the AAA server, a subscriber into the voice platform."""
     service = service_of(ctx)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         services.bring_account(
             element,
-            service.account,
+            kind.name(service),
             wanted_now(service, element, "网络激活"),
             for_whom(ctx, service),
         )
@@ -86,14 +84,16 @@ def apply_service(ctx: ActionContext) -> Outcome:
 
 
 def remove_service(ctx: ActionContext) -> Outcome:
-    """Take the service's account out of the AAA server (撤销网络数据).
+    """Take the service out of the element it lives at (撤销网络数据).
 
     What else writes data of it for the order (重发数据 of an installer) is stopped first. A command
     that was taken back may still be under way in another worker: what it writes must not come after
     what is removed here, so its end is waited for.
     """
     service = service_of(ctx)
-    if not service.account or not queries.known_to_network(ElementKind.AAA, service.branch_id):
+    kind = kinds.of_service(service)
+    name = kind.name(service)
+    if not name or not queries.known_to_network(kind.key, service.branch_id):
         return None
     if ctx.business_id is not None:
         process_verbs.stop_machines(
@@ -106,8 +106,8 @@ def remove_service(ctx: ActionContext) -> Outcome:
         if until is not None:
             return Wait(_ASK_AGAIN, "等待正在执行的下发结束。")
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
-        change = AccountChange(account=service.account, state=AccountState.ABSENT)
+        element = queries.element_for(kind.key, service.branch_id)
+        change = AccountChange(account=name, state=AccountState.ABSENT)
         services.apply_account(element, change, for_whom(ctx, service))
     return None
 
@@ -118,15 +118,19 @@ def prove_removed(ctx: ActionContext) -> Outcome:
     Raises BusinessError `login-accepted` while the server lets it in.
     """
     service = service_of(ctx)
-    if not (service.account and service.has_password) or not queries.known_to_network(
-        ElementKind.AAA, service.branch_id
+    kind = kinds.of_service(service)
+    name = kind.name(service)
+    if (
+        not name
+        or (kind.has_password and not service.has_password)
+        or not queries.known_to_network(kind.key, service.branch_id)
     ):
         return None
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
-        subject = Subject(account=service.account, password=password_of(service, "撤下验证"))
+        element = queries.element_for(kind.key, service.branch_id)
+        subject = Subject(account=name, password=password_for(kind, service, "撤下验证"))
         proof = services.prove_removed(element, subject, for_whom(ctx, service))
-    sentence = removed_sentence(proof)
+    sentence = kind.sentence(proof)
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
@@ -144,10 +148,12 @@ def prove_account(ctx: ActionContext) -> Outcome:
     if barred_for(service):
         return life.prove_suspended(ctx)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
-        subject = Subject(account=service.account, password=password_of(service, "账号验证"))
+        kind, element = spoken_to(service)
+        subject = Subject(
+            account=kind.name(service), password=password_for(kind, service, "账号验证")
+        )
         proof = services.prove_account(element, subject, for_whom(ctx, service))
-    sentence = account_sentence(proof)
+    sentence = kind.sentence(proof)
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
@@ -158,7 +164,8 @@ def prove_account(ctx: ActionContext) -> Outcome:
 
 
 def prove_line(ctx: ActionContext) -> Outcome:
-    """Line proven (开通验证): the customer's session is seen on the assigned PON port.
+    """Line proven (开通验证): the customer's own terminal is seen in the network: a session on the
+    assigned PON port, a telephone at the voice platform.
 
     While nothing is seen it waits, up to `patience` seconds from the first look; then, and at once
     for a session on another line, it ends in `line-not-proven` with what was seen and expected.
@@ -166,15 +173,14 @@ def prove_line(ctx: ActionContext) -> Outcome:
     service = service_of(ctx)
     memory = dict(ctx.memory)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         proof = services.prove_line(
             element,
-            service.account,
-            line_of(service),
+            kind.line_subject(service),
             for_whom(ctx, service),
             asked_again=bool(memory),
         )
-    sentence = line_sentence(proof)
+    sentence = kind.sentence(proof)
     if proof.result is ProofResult.NOT_SEEN:
         since = moment(memory.get("since")) or ctx.now
         looks = int(memory.get("looks") or 0) + 1
@@ -191,68 +197,9 @@ def prove_line(ctx: ActionContext) -> Outcome:
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
-        raise BusinessError(LINE_NOT_PROVEN, sentence, _short(proof))
+        raise BusinessError(LINE_NOT_PROVEN, sentence, kind.short(proof))
     tell(service, "")
     return {"line_proven": True}
 
 
-# ---- sentences for people ------------------------------------------------------------------------
-
-
-def account_sentence(proof: Proof) -> str:
-    facts = proof.facts
-    match proof.result:
-        case ProofResult.PROVEN:
-            return f"账号 {facts['account']} 认证通过，错误密码被拒绝。"
-        case ProofResult.OPEN_DOOR:
-            return f"账号 {facts['account']} 用错误密码也未被拒绝，认证系统配置有误。"
-        case _:
-            said = f"（{facts['message']}）" if facts.get("message") else ""
-            return f"账号 {facts['account']} 用正确密码认证未被接受：{facts['answer']}{said}。"
-
-
-def removed_sentence(proof: Proof) -> str:
-    account = proof.facts["account"]
-    if proof.ok:
-        return f"账号 {account} 已撤下，用原密码登录被拒绝。"
-    if proof.result is ProofResult.ROWS_LEFT:
-        return f"账号 {account} 登录被拒绝，但认证系统里还留有它的数据。"
-    return f"账号 {account} 已撤下，认证系统仍接受登录：{proof.facts['answer']}。"
-
-
-def line_sentence(proof: Proof) -> str:
-    """What was seen and what is registered, in one sentence an engineer can act on."""
-    expected, seen = proof.facts["expected"], proof.facts.get("seen", {})
-    wanted = f"{expected['access_node']} {expected['pon_port']}"
-    if proof.result is ProofResult.NOT_SEEN:
-        return f"未见客户会话，登记是 {wanted}。"
-    if proof.ok:
-        return f"会话从 {wanted} 上线，逻辑标识相符。"
-    if "pon_port" not in seen:
-        return f"会话的 NAS-Port-Id 无法识别（{seen['nas_port_id']}），登记是 {wanted}。"
-    if proof.facts["differences"] == ["logical_id"]:
-        return (
-            f"会话从 {wanted} 上线，逻辑标识是 {seen['logical_id']}，"
-            f"登记是 {expected['logical_id']}。"
-        )
-    told = [f"会话从 {seen['access_node']} {seen['pon_port']} 上线，登记是 {wanted}"]
-    if "logical_id" in proof.facts["differences"]:
-        told.append(f"逻辑标识是 {seen['logical_id']}，登记是 {expected['logical_id']}")
-    if "user_port" in proof.facts["differences"]:
-        told.append(f"用户端口是 {seen.get('user_port', '未知')}，登记是 {expected['user_port']}")
-    return "；".join(told) + "。"
-
-
 # ---- inside --------------------------------------------------------------------------------------
-
-
-def _short(proof: Proof) -> dict[str, Any]:
-    """What may go into a process's variables: places, no addresses or identifiers of the person."""
-    seen = proof.facts.get("seen", {})
-    expected = proof.facts["expected"]
-    return {
-        "proof_result": proof.result.value,
-        "seen_port": f"{seen.get('access_node', '')} {seen.get('pon_port', '')}".strip(),
-        "expected_port": f"{expected['access_node']} {expected['pon_port']}",
-        "differences": list(proof.facts.get("differences", ())),
-    }

@@ -7,6 +7,10 @@ from django.utils.translation import gettext_lazy as _
 class ElementKind(TextChoices):
     # the server that decides who may log in and keeps the accounting of sessions
     AAA = "aaa", _("认证系统")
+    # the voice platform: the registrar of fixed telephones
+    VOICE = "voice", _("固话平台")
+    # the server that gives set-top boxes their addresses and options
+    DHCP = "dhcp", _("DHCP 平台")
     # optical line terminal
     OLT = "olt", _("OLT")
 

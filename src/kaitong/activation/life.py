@@ -12,24 +12,25 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from kaitong.activation import operating, queries, services
+from kaitong.activation import kinds, operating, queries, services
 from kaitong.activation.acting import (
     barred_for,
     desired_account,
     for_whom,
     moment,
-    password_of,
+    password_for,
     patience,
     record,
     service_of,
     spoken,
+    spoken_to,
     tell,
     wanted_now,
 )
-from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult, Subject
+from kaitong.activation.adapters.base import Proof, ProofKind, Subject
 from kaitong.activation.adapters.dynauth import Answer
 from kaitong.activation.adapters.sessions import Session
-from kaitong.activation.choices import ElementKind, Verb
+from kaitong.activation.choices import Verb
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.records import For
 from kaitong.core.errors import BadInput, InputFault
@@ -96,16 +97,18 @@ def prove_suspended(ctx: ActionContext) -> Outcome:
     """
     service = service_of(ctx)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         what = for_whom(ctx, service)
         subject = Subject(
-            account=service.account,
-            password=password_of(service, "停机验证"),
+            account=kind.name(service),
+            password=password_for(kind, service, "停机验证"),
             barred_for=barred_for(service),
         )
         proof = operating.prove(element, subject, ProofKind.SUSPENDED, what)
-        live = operating.live_sessions(element, service.account, what) if proof.ok else []
-    sentence = suspended_sentence(proof)
+        live = []
+        if proof.ok and kind.has_sessions:
+            live = operating.live_sessions(element, service.account, what)
+    sentence = kind.sentence(proof)
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
@@ -151,14 +154,14 @@ def prove_password(ctx: ActionContext) -> Outcome:
         actor=Actor.system(), service_id=service.id, reason="新密码验证"
     )
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         subject = Subject(
-            account=service.account,
-            password=password_of(service, "新密码验证"),
+            account=kind.name(service),
+            password=password_for(kind, service, "新密码验证"),
             former_password=former,
         )
         proof = operating.prove(element, subject, ProofKind.PASSWORD, for_whom(ctx, service))
-    sentence = password_sentence(proof)
+    sentence = kind.sentence(proof)
     record(service, proof, sentence)
     # what it says of the account is what an account's proof says
     record(service, proof, sentence, kind=ProofKind.ACCOUNT)
@@ -193,9 +196,9 @@ def prove_renamed(ctx: ActionContext) -> Outcome:
     service = service_of(ctx)
     old = _old_account(ctx, service)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         what = for_whom(ctx, service)
-        password = password_of(service, "改账号验证")
+        password = password_for(kind, service, "改账号验证")
         gone = None
         if inventory.service_by_account(Actor.system(), old) is None:
             gone = services.prove_removed(element, Subject(account=old, password=password), what)
@@ -207,7 +210,7 @@ def prove_renamed(ctx: ActionContext) -> Outcome:
         return prove_suspended(ctx)
     with spoken(service):
         proof = services.prove_account(
-            element, Subject(account=service.account, password=password), what
+            element, Subject(account=kind.name(service), password=password), what
         )
     sentence = renamed_sentence(proof, old)
     record(service, proof, sentence)
@@ -226,11 +229,12 @@ def change_plan(ctx: ActionContext) -> Outcome:
     """
     service = service_of(ctx)
     _bring(ctx, service, Verb.PLAN, "改套餐")
-    if barred_for(service):
+    kind = kinds.of_service(service)
+    if barred_for(service) or not kind.has_sessions:
         return {"changed_live": 0}
     changed = 0
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        element = queries.element_for(kind.key, service.branch_id)
         what = for_whom(ctx, service)
         wanted = desired_account(service, element, "").plan_attributes
         for session in operating.live_sessions(element, service.account, what):
@@ -250,14 +254,14 @@ def prove_plan(ctx: ActionContext) -> Outcome:
     if barred_for(service):
         return prove_suspended(ctx)
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         subject = Subject(
-            account=service.account,
-            password=password_of(service, "套餐验证"),
+            account=kind.name(service),
+            password=password_for(kind, service, "套餐验证"),
             attributes=desired_account(service, element, "").plan_attributes,
         )
         proof = operating.prove(element, subject, ProofKind.PLAN, for_whom(ctx, service))
-    sentence = plan_sentence(proof)
+    sentence = kind.sentence(proof)
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
@@ -277,14 +281,17 @@ def disconnect(ctx: ActionContext) -> Outcome:
     when one refuses, or says yes and the session stands after `patience` seconds.
     """
     service = service_of(ctx)
+    kind = kinds.of_service(service)
     account = str(ctx.inputs.get("account") or service.account)
     memory = dict(ctx.memory)
     targets: list[str] | None = memory.get("targets")
     asked: list[str] = list(memory.get("asked") or ())
-    if not account or not queries.known_to_network(ElementKind.AAA, service.branch_id):
+    if not (kind.has_sessions and account) or not queries.known_to_network(
+        kind.key, service.branch_id
+    ):
         return {"disconnected": 0}
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        element = queries.element_for(kind.key, service.branch_id)
         what = for_whom(ctx, service)
         live = operating.live_sessions(element, account, what, asked_again=bool(memory))
         if targets is not None and not barred_for(service):
@@ -325,31 +332,8 @@ def _cut(element: NetworkElement, session: Session, what: For, service: ServiceV
 # ---- sentences for people ------------------------------------------------------------------------
 
 
-def suspended_sentence(proof: Proof) -> str:
-    facts = proof.facts
-    match proof.result:
-        case ProofResult.PROVEN:
-            return f"账号 {facts['account']} 已停机，登录被拒绝（{facts['message']}）。"
-        case ProofResult.OTHER_REASON:
-            told = facts["message"] or facts["answer"]
-            return f"账号 {facts['account']} 登录被拒绝，但不是因为停机（{told}）。"
-        case _:
-            return f"账号 {facts['account']} 已停机，认证系统仍接受登录：{facts['answer']}。"
-
-
-def password_sentence(proof: Proof) -> str:
-    facts = proof.facts
-    match proof.result:
-        case ProofResult.PROVEN if facts["old_password_known"]:
-            return f"账号 {facts['account']} 的新密码可用，原密码被拒绝。"
-        case ProofResult.PROVEN:
-            return f"账号 {facts['account']} 的密码可用，错误密码被拒绝。"
-        case ProofResult.OLD_PASSWORD:
-            return f"账号 {facts['account']} 的原密码仍可登录。"
-        case ProofResult.OPEN_DOOR:
-            return f"账号 {facts['account']} 用错误密码也未被拒绝，认证系统配置有误。"
-        case _:
-            return f"账号 {facts['account']} 的新密码未被接受：{facts['answer']}。"
+def said(answer: Answer) -> str:
+    return answer.cause or answer.code
 
 
 def renamed_sentence(proof: Proof, old: str) -> str:
@@ -357,22 +341,6 @@ def renamed_sentence(proof: Proof, old: str) -> str:
     if proof.ok:
         return f"账号已改为 {account}，可以登录；原账号 {old} 被拒绝。"
     return f"新账号 {account} 登录未被接受：{proof.facts['answer']}。"
-
-
-def plan_sentence(proof: Proof) -> str:
-    facts = proof.facts
-    match proof.result:
-        case ProofResult.PROVEN:
-            return f"账号 {facts['account']} 登录得到新套餐的速率。"
-        case ProofResult.OTHER_PLAN:
-            names = "、".join(facts["differences"])
-            return f"账号 {facts['account']} 登录得到的属性与套餐不符：{names}。"
-        case _:
-            return f"账号 {facts['account']} 用正确密码认证未被接受：{facts['answer']}。"
-
-
-def said(answer: Answer) -> str:
-    return answer.cause or answer.code
 
 
 def online_sentence(account: str, live: list[Session]) -> str:
@@ -387,10 +355,10 @@ def _bring(
     ctx: ActionContext, service: ServiceView, verb: Verb, why: str, former: tuple[str, ...] = ()
 ) -> None:
     with spoken(service):
-        element = queries.element_for(ElementKind.AAA, service.branch_id)
+        kind, element = spoken_to(service)
         services.bring_account(
             element,
-            service.account,
+            kind.name(service),
             wanted_now(service, element, why, former),
             for_whom(ctx, service),
             verb,

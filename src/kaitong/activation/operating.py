@@ -21,7 +21,7 @@ from kaitong.activation.adapters.sessions import Session
 from kaitong.activation.choices import Verb
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.records import For, exchange
-from kaitong.activation.services import adapter, secrets_of
+from kaitong.activation.services import aaa, adapter, secrets_of
 
 BATCH = 500  # accounts in one transaction
 _VERBS = {
@@ -38,7 +38,7 @@ def live_sessions(
     with exchange(
         element, Verb.SESSIONS, what, hide=secrets_of(element).values(), once=asked_again
     ) as talk:
-        found = adapter(element).sessions(account, talk)
+        found = aaa(element).sessions(account, talk)
         talk.ok = True
     return found
 
@@ -46,7 +46,7 @@ def live_sessions(
 def disconnect(element: NetworkElement, session: Session, what: For) -> Answer:
     """Ask the access server to end a session (Disconnect-Request). Raises Unreachable."""
     with exchange(element, Verb.DISCONNECT, what, hide=secrets_of(element).values()) as talk:
-        answer = adapter(element).disconnect(session, talk)
+        answer = aaa(element).disconnect(session, talk)
         talk.ok, talk.cause = answer.done, "" if answer.done else answer.cause[:40]
     return answer
 
@@ -56,7 +56,7 @@ def change_live(
 ) -> Answer:
     """Ask the access server to give a live session its plan (CoA-Request). Raises Unreachable."""
     with exchange(element, Verb.CHANGE_LIVE, what, hide=secrets_of(element).values()) as talk:
-        answer = adapter(element).change_live(session, attributes, talk)
+        answer = aaa(element).change_live(session, attributes, talk)
         talk.ok, talk.cause = answer.done, "" if answer.done else answer.cause[:40]
     return answer
 

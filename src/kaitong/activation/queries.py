@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
@@ -141,12 +142,18 @@ def elements(actor: Actor) -> list[ElementView]:
             title=row.title,
             state=row.state,
             state_title=str(row.get_state_display()),
-            place=f"{row.connection.get('host', '')}:{row.connection.get('auth_port', '')}",
+            place=_place(row.connection),
             last_ok_at=row.last_ok_at,
             last_failed_at=row.last_failed_at,
         )
         for row in rows
     ]
+
+
+def _place(connection: Mapping[str, Any]) -> str:
+    return (
+        f"{connection.get('host', '')}:{connection.get('auth_port') or connection.get('port', '')}"
+    )
 
 
 def usage(service: ServiceView, start: datetime, end: datetime | None = None) -> Usage:

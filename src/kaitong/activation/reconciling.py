@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.activation import acting, plan, queries, services
+from kaitong.activation import acting, plan, queries, services, wanting
 from kaitong.activation.adapters.base import AccountChange, AccountState
 from kaitong.activation.adapters.holding import Holding
 from kaitong.activation.adapters.radius import RadiusAdapter
@@ -220,8 +220,8 @@ def _compared(
     run: Reconciliation | None,
 ) -> Iterator[Found]:
     """Merge both sides in byte order of the accounts."""
-    speaker, salt = services.adapter(element), random.token_hex(16)
-    ours = reckoning.in_operation(branches, salt, accounts=accounts)
+    speaker, salt = services.aaa(element), random.token_hex(16)
+    ours = _living_at(element, reckoning.in_operation(branches, salt, accounts=accounts))
     theirs = speaker.held(salt, accounts)
     wanted = _Wanted(element, speaker)
     here, there = next(ours, None), next(theirs, None)
@@ -251,6 +251,17 @@ def _compared(
         theirs.close()  # type: ignore[attr-defined]
     if run is not None:
         run.compared = count
+
+
+def _living_at(element: NetworkElement, standing: Iterable[Standing]) -> Iterator[Standing]:
+    """Those of the services whose specification names this kind of element."""
+    kinds: dict[tuple[str, str, str], str] = {}
+    for one in standing:
+        key = (one.playbook, one.version, one.specification)
+        if key not in kinds:
+            kinds[key] = wanting.kind_of(one)
+        if kinds[key] == element.kind:
+            yield one
 
 
 def _before(one: str, other: str) -> bool:
@@ -284,7 +295,7 @@ class _Wanted:
         barred = set(self._speaker.barred_groups.values())
         shut = [group for group in there.groups if group in barred]
         plans = [group for group in there.groups if group not in barred]
-        kind = acting.weightiest(here.suspended)
+        kind = wanting.weightiest(here.suspended)
         must = [self._speaker.barred_groups.get(kind) or self._speaker.barred_group] if kind else []
         fields = []
         if shut != must:
@@ -301,7 +312,7 @@ class _Wanted:
             [here.playbook, here.version, here.specification, here.characteristics], sort_keys=True
         )
         if key not in self._plans:
-            self._plans[key] = plan.plan_group(acting.mapped(here, ElementKind.AAA), here.playbook)
+            self._plans[key] = plan.plan_group(wanting.mapped(here, ElementKind.AAA), here.playbook)
         return self._plans[key]
 
 

@@ -58,6 +58,7 @@ SENTENCES = (
     gettext_noop("登记网元，或把停用的网元恢复在用。"),
     gettext_noop("本分公司没有在用的网元（%(kind)s）。"),
     gettext_noop("没有 %(kind)s 类网元的适配器。"),
+    gettext_noop("%(kind)s 类网元没有上网会话。"),
     gettext_noop("网络激活"),
     gettext_noop("账号验证"),
     gettext_noop("账号 %(account)s 登录被拒绝，但认证系统里还留有它的数据。"),

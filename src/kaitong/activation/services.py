@@ -14,10 +14,11 @@ from uuid import UUID
 
 from django.db import transaction
 
-from kaitong.activation import nasport, queries
+from kaitong.activation import kinds, queries
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
+    Adapter,
     Conversation,
     Outcome,
     Proof,
@@ -29,10 +30,8 @@ from kaitong.activation.adapters.sessions import Session
 from kaitong.activation.choices import ElementKind, ElementState, Verb
 from kaitong.activation.errors import ActivationError, ElementProblem
 from kaitong.activation.models import NetworkElement, SessionCursor
-from kaitong.activation.nasport import Line
 from kaitong.activation.records import For, exchange
 from kaitong.core.clock import now
-from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 
 _WINDOW = 256  # accounting numbers below the highest that may still appear
@@ -55,8 +54,8 @@ def register_element(
 
     `secret` maps names the adapter knows (`radius`, `database`) to secrets; stored encrypted.
     """
-    ElementKind(kind)
-    nasport.pattern(str(connection.get("nas_port_pattern") or nasport.DEFAULT_PATTERN))
+    if ElementKind(kind) != ElementKind.OLT:  # known, and not spoken to
+        kinds.of(kind).check(connection)
     element, made = NetworkElement.objects.select_for_update().get_or_create(
         key=key,
         defaults={
@@ -103,11 +102,17 @@ def set_element_state(*, key: str, state: str) -> None:
         element.save(update_fields=["state"])
 
 
-def adapter(element: NetworkElement) -> RadiusAdapter:
-    """The adapter of an element's kind."""
-    if element.kind != ElementKind.AAA:
-        raise ElementProblem(f"没有 {element.kind} 类网元的适配器。")
-    return RadiusAdapter(element.connection, secrets_of(element))
+def adapter(element: NetworkElement) -> Adapter:
+    """The adapter of an element's kind. Raises ElementProblem for a kind that has none."""
+    return kinds.of(element.kind).adapter(element.connection, secrets_of(element))
+
+
+def aaa(element: NetworkElement) -> RadiusAdapter:
+    """The adapter of an AAA server: what only such servers can be asked."""
+    found = adapter(element)
+    if not isinstance(found, RadiusAdapter):
+        raise ElementProblem(f"{element.kind} 类网元没有上网会话。")
+    return found
 
 
 def secrets_of(element: NetworkElement) -> dict[str, str]:
@@ -190,9 +195,9 @@ def prove_removed(element: NetworkElement, subject: Subject, what: For) -> Proof
 
 
 def prove_line(
-    element: NetworkElement, account: str, line: Line, what: For, *, asked_again: bool = False
+    element: NetworkElement, subject: Subject, what: For, *, asked_again: bool = False
 ) -> Proof:
-    """Line proven (开通验证): the account's own session is seen on the assigned line.
+    """Line proven (开通验证): the customer's own terminal is seen, on the assigned line.
 
     `asked_again` stores the exchange only when the answer is another than the last time: a wait of
     minutes leaves one row, not hundreds.
@@ -200,7 +205,7 @@ def prove_line(
     with exchange(
         element, Verb.PROVE_LINE, what, hide=secrets_of(element).values(), once=asked_again
     ) as talk:
-        proof = adapter(element).prove(Subject(account=account, line=line), ProofKind.LINE, talk)
+        proof = adapter(element).prove(subject, ProofKind.LINE, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value
     return proof
 
@@ -208,14 +213,13 @@ def prove_line(
 def see_line(service: ServiceView, order_id: UUID | None, key: str) -> Proof:
     """What the network shows of a service's line at this moment, for somebody who stands there.
 
-    Asks the accounting once and keeps the exchange; proves nothing by itself. Raises
+    Asks the element it lives at once and keeps the exchange; proves nothing by itself. Raises
     ActivationError when the network cannot be asked, NoSuchResource without a port.
     """
-    element = queries.element_for(ElementKind.AAA, service.branch_id)
-    expected = inventory.expected_line(service.id)
-    line = Line(expected.access_node, expected.pon_port, expected.logical_id, expected.user_port)
+    kind = kinds.of_service(service)
+    element = queries.element_for(kind.key, service.branch_id)
     what = For(service.branch_id, service.id, order_id or service.order_id, key)
-    return prove_line(element, service.account, line, what)
+    return prove_line(element, kind.line_subject(service), what)
 
 
 # ---- watching sessions -----------------------------------------------------------------------
@@ -244,7 +248,7 @@ def _watch(
 ) -> list[Session]:
     cursor = SessionCursor.objects.filter(element=element).first()
     try:
-        sessions, top = adapter(element).sessions_since(
+        sessions, top = aaa(element).sessions_since(
             cursor.last_number - _WINDOW if cursor else None, limit + _WINDOW
         )
     except ActivationError:

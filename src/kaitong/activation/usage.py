@@ -13,8 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from django.utils import timezone
 
-from kaitong.activation import queries, services
-from kaitong.activation.choices import ElementKind
+from kaitong.activation import queries, services, wanting
 from kaitong.core.clock import now
 from kaitong.inventory.results import ServiceView
 
@@ -62,8 +61,8 @@ class Usage:
 def usage(service: ServiceView, start: datetime, end: datetime | None = None) -> Usage:
     """What a service has used in a span. Raises ActivationError when the server cannot be asked."""
     until = end or now()
-    element = queries.element_for(ElementKind.AAA, service.branch_id)
-    rows = services.adapter(element).sessions_between(service.account, start, until, _MOST + 1)
+    element = queries.element_for(wanting.kind_of(service), service.branch_id)
+    rows = services.aaa(element).sessions_between(service.account, start, until, _MOST + 1)
     sessions = [UsedSession(*row) for row in rows[:_MOST]]
     days = by_day(sessions, start, until, timezone.get_current_timezone())
     return Usage(tuple(sessions), tuple(days), tuple(by_month(days)), len(rows) <= _MOST)

@@ -197,7 +197,7 @@ PLAYBOOK: dict[str, Any] = {
                             "type": "array",
                             "items": _closed(
                                 {
-                                    "on": REFERENCE,
+                                    "on": {"enum": ["aaa", "voice", "dhcp"]},
                                     "after": REFERENCE,
                                     "map": {"type": "object", "additionalProperties": REFERENCE},
                                 },

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from kaitong.activation.nasport import Line
@@ -80,6 +82,7 @@ class AccountChange:
     attributes: tuple[Attribute, ...] = ()  # of this account alone, such as a fixed address
     barred_for: str = ""
     former: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)  # what only its kind of element has
     previous: AccountChange | None = None
 
 
@@ -93,6 +96,8 @@ class Subject:
     former_password: str = field(default="", repr=False)
     barred_for: str = ""
     attributes: tuple[Attribute, ...] = ()  # what an accepted login must be given
+    since: datetime | None = None  # what was seen before is of another time
+    settings: Mapping[str, Any] = field(default_factory=dict)  # what only its kind of element has
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +178,34 @@ class Adapter(ABC):
     """One kind of network element."""
 
     @abstractmethod
+    def bring(
+        self,
+        account: str,
+        desired: Callable[[], AccountChange],
+        talk: Conversation,
+        *,
+        dry_run: bool = False,
+    ) -> Outcome:
+        """Bring the element to the desired state, in one transaction of its own, asking what is
+        desired while the account is locked there: of two at once the later to write has also asked
+        later, so what was decided last is what stands."""
+
     def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        """Bring the element to the desired state, in one transaction of its own."""
+        """`bring` to a state that is known already."""
+        return self.bring(change.account, lambda: change, talk, dry_run=dry_run)
+
+    def bring_many(
+        self,
+        names: Sequence[str],
+        desired: Callable[[], Sequence[AccountChange]],
+        talk: Conversation,
+    ) -> Outcome:
+        """Many accounts at once. An element that cannot do it in one transaction takes one after
+        the other; asked again it goes on where it was."""
+        changed = 0
+        for name in names:
+            changed += self.bring(name, partial(_named, name, desired), talk).statements
+        return Outcome(changed)
 
     @abstractmethod
     def read(self, account: str, talk: Conversation) -> Reading:
@@ -184,6 +215,11 @@ class Adapter(ABC):
     def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
         """Ask the network itself whether the service works."""
 
-    @abstractmethod
     def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
         """Restore what was before the change."""
+        before = change.previous or AccountChange(account=change.account, state=AccountState.ABSENT)
+        return self.apply(before, talk, dry_run=dry_run)
+
+
+def _named(name: str, desired: Callable[[], Sequence[AccountChange]]) -> AccountChange:
+    return next(change for change in desired() if change.account == name)

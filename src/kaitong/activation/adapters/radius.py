@@ -81,9 +81,6 @@ class RadiusAdapter(Adapter):
 
     # ---- apply, read, undo -----------------------------------------------------------------------
 
-    def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        return self.bring(change.account, lambda: change, talk, dry_run=dry_run)
-
     def bring(
         self,
         account: str,
@@ -163,10 +160,6 @@ class RadiusAdapter(Adapter):
         found = accounts.reading(held, *self.barred_groups.values())
         talk.got(f"state {found.state}, plan {found.plan or '-'}")
         return found
-
-    def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        before = change.previous or AccountChange(account=change.account, state=AccountState.ABSENT)
-        return self.apply(before, talk, dry_run=dry_run)
 
     # ---- prove -----------------------------------------------------------------------------------
 
