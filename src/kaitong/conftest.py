@@ -99,7 +99,7 @@ def _migration_state() -> str:
 
 
 # What a test left is deleted where there is something. Django would truncate each of some two
-# hundred tables with their indexes and make all permissions anew, which takes longer than most tests.
+# hundred tables with their indexes and make all permissions anew: longer than most tests take.
 _EMPTY = """
 DO $$
 DECLARE one record;
