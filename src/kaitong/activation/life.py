@@ -34,6 +34,7 @@ from kaitong.activation.choices import Verb
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.records import For
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, SuspensionKind
@@ -203,7 +204,7 @@ def prove_renamed(ctx: ActionContext) -> Outcome:
         if inventory.service_by_account(Actor.system(), old) is None:
             gone = services.prove_removed(element, Subject(account=old, password=password), what)
     if gone is not None and not gone.ok:
-        sentence = f"原账号 {old} 仍可登录或仍有数据。"
+        sentence = f"原账号 {mask_account(old)} 仍可登录或仍有数据。"
         tell(service, sentence)
         raise BusinessError(LOGIN_ACCEPTED, sentence, {"proof_result": gone.result.value})
     if barred_for(service):
@@ -282,7 +283,9 @@ def disconnect(ctx: ActionContext) -> Outcome:
     """
     service = service_of(ctx)
     kind = kinds.of_service(service)
-    account = str(ctx.inputs.get("account") or service.account)
+    account = inventory.former_account(
+        service.id, str(ctx.inputs.get("account") or service.account)
+    )
     memory = dict(ctx.memory)
     targets: list[str] | None = memory.get("targets")
     asked: list[str] = list(memory.get("asked") or ())
@@ -314,7 +317,7 @@ def disconnect(ctx: ActionContext) -> Outcome:
     kept = targets or [s.unique_id for s in live]
     return Wait(
         _ASK_AGAIN,
-        f"已要求断开账号 {account} 的会话，等待计费停止记录。",
+        f"已要求断开账号 {mask_account(account)} 的会话，等待计费停止记录。",
         {"since": since.isoformat(), "targets": kept, "asked": asked},
     )
 
@@ -339,13 +342,13 @@ def said(answer: Answer) -> str:
 def renamed_sentence(proof: Proof, old: str) -> str:
     account = proof.facts["account"]
     if proof.ok:
-        return f"账号已改为 {account}，可以登录；原账号 {old} 被拒绝。"
+        return f"账号已改为 {account}，可以登录；原账号 {mask_account(old)} 被拒绝。"
     return f"新账号 {account} 登录未被接受：{proof.facts['answer']}。"
 
 
 def online_sentence(account: str, live: list[Session]) -> str:
     places = "、".join(dict.fromkeys(s.nas_address for s in live))
-    return f"账号 {account} 仍在线（接入服务器 {places}）。"
+    return f"账号 {mask_account(account)} 仍在线（接入服务器 {places}）。"
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -382,4 +385,4 @@ def _old_account(ctx: ActionContext, service: ServiceView) -> str:
     old = str(ctx.inputs.get("old_account") or "")
     if not old or old == service.account:
         raise BadInput([InputFault("old_account", "动作没有得到原账号。")])
-    return old
+    return inventory.former_account(service.id, old)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+_MOBILE = re.compile(r"(?<![0-9A-Za-z])((?:\+?86)?1[3-9]\d)\d{4}(\d{4})(?![0-9A-Za-z])")
+
 
 def mask_name(name: str) -> str:
     """张三伟 -> 张*伟, 王明 -> 王*; an organisation keeps its first four and last two signs."""
@@ -23,6 +27,17 @@ def mask_phone(phone: str) -> str:
     if len(text) >= 7:
         return text[:3] + "*" * (len(text) - 7) + text[-4:]
     return "*" * max(len(text) - 2, 0) + text[-2:]
+
+
+def mask_mobiles(text: str) -> str:
+    """A text with the mobile numbers in it masked as telephones are."""
+    return _MOBILE.sub(r"\1****\2", text)
+
+
+def mask_account(account: str) -> str:
+    """An account (宽带账号) as records keep it: one that is a mobile number (BB-11) is somebody's
+    telephone, one that a pool has made says nothing of anybody."""
+    return mask_mobiles(account)
 
 
 def mask_document(number: str) -> str:

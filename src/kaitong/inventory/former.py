@@ -1,12 +1,18 @@
-"""The password before the last: kept, encrypted, until the network has been seen to refuse it."""
+"""What a service had before: the password before the last, kept, encrypted, until the network has
+been seen to refuse it; and its names, those that are mobile numbers encrypted too."""
 
 from __future__ import annotations
 
+import json
 from uuid import UUID
 
 from kaitong.core import audit, db
+from kaitong.core.masking import mask_account
 from kaitong.inventory.locking import locked_service
+from kaitong.inventory.models import Service
 from kaitong.org.actor import Actor
+
+FORMER = "former_accounts"  # in a service's `ext`: names it had in the network, as people see them
 
 
 @db.whole()
@@ -33,3 +39,27 @@ def forget_former_password(*, actor: Actor, service_id: UUID, password: str) -> 
     if service.former_password == password:
         service.former_password = None
         service.save(update_fields=["former_password"])
+
+
+def keep_account(service: Service, account: str) -> None:
+    """Note a name the service no longer goes by; whoever calls locks and saves."""
+    told = mask_account(account)
+    service.ext = {**service.ext, FORMER: [*service.ext.get(FORMER, ()), told]}
+    if told != account:
+        kept = [one for one in _sealed(service) if one != account]
+        service.former_accounts = json.dumps([*kept, account])
+
+
+def former_account(service_id: UUID, told: str) -> str:
+    """The name that a process or a note calls `told`: masked when it is a mobile number. What the
+    service never was called is given back as it came."""
+    if "*" not in told:
+        return told
+    service = Service.objects.only("former_accounts").filter(pk=service_id).first()
+    names = reversed(_sealed(service)) if service is not None else ()
+    return next((name for name in names if mask_account(name) == told), told)
+
+
+def _sealed(service: Service) -> list[str]:
+    found: list[str] = json.loads(str(service.former_accounts or "[]"))
+    return found

@@ -93,7 +93,7 @@ class Coverage(Row):
         return f"{self.box_id} {self.address_id}"
 
 
-@tracked(exclude=["password", "former_password"])
+@tracked(exclude=["password", "former_password", "former_accounts"])
 class Service(ExtRow):
     """A service in operation or on its way there (TMF638).
 
@@ -122,6 +122,8 @@ class Service(ExtRow):
     password = EncryptedTextField(purpose="inventory.service.password", null=True)
     # the one before, until the network is seen to refuse it
     former_password = EncryptedTextField(purpose="inventory.service.former-password", null=True)
+    # names it had that are mobile numbers, as JSON; `ext` tells of them masked
+    former_accounts = EncryptedTextField(purpose="inventory.service.former-accounts", null=True)
     characteristics = models.JSONField(default=dict, blank=True)
     proven_by = models.JSONField(default=list, blank=True)
     prove_since = models.DateTimeField()

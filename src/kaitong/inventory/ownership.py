@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 
 from kaitong.core import audit, db
 from kaitong.core.clock import now
-from kaitong.inventory import pools, ports, terminals
+from kaitong.inventory import former, pools, ports, terminals
 from kaitong.inventory.choices import NumberState, ResourceState, ServiceState, TerminalState
 from kaitong.inventory.errors import WrongState
 from kaitong.inventory.locking import locked_service
 from kaitong.inventory.models import PoolNumber, Service, Suspension, Terminal
 from kaitong.org.actor import Actor
 
-FORMER = "former_accounts"  # in a service's `ext`: names it had in the network
+FORMER = former.FORMER
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,12 @@ def rename_account(*, actor: Actor, service_id: UUID, account: str) -> str:
     moment = now()
     service.account = name
     service.prove_since = service.updated_at = moment
-    service.ext = {**service.ext, FORMER: [*service.ext.get(FORMER, ()), before]}
+    former.keep_account(service, before)
     try:
         with transaction.atomic():  # a savepoint: the name may be taken at this instant
-            service.save(update_fields=["account", "prove_since", "updated_at", "ext"])
+            service.save(
+                update_fields=["account", "prove_since", "updated_at", "ext", "former_accounts"]
+            )
     except IntegrityError:
         raise WrongState(
             _("账号 %(account)s 已被使用。") % {"account": name},
@@ -119,7 +121,7 @@ def cease_service(
     service.state, service.reason = ServiceState.TERMINATED, reason[:300]
     service.ended_at = service.updated_at = moment
     if account:
-        service.ext = {**service.ext, FORMER: [*service.ext.get(FORMER, ()), account]}
+        former.keep_account(service, account)
     service.save()
     return Ceased(
         account,

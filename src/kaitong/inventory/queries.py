@@ -17,6 +17,7 @@ from kaitong.inventory.coverage import (
     ports_nearby,
     serves,
 )
+from kaitong.inventory.former import former_account
 from kaitong.inventory.network import (
     behind,
     children,
@@ -64,6 +65,7 @@ __all__ = [
     "expected_line",
     "expected_lines",
     "find_port",
+    "former_account",
     "free_address",
     "free_boxes",
     "free_ports",

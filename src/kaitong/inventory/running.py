@@ -31,7 +31,7 @@ ACCOUNT_PROOF = "account"
 
 def _with_all(rows: QuerySet[Service]) -> QuerySet[Service]:
     return (
-        rows.defer("password", "former_password", "address__grams")
+        rows.defer("password", "former_password", "former_accounts", "address__grams")
         .select_related("address")
         .annotate(
             has_password=ExpressionWrapper(Q(password__isnull=False), output_field=BooleanField())

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
+from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
@@ -215,7 +216,7 @@ def give_back(ctx: ActionContext) -> dict[str, Any]:
             actor_id=withdrawal.requested_by,
             data={
                 "port": held.port_text,
-                "account": held.account,
+                "account": mask_account(held.account),
                 "terminals": [box.serial for box in boxes if box.state == TerminalState.INSTALLED],
             },
         )
@@ -279,7 +280,12 @@ def complete(ctx: ActionContext) -> dict[str, Any]:
         actor=actor, service_id=item.service_id, state=ServiceState.ACTIVE
     )
     service = inventory.service(actor, item.service_id)
-    note(order.id, "completed", actor_id=ctx.actor_id, data={"account": service.account})
+    note(
+        order.id,
+        "completed",
+        actor_id=ctx.actor_id,
+        data={"account": mask_account(service.account)},
+    )
     rents.begin(actor=actor, order=order, item=item)
     finish_item(order, item, OrderState.COMPLETED)
     notices.tell(actor=actor, order=order, when="completed", once=item.item_id)

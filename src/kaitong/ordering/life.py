@@ -21,6 +21,7 @@ from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
+from kaitong.core.masking import mask_account
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import authenticating, life_numbers, notices, papers
@@ -168,7 +169,11 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         procedure=procedure.key,
         sealed=json.dumps(kept, ensure_ascii=False) if kept else None,
         told=told,
-        before={"title": service.title, "state": str(service.state), "account": service.account},
+        before={
+            "title": service.title,
+            "state": str(service.state),
+            "account": mask_account(service.account),
+        },
         reason_code=reason.code if reason else "",
         reason=reason.full[:130] if reason else "",
         authentication=proven,

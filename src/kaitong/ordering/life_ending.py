@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kaitong.charging import services as charging
 from kaitong.core.errors import BadInput, InputFault, KaitongError
+from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bindings, changes, life_money
@@ -47,7 +48,7 @@ def cease(ctx: ActionContext) -> dict[str, Any]:
             CEASED,
             actor_id=None,
             data={
-                "account": left.account,
+                "account": mask_account(left.account),
                 "port": left.port,
                 "port_id": str(left.port_id or ""),
                 "terminals": list(left.terminals),

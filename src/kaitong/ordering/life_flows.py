@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
 from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import authenticating, bindings, changes, customers, life_money
@@ -78,8 +79,8 @@ def set_account(ctx: ActionContext) -> dict[str, Any]:
     assert item.service_id is not None
     account = _there(changes.wanted(item), ACCOUNT, "没有新账号。")
     before = ownership.rename_account(actor=actor, service_id=item.service_id, account=account)
-    note(order.id, "account-renamed", actor_id=None, data={"account": account})
-    return {"old_account": before}
+    note(order.id, "account-renamed", actor_id=None, data={"account": mask_account(account)})
+    return {"old_account": mask_account(before)}
 
 
 def bind_number(ctx: ActionContext) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.pricing import priced
-from kaitong.core.masking import mask_document, mask_phone
+from kaitong.core.masking import mask_account, mask_document, mask_phone
 from kaitong.inventory import customers as lines
 from kaitong.ordering import bindings, customers
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
@@ -53,7 +53,7 @@ def _account(subject: Subject, value: Any) -> str:
 
 
 def _current_account(subject: Subject) -> str:
-    return subject.service.account
+    return mask_account(subject.service.account)
 
 
 def _bind(subject: Subject, value: Any) -> str:
@@ -104,7 +104,7 @@ def _unbind(subject: Subject, value: Any) -> str:
 
 
 ANSWERS: dict[str, Answer] = {
-    ACCOUNT: Answer(gettext_noop("宽带账号"), _account, _current_account, str),
+    ACCOUNT: Answer(gettext_noop("宽带账号"), _account, _current_account, mask_account),
     BIND: Answer(gettext_noop("绑定号码"), _bind, nothing, mask_phone),
     BIND_DOCUMENT: Answer(gettext_noop("号码机主证件"), _document, nothing, mask_document),
     CASE: Answer(gettext_noop("营销案"), _case, _case_before, _case_after),

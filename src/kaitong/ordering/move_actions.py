@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from kaitong.charging import services as charging
+from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import relocation
 from kaitong.inventory.choices import ServiceState
@@ -74,7 +75,12 @@ def switch_line(ctx: ActionContext) -> dict[str, Any]:
         address_id=item.address_id,
         pattern=ctx.parameters["logical_id_pattern"],
     )
-    note(order.id, "line-switched", actor_id=ctx.actor_id, data={"account": service.account})
+    note(
+        order.id,
+        "line-switched",
+        actor_id=ctx.actor_id,
+        data={"account": mask_account(service.account)},
+    )
     return {}
 
 

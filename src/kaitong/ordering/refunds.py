@@ -247,11 +247,16 @@ def settle(
     return row
 
 
+def may_refund(actor: Actor) -> bool:
+    """Who gives the money of a failed order back, and may read of it."""
+    return actor.is_supervisor or any(actor.has_post(post) for post in POSTS)
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
 def _require(actor: Actor) -> None:
-    if not (actor.is_supervisor or any(actor.has_post(post) for post in POSTS)):
+    if not may_refund(actor):
         raise OrderForbidden(_("您的岗位不能办理退单退费。"), _("请由营业员或班长办理。"))
 
 

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any
 
 from kaitong.activation.nasport import Line
-from kaitong.core.masking import mask_secret
+from kaitong.core.masking import mask_mobiles, mask_secret
 
 _LONGEST_TEXT = 20_000
 
@@ -167,7 +167,7 @@ class Conversation:
         text = "\n".join(parts)
         for secret in self._hidden:
             text = text.replace(secret, mask_secret(secret))
-        return text[:_LONGEST_TEXT]
+        return mask_mobiles(text)[:_LONGEST_TEXT]  # an account may be a mobile number (BB-11)
 
     @property
     def took_ms(self) -> int:

@@ -15,6 +15,7 @@ from kaitong.activation.adapters.base import (
 )
 from kaitong.activation.adapters.sessions import Session
 from kaitong.activation.adapters.wire import Answer, RadiusClient
+from kaitong.core.masking import mask_account
 
 
 def named(session: Session) -> dict[str, str]:
@@ -34,7 +35,7 @@ def prove_suspended(
     answer = _login(client, subject.account, subject.password, talk)
     message = _message(answer)
     facts: dict[str, Any] = {
-        "account": subject.account,
+        "account": mask_account(subject.account),
         "answer": answer.code,
         "message": message,
         "barred_for": subject.barred_for,
@@ -52,7 +53,7 @@ def prove_password(client: RadiusClient, subject: Subject, talk: Conversation) -
     """The new password is accepted; the one before, else a wrong one, is refused."""
     new = _login(client, subject.account, subject.password, talk)
     facts: dict[str, Any] = {
-        "account": subject.account,
+        "account": mask_account(subject.account),
         "answer": new.code,
         "took_ms": round(new.took_ms, 1),
     }
@@ -74,7 +75,7 @@ def prove_plan(client: RadiusClient, subject: Subject, talk: Conversation) -> Pr
     """A login is accepted and given each of the plan's attributes with the plan's value."""
     answer = _login(client, subject.account, subject.password, talk)
     facts: dict[str, Any] = {
-        "account": subject.account,
+        "account": mask_account(subject.account),
         "answer": answer.code,
         "took_ms": round(answer.took_ms, 1),
     }

@@ -57,6 +57,7 @@ from kaitong.activation.adapters.sessions import (
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.adapters.wire import RadiusClient
 from kaitong.activation.errors import ElementProblem
+from kaitong.core.masking import mask_account
 
 _STALE_AFTER = 24 * 3600
 _LOOK_BACK = 256
@@ -186,7 +187,7 @@ class RadiusAdapter(Adapter):
         right = client.login(subject.account, subject.password)
         talk.got(str(right))
         facts: dict[str, Any] = {
-            "account": subject.account,
+            "account": mask_account(subject.account),
             "answer": right.code,
             "took_ms": round(right.took_ms, 1),
         }
@@ -209,7 +210,7 @@ class RadiusAdapter(Adapter):
         answer = client.login(subject.account, subject.password)
         talk.got(str(answer))
         facts: dict[str, Any] = {
-            "account": subject.account,
+            "account": mask_account(subject.account),
             "answer": answer.code,
             "took_ms": round(answer.took_ms, 1),
         }

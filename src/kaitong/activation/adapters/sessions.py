@@ -10,6 +10,7 @@ from typing import Any
 from kaitong.activation import nasport
 from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
 from kaitong.activation.nasport import Line
+from kaitong.core.masking import mask_account
 
 _COLUMNS = (
     "radacctid, acctuniqueid, username, nasportid, host(nasipaddress),"
@@ -84,7 +85,7 @@ def sessions_text(sessions: Sequence[Session]) -> str:
 
 def judge(account: str, expected: Line, sessions: Sequence[Session]) -> Proof:
     """Whether the newest open session is on the expected line; `differences` names what is not."""
-    facts: dict[str, Any] = {"account": account, "expected": _facts(expected)}
+    facts: dict[str, Any] = {"account": mask_account(account), "expected": _facts(expected)}
     if not sessions:
         return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
     newest = sessions[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
@@ -12,6 +13,7 @@ from kaitong.inventory import ownership
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import NumberState, ResourceState, ServiceState, TerminalState
 from kaitong.inventory.errors import WrongState
+from kaitong.inventory.former import former_account
 from kaitong.inventory.models import PoolNumber, Resource, Service, Suspension, Terminal
 
 PATTERN = "xn0559{seq:7}@kd"
@@ -132,6 +134,22 @@ def test_another_account_sends_the_old_one_into_quarantine(plant, working):
     assert number_of(old).state == NumberState.QUARANTINE
     again = ownership.rename_account(actor=plant.actor, service_id=working, account="13955900001")
     assert again == "13955900001"
+
+
+@pytest.mark.django_db
+def test_a_name_that_is_a_mobile_number_is_remembered_masked_and_found_by_its_mask(plant, working):
+    old = Service.objects.get(pk=working).account
+    for name in ("13955900001", "13955900002"):
+        ownership.rename_account(actor=plant.actor, service_id=working, account=name)
+    ownership.cease_service(actor=plant.actor, service_id=working, reason=REASON)
+    row = Service.objects.filter(pk=working).values("ext", "former_accounts").get()
+    assert row["ext"]["former_accounts"] == [old, "139****0001", "139****0002"]
+    with connection.cursor() as cursor:
+        cursor.execute("select row_to_json(s)::text from inventory_service s")
+        assert "1395590000" not in "".join(text for (text,) in cursor.fetchall())
+    assert former_account(working, "139****0001") == "13955900001"
+    assert former_account(working, old) == old
+    assert former_account(working, "138****0001") == "138****0001"
 
 
 @pytest.mark.django_db

@@ -34,10 +34,11 @@ from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.web import format as fmt
 from kaitong.web import forms
+from kaitong.web.access import takes_faults
 from kaitong.web.pages import clocks, customers, drawer, order_timeline
 from kaitong.web.pages.fault_facts import of_faults, words
 from kaitong.web.pages.fault_live import Live, live
-from kaitong.web.pages.faults import SEVERITY_TONES, TONES, due_of, may_take, waiting
+from kaitong.web.pages.faults import SEVERITY_TONES, TONES, due_of, waiting
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Note, Person
 from kaitong.web.why import Why
@@ -172,8 +173,8 @@ def fault_page(
         ),
         urged=row.urged,
         can_urge=going,
-        can_cancel=going and may_take(actor),
-        can_reopen=row.state == TicketState.RESOLVED and may_take(actor),
+        can_cancel=going and takes_faults(actor),
+        can_reopen=row.state == TicketState.RESOLVED and takes_faults(actor),
         fault=fault,
     )
 

@@ -16,9 +16,9 @@ from kaitong.inventory.results import ServiceView
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.places import queries as places
+from kaitong.web.access import takes_faults
 from kaitong.web.pages.fault_facts import words
 from kaitong.web.pages.fault_live import Live, live
-from kaitong.web.pages.faults import may_take
 
 MOST = 20
 SHORTEST = 3
@@ -77,7 +77,7 @@ def new_page(
     listed = content.get("symptoms" if kind == TicketKind.FAULT else "complaints", [])
     return NewFault(
         kind=kind,
-        may=may_take(actor),
+        may=takes_faults(actor),
         text=text,
         lines=() if service is not None else tuple(lines),
         searched=bool(text.strip()),

@@ -19,6 +19,7 @@ from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.queries import WorkRow
 from kaitong.web import format as fmt
+from kaitong.web.access import at_desk, takes_faults
 from kaitong.web.pages.fault_facts import of_faults, words
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.order_facts import OrderFacts
@@ -88,22 +89,6 @@ class FaultsPage:
     may_hand_over: bool
 
 
-def may_take(actor: Actor) -> bool:
-    """Whether the playbook lets one of the actor's posts take in faults."""
-    return any(
-        actor.is_supervisor or set(rules.content.get("takers", ())) & actor.posts
-        for rules in assurance.current()
-    )
-
-
-def at_desk(actor: Actor) -> bool:
-    """Whether the actor sits at the fault desk (交接班)."""
-    return any(
-        actor.is_supervisor or set(rules.content.get("desk", ())) & actor.posts
-        for rules in assurance.current()
-    )
-
-
 def faults_page(actor: Actor, query: QueryDict) -> FaultsPage:
     tab = query.get("tab", "open")
     tab = tab if tab in TABS else "open"
@@ -168,7 +153,7 @@ def faults_page(actor: Actor, query: QueryDict) -> FaultsPage:
         pager=Pager(number, PAGE_SIZE, total),
         empty=_empty(tab, bool(kind or symptom or state or overdue or repeated or branch)),
         at=moment,
-        may_take=may_take(actor),
+        may_take=takes_faults(actor),
         may_hand_over=at_desk(actor),
     )
 

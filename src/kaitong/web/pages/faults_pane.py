@@ -16,9 +16,10 @@ from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.web import format as fmt
+from kaitong.web.access import takes_faults
 from kaitong.web.pages.customer import LINES, Look
 from kaitong.web.pages.fault_facts import of_faults
-from kaitong.web.pages.faults import TONES, due_of, may_take
+from kaitong.web.pages.faults import TONES, due_of
 from kaitong.web.pages.order_facts import OrderFacts
 from kaitong.web.pages.parts import Choice, Pager, page_number
 
@@ -71,7 +72,7 @@ def faults_pane(look: Look) -> FaultsPane:
         past=tuple(_row(row, facts[row.pk], moment, named) for row in past),
         total=total,
         pager=Pager(number, PAGE, total),
-        report=_report(look) if may_take(look.actor) else (),
+        report=_report(look) if takes_faults(look.actor) else (),
         with_account=named,
     )
 

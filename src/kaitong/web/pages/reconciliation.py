@@ -16,6 +16,7 @@ from kaitong.activation.models import Difference
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.web import format as fmt
+from kaitong.web.access import reads_customers
 from kaitong.web.pages.parts import (
     Empty,
     Filter,
@@ -141,6 +142,7 @@ def difference_page(actor: Actor, difference_id: UUID, *, fault: str = "") -> Di
 def _rows(actor: Actor, found: list[Difference]) -> list[DifferenceRow]:
     work = differences.work_of(actor, found)
     names = org.staff_names([row.closed_by for row in found])
+    looks = reads_customers(actor)
     return [
         DifferenceRow(
             id=row.pk,
@@ -154,7 +156,9 @@ def _rows(actor: Actor, found: list[Difference]) -> list[DifferenceRow]:
             seen_at=row.seen_at,
             closed_at=row.closed_at,
             closed=_closed(row, names),
-            line_url=reverse("web:service", args=[row.service_id]) if row.service_id else "",
+            line_url=reverse("web:service", args=[row.service_id])
+            if row.service_id and looks
+            else "",
             work_url=f"{reverse('web:workbench')}?item={work[row.pk]}" if row.pk in work else "",
         )
         for row in found

@@ -13,10 +13,9 @@ from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.reporting import queries as reporting
 from kaitong.transfer.calendars import may_edit
+from kaitong.web import access
 
 _POSTS_SHOWN = 2
-IMPORTING = frozenset({"resource", "supervisor"})
-PLANNING = frozenset({"clerk", "resource", "supervisor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,7 @@ class Shell:
     figures: bool = False  # may read the figures of the branch (报表)
     money: bool = False  # may take and give money (收费)
     network: bool = False  # repairs what reconciliation finds (对账)
+    customers: bool = False  # reads customers (客户统一视图)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -61,11 +61,12 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         todo,
         stuck,
         "clerk" in actor.posts,
-        bool(IMPORTING & actor.posts),
+        access.imports(actor),
         may_edit(actor),
         actor.is_supervisor,
-        bool(PLANNING & actor.posts),
+        access.plans(actor),
         reporting.may_read(actor),
         may_withdraw(actor),
         may_repair(actor),
+        access.reads_customers(actor),
     )

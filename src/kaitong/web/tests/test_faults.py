@@ -163,7 +163,7 @@ def test_who_may_and_who_may_not(staffed, signed_in):
     service = faults.line(staffed)
     data = {"service": service.pk, "symptom": "no-internet", "channel": "hall"}
     refused = signed_in("transmission").post("/faults/new/", data)
-    assert refused.status_code == 409
+    assert refused.status_code == 403
     assert not Fault.objects.exists()
     fault = faults.report(staffed, service, by="clerk", channel="hall", hotline="")
     assert fault.routed_to == ""

@@ -7,6 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from kaitong.charging import services as charging
 from kaitong.charging.models import Charge, Rent
@@ -188,8 +189,15 @@ def test_the_mobile_number_becomes_the_account(line, counter):
     order = order_of(counter(line, "change-account", mobile="139 5590 1234"))
     assert now_is(line).account == "13955901234"
     told = ServiceChange.objects.get().told
-    assert [(one["before"], one["after"]) for one in told] == [(old, "13955901234")]
+    assert [(one["before"], one["after"]) for one in told] == [(old, "139****1234")]
     assert order.state == "inProgress"  # until the network has taken it
+    with connection.cursor() as cursor:  # only the line itself is called by it
+        cursor.execute("select tablename from pg_tables where schemaname = 'public'")
+        tables = {name for (name,) in cursor.fetchall()} - {"inventory_service"}
+        for table in sorted(tables - {"inventory_serviceevent"}):
+            count = f'select count(*) from "{table}" t where t::text like %s'
+            cursor.execute(count, ["%1395590123%"])
+            assert cursor.fetchone() == (0,), table
 
 
 @pytest.mark.parametrize(

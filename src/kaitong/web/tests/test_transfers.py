@@ -63,7 +63,7 @@ def test_others_neither_see_nor_fetch(world, signed_in):
     job = Job.objects.get()
     clerk = signed_in("clerk")
     assert "/transfers/" not in clerk.get("/work/").content.decode()
-    assert clerk.get("/transfers/template/plant.xlsx").status_code == 404
+    assert clerk.get("/transfers/template/plant.xlsx").status_code == 403
     assert "你的岗位不能导入" in send(clerk, HEAD + LINE.format(1)).content.decode()
     foreigner = signed_in("foreigner")
     assert foreigner.get(f"/transfers/{job.pk}/result").status_code == 404

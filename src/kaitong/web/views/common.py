@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -16,6 +17,7 @@ from django.utils.translation import gettext as _
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.org.actor import Actor
 from kaitong.web import format as fmt
+from kaitong.web.access import may_open
 from kaitong.web.pages.shell import shell_for
 
 View = Callable[..., HttpResponseBase]
@@ -28,10 +30,16 @@ class SignedIn(HttpRequest):
 
 
 def page(view: View) -> View:
-    """Only for signed-in people; what is absent or another branch's becomes a page that says so."""
+    """Only for signed-in people whom `web.access` lets in; what is absent or another branch's
+    becomes a page that says so."""
 
     @wraps(view)
     def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        match = request.resolver_match
+        if match is not None and not may_open(request.actor, match.url_name or ""):
+            if is_part(request):
+                return HttpResponse(toast(request, _("你的岗位不能做这件事。"), "late"), status=403)
+            raise PermissionDenied
         if request.method == "POST" and (torn := _torn(request)):
             return unkept(request, torn)
         if "%00" in request.META.get("QUERY_STRING", ""):

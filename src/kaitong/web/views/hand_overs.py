@@ -18,7 +18,7 @@ from kaitong.core.errors import KaitongError, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.documents import queries as documents
 from kaitong.org import queries as org
-from kaitong.web.pages.faults import at_desk
+from kaitong.web.access import at_desk
 from kaitong.web.pages.parts import Pager, page_number
 from kaitong.web.views.common import SignedIn, in_words, page, render_page
 
