@@ -13,6 +13,7 @@ from kaitong.inventory.results import ServiceView
 from kaitong.ordering import life_offers, life_plans
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
+from kaitong.ordering.errors import OrderRefused
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.playbooks import changing
@@ -46,10 +47,17 @@ def service_changes(asked: argparse.Namespace) -> None:
 
 
 def service_change(asked: argparse.Namespace) -> None:
-    """Prove the customer, ask for the change; prints the order."""
+    """Prove the customer, ask for the change; prints the order.
+
+    Whether this person and this line may have it at all is looked at first: nothing is compared or
+    counted for a change that cannot be.
+    """
     actor = actor_of(asked.user)
     service = _service(actor, asked.account)
     plan = life_plans.plan_of(actor, service.id, asked.change)
+    life_plans.require_may_ask(actor, plan)
+    if plan.refusal:
+        raise OrderRefused(plan.refusal, plan.remedy)
     if plan.authenticate:
         kind = _kind(plan.authenticate, asked)
         given = {

@@ -30,7 +30,6 @@ from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
     BadOrder,
     OrderError,
-    OrderForbidden,
     OrderRefused,
     PlanChanged,
     WrongOrderState,
@@ -38,7 +37,7 @@ from kaitong.ordering.errors import (
 from kaitong.ordering.life_answers import ANSWERS, prepare
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
-from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
+from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication, Order, OrderItem, Procedure, ServiceChange
 from kaitong.ordering.plans import Reason
 from kaitong.ordering.states import move, note
@@ -132,10 +131,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [turn])
     plan = plan_of(actor, request.service_id, request.procedure)
     service, procedure = plan.service, plan.procedure
-    if not may_ask(actor, procedure):
-        raise OrderForbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
-    if procedure.counter.get("machine") and actor.id is not None:
-        raise OrderForbidden(_("%s由系统办理。") % plan.title)
+    require_may_ask(actor, plan)
     if plan.refusal:
         raise OrderRefused(plan.refusal, plan.remedy)
     if request.expected and request.expected != plan.fingerprint:

@@ -19,7 +19,7 @@ from kaitong.inventory.models import Suspension
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import changes
 from kaitong.ordering.choices import FINAL
-from kaitong.ordering.errors import OrderNotFound
+from kaitong.ordering.errors import OrderForbidden, OrderNotFound
 from kaitong.ordering.life_checking import CHECKS
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import Standing, Weight
@@ -104,7 +104,13 @@ def procedure_of(service: ServiceView, key: str) -> Procedure:
 
 
 def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
-    """The plan of one change, in constant queries."""
+    """The plan of one change, in constant queries.
+
+    What is under way is read before the service: a change that ends meanwhile is either told as
+    under way, or what it has done is read. The other way round a service could be read as it stood
+    before, and nothing be found to wait for.
+    """
+    under_way = changes.open_of(service_id, key)
     service = inventory.service(actor, service_id)
     suspended = inventory.suspensions([service_id]).get(service_id, [])
     known = procedures(service)
@@ -112,7 +118,7 @@ def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
     return plan_from(
         Subject(actor, service, procedure, now()),
         standings(service, suspended),
-        changes.open_of(service_id, key),
+        under_way,
         opening(service),
         known,
     )
@@ -212,6 +218,15 @@ def may_ask(actor: Actor, procedure: Procedure) -> bool:
         model = model_of(procedure.definition_id)
         posts = [model.nodes[model.start].lane]
     return any(actor.has_post(post) for post in posts)
+
+
+def require_may_ask(actor: Actor, plan: ChangePlan) -> None:
+    """Raises OrderForbidden for whoever may not ask for this change: before anything he says is
+    compared, counted or checked."""
+    if not may_ask(actor, plan.procedure):
+        raise OrderForbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
+    if plan.procedure.counter.get("machine") and actor.id is not None:
+        raise OrderForbidden(_("%s由系统办理。") % plan.title)
 
 
 def title_of(procedure: Procedure) -> str:

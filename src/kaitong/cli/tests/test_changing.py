@@ -9,6 +9,7 @@ import pytest
 from kaitong.cli.__main__ import parser
 from kaitong.cli.changing import service_change, service_changes
 from kaitong.core.errors import BadInput, Forbidden, NotFound
+from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import Authentication, ServiceChange
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
@@ -53,10 +54,20 @@ def test_a_wrong_document_is_refused_and_counted(line):
     assert not ServiceChange.objects.exists()
 
 
+def test_what_the_line_does_not_allow_is_told_before_anything_is_compared(line):
+    words = ("change", line.account, "resume", "--as", "clerk", "--reason", "customer.back")
+    with pytest.raises(OrderRefused, match="不能办理复机"):
+        service_change(typed(*words, "--document", resident_number(2)))
+    assert not Authentication.objects.exists()
+
+
 def test_wrong_people_and_accounts(line):
     words = ("suspend", "--reason", "customer.away", "--document", resident_number(1))
-    with pytest.raises(Forbidden) as refused:
-        service_change(typed("change", line.account, *words, "--as", "installer"))
-    assert "不能办理" in str(refused.value)
+    wrong = ("suspend", "--reason", "customer.away", "--document", resident_number(2))
+    for said in (words, wrong):  # whatever he says of the customer: it is not compared
+        with pytest.raises(Forbidden) as refused:
+            service_change(typed("change", line.account, *said, "--as", "installer"))
+        assert "不能办理" in str(refused.value)
+    assert not Authentication.objects.exists()
     with pytest.raises(NotFound):
         service_change(typed("change", line.account, *words, "--as", "foreigner"))

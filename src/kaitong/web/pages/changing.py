@@ -13,13 +13,13 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
-from kaitong.core.errors import Forbidden, InputFault
+from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import authenticating
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
-from kaitong.ordering.life_plans import ChangePlan, may_ask, plan_of
+from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication
 from kaitong.ordering.plan_change import explained, offers_of
 from kaitong.org.actor import Actor
@@ -97,8 +97,7 @@ def page(
     given: Mapping[str, str] | None = None,
 ) -> ChangePage:
     plan = plan_of(actor, service_id, procedure)
-    if not may_ask(actor, plan.procedure) or plan.procedure.counter.get("machine"):
-        raise Forbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
+    require_may_ask(actor, plan)
     wrong = list(faults)
     at = {f.field: _one(f) for f in wrong}
     proof = authenticating.standing(actor, service_id, plan.authenticate)

@@ -72,6 +72,8 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     plan = plan_of(request.actor, service_id, procedure)
     if not may_ask(request.actor, plan.procedure) or plan.procedure.counter.get("machine"):
         raise PermissionDenied  # before anything is compared: no answer, and nothing counted
+    if plan.refusal:  # nor for a change that cannot be now: the page says why
+        return _shown(request, service_id, procedure, REFUSED)
     kind = request.POST.get("kind", "")
     if kind not in plan.authenticate:
         kind = (plan.authenticate or ("",))[0]
