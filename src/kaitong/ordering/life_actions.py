@@ -11,26 +11,26 @@ from typing import Any
 from kaitong.charging import queries as charging
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import SuspensionKind
+from kaitong.inventory.errors import WrongState
 from kaitong.ordering import changes, notices
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.states import finish_item, note
-from kaitong.process.actions import ActionContext
+from kaitong.org.actor import Actor
+from kaitong.process.actions import ActionContext, BusinessError
 
 
 def suspend(ctx: ActionContext) -> dict[str, Any]:
-    """停机: the service stands still, for the reason `kind` (request, arrears, administrative)."""
+    """停机: the service stands still, for the reason `kind` (request, arrears, administrative).
+
+    BusinessError `wrong-state` for one that does not work any more.
+    """
     order, item, actor = subject_of(ctx)
-    assert item.service_id is not None
     change = changes.of_item(item.id)
-    inventory_verbs.suspend(
-        actor=actor,
-        service_id=item.service_id,
-        kind=str(ctx.inputs.get("kind") or SuspensionKind.REQUEST),
-        reason=change.reason if change else "",
-        order_id=order.id,
-    )
+    kind = str(ctx.inputs.get("kind") or SuspensionKind.REQUEST)
+    _stop(actor, order, item, kind, change.reason if change else "")
     note(order.id, "suspended", actor_id=None, data={"reason": change.reason if change else ""})
     return {}
 
@@ -54,6 +54,23 @@ def set_password(ctx: ActionContext) -> dict[str, Any]:
         raise OrderRefused("没有新密码。", "请重新受理。")
     inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
     note(order.id, "password-set", actor_id=None)
+    return {}
+
+
+def restore_password(ctx: ActionContext) -> dict[str, Any]:
+    """改密撤回: the password before this change is the service's again; the network is told next.
+
+    Twice is once: only what this change has set is taken back.
+    """
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    service_id, mine = item.service_id, changes.wanted(item).get("change.password", "")
+    former = inventory_verbs.reveal_former_password(
+        actor=actor, service_id=service_id, reason="改密撤回"
+    )
+    if former and mine and inventory_verbs.is_password(service_id=service_id, given=mine):
+        inventory_verbs.set_password(actor=actor, service_id=service_id, password=former)
+        note(order.id, "password-restored", actor_id=ctx.actor_id)
     return {}
 
 
@@ -81,19 +98,33 @@ def fail_change(ctx: ActionContext) -> dict[str, Any]:
 
 
 def suspend_arrears(ctx: ActionContext) -> dict[str, Any]:
-    """欠费停机: stands still for what is overdue now; `owes` is false where nothing is."""
+    """欠费停机: stands still for what is overdue now; `owes` is false where nothing is.
+
+    BusinessError `wrong-state` for one that does not work any more.
+    """
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     owed = charging.arrears(service_id=item.service_id).overdue_fen
     if not owed:
         return {"owes": False}
     reason = f"欠费 {charging.yuan(owed)}"
-    inventory_verbs.suspend(
-        actor=actor,
-        service_id=item.service_id,
-        kind=SuspensionKind.ARREARS,
-        reason=reason,
-        order_id=order.id,
-    )
+    _stop(actor, order, item, SuspensionKind.ARREARS, reason)
     note(order.id, "suspended", actor_id=None, data={"reason": reason})
     return {"owes": True}
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _stop(actor: Actor, order: Order, item: OrderItem, kind: str, reason: str) -> None:
+    assert item.service_id is not None
+    try:
+        inventory_verbs.suspend(
+            actor=actor,
+            service_id=item.service_id,
+            kind=kind,
+            reason=reason,
+            order_id=order.id,
+        )
+    except WrongState as error:
+        raise BusinessError("wrong-state", error.what) from None

@@ -106,6 +106,7 @@ def _event_titles() -> dict[str, str]:
         "suspended": _("登记停机"),
         "resumed": _("登记复机"),
         "password-set": _("密码登记"),
+        "password-restored": _("密码恢复"),
         "changed": _("变更办结"),
     }
 

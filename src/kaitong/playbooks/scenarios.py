@@ -52,7 +52,15 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
         {"free": "", "none": Failure("no-port", {"verdict": "no-free-port"})},
     ),
     "ordering.take-turn": ("turn", {"free": "", "busy": "busy"}),
-    "activation.prove-account": ("account", {"accepted": "", "refused": "account-not-proven"}),
+    "activation.prove-account": (
+        "account",
+        {
+            "accepted": "",
+            "refused": "account-not-proven",
+            "let-in": "login-accepted",
+            "online": "still-online",
+        },
+    ),
     "activation.prove-line": (
         "line",
         {"right-port": "", "wrong-port": "line-not-proven", "not-seen": "line-not-proven"},
@@ -62,17 +70,37 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
         "suspended-login",
         {"refused": "", "accepted": "login-accepted", "online": "still-online"},
     ),
+    "ordering.suspend": ("record", {"works": "", "wrong-state": "wrong-state"}),
+    "ordering.suspend-arrears": ("record", {"works": "", "wrong-state": "wrong-state"}),
     "activation.suspend": ("service", {"works": "", "wrong-state": "wrong-state"}),
     "activation.prove-password": (
         "new-password",
-        {"accepted": "", "refused": "password-not-proven"},
+        {
+            "accepted": "",
+            "refused": "password-not-proven",
+            "let-in": "login-accepted",  # of a line that is shut off
+            "online": "still-online",
+        },
     ),
     "activation.prove-renamed": (
         "new-account",
-        {"accepted": "", "refused": "account-not-proven", "old-accepted": "login-accepted"},
+        {
+            "accepted": "",
+            "refused": "account-not-proven",
+            "old-accepted": "login-accepted",
+            "online": "still-online",
+        },
     ),
     "activation.change-plan": ("live", {"changed": "", "refused": "not-changed-live"}),
-    "activation.prove-plan": ("new-plan", {"given": "", "other": "plan-not-proven"}),
+    "activation.prove-plan": (
+        "new-plan",
+        {
+            "given": "",
+            "other": "plan-not-proven",
+            "let-in": "login-accepted",
+            "online": "still-online",
+        },
+    ),
     "activation.disconnect": ("session", {"ended": "", "stands": "still-online"}),
     "assurance.call-back": (
         "call",

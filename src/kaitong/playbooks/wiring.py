@@ -59,6 +59,7 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.suspend", "transactional", life.suspend),
         Action("ordering.resume", "transactional", life.resume),
         Action("ordering.set-password", "transactional", life.set_password),
+        Action("ordering.restore-password", "transactional", life.restore_password),
         Action("ordering.transfer", "transactional", life_flows.transfer),
         Action("ordering.change-data", "transactional", life_flows.change_data),
         Action("ordering.set-account", "transactional", life_flows.set_account),
