@@ -89,7 +89,9 @@ def test_wrong_answers_lock_each_flow_by_each_of_its_proofs(world, signed_in, pa
     assert not ServiceChange.objects.exists()
 
 
-def test_a_change_that_ends_while_it_is_looked_is_read_with_what_it_did(world, signed_in, monkeypatch):
+def test_a_change_that_ends_while_it_is_looked_is_read_with_what_it_did(
+    world, signed_in, monkeypatch
+):
     """Between looking for what is under way and reading the line, a suspension ends."""
     line, look = world.line(), changes.open_of
     answer = signed_in("clerk").get(place(line))
