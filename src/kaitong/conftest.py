@@ -26,6 +26,24 @@ def own_language():
     translation.deactivate()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def playbooks_read_once():
+    """The same folder with the same content is the same playbook: hundreds of tests deploy it."""
+    from kaitong.playbooks import loader
+
+    own, read = loader.load, {}
+
+    def load(folder, **names):
+        key = (folder.resolve(), loader.fingerprint(folder), *sorted(names.items(), key=str))
+        if key not in read:
+            read[key] = own(folder, **names)
+        return read[key]
+
+    loader.load = load
+    yield
+    loader.load = own
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of third-party contracts and test cases (KAITONG_SHARED)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from kaitong.process.bpmn_faults import Faults
 from kaitong.process.bpmn_xml import Element, MalformedXml, read
@@ -61,6 +62,8 @@ _REMEDIES = {
 _OTHERWISE = "Use decision tables, literal expressions, contexts, invocations and models."
 
 
+# Each process of a playbook is deployed with all of its decisions; nobody changes what is answered.
+@lru_cache(maxsize=64)
 def parse(data: bytes, file: str) -> Decisions:
     """The decisions of a DMN file; RefusedProcess lists every fault with line and remedy."""
     try:
