@@ -38,8 +38,7 @@ from kaitong.process.model import Fault, Model, NodeKind, RefusedProcess
 from kaitong.worktime.errors import BudgetError
 from kaitong.worktime.rules import parse_budget
 
-
-# libyaml reads ten times as fast, where PyYAML was built with it; nodes, values and marks are alike.
+# libyaml reads ten times as fast, where PyYAML has it; nodes, values and marks are alike.
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
