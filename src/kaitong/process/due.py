@@ -69,13 +69,18 @@ def due(
     if not budget_name:
         return Due()
     budget = parameters.get(budget_name, budget_name)
+    key = calendar_key(branch_id, department, parameters)
     basis: dict[str, Any] = {
         "budget": budget,
         "name": budget_name,
-        "calendar": calendar_key(branch_id, department, parameters),
+        "calendar": key,
         "start": start.isoformat(),
     }
-    return recount(basis)
+    try:
+        at, provisional = worktime.due_time(_budget(budget), start, calendar_key=key)
+    except WorktimeError as problem:
+        return Due(basis={**basis, "problem": str(problem)})
+    return Due(at, basis, provisional)
 
 
 def recount(basis: Mapping[str, Any], suspensions: Iterable[rules.Suspension] = ()) -> Due:

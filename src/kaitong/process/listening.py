@@ -104,6 +104,8 @@ def facts(
 ) -> list[StepFact]:
     """What a step's work rows mean to a listener."""
     found: list[StepFact] = []
+    if not any(process.nodes[row["node"]].extension.get("notice") for row in opened + changed):
+        return found
     events: list[tuple[dict[str, Any], Event]] = [(row, "entered") for row in opened]
     events += [(row, "given") for row in opened]
     events += [(row, "done" if row["state"] == "done" else "given") for row in changed]

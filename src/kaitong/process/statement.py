@@ -9,8 +9,9 @@ Each text is made once for its shape and prepared (`wire`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -31,6 +32,7 @@ Row = Mapping[str, Any]
 Columns = tuple[tuple[str, str], ...]  # name as the rows have it, type
 # what a step has: the arm, how many rows travel as parameters (0: the document), columns of a patch
 Part = tuple[str, int, tuple[str, ...]]
+_Reading = tuple[tuple[str, ...], Callable[[Row], tuple[Any, ...]], tuple[int, ...]]
 
 
 def _types(table: str) -> dict[str, str]:
@@ -40,6 +42,10 @@ def _types(table: str) -> dict[str, str]:
         field.column: str(field.db_type(connection)).partition("(")[0]
         for field in model._meta.concrete_fields
     }
+
+
+def _one(column: str) -> Callable[[Row], tuple[Any, ...]]:
+    return lambda row: (row[column],)
 
 
 def _source(columns: Columns, count: int) -> str:
@@ -60,30 +66,46 @@ class Arms:
     """
 
     def __init__(self, arms: Mapping[str, str], rewriting: Mapping[str, tuple[str, str]]) -> None:
-        self.names = tuple(arms)
+        self.order = {name: number for number, name in enumerate(arms)}
         self._arms = dict(arms)
         self._rewriting = dict(rewriting)
         self.text = lru_cache(maxsize=1024)(self._text)
         self.columns = lru_cache(maxsize=1024)(self._columns)
+        self.patch = lru_cache(maxsize=1024)(self._patch)
         self._reading = lru_cache(maxsize=1024)(self._read)
 
-    def changeable(self, name: str) -> str | None:
-        """The columns that a row of this arm may have changed; None where rows are only added."""
-        found = self._rewriting.get(name)
-        return found[1] if found else None
+    def rewrites(self, name: str) -> bool:
+        """Whether rows of this arm are there already, so that changed columns may go alone."""
+        return name in self._rewriting
+
+    def _patch(self, name: str, changed: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the changed columns that this arm may change, in its order."""
+        columns = self._rewriting[name][1].split(", ")
+        return tuple(column for column in columns if column in changed)
 
     def values(self, name: str, patch: tuple[str, ...], rows: Iterable[Row]) -> list[Any]:
         """The parameters of these rows, in the order of the text."""
-        found = []
+        columns, together, documents = self._reading(name, patch)
+        found: list[Any] = []
         for row in rows:
-            for column, document in self._reading(name, patch):
-                value = row.get(column)
-                found.append(values.dump(value) if document and value is not None else value)
+            try:
+                cells = list(together(row))
+            except KeyError:  # what a row leaves out is null
+                cells = [row.get(column) for column in columns]
+            for at in documents:
+                if cells[at] is not None:
+                    cells[at] = values.dump(cells[at])
+            found += cells
         return found
 
-    def _read(self, name: str, patch: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
-        """The columns, and which are documents."""
-        return tuple((column, kind == "jsonb") for column, kind in self.columns(name, patch))
+    def _read(self, name: str, patch: tuple[str, ...]) -> _Reading:
+        """The columns, what reads them all of a row, and which are documents."""
+        pairs = self.columns(name, patch)
+        columns = tuple(column for column, _kind in pairs)
+        documents = tuple(at for at, (_column, kind) in enumerate(pairs) if kind == "jsonb")
+        # of one column alone it would give no tuple
+        together = itemgetter(*columns) if len(columns) > 1 else _one(columns[0])
+        return columns, together, documents
 
     def _columns(self, name: str, patch: tuple[str, ...]) -> Columns:
         """What a row of this arm is asked for."""

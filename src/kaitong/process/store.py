@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 from uuid import UUID
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, DataError, connections
+from django.db import DataError
 from django.utils.translation import gettext as _
 
 from kaitong.core.ids import uuid7, uuid_of
@@ -513,15 +513,14 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
     parts: list[Part] = []
     document = {}
     kinds = vars(change)
-    for name in _STATEMENT.names:
-        rows = kinds.get(name)
-        if not rows:
-            continue
+    order = _STATEMENT.order
+    for name in sorted((n for n in kinds if n in order and kinds[n]), key=order.__getitem__):
+        rows = kinds[name]
         if name == "history":
             rows = [_step(loaded, change, now)]
         patch: tuple[str, ...] = ()
-        if change.patched and (changeable := _STATEMENT.changeable(name)):
-            patch = tuple(c for c in changeable.split(", ") if c in change.patched)
+        if change.patched and _STATEMENT.rewrites(name):
+            patch = _STATEMENT.patch(name, tuple(change.patched))
             if not patch:
                 continue
             rows = rows[:1]
@@ -534,7 +533,7 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
     if document:
         params.insert(0, values.dump(document))
     notify = change.notify and wakeup.due()
-    commit = last and _own_transaction()
+    commit = last and wire.own_transaction()
     text = _STATEMENT.text(head, tuple(parts), _ENDS[notify, commit])
     try:
         (found,) = wire.ask((text, params), commit=commit)
@@ -555,14 +554,3 @@ def _step(loaded: Loaded, change: Change, now: datetime) -> Row:
         "at": now,
         "lines": change.history,
     }
-
-
-def _own_transaction() -> bool:
-    """Whether the innermost atomic block is also the outermost, and will be committed."""
-    database = connections[DEFAULT_DB_ALIAS]
-    blocks = database.atomic_blocks
-    return (
-        len(blocks) == 1
-        and not database.needs_rollback
-        and not getattr(blocks[0], "_from_testcase", False)
-    )

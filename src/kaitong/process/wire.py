@@ -62,25 +62,45 @@ _READ: dict[int, Callable[[bytes], Any]] = {
     1184: _moment,
     2950: _uuid,
 }
-_WRITE: dict[type, Callable[[Any], bytes]] = {
-    str: str.encode,
-    int: b"%d".__mod__,
-    UUID: lambda value: b"%032x" % value.int,
-    datetime: lambda value: value.isoformat().encode(),
-    bool: lambda value: b"t" if value else b"f",
-}
 
 
-def _encoded(value: Any) -> bytes | None:
-    if value is None:
-        return None
-    known = _WRITE.get(type(value))
-    if known is None:
-        known, value = str.encode, str(value)
-    found = known(value)
+def _words(value: Any) -> bytes:
+    found = str(value).encode()
     if b"\0" in found:  # libpq would end the text there
         raise errors.DataError("PostgreSQL text cannot hold NUL (0x00).")
     return found
+
+
+_told: tuple[datetime | None, bytes] = (None, b"")
+
+
+def _instant(value: datetime) -> bytes:
+    """A step writes the one moment at which it happens a dozen times."""
+    global _told
+    known, text = _told
+    if known is not value:
+        text = value.isoformat().encode()
+        _told = (value, text)
+    return text
+
+
+_Writer = Callable[[Any], bytes | None]
+
+
+class _Writers(dict[type, _Writer]):
+    """How a parameter is written, by its exact type; what is no such type is written as words."""
+
+    def __missing__(self, kind: type) -> _Writer:
+        return _words
+
+
+_WRITE = _Writers()
+_WRITE[type(None)] = lambda _value: None
+_WRITE[str] = _words
+_WRITE[int] = b"%d".__mod__
+_WRITE[UUID] = lambda value: b"%032x" % value.int
+_WRITE[datetime] = _instant
+_WRITE[bool] = lambda value: b"t" if value else b"f"
 
 
 @dataclass(slots=True)
@@ -117,7 +137,7 @@ class Line:
         pg = self._pg
         with self._lock:
             statements = [self._statement(text) for text, _params in asked]
-            encoded = [[_encoded(value) for value in params] for _text, params in asked]
+            encoded = [[_WRITE[type(one)](one) for one in params] for _text, params in asked]
             before = [b"DEALLOCATE " + name for name in self._retire()]
             begun = begin and pg.transaction_status == TransactionStatus.IDLE
             new = self._name(statements)
@@ -266,6 +286,17 @@ class Line:
 
 
 _lines: WeakKeyDictionary[psycopg.Connection[Any], Line] = WeakKeyDictionary()
+
+
+def own_transaction() -> bool:
+    """Whether the innermost atomic block is also the outermost, and will be committed."""
+    database = connections[DEFAULT_DB_ALIAS]
+    blocks = database.atomic_blocks
+    return (
+        len(blocks) == 1
+        and not database.needs_rollback
+        and not getattr(blocks[0], "_from_testcase", False)
+    )
 
 
 def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]:
