@@ -1,4 +1,4 @@
-"""`./run lab up|down|status|session|line`: the lab's command line."""
+"""`./run lab up|down|status|session|line|stb`: the lab's command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from kaitong.activation import nasport
 from kaitong.activation.nasport import Line
 from kaitong.core.errors import KaitongError
-from kaitong.lab import pay, tax
+from kaitong.lab import pay, tax, television
 from kaitong.lab.errors import LabError
 from kaitong.lab.line import LineLab
 from kaitong.lab.pay import PayLab, PaySettings
@@ -23,7 +23,7 @@ from kaitong.lab.session import AccessServer, SessionResult, other_port
 from kaitong.lab.tax import TaxLab, TaxSettings
 from kaitong.lab.traps import TrapLab
 
-ELEMENTS = ("radius", "broadband", "tax", "pay", "snmp")
+ELEMENTS = ("radius", "broadband", "iptv", "tax", "pay", "snmp")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     trap.add_argument("--text", default="")
     trap.set_defaults(run=_trap)
 
-    for verb in (up, down, status, session, line):
+    stb = television.add_parser(verbs, _registered)
+
+    for verb in (up, down, status, session, line, stb):
         verb.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 
@@ -106,6 +108,8 @@ def _up(arguments: argparse.Namespace) -> int:
         _pay_up(arguments.json)
     if "snmp" in arguments.element:
         _snmp_up(arguments.json)
+    if "iptv" in arguments.element:
+        television.up(arguments.json, _follow)
     if "broadband" in arguments.element:
         return _broadband_up(arguments.json)
     if "radius" not in arguments.element:
@@ -281,6 +285,8 @@ def _down(arguments: argparse.Namespace) -> int:
             print("tax: down" if ended else "tax: was not running")
     if "snmp" in arguments.element:
         print("snmp: down" if TrapLab().down() else "snmp: was not running")
+    if "iptv" in arguments.element:
+        television.down(arguments.json)
     if {"broadband", "radius"} & set(arguments.element):  # there is no line without its AAA server
         ended = LineLab().down()
         if "broadband" in arguments.element:
@@ -311,6 +317,8 @@ def _status(arguments: argparse.Namespace) -> int:
             facts.append(_pay_facts(found, running=channel.running()))
         if line.settings() is not None:
             facts.append(_line_facts(line))
+        if (dhcp := television.status()) is not None:
+            facts.append(dhcp[1])
         print(json.dumps({"elements": facts}))
         return 0
     if place is not None:
@@ -322,6 +330,8 @@ def _status(arguments: argparse.Namespace) -> int:
     if (taken := TrapLab().settings()) is not None:
         state = "up" if TrapLab().running() else "down"
         print(f"snmp: {state}, port {taken.port}, community {taken.community}")
+    if (dhcp := television.status()) is not None:
+        print(dhcp[0])
     if (known := line.settings()) is not None:
         print(f"broadband: {'up' if line.running() else 'down'}, access server {known.nas}")
     if status is None:
@@ -399,6 +409,11 @@ def _registered(account: str) -> Line | None:
 
 
 def _tell_kaitong(status: Status) -> bool:
+    """When ports changed since Kaitong registered the AAA server, its row follows."""
+    return _follow("radius", status.settings.connection(), status.settings.secrets())
+
+
+def _follow(key: str, connection: dict[str, Any], secrets: dict[str, str]) -> bool:
     """When ports changed since Kaitong registered the element, its row follows. True when it did.
 
     Kaitong need not run for the lab to run, so a database that is not there is no fault.
@@ -410,11 +425,7 @@ def _tell_kaitong(status: Status) -> bool:
     from kaitong.activation.services import element_moved
 
     try:
-        return element_moved(
-            key="radius",
-            connection=status.settings.connection(),
-            secrets=status.settings.secrets(),
-        )
+        return element_moved(key=key, connection=connection, secrets=secrets)
     except DatabaseError:
         return False
 

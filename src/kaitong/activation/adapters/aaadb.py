@@ -22,10 +22,13 @@ _kept = threading.local()
 
 
 @contextlib.contextmanager
-def aaa_database(where: Mapping[str, Any], password: str) -> Iterator[psycopg.Connection[Any]]:
+def aaa_database(
+    where: Mapping[str, Any], password: str, *, called: str = "认证数据库"
+) -> Iterator[psycopg.Connection[Any]]:
     """A connection in autocommit mode; use `connection.transaction()` for what belongs together.
 
-    Raises Unreachable when the database is down, too slow, or goes away meanwhile.
+    `called` is what people call the element's database. Raises Unreachable when it is down, too
+    slow, or goes away meanwhile.
     """
     key = (os.getpid(), str(where.get("host")), where.get("port"), where.get("name"),
            where.get("user"), hash(password))  # fmt: skip
@@ -36,25 +39,25 @@ def aaa_database(where: Mapping[str, Any], password: str) -> Iterator[psycopg.Co
         connection = None
     try:
         if connection is None:
-            connection = _connect(where, password)
+            connection = _connect(where, password, called)
         yield connection
     except psycopg.OperationalError as error:
         if connection is not None:
             connection.close()
         if "authentication failed" in str(error):
             raise ElementProblem(
-                "认证数据库不接受开通的角色。",
+                f"{called}不接受开通的角色。",
                 "更正网元的数据库用户和密码。",
             ) from None
         place = f"{where.get('host')}:{where.get('port')}"
         raise Unreachable(
-            f"认证数据库 {place} 没有应答（{_first_line(error)}）。", "系统会自动重试。"
+            f"{called} {place} 没有应答（{_first_line(error)}）。", "系统会自动重试。"
         ) from None
     except psycopg.Error as error:
         if connection is not None:
             connection.close()
         raise ElementProblem(
-            f"认证数据库拒绝了语句（{_first_line(error)}）。",
+            f"{called}拒绝了语句（{_first_line(error)}）。",
             "核对角色的权限和表结构。",
         ) from None
     except BaseException:
@@ -73,7 +76,9 @@ def _alive(connection: psycopg.Connection[Any]) -> bool:
     return True
 
 
-def _connect(where: Mapping[str, Any], password: str) -> psycopg.Connection[Any]:
+def _connect(
+    where: Mapping[str, Any], password: str, called: str
+) -> psycopg.Connection[Any]:
     try:
         host, port = str(where["host"]), int(where["port"])
         name, user = str(where["name"]), str(where["user"])
@@ -83,7 +88,7 @@ def _connect(where: Mapping[str, Any], password: str) -> psycopg.Connection[Any]
             "需要 host、port、name、user。",
         ) from None
     if not port:
-        raise Unreachable("认证数据库还没有启动过。", "启动后系统会自动重试。")
+        raise Unreachable(f"{called}还没有启动过。", "启动后系统会自动重试。")
     return psycopg.connect(
         host=host, port=port, dbname=name, user=user, password=password,
         connect_timeout=_CONNECT_SECONDS, application_name="kaitong", autocommit=True,

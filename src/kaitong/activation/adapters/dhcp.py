@@ -1,0 +1,322 @@
+"""A Kea DHCPv4 server over its SQL tables: lines are reserved there, and proven by asking for an
+address on them.
+
+`connection` of the network element:
+
+    host, port                          where relays send to
+    relay                               this machine's address as a relay of the server's (giaddr)
+    client_class                        the class of lines in operation, where the playbook names
+                                        none (`map: {client_class: ...}`)
+    barred_classes: {reason: class}     the class of suspended lines; "" where a reason has none of
+                                        its own. No pool is open to them, and the server answers
+                                        an INFORM of theirs with the class's name as the message
+                                        (option 56): so that a proof hears why
+    database: {host, port, name, user}  Kea's hosts and lease database
+
+Secrets: `database` (password of the role).
+
+A lease knows its line only with `store-extended-info`. What a box has leased ends here at once; the
+box itself hears of it at its next renewal, so leases of television should be short.
+"""
+
+from __future__ import annotations
+
+import secrets as random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+
+from kaitong.activation.adapters import circuits
+from kaitong.activation.adapters.aaadb import aaa_database
+from kaitong.activation.adapters.base import (
+    AccountChange,
+    AccountState,
+    Adapter,
+    Conversation,
+    Outcome,
+    Proof,
+    ProofKind,
+    ProofResult,
+    Reading,
+    Subject,
+)
+from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, Lease
+from kaitong.activation.adapters.dhcpwire import DhcpClient, Heard, mac_of, mac_text
+from kaitong.activation.adapters.sqltext import Statement, transaction_text
+from kaitong.activation.errors import ElementProblem
+
+_PROBE = mac_of("kaitong probe")  # what the platform's own questions come from
+
+
+class KeaAdapter(Adapter):
+    """The DHCP server of services that need no login (IPoE), such as television."""
+
+    def __init__(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+        self.connection = connection
+        self._secrets = secrets
+        self.client_class = str(connection.get("client_class") or "iptv")
+        self.barred_classes = {
+            "": "suspended",
+            **{str(k): str(v) for k, v in (connection.get("barred_classes") or {}).items()},
+        }
+
+    def barred_class(self, reason: str) -> str:
+        return self.barred_classes.get(reason) or self.barred_classes[""]
+
+    # ---- apply, read, undo -----------------------------------------------------------------------
+
+    def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        return self.bring(change.account, lambda: change, talk, dry_run=dry_run)
+
+    def bring(
+        self,
+        account: str,
+        desired: Callable[[], AccountChange],
+        talk: Conversation,
+        *,
+        dry_run: bool = False,
+    ) -> Outcome:
+        """`apply`, asking what is desired while the service is locked here: of two who bring one
+        service in line at once, the later to write has also asked later."""
+        with self._database() as database, database.transaction():
+            self._lock(database, f"line {account}")
+            change = _circuit_change(desired())
+            if change.account != account:
+                raise ElementProblem("DHCP 服务器里的名称应是业务自己的。", field="account")
+            circuits.check(change)
+            if change.circuit:  # two services that want one line take turns, and the second hears
+                self._lock(database, f"circuit {change.circuit}")
+            held = self._held(database, account, change.circuit)
+            todo = circuits.statements(change, held, self.barred_class(change.barred_for))
+            return self._write(database, todo, talk, dry_run=dry_run)
+
+    def end_leases(self, account: str, talk: Conversation) -> list[Lease]:
+        """End what the service's boxes hold; which it was. They hear of it when they renew."""
+        with self._database() as database, database.transaction():
+            self._lock(database, f"line {account}")
+            held = self._held(database, account, "")
+            self._write(database, circuits.without_leases(held), talk)
+        return list(held.leases)
+
+    def read(self, account: str, talk: Conversation) -> Reading:
+        talk.sent(f"-- {self._where()}\n-- reservation and leases of {account}")
+        with self._database() as database:
+            held = self._held(database, account, "")
+        found = circuits.reading(account, held, self.barred_classes.values())
+        lines = ", ".join(repr(a.value) for a in found.attributes)
+        talk.got(f"state {found.state}, class {found.plan or '-'}, line {lines or '-'}")
+        talk.got(_leases_text(held.leases))
+        return found
+
+    def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
+        before = change.previous or CircuitChange(
+            account=change.account, state=AccountState.ABSENT
+        )
+        return self.apply(before, talk, dry_run=dry_run)
+
+    # ---- what boxes hold -------------------------------------------------------------------------
+
+    def leases(self, account: str, talk: Conversation, mac: bytes = b"") -> list[Lease]:
+        """What the service's boxes hold now, the last heard first; of one box, wherever it is."""
+        statement = (
+            Statement(circuits.LEASES_OF_BOX, (mac,))
+            if mac
+            else Statement(circuits.LEASES, circuits.names(account))
+        )
+        whose = f"the box {mac_text(mac)}" if mac else account
+        talk.sent(f"-- {self._where()}\n-- leases of {whose}")
+        with self._database() as database:
+            rows = database.execute(statement.sql, statement.values()).fetchall()
+        found = [circuits.lease_of(row) for row in rows]
+        talk.got(_leases_text(found))
+        return found
+
+    # ---- prove -----------------------------------------------------------------------------------
+
+    def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
+        if not isinstance(subject, CircuitSubject):
+            raise ElementProblem("线路标识（circuit_id）未知。", "先配线。", field="circuit_id")
+        match kind:
+            case ProofKind.ACCOUNT:
+                return self._prove_open(subject, talk)
+            case ProofKind.LINE:
+                return self._prove_line(subject, talk)
+            case ProofKind.REMOVED:
+                return self._prove_removed(subject, talk)
+            case ProofKind.SUSPENDED:
+                return self._prove_suspended(subject, talk)
+            case _:
+                raise ElementProblem(f"DHCP 服务器没有{kind}验证。")
+
+    def _prove_open(self, subject: CircuitSubject, talk: Conversation) -> Proof:
+        """The line is offered an address, and a line nobody reserved is not.
+
+        The second guards against a server that serves everybody.
+        """
+        own = self._hear(subject.circuit, talk)
+        facts = _facts(subject, own)
+        if own.offer is None:
+            return Proof(ProofKind.ACCOUNT, ProofResult.REFUSED, facts)
+        unknown = self._hear(f"unknown-{random.token_hex(8)}", talk, "a line nobody has, on purpose")
+        facts |= {"unknown_answer": str(unknown), "unknown_took_ms": round(unknown.took_ms, 1)}
+        result = ProofResult.PROVEN if unknown.offer is None else ProofResult.OPEN_DOOR
+        return Proof(ProofKind.ACCOUNT, result, facts)
+
+    def _prove_suspended(self, subject: CircuitSubject, talk: Conversation) -> Proof:
+        """No offer, and the message that only a suspended line hears."""
+        heard = self._hear(subject.circuit, talk)
+        facts = _facts(subject, heard) | {"barred_for": subject.barred_for}
+        if heard.offer is not None:
+            return Proof(ProofKind.SUSPENDED, ProofResult.STILL_OPEN, facts)
+        expected = self.barred_class(subject.barred_for)
+        if heard.message != expected:
+            facts["expected_message"] = expected
+            return Proof(ProofKind.SUSPENDED, ProofResult.OTHER_REASON, facts)
+        return Proof(ProofKind.SUSPENDED, ProofResult.PROVEN, facts)
+
+    def _prove_removed(self, subject: CircuitSubject, talk: Conversation) -> Proof:
+        """Nothing is held of the service, and its line is offered nothing.
+
+        A line that by now is another service's is that one's to be served on.
+        """
+        with self._database() as database:
+            held = self._held(database, subject.account, subject.circuit)
+        own = [row for row in held.hosts if row[2].lower() == subject.account]
+        talk.sent(f"-- {self._where()}\n-- reservation and leases of {subject.account}")
+        talk.got(f"{len(own)} reservations\n{_leases_text(held.leases)}")
+        facts: dict[str, Any] = {"circuit": subject.circuit, "answer": "", "message": ""}
+        if own or held.leases:
+            return Proof(ProofKind.REMOVED, ProofResult.ROWS_LEFT, facts)
+        if not subject.circuit or held.hosts:
+            return Proof(ProofKind.REMOVED, ProofResult.PROVEN, facts | {"of_another": True})
+        heard = self._hear(subject.circuit, talk)
+        result = ProofResult.PROVEN if heard.offer is None else ProofResult.STILL_OPEN
+        return Proof(ProofKind.REMOVED, result, _facts(subject, heard))
+
+    def _prove_line(self, subject: CircuitSubject, talk: Conversation) -> Proof:
+        """A box holds a lease on the line: the installed one, where its hardware address is known.
+
+        The platform's own questions take no lease, so whatever holds one is the customer's.
+        """
+        facts: dict[str, Any] = {"circuit": subject.circuit}
+        if subject.mac:
+            facts["expected_mac"] = mac_text(subject.mac)
+        found = [
+            lease
+            for lease in self.leases(subject.account, talk)
+            if subject.since is None or lease.seen_at >= subject.since
+        ]
+        here = [lease for lease in found if lease.circuit == subject.circuit]
+        if not subject.mac:
+            if here:
+                return Proof(ProofKind.LINE, ProofResult.PROVEN, facts | _seen(here[0]))
+            return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
+        own = mac_text(subject.mac)
+        its = next((lease for lease in here if lease.mac == own), None)
+        if its is not None:
+            return Proof(ProofKind.LINE, ProofResult.PROVEN, facts | _seen(its))
+        away = self.leases(subject.account, talk, mac=subject.mac)
+        if away:
+            facts |= _seen(away[0]) | {"differences": ["circuit"]}
+            return Proof(ProofKind.LINE, ProofResult.WRONG_PORT, facts)
+        if here:
+            facts |= _seen(here[0]) | {"differences": ["mac"]}
+            return Proof(ProofKind.LINE, ProofResult.WRONG_PORT, facts)
+        return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
+
+    # ---- inside ----------------------------------------------------------------------------------
+
+    def client(self) -> DhcpClient:
+        try:
+            host, port = str(self.connection["host"]), int(self.connection["port"])
+            relay = str(self.connection["relay"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise ElementProblem(
+                f"网元的 DHCP 连接不完整（{error}）。", "需要 host、port 和 relay。"
+            ) from None
+        return DhcpClient(host, port, relay)
+
+    def _hear(self, circuit: str, talk: Conversation, note: str = "") -> Heard:
+        client = self.client()
+        question = client.describe("DHCPDISCOVER and DHCPINFORM", circuit, _PROBE)
+        talk.sent(question + (f"\n  # {note}" if note else ""))
+        heard = client.hear(circuits.octets(circuit), _PROBE)
+        talk.got(f"{heard} ({heard.took_ms:.1f} ms)")
+        return heard
+
+    def _write(
+        self,
+        database: psycopg.Connection[Any],
+        todo: Sequence[Statement],
+        talk: Conversation,
+        *,
+        dry_run: bool = False,
+    ) -> Outcome:
+        """Inside the transaction that holds the service's lock."""
+        text = transaction_text(todo) if todo else "-- nothing to change"
+        talk.sent(f"-- {self._where()}\n{text}")
+        if dry_run:
+            return Outcome(len(todo), dry_run=True, request=text)
+        for statement in todo:
+            database.execute(statement.sql, statement.values())
+        talk.got(f"{len(todo)} statements, committed" if todo else "stands already")
+        return Outcome(len(todo), request=text)
+
+    def _database(self) -> AbstractContextManager[psycopg.Connection[Any]]:
+        return aaa_database(
+            self.connection.get("database") or {},
+            self._secrets.get("database", ""),
+            called="DHCP 数据库",
+        )
+
+    def _where(self) -> str:
+        place = self.connection.get("database") or {}
+        return f"{place.get('name')} at {place.get('host')}:{place.get('port')}"
+
+    @staticmethod
+    def _lock(database: psycopg.Connection[Any], what: str) -> None:
+        database.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [what])
+
+    @staticmethod
+    def _held(database: psycopg.Connection[Any], account: str, circuit: str) -> circuits.Held:
+        hosts = database.execute(circuits.HELD, [account.lower(), circuit]).fetchall()
+        leases = database.execute(circuits.LEASES, circuits.names(account)).fetchall()
+        return circuits.Held(
+            [(int(row[0]), bytes(row[1]), row[2], row[3]) for row in hosts],
+            [circuits.lease_of(row) for row in leases],
+        )
+
+
+def _circuit_change(change: AccountChange) -> CircuitChange:
+    if isinstance(change, CircuitChange):
+        return change
+    if change.state is AccountState.ABSENT:
+        return CircuitChange(account=change.account, state=AccountState.ABSENT)
+    raise ElementProblem("线路标识（circuit_id）未知。", "先配线。", field="circuit_id")
+
+
+def _facts(subject: CircuitSubject, heard: Heard) -> dict[str, Any]:
+    return {
+        "circuit": subject.circuit,
+        "answer": str(heard.offer) if heard.offer else "no offer",
+        "message": heard.message,
+        "took_ms": round(heard.took_ms, 1),
+    }
+
+
+def _seen(lease: Lease) -> dict[str, Any]:
+    return {
+        "seen": {
+            "circuit": lease.circuit,
+            "address": lease.address,
+            "mac": lease.mac,
+            "seen_at": lease.seen_at.isoformat(),
+            "expires_at": lease.expires_at.isoformat(),
+        }
+    }
+
+
+def _leases_text(leases: Sequence[Lease]) -> str:
+    return "\n".join(map(str, leases)) or "no lease"

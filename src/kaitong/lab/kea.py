@@ -1,0 +1,353 @@
+"""Kea DHCPv4 with a PostgreSQL of its own: the DHCP server of the lab's television (IPoE).
+
+    KAITONG_HOME/lab/iptv.json      host, ports, secrets; made once
+    KAITONG_HOME/lab/iptv/postgres  the cluster of Kea's hosts and lease database
+    KAITONG_HOME/lab/iptv/server    Kea: conf, log, run
+    KAITONG_HOME/lab/iptv/boxes     set-top boxes that are on (lab.stb)
+
+It listens by UDP on an unprivileged port of the loopback interface, where relays send to: neither
+root nor a network of its own is needed. Started by root it runs as `_kea`, PostgreSQL as `postgres`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from kaitong.activation.adapters.dhcpwire import DhcpClient
+from kaitong.core.postgres import Cluster
+from kaitong.core.privileges import Runner, runner
+from kaitong.lab.daemon import Daemon
+from kaitong.lab.errors import LabError, LabMissing
+from kaitong.lab.state import (
+    BARRED_GROUPS,
+    HOST,
+    free_udp_port,
+    lab_folder,
+    locked,
+    udp_port_is_free,
+    write_private,
+)
+
+PACKAGES = ("kea-dhcp4-server", "kea-admin")
+SCHEMA = Path("/usr/share/kea/scripts/pgsql/dhcpdb_create.pgsql")
+OPEN_CLASS = "iptv"
+NETWORK = "100.65.0.0/16"  # of the carrier's shared range (RFC 6598)
+ROUTER = "100.65.0.1"
+POOL = "100.65.1.0 - 100.65.254.254"
+LEASE_SECONDS, RENEW_AFTER = 60, 20  # short, so that a box soon hears that it is shut off
+_FILE = "iptv.json"
+_START_SECONDS = 20.0
+_RECONNECT_MS = 500
+
+# Kaitong's role: reservations, and the end of leases; deleting one counts in lease4_stat
+_GRANTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON hosts TO {0};
+GRANT SELECT, DELETE ON lease4 TO {0};
+GRANT SELECT, INSERT, UPDATE ON lease4_stat TO {0};
+GRANT USAGE ON SEQUENCE hosts_host_id_seq TO {0};
+"""
+
+
+def find_program() -> str:
+    """kea-dhcp4 and the script of its tables; LabMissing names the packages to install."""
+    found = shutil.which("kea-dhcp4") or shutil.which("kea-dhcp4", path="/usr/sbin:/usr/local/sbin")
+    if not found or not SCHEMA.exists():
+        raise LabMissing(
+            "Kea's DHCPv4 server is not installed here.",
+            f"On Debian: apt-get install --no-install-recommends {' '.join(PACKAGES)}",
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class KeaSettings:
+    """Where the lab's DHCP server is and with which secrets."""
+
+    port: int
+    oss_password: str = field(repr=False)  # Kaitong's role in Kea's database
+    server_password: str = field(repr=False)  # Kea's role
+    database_port: int = 0  # 0 until the database was started for the first time
+    host: str = HOST
+    relay: str = HOST  # what relays of the lab call themselves
+    database: str = "kea"
+    oss_role: str = "kaitong_oss"
+    server_role: str = "kea"
+
+    @classmethod
+    def load(cls, folder: Path) -> KeaSettings | None:
+        """None when it was never set up here."""
+        try:
+            return cls(**json.loads((folder / _FILE).read_text()))
+        except FileNotFoundError:
+            return None
+
+    @classmethod
+    def ensure(cls, folder: Path) -> KeaSettings:
+        """Made with a free port and fresh secrets when there are none. The caller holds the lock."""
+        found = cls.load(folder)
+        if found is None:
+            found = cls(free_udp_port(), secrets.token_urlsafe(24), secrets.token_urlsafe(24))
+            found.save(folder)
+        return found
+
+    def save(self, folder: Path) -> None:
+        write_private(folder / _FILE, json.dumps(asdict(self), indent=2) + "\n")
+
+    def connection(self) -> dict[str, Any]:
+        """The `connection` of Kaitong's network element: no secrets."""
+        return {
+            "host": self.host,
+            "port": self.port,
+            "relay": self.relay,
+            "client_class": OPEN_CLASS,
+            "barred_classes": dict(BARRED_GROUPS),
+            "database": {
+                "host": self.host,
+                "port": self.database_port,
+                "name": self.database,
+                "user": self.oss_role,
+            },
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """The `secrets` of Kaitong's network element."""
+        return {"database": self.oss_password}
+
+
+class KeaLab:
+    """The lab's DHCP server. `up` and `down` may be called again, and by two commands at once."""
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or lab_folder()
+        self.folder = self.home / "iptv"
+        self.server_folder = self.folder / "server"
+        self.cluster = Cluster(
+            self.folder / "postgres",
+            settings={"shared_buffers": "32MB", "max_connections": "60"},
+        )
+        self.daemon = Daemon(self.server_folder / "process.json")
+
+    # ---- life -----------------------------------------------------------------------------------
+
+    def up(self) -> KeaSettings:
+        """Start what does not run, wait until the server answers a question."""
+        program = find_program()
+        with locked(self.home):
+            settings = self._database(KeaSettings.ensure(self.home))
+            run = self._folders()
+            changed = self._configure(settings, run)
+            if self.daemon.pid() is not None and not changed and self._answers(settings):
+                return settings
+            self.daemon.stop()
+            if not udp_port_is_free(settings.port):
+                settings = replace(settings, port=free_udp_port())
+                settings.save(self.home)
+            self._start(settings, program, run)
+            return settings
+
+    def down(self) -> bool:
+        """End what `up` started, and nothing else. True when something ran."""
+        with locked(self.home):
+            ended = self.daemon.stop()
+            if self.cluster.running():
+                self.cluster.stop()
+                ended = True
+            return ended
+
+    def running(self) -> bool:
+        """Whether it answers."""
+        settings = self.settings()
+        return settings is not None and self.daemon.pid() is not None and self._answers(settings)
+
+    def settings(self) -> KeaSettings | None:
+        """None when it was never set up here."""
+        return KeaSettings.load(self.home)
+
+    def prepare(self) -> KeaSettings:
+        """Where the server is, or will be: made once, also before Kea is installed."""
+        with locked(self.home):
+            return KeaSettings.ensure(self.home)
+
+    def stop_server(self) -> bool:
+        """End Kea alone; its database runs on (a bad day to practise)."""
+        with locked(self.home):
+            return self.daemon.stop()
+
+    def stop_database(self) -> None:
+        """End the database alone; Kea runs on, and answers nobody until it is back."""
+        with locked(self.home):
+            self.cluster.stop()
+
+    def dsn(self) -> str:
+        """Kea's database, as the server's own role."""
+        settings = self.prepare()
+        return self.cluster.dsn(settings.database, settings.server_role, settings.server_password)
+
+    def client(self) -> DhcpClient:
+        """A box behind a relay, at this server."""
+        settings = self.settings()
+        if settings is None:
+            raise LabError("There is no DHCP server here.", "Start it: ./run lab up iptv")
+        return DhcpClient(settings.host, settings.port, settings.relay)
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    def _database(self, settings: KeaSettings) -> KeaSettings:
+        """The cluster, its two roles, the database, and Kea's own tables in it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
+        self.cluster.start()
+        if settings.database_port != self.cluster.port:
+            settings = replace(settings, database_port=self.cluster.port)
+            settings.save(self.home)
+        self.cluster.ensure_database(
+            settings.database, owner=settings.server_role, password=settings.server_password
+        )
+        with psycopg.connect(self.cluster.dsn(), autocommit=True, connect_timeout=5) as admin:
+            known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [settings.oss_role])
+            verb = "ALTER" if known.fetchone() else "CREATE"
+            admin.execute(
+                sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(
+                    sql.Identifier(settings.oss_role), sql.Literal(settings.oss_password)
+                )
+            )
+        dsn = self.cluster.dsn(settings.database, settings.server_role, settings.server_password)
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as server:
+            made = server.execute("SELECT to_regclass('schema_version')").fetchone()
+            if not made or made[0] is None:
+                server.execute(SCHEMA.read_bytes())  # one transaction of its own
+            server.execute(sql.SQL(_GRANTS).format(sql.Identifier(settings.oss_role)))
+        return settings
+
+    def _folders(self) -> Runner:
+        """The server's folders, owned by the user it runs as."""
+        run = runner(["_kea"], [self.server_folder])
+        self.server_folder.mkdir(exist_ok=True)
+        self.server_folder.chmod(0o711)
+        for name in ("conf", "log", "run"):
+            folder = self.server_folder / name
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o700)
+            run.own(folder)
+        return run
+
+    def _configure(self, settings: KeaSettings, run: Runner) -> bool:
+        """Write the configuration; True when it is another than before."""
+        target = self.server_folder / "conf" / "kea-dhcp4.json"
+        text = json.dumps(configuration(settings, self.server_folder), indent=2) + "\n"
+        changed = not target.exists() or target.read_text() != text
+        if changed:
+            write_private(target, text)
+        run.own(target)
+        return changed
+
+    def _start(self, settings: KeaSettings, program: str, run: Runner) -> None:
+        log = self.server_folder / "log" / "output.log"
+        own = self.server_folder / "run"
+        for left in own.glob("*.pid"):  # of one that was killed: its number may be another's now
+            left.unlink()
+        argv = [
+            # Kea tells the database times of its own zone: the cluster's is UTC, and so must this be
+            "env", "TZ=UTC", f"KEA_PIDFILE_DIR={own}", f"KEA_LOCKFILE_DIR={own}",
+            program, "-c", str(self.server_folder / "conf" / "kea-dhcp4.json"),
+            "-p", str(settings.port),
+        ]  # fmt: skip
+        self.daemon.start(run.command(argv), log)
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers(settings, timeout=0.3):
+            if self.daemon.pid() is None or time.monotonic() > deadline:
+                self.daemon.stop()
+                raise LabError("Kea did not start.", self._log_tail())
+            time.sleep(0.05)
+
+    @staticmethod
+    def _answers(settings: KeaSettings, timeout: float = 1.5) -> bool:
+        return DhcpClient(
+            settings.host, settings.port, settings.relay, timeout=timeout, attempts=1
+        ).answers()
+
+    def _log_tail(self) -> str:
+        """The ends of its logs, less lines that could hold a secret."""
+        lines: list[str] = []
+        for name in ("output.log", "kea.log"):
+            path = self.server_folder / "log" / name
+            if path.exists():
+                lines += path.read_text(errors="replace").splitlines()[-8:]
+        kept = [line for line in lines if not re.search(r"secret|password", line, re.IGNORECASE)]
+        return f"Its logs in {self.server_folder / 'log'} end:\n" + "\n".join(kept)
+
+
+def configuration(settings: KeaSettings, folder: Path) -> dict[str, Any]:
+    """Kea's configuration. Only lines with a reservation are served: the pool's class is given by
+    those alone. A suspended line has a class no pool is open to, which tells its name to who asks
+    (INFORM). Authoritative: a box that renews what it may no longer have is told no."""
+    database = {
+        "type": "postgresql",
+        "host": settings.host,
+        "port": settings.database_port,
+        "name": settings.database,
+        "user": settings.server_role,
+        "password": settings.server_password,
+        # while the database is away it is silent (and no refusal is heard), and looks for it again
+        "max-reconnect-tries": 1_000_000,
+        "reconnect-wait-time": _RECONNECT_MS,
+        "on-fail": "stop-retry-exit",
+    }
+    barred = [
+        {"name": name, "option-data": [{"name": "dhcp-message", "data": name}]}
+        for name in BARRED_GROUPS.values()
+    ]
+    return {
+        "Dhcp4": {
+            "interfaces-config": {
+                "interfaces": ["lo"],
+                "dhcp-socket-type": "udp",
+                "re-detect": False,
+            },
+            "lease-database": database,
+            "hosts-database": database,
+            "host-reservation-identifiers": ["circuit-id"],
+            "reservations-global": True,
+            "reservations-in-subnet": False,
+            "store-extended-info": True,
+            "authoritative": True,
+            "match-client-id": False,
+            "ddns-send-updates": False,
+            "valid-lifetime": LEASE_SECONDS,
+            "renew-timer": RENEW_AFTER,
+            "rebind-timer": LEASE_SECONDS * 3 // 4,
+            "client-classes": [{"name": OPEN_CLASS}, *barred],
+            "subnet4": [
+                {
+                    "id": 1,
+                    "subnet": NETWORK,
+                    "relay": {"ip-addresses": [settings.relay]},
+                    "pools": [{"pool": POOL, "client-class": OPEN_CLASS}],
+                    "option-data": [{"name": "routers", "data": ROUTER}],
+                }
+            ],
+            "loggers": [
+                {
+                    "name": "kea-dhcp4",
+                    "severity": "WARN",
+                    "output_options": [
+                        {
+                            "output": str(folder / "log" / "kea.log"),
+                            "maxsize": 2_000_000,
+                            "maxver": 2,
+                        }
+                    ],
+                }
+            ],
+        }
+    }
