@@ -32,7 +32,6 @@ from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
     ProofResult,
-    Subject,
 )
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
@@ -128,7 +127,7 @@ def prove_removed(ctx: ActionContext) -> Outcome:
         return None
     with spoken(service):
         element = queries.element_for(kind.key, service.branch_id)
-        subject = Subject(account=name, password=password_for(kind, service, "撤下验证"))
+        subject = kind.subject(service, password=password_for(kind, service, "撤下验证"))
         proof = services.prove_removed(element, subject, for_whom(ctx, service))
     sentence = kind.sentence(proof)
     record(service, proof, sentence)
@@ -149,9 +148,7 @@ def prove_account(ctx: ActionContext) -> Outcome:
         return life.prove_suspended(ctx)
     with spoken(service):
         kind, element = spoken_to(service)
-        subject = Subject(
-            account=kind.name(service), password=password_for(kind, service, "账号验证")
-        )
+        subject = kind.subject(service, password=password_for(kind, service, "账号验证"))
         proof = services.prove_account(element, subject, for_whom(ctx, service))
     sentence = kind.sentence(proof)
     record(service, proof, sentence)

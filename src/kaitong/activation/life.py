@@ -100,8 +100,8 @@ def prove_suspended(ctx: ActionContext) -> Outcome:
     with spoken(service):
         kind, element = spoken_to(service)
         what = for_whom(ctx, service)
-        subject = Subject(
-            account=kind.name(service),
+        subject = kind.subject(
+            service,
             password=password_for(kind, service, "停机验证"),
             barred_for=barred_for(service),
         )
@@ -156,8 +156,8 @@ def prove_password(ctx: ActionContext) -> Outcome:
     )
     with spoken(service):
         kind, element = spoken_to(service)
-        subject = Subject(
-            account=kind.name(service),
+        subject = kind.subject(
+            service,
             password=password_for(kind, service, "新密码验证"),
             former_password=former,
         )
@@ -210,9 +210,7 @@ def prove_renamed(ctx: ActionContext) -> Outcome:
     if barred_for(service):
         return prove_suspended(ctx)
     with spoken(service):
-        proof = services.prove_account(
-            element, Subject(account=kind.name(service), password=password), what
-        )
+        proof = services.prove_account(element, kind.subject(service, password=password), what)
     sentence = renamed_sentence(proof, old)
     record(service, proof, sentence)
     if not proof.ok:
@@ -256,8 +254,8 @@ def prove_plan(ctx: ActionContext) -> Outcome:
         return prove_suspended(ctx)
     with spoken(service):
         kind, element = spoken_to(service)
-        subject = Subject(
-            account=kind.name(service),
+        subject = kind.subject(
+            service,
             password=password_for(kind, service, "套餐验证"),
             attributes=desired_account(service, element, "").plan_attributes,
         )

@@ -6,7 +6,7 @@
     KAITONG_HOME/lab/iptv/boxes     set-top boxes that are on (lab.stb)
 
 It listens by UDP on an unprivileged port of the loopback interface, where relays send to: neither
-root nor a network of its own is needed. Started by root it runs as `_kea`, PostgreSQL as `postgres`.
+root nor a network of its own is needed. Started by root it runs as `_kea`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class KeaSettings:
 
     @classmethod
     def ensure(cls, folder: Path) -> KeaSettings:
-        """Made with a free port and fresh secrets when there are none. The caller holds the lock."""
+        """Made with a free port and fresh secrets at first. The caller holds the lab's lock."""
         found = cls.load(folder)
         if found is None:
             found = cls(free_udp_port(), secrets.token_urlsafe(24), secrets.token_urlsafe(24))
@@ -257,7 +257,7 @@ class KeaLab:
         for left in own.glob("*.pid"):  # of one that was killed: its number may be another's now
             left.unlink()
         argv = [
-            # Kea tells the database times of its own zone: the cluster's is UTC, and so must this be
+            # Kea tells the database times in its own zone; the database's is UTC
             "env", "TZ=UTC", f"KEA_PIDFILE_DIR={own}", f"KEA_LOCKFILE_DIR={own}",
             program, "-c", str(self.server_folder / "conf" / "kea-dhcp4.json"),
             "-p", str(settings.port),

@@ -50,7 +50,7 @@ class Box:
 
 
 class SetTopBoxes:
-    """The boxes of this lab. What two commands do to one box at once happens one after the other."""
+    """The boxes of this lab. Two commands for one box happen one after the other."""
 
     def __init__(self, lab: KeaLab | None = None) -> None:
         self.lab = lab or KeaLab()

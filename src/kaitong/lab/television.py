@@ -100,9 +100,7 @@ def _stb(arguments: argparse.Namespace) -> int:
     match arguments.what:
         case "on" | "renew":
             box = (
-                boxes.on(circuit, arguments.mac)
-                if arguments.what == "on"
-                else boxes.renew(circuit)
+                boxes.on(circuit, arguments.mac) if arguments.what == "on" else boxes.renew(circuit)
             )
             _print(arguments, box.as_dict(), _told(box))
             return 0 if box.online else 1

@@ -76,9 +76,7 @@ def _alive(connection: psycopg.Connection[Any]) -> bool:
     return True
 
 
-def _connect(
-    where: Mapping[str, Any], password: str, called: str
-) -> psycopg.Connection[Any]:
+def _connect(where: Mapping[str, Any], password: str, called: str) -> psycopg.Connection[Any]:
     try:
         host, port = str(where["host"]), int(where["port"])
         name, user = str(where["name"]), str(where["user"])

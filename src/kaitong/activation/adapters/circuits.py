@@ -22,7 +22,13 @@ from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
-from kaitong.activation.adapters.base import AccountChange, AccountState, Attribute, Reading, Subject
+from kaitong.activation.adapters.base import (
+    AccountChange,
+    AccountState,
+    Attribute,
+    Reading,
+    Subject,
+)
 from kaitong.activation.adapters.dhcpwire import LONGEST_CIRCUIT, mac_text, relayed_circuit
 from kaitong.activation.adapters.sqltext import Statement
 from kaitong.activation.errors import ElementProblem, RefusedByElement
@@ -58,12 +64,12 @@ class CircuitChange(AccountChange):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitSubject(Subject):
-    """The service a proof is about: its line, the hardware address of its box where it is known,
-    and since when a box must have been seen."""
+    """The service a proof is about: its line, the class that is in, and the hardware addresses of
+    the installed boxes, where stock knows them."""
 
     circuit: str = ""
-    mac: bytes = b""
-    since: datetime | None = None
+    client_class: str = ""
+    boxes: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +134,13 @@ def shown(circuit: bytes) -> str:
 def check(change: CircuitChange) -> None:
     """Refuse a change the element could not hold."""
     if service_id_of(change.account) is None:
-        raise ElementProblem("DHCP 服务器里的名称应是业务自己的。", field="account")
+        raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
     if change.state is AccountState.ABSENT:
         return
     octets(change.circuit)
     if not _is_class(change.plan):
         raise ElementProblem(
-            f"地址类别 {change.plan!r} 不能用。", "由字母、数字和 - 组成。", field="client_class"
+            f"地址类别 {change.plan} 不能用。", "由字母、数字和 - 组成。", field="client_class"
         )
 
 
@@ -146,8 +152,8 @@ def _is_class(text: str) -> bool:
 def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Statement]:
     """What turns the held rows into the desired state; empty when it stands already.
 
-    Leases that the state leaves no ground for go with it: all of a service that has no line any
-    more, those of its former line when it has another.
+    Leases that the state leaves no ground for go with it: all of a service that is barred or has no
+    line any more, those of its former line when it has another.
     """
     own = [row for row in held.hosts if row[2].lower() == change.account]
     if change.state is AccountState.ABSENT:
@@ -156,9 +162,10 @@ def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Sta
     circuit = octets(change.circuit)
     other = next((row for row in held.hosts if row[1] == circuit and row not in own), None)
     if other is not None:
-        whose = f"业务 {other[2]}" if service_id_of(other[2]) else f"预留 {other[2] or other[0]}"
         raise RefusedByElement(
-            f"线路 {change.circuit} 在 DHCP 服务器里已属于{whose}。",
+            f"线路 {change.circuit} 在 DHCP 平台里已属于业务 {other[2]}。"
+            if service_id_of(other[2])
+            else f"线路 {change.circuit} 在 DHCP 平台里已有预留 {other[2] or other[0]}。",
             "核对端口；多余的预留由对账撤下。",
             field="circuit_id",
         )
@@ -180,13 +187,12 @@ def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Sta
                 "UPDATE hosts SET dhcp4_client_classes = %s WHERE host_id = %s", (wanted, kept[0])
             )
         )
-    elsewhere = [lease.address for lease in held.leases if lease.circuit != shown(circuit)]
-    return [*found, *_without_leases(elsewhere)]
-
-
-def without_leases(held: Held) -> list[Statement]:
-    """What ends all leases of a service."""
-    return _without_leases([lease.address for lease in held.leases])
+    groundless = [
+        lease.address
+        for lease in held.leases
+        if change.state is AccountState.BARRED or lease.circuit != shown(circuit)
+    ]
+    return [*found, *_without_leases(groundless)]
 
 
 def reading(name: str, held: Held, barred_classes: Iterable[str]) -> Reading:

@@ -7,6 +7,8 @@ address on them.
     relay                               this machine's address as a relay of the server's (giaddr)
     client_class                        the class of lines in operation, where the playbook names
                                         none (`map: {client_class: ...}`)
+    circuit_pattern                     how circuit ids are spelled, as NAS-Port-Id is at an AAA
+                                        server: which line a circuit is
     barred_classes: {reason: class}     the class of suspended lines; "" where a reason has none of
                                         its own. No pool is open to them, and the server answers
                                         an INFORM of theirs with the class's name as the message
@@ -28,6 +30,7 @@ from typing import Any
 
 import psycopg
 
+from kaitong.activation import nasport
 from kaitong.activation.adapters import circuits
 from kaitong.activation.adapters.aaadb import aaa_database
 from kaitong.activation.adapters.base import (
@@ -44,6 +47,7 @@ from kaitong.activation.adapters.base import (
 )
 from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, Lease
 from kaitong.activation.adapters.dhcpwire import DhcpClient, Heard, mac_of, mac_text
+from kaitong.activation.adapters.sessions import line_facts
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.errors import ElementProblem
 
@@ -61,14 +65,14 @@ class KeaAdapter(Adapter):
             "": "suspended",
             **{str(k): str(v) for k, v in (connection.get("barred_classes") or {}).items()},
         }
+        self.pattern = nasport.pattern(
+            str(connection.get("circuit_pattern") or nasport.DEFAULT_PATTERN)
+        )
 
     def barred_class(self, reason: str) -> str:
         return self.barred_classes.get(reason) or self.barred_classes[""]
 
-    # ---- apply, read, undo -----------------------------------------------------------------------
-
-    def apply(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        return self.bring(change.account, lambda: change, talk, dry_run=dry_run)
+    # ---- apply and read --------------------------------------------------------------------------
 
     def bring(
         self,
@@ -78,27 +82,18 @@ class KeaAdapter(Adapter):
         *,
         dry_run: bool = False,
     ) -> Outcome:
-        """`apply`, asking what is desired while the service is locked here: of two who bring one
-        service in line at once, the later to write has also asked later."""
+        """Reservation and leases of a service, in one transaction."""
         with self._database() as database, database.transaction():
             self._lock(database, f"line {account}")
             change = _circuit_change(desired())
             if change.account != account:
-                raise ElementProblem("DHCP 服务器里的名称应是业务自己的。", field="account")
+                raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
             circuits.check(change)
             if change.circuit:  # two services that want one line take turns, and the second hears
                 self._lock(database, f"circuit {change.circuit}")
             held = self._held(database, account, change.circuit)
             todo = circuits.statements(change, held, self.barred_class(change.barred_for))
             return self._write(database, todo, talk, dry_run=dry_run)
-
-    def end_leases(self, account: str, talk: Conversation) -> list[Lease]:
-        """End what the service's boxes hold; which it was. They hear of it when they renew."""
-        with self._database() as database, database.transaction():
-            self._lock(database, f"line {account}")
-            held = self._held(database, account, "")
-            self._write(database, circuits.without_leases(held), talk)
-        return list(held.leases)
 
     def read(self, account: str, talk: Conversation) -> Reading:
         talk.sent(f"-- {self._where()}\n-- reservation and leases of {account}")
@@ -109,12 +104,6 @@ class KeaAdapter(Adapter):
         talk.got(f"state {found.state}, class {found.plan or '-'}, line {lines or '-'}")
         talk.got(_leases_text(held.leases))
         return found
-
-    def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
-        before = change.previous or CircuitChange(
-            account=change.account, state=AccountState.ABSENT
-        )
-        return self.apply(before, talk, dry_run=dry_run)
 
     # ---- what boxes hold -------------------------------------------------------------------------
 
@@ -147,8 +136,10 @@ class KeaAdapter(Adapter):
                 return self._prove_removed(subject, talk)
             case ProofKind.SUSPENDED:
                 return self._prove_suspended(subject, talk)
+            case ProofKind.PLAN:
+                return self._prove_class(subject, talk)
             case _:
-                raise ElementProblem(f"DHCP 服务器没有{kind}验证。")
+                raise ElementProblem("DHCP 平台没有密码可验证。")
 
     def _prove_open(self, subject: CircuitSubject, talk: Conversation) -> Proof:
         """The line is offered an address, and a line nobody reserved is not.
@@ -156,24 +147,28 @@ class KeaAdapter(Adapter):
         The second guards against a server that serves everybody.
         """
         own = self._hear(subject.circuit, talk)
-        facts = _facts(subject, own)
+        facts = self._facts(subject, own)
         if own.offer is None:
             return Proof(ProofKind.ACCOUNT, ProofResult.REFUSED, facts)
-        unknown = self._hear(f"unknown-{random.token_hex(8)}", talk, "a line nobody has, on purpose")
+        unknown = self._hear(
+            f"unknown-{random.token_hex(8)}", talk, "a line nobody has, on purpose"
+        )
         facts |= {"unknown_answer": str(unknown), "unknown_took_ms": round(unknown.took_ms, 1)}
         result = ProofResult.PROVEN if unknown.offer is None else ProofResult.OPEN_DOOR
         return Proof(ProofKind.ACCOUNT, result, facts)
 
     def _prove_suspended(self, subject: CircuitSubject, talk: Conversation) -> Proof:
-        """No offer, and the message that only a suspended line hears."""
+        """No offer, the message that only a suspended line hears, and no lease that stands."""
         heard = self._hear(subject.circuit, talk)
-        facts = _facts(subject, heard) | {"barred_for": subject.barred_for}
+        facts = self._facts(subject, heard) | {"barred_for": subject.barred_for}
         if heard.offer is not None:
             return Proof(ProofKind.SUSPENDED, ProofResult.STILL_OPEN, facts)
         expected = self.barred_class(subject.barred_for)
         if heard.message != expected:
             facts["expected_message"] = expected
             return Proof(ProofKind.SUSPENDED, ProofResult.OTHER_REASON, facts)
+        if self.leases(subject.account, talk):  # renewed while it was being shut off
+            return Proof(ProofKind.SUSPENDED, ProofResult.ROWS_LEFT, facts)
         return Proof(ProofKind.SUSPENDED, ProofResult.PROVEN, facts)
 
     def _prove_removed(self, subject: CircuitSubject, talk: Conversation) -> Proof:
@@ -186,43 +181,49 @@ class KeaAdapter(Adapter):
         own = [row for row in held.hosts if row[2].lower() == subject.account]
         talk.sent(f"-- {self._where()}\n-- reservation and leases of {subject.account}")
         talk.got(f"{len(own)} reservations\n{_leases_text(held.leases)}")
-        facts: dict[str, Any] = {"circuit": subject.circuit, "answer": "", "message": ""}
+        facts = self._facts(subject)
         if own or held.leases:
             return Proof(ProofKind.REMOVED, ProofResult.ROWS_LEFT, facts)
         if not subject.circuit or held.hosts:
             return Proof(ProofKind.REMOVED, ProofResult.PROVEN, facts | {"of_another": True})
         heard = self._hear(subject.circuit, talk)
         result = ProofResult.PROVEN if heard.offer is None else ProofResult.STILL_OPEN
-        return Proof(ProofKind.REMOVED, result, _facts(subject, heard))
+        return Proof(ProofKind.REMOVED, result, self._facts(subject, heard))
+
+    def _prove_class(self, subject: CircuitSubject, talk: Conversation) -> Proof:
+        """The line is in the plan's class, and offered an address out of what is open to that."""
+        heard = self._hear(subject.circuit, talk)
+        facts = self._facts(subject, heard)
+        if heard.offer is None:
+            return Proof(ProofKind.PLAN, ProofResult.REFUSED, facts)
+        held = self.read(subject.account, talk).plan
+        if held != (subject.client_class or self.client_class):
+            differs = {"differences": ["client_class"], "given": {"client_class": held}}
+            return Proof(ProofKind.PLAN, ProofResult.OTHER_PLAN, facts | differs)
+        return Proof(ProofKind.PLAN, ProofResult.PROVEN, facts)
 
     def _prove_line(self, subject: CircuitSubject, talk: Conversation) -> Proof:
         """A box holds a lease on the line: the installed one, where its hardware address is known.
 
-        The platform's own questions take no lease, so whatever holds one is the customer's.
+        The platform's own questions take no lease, so whatever holds one is the customer's; and
+        nothing is leased on a line before it is opened, so it is one of this visit.
         """
-        facts: dict[str, Any] = {"circuit": subject.circuit}
-        if subject.mac:
-            facts["expected_mac"] = mac_text(subject.mac)
-        found = [
+        facts = self._facts(subject)
+        here = [
             lease
             for lease in self.leases(subject.account, talk)
-            if subject.since is None or lease.seen_at >= subject.since
+            if lease.circuit == subject.circuit
         ]
-        here = [lease for lease in found if lease.circuit == subject.circuit]
-        if not subject.mac:
-            if here:
-                return Proof(ProofKind.LINE, ProofResult.PROVEN, facts | _seen(here[0]))
-            return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
-        own = mac_text(subject.mac)
-        its = next((lease for lease in here if lease.mac == own), None)
-        if its is not None:
-            return Proof(ProofKind.LINE, ProofResult.PROVEN, facts | _seen(its))
-        away = self.leases(subject.account, talk, mac=subject.mac)
-        if away:
-            facts |= _seen(away[0]) | {"differences": ["circuit"]}
-            return Proof(ProofKind.LINE, ProofResult.WRONG_PORT, facts)
+        own = [mac_text(mac) for mac in subject.boxes]
+        for lease in here:
+            if not own or lease.mac in own:
+                return Proof(ProofKind.LINE, ProofResult.PROVEN, facts | self._seen(lease))
+        for mac in subject.boxes:
+            for lease in self.leases(subject.account, talk, mac=mac)[:1]:
+                facts |= self._seen(lease) | {"differences": ["circuit"]}
+                return Proof(ProofKind.LINE, ProofResult.WRONG_PORT, facts)
         if here:
-            facts |= _seen(here[0]) | {"differences": ["mac"]}
+            facts |= self._seen(here[0]) | {"differences": ["mac"], "expected_mac": own}
             return Proof(ProofKind.LINE, ProofResult.WRONG_PORT, facts)
         return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
 
@@ -264,6 +265,34 @@ class KeaAdapter(Adapter):
         talk.got(f"{len(todo)} statements, committed" if todo else "stands already")
         return Outcome(len(todo), request=text)
 
+    def _facts(self, subject: CircuitSubject, heard: Heard | None = None) -> dict[str, Any]:
+        """What a proof was about and what was answered; places of the line where it names some."""
+        line = self.pattern.parse(subject.circuit)
+        facts: dict[str, Any] = {
+            "circuit": subject.circuit,
+            "expected": {"circuit": subject.circuit, **(line_facts(line) if line else {})},
+        }
+        if heard is not None:
+            facts |= {
+                "answer": str(heard.offer) if heard.offer else "no offer",
+                "message": heard.message,
+                "took_ms": round(heard.took_ms, 1),
+            }
+        return facts
+
+    def _seen(self, lease: Lease) -> dict[str, Any]:
+        line = self.pattern.parse(lease.circuit)
+        return {
+            "seen": {
+                **(line_facts(line) if line else {}),
+                "circuit": lease.circuit,
+                "nas_port_id": lease.circuit,
+                "address": lease.address,
+                "mac": lease.mac,
+                "seen_at": lease.seen_at.isoformat(),
+            }
+        }
+
     def _database(self) -> AbstractContextManager[psycopg.Connection[Any]]:
         return aaa_database(
             self.connection.get("database") or {},
@@ -295,27 +324,6 @@ def _circuit_change(change: AccountChange) -> CircuitChange:
     if change.state is AccountState.ABSENT:
         return CircuitChange(account=change.account, state=AccountState.ABSENT)
     raise ElementProblem("线路标识（circuit_id）未知。", "先配线。", field="circuit_id")
-
-
-def _facts(subject: CircuitSubject, heard: Heard) -> dict[str, Any]:
-    return {
-        "circuit": subject.circuit,
-        "answer": str(heard.offer) if heard.offer else "no offer",
-        "message": heard.message,
-        "took_ms": round(heard.took_ms, 1),
-    }
-
-
-def _seen(lease: Lease) -> dict[str, Any]:
-    return {
-        "seen": {
-            "circuit": lease.circuit,
-            "address": lease.address,
-            "mac": lease.mac,
-            "seen_at": lease.seen_at.isoformat(),
-            "expires_at": lease.expires_at.isoformat(),
-        }
-    }
 
 
 def _leases_text(leases: Sequence[Lease]) -> str:

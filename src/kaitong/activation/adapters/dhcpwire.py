@@ -273,9 +273,7 @@ class DhcpClient:
         with contextlib.suppress(ConnectionRefusedError):  # of the packet before: a port is closed
             wire.send(packet)
 
-    def _receive(
-        self, wire: socket.socket, until: float, mac: bytes
-    ) -> tuple[int, Answer] | None:
+    def _receive(self, wire: socket.socket, until: float, mac: bytes) -> tuple[int, Answer] | None:
         """The next message to this client that can be read, None when time is over."""
         while (left := until - time.monotonic()) > 0:
             wire.settimeout(left)

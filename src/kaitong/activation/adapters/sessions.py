@@ -85,11 +85,11 @@ def sessions_text(sessions: Sequence[Session]) -> str:
 
 def judge(account: str, expected: Line, sessions: Sequence[Session]) -> Proof:
     """Whether the newest open session is on the expected line; `differences` names what is not."""
-    facts: dict[str, Any] = {"account": mask_account(account), "expected": _facts(expected)}
+    facts: dict[str, Any] = {"account": mask_account(account), "expected": line_facts(expected)}
     if not sessions:
         return Proof(ProofKind.LINE, ProofResult.NOT_SEEN, facts)
     newest = sessions[0]
-    seen = _facts(newest.line) if newest.line else {}
+    seen = line_facts(newest.line) if newest.line else {}
     facts["seen"] = seen | {
         "nas_port_id": newest.nas_port_id,
         "nas": newest.nas_address,
@@ -110,7 +110,8 @@ def judge(account: str, expected: Line, sessions: Sequence[Session]) -> Proof:
     return Proof(ProofKind.LINE, result, facts)
 
 
-def _facts(line: Line) -> dict[str, Any]:
+def line_facts(line: Line) -> dict[str, Any]:
+    """A line as proofs keep it."""
     facts: dict[str, Any] = {
         "access_node": line.access_node,
         "pon_port": line.pon_port,

@@ -6,12 +6,13 @@ from kaitong.activation import wanting
 from kaitong.activation.errors import ElementProblem
 from kaitong.activation.kinds.aaa import AaaKind
 from kaitong.activation.kinds.base import Kind
+from kaitong.activation.kinds.dhcp import DhcpKind
 from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
 
 __all__ = ["Kind", "of", "of_service"]
 
-_KINDS: dict[str, Kind] = {kind.key: kind for kind in (AaaKind(),)}
+_KINDS: dict[str, Kind] = {kind.key: kind for kind in (AaaKind(), DhcpKind())}
 
 
 def of(key: str) -> Kind:

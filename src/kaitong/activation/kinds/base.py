@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from kaitong.activation.adapters.base import AccountChange, Adapter, Proof, Subject
+from kaitong.activation.adapters.base import AccountChange, Adapter, Attribute, Proof, Subject
 from kaitong.activation.choices import ElementKind
 from kaitong.activation.models import NetworkElement
 from kaitong.inventory.reckoning import Standing
@@ -52,9 +52,27 @@ class Kind(ABC):
         """What the service is called at the element; "" while nothing of it can be there."""
         return service.account
 
+    def subject(
+        self,
+        service: ServiceView,
+        *,
+        password: str = "",
+        former_password: str = "",
+        barred_for: str = "",
+        attributes: tuple[Attribute, ...] = (),
+    ) -> Subject:
+        """What a proof is about."""
+        return Subject(
+            account=self.name(service),
+            password=password,
+            former_password=former_password,
+            barred_for=barred_for,
+            attributes=attributes,
+        )
+
     def line_subject(self, service: ServiceView) -> Subject:
         """What must be seen for the line to be proven."""
-        return Subject(account=self.name(service))
+        return self.subject(service)
 
     def short(self, proof: Proof) -> dict[str, Any]:
         """Of a failed proof of the line, what may go into a process's variables: no identifiers

@@ -1,4 +1,4 @@
-"""A real FreeRADIUS with its own database, in a folder of its own, for the tests of a session."""
+"""Real elements with their databases, in folders of their own, for the tests of a session."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from kaitong.activation.adapters.base import AccountChange, Attribute, Conversat
 from kaitong.activation.adapters.radius import RadiusAdapter
 from kaitong.conftest import lacking
 from kaitong.lab.errors import LabMissing
+from kaitong.lab.kea import KeaLab, find_program
 from kaitong.lab.radius import RadiusLab, find_programs
 from kaitong.lab.session import AccessServer
+from kaitong.lab.stb import SetTopBoxes
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +88,39 @@ def aaa(lab):
     """The AAA database as FreeRADIUS's role, for looking."""
     with psycopg.connect(lab.dsn(), autocommit=True) as database:
         yield database
+
+
+# ---- television ----
+
+
+@pytest.fixture(scope="session")
+def running_kea():
+    try:
+        find_program()
+    except LabMissing as missing:
+        lacking("Kea", missing.remedy)
+    home = Path(tempfile.mkdtemp(prefix="kaitong-lab-"))
+    home.chmod(0o711)
+    lab = KeaLab(home)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def kea(running_kea):
+    """The lab, up; a test that breaks it finds it whole again afterwards."""
+    running_kea.up()
+    return running_kea
+
+
+@pytest.fixture
+def boxes(kea):
+    """Set-top boxes nobody keeps: a test says when they renew."""
+    found = SetTopBoxes(kea)
+    yield found
+    assert found.keeper.pid() is None
+    shutil.rmtree(found.folder, ignore_errors=True)

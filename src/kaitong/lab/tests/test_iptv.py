@@ -7,11 +7,8 @@ not stay of a proof; a server that serves everybody.
 
 from __future__ import annotations
 
-import shutil
 import socket
-import tempfile
 import threading
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -27,49 +24,12 @@ from kaitong.activation.adapters.base import (
 from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, name_of
 from kaitong.activation.adapters.dhcp import KeaAdapter
 from kaitong.activation.errors import ElementProblem, RefusedByElement, Unreachable
-from kaitong.conftest import lacking
-from kaitong.lab.errors import LabMissing
-from kaitong.lab.kea import KeaLab, find_program
-from kaitong.lab.stb import SetTopBoxes
-
-
-@pytest.fixture(scope="module")
-def running_kea():
-    try:
-        find_program()
-    except LabMissing as missing:
-        lacking("Kea", missing.remedy)
-    home = Path(tempfile.mkdtemp(prefix="kaitong-lab-"))
-    home.chmod(0o711)
-    lab = KeaLab(home)
-    try:
-        lab.up()
-        yield lab
-    finally:
-        lab.down()
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@pytest.fixture
-def kea(running_kea):
-    """The lab, up; a test that breaks it finds it whole again afterwards."""
-    running_kea.up()
-    return running_kea
 
 
 @pytest.fixture
 def adapter(kea):
     settings = kea.settings()
     return KeaAdapter(settings.connection(), settings.secrets())
-
-
-@pytest.fixture
-def boxes(kea):
-    """Set-top boxes nobody keeps: a test says when they renew."""
-    found = SetTopBoxes(kea)
-    yield found
-    assert found.keeper.pid() is None
-    shutil.rmtree(found.folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -111,6 +71,7 @@ def result(adapter, kind, change, **other):
 def test_a_line_is_opened_and_offered_an_address_and_nothing_stays_of_the_proof(
     adapter, change, rows
 ):
+    before = rows.execute("SELECT count(*) FROM lease4").fetchone()
     assert result(adapter, ProofKind.ACCOUNT, change) is ProofResult.REFUSED
     told = apply(adapter, change).request
     assert change.circuit in told
@@ -119,7 +80,7 @@ def test_a_line_is_opened_and_offered_an_address_and_nothing_stays_of_the_proof(
     assert proof.ok
     assert proof.facts["answer"].startswith("DHCPOFFER 100.65.")
     assert proof.facts["unknown_answer"] == "no offer"
-    assert rows.execute("SELECT count(*) FROM lease4").fetchone() == (0,)
+    assert rows.execute("SELECT count(*) FROM lease4").fetchone() == before
     assert apply(adapter, change).statements == 0  # it stands already
     reading = adapter.read(change.account, Conversation())
     assert (reading.state, reading.plan) == (AccountState.OPEN, "iptv")
@@ -140,13 +101,13 @@ def test_the_customers_box_proves_the_line(adapter, change, boxes):
     own = dhcpwire.mac_bytes(box.mac)
     for proof in (
         prove(adapter, ProofKind.LINE, change),
-        prove(adapter, ProofKind.LINE, change, mac=own),
+        prove(adapter, ProofKind.LINE, change, boxes=(own,)),
     ):
         assert proof.ok
         assert proof.facts["seen"]["address"] == box.address
         assert proof.facts["seen"]["mac"] == box.mac
     # another box than the one that was installed
-    other = prove(adapter, ProofKind.LINE, change, mac=dhcpwire.mac_of("installed"))
+    other = prove(adapter, ProofKind.LINE, change, boxes=(dhcpwire.mac_of("installed"),))
     assert (other.result, other.facts["differences"]) == (ProofResult.WRONG_PORT, ["mac"])
     assert boxes.off(change.circuit)
     assert result(adapter, ProofKind.LINE, change) is ProofResult.NOT_SEEN
@@ -157,7 +118,7 @@ def test_a_box_plugged_in_at_the_neighbours_is_seen_there(adapter, change, boxes
     apply(adapter, change)
     apply(adapter, neighbour)
     box = boxes.on(neighbour.circuit, keep=False)
-    proof = prove(adapter, ProofKind.LINE, change, mac=dhcpwire.mac_bytes(box.mac))
+    proof = prove(adapter, ProofKind.LINE, change, boxes=(dhcpwire.mac_bytes(box.mac),))
     assert (proof.result, proof.facts["differences"]) == (ProofResult.WRONG_PORT, ["circuit"])
     assert proof.facts["seen"]["circuit"] == neighbour.circuit
 
@@ -172,6 +133,7 @@ def test_a_line_nobody_opened_gets_nothing(boxes):
 def test_suspended_refused_for_its_reason_and_resumed(adapter, change, boxes):
     apply(adapter, change)
     address = boxes.on(change.circuit, keep=False).address
+    assert [lease.address for lease in adapter.leases(change.account, Conversation())] == [address]
     barred = {"state": AccountState.BARRED, "barred_for": "arrears"}
     assert result(adapter, ProofKind.SUSPENDED, change) is ProofResult.STILL_OPEN
     apply(adapter, change, **barred)
@@ -181,16 +143,25 @@ def test_suspended_refused_for_its_reason_and_resumed(adapter, change, boxes):
     for reason in ("request", "administrative"):
         told = result(adapter, ProofKind.SUSPENDED, change, barred_for=reason)
         assert told is ProofResult.OTHER_REASON
-    # what the box has leased ends when it is told to, and the box drops it when it renews
-    assert [lease.address for lease in adapter.leases(change.account, Conversation())] == [address]
-    assert [lease.address for lease in adapter.end_leases(change.account, Conversation())] == [
-        address
-    ]
-    assert adapter.end_leases(change.account, Conversation()) == []
+    # what the box had leased has ended, and the box drops it when it renews
+    assert adapter.leases(change.account, Conversation()) == []
     assert boxes.renew(change.circuit).state == "refused"
     apply(adapter, change)
     assert prove(adapter, ProofKind.ACCOUNT, change).ok
     assert boxes.renew(change.circuit).online
+
+
+def test_a_lease_renewed_while_its_line_is_shut_off_is_seen(adapter, change, boxes, rows):
+    apply(adapter, change)
+    boxes.on(change.circuit, keep=False)
+    kept = rows.execute("SELECT * FROM lease4 WHERE hostname = %s", [change.account]).fetchone()
+    barred = {"state": AccountState.BARRED, "barred_for": "request"}
+    apply(adapter, change, **barred)
+    rows.execute(f"INSERT INTO lease4 VALUES ({', '.join(['%s'] * len(kept))})", kept)
+    told = result(adapter, ProofKind.SUSPENDED, change, barred_for="request")
+    assert told is ProofResult.ROWS_LEFT
+    assert apply(adapter, change, **barred).statements == 1  # sent again it is gone
+    assert prove(adapter, ProofKind.SUSPENDED, change, barred_for="request").ok
 
 
 def test_a_line_that_is_gone_is_not_refused_because_it_is_suspended(adapter, change):
@@ -256,7 +227,7 @@ def in_threads(*acts):
     def run(act):
         try:
             outcomes.append(act())
-        except Exception as error:  # noqa: BLE001  what each of them ended in is what is asked
+        except Exception as error:
             outcomes.append(error)
 
     threads = [threading.Thread(target=run, args=(act,)) for act in acts]

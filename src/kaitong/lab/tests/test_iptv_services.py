@@ -1,0 +1,221 @@
+"""A service of television as a process runs it, at the real DHCP server and a set-top box.
+
+Covers: applied, proven by asking and by the customer's own box, suspended, resumed, on another line
+after a move, taken out; a server that is away; what is told to people; two workers at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import pytest
+from django.db import connection
+
+from kaitong.activation import actions, life, queries, services
+from kaitong.catalog import services as catalog
+from kaitong.catalog.services import ServiceEntry
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput
+from kaitong.core.ids import uuid7
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.models import Service
+from kaitong.lab.tests.test_iptv import a_line
+from kaitong.org.actor import Actor
+from kaitong.process.actions import ActionContext, BusinessError, Transient, Wait
+
+pytestmark = pytest.mark.django_db
+SYSTEM = Actor.system()
+
+
+@pytest.fixture
+def element(kea, county):
+    settings = kea.settings()
+    return services.register_element(
+        key="iptv",
+        kind="dhcp",
+        title="IPTV 地址平台",
+        branch_id=county.parent_id,  # the city's serves the county
+        connection=settings.connection(),
+        secret=settings.secrets(),
+    )
+
+
+@pytest.fixture
+def service(county, element):
+    entry = ServiceEntry(
+        key="iptv",
+        title="IPTV 电视",
+        activates=[{"on": "dhcp", "map": {"circuit_id": "circuit_id", "client_class": '"iptv"'}}],
+        proven_by=["account", "line"],
+    )
+    catalog.deploy(
+        actor=SYSTEM, playbook_key="bundle", hash="h1", offerings=[], service_specs=[entry]
+    )
+    made = inventory_verbs.create_service(
+        actor=SYSTEM,
+        branch_id=county.id,
+        specification="iptv",
+        playbook="bundle",
+        version="h1",
+        order_id=uuid7(),
+        characteristics={"circuit_id": a_line()},
+        proven_by=["account", "line"],
+    )
+    return inventory.service(SYSTEM, made.id)
+
+
+@pytest.fixture
+def ctx(service):
+    return ActionContext(
+        instance_id=uuid7(),
+        business_id=None,
+        branch_id=service.branch_id,
+        node="Activate",
+        token_id=uuid7(),
+        key="command-1",
+        inputs={"service_id": str(service.id), "patience": 20},
+        actor_id=None,
+        now=now(),
+        parameters={},
+    )
+
+
+def with_inputs(context, **values):
+    return dataclasses.replace(context, inputs={**context.inputs, **values})
+
+
+def circuit_of(service):
+    return service.characteristics["circuit_id"]
+
+
+def now_is(service):
+    return inventory.service(SYSTEM, service.id)
+
+
+def test_a_service_is_applied_and_proven_by_the_customers_own_box(ctx, service, boxes):
+    actions.apply_service(ctx)
+    assert now_is(service).state == ServiceState.INACTIVE
+    assert actions.prove_account(ctx) == {"account_proven": True}
+    waiting = actions.prove_line(ctx)  # the platform's own question proves no line
+    assert isinstance(waiting, Wait)
+    assert waiting.reason == "未见机顶盒，登记是 OLT-01 0/3/6。"
+    box = boxes.on(circuit_of(service), keep=False)
+    assert actions.prove_line(dataclasses.replace(ctx, memory=waiting.values)) == {
+        "line_proven": True
+    }
+    proof = now_is(service).latest["line"]
+    assert proof.summary == f"机顶盒 {box.mac} 从 OLT-01 0/3/6 获得地址 {box.address}。"
+    assert proof.data["seen"]["pon_port"] == "0/3/6"
+    assert now_is(service).missing_proofs == ()
+
+
+def test_another_box_than_the_installed_one_proves_no_line(ctx, service, boxes, county):
+    rows = [inventory_verbs.TerminalRow("STB-1", "B860", "02:AA:AA:AA:AA:01")]
+    inventory_verbs.add_terminals(actor=SYSTEM, branch_id=county.id, rows=rows)
+    inventory_verbs.install_terminal(actor=SYSTEM, service_id=service.id, serial="STB-1")
+    actions.apply_service(ctx)
+    boxes.on(circuit_of(service), keep=False)
+    with pytest.raises(BusinessError) as other:
+        actions.prove_line(ctx)
+    assert other.value.code == "line-not-proven"
+    assert "不是登记的那台" in other.value.what
+    boxes.off(circuit_of(service))
+    boxes.on(circuit_of(service), "02-aa-aa-aa-aa-01", keep=False)
+    assert actions.prove_line(ctx) == {"line_proven": True}
+
+
+def test_suspended_refused_and_resumed(ctx, service, boxes):
+    actions.apply_service(ctx)
+    boxes.on(circuit_of(service), keep=False)
+    actions.prove_account(ctx)
+    actions.prove_line(ctx)
+    inventory_verbs.set_service_state(actor=SYSTEM, service_id=service.id, state="active")
+    life.suspend(with_inputs(ctx, reason="arrears"))
+    assert life.disconnect(ctx) == {"disconnected": 0}
+    assert life.prove_suspended(ctx) == {"suspension_proven": True}
+    assert boxes.renew(circuit_of(service)).state == "refused"
+    life.resume(with_inputs(ctx, reason="arrears"))
+    assert actions.prove_account(ctx) == {"account_proven": True}
+    assert now_is(service).state == ServiceState.ACTIVE
+    assert boxes.renew(circuit_of(service)).online
+    # suspended in the books and not in the network is no suspension
+    inventory_verbs.suspend(actor=SYSTEM, service_id=service.id, kind="request", reason="")
+    with pytest.raises(BusinessError) as open_still:
+        life.prove_suspended(ctx)
+    assert open_still.value.code == "login-accepted"
+
+
+def test_moved_the_service_is_on_its_new_line_alone(ctx, service, boxes):
+    actions.apply_service(ctx)
+    old, new = circuit_of(service), a_line()
+    boxes.on(old, keep=False)
+    Service.objects.filter(pk=service.id).update(characteristics={"circuit_id": new})
+    actions.apply_service(ctx)
+    assert actions.prove_account(ctx) == {"account_proven": True}
+    assert boxes.renew(old).state == "refused"
+    assert boxes.on(new, keep=False).online
+    assert actions.prove_line(ctx) == {"line_proven": True}
+    assert life.prove_plan(ctx) == {"plan_proven": True}
+
+
+def test_taken_out_it_is_refused_and_so_it_is_when_asked_again(ctx, service, boxes):
+    actions.apply_service(ctx)
+    with pytest.raises(BusinessError) as held:
+        actions.prove_removed(ctx)
+    assert held.value.code == "login-accepted"
+    boxes.on(circuit_of(service), keep=False)
+    for _time in range(2):
+        actions.remove_service(ctx)
+        assert actions.prove_removed(ctx) == {"removal_proven": True}
+    assert boxes.renew(circuit_of(service)).state == "refused"
+
+
+def test_a_line_that_is_missing_is_bad_input(ctx, service):
+    Service.objects.filter(pk=service.id).update(characteristics={})
+    with pytest.raises(BadInput) as refused:
+        actions.apply_service(ctx)
+    assert refused.value.faults[0].field == "circuit_id"
+
+
+def test_a_platform_that_is_away_is_tried_again(ctx, service, kea):
+    actions.apply_service(ctx)
+    kea.stop_database()
+    with pytest.raises(Transient):
+        actions.remove_service(ctx)
+    assert "DHCP 数据库" in now_is(service).reason
+    kea.up()
+    assert actions.prove_account(ctx) == {"account_proven": True}
+    actions.remove_service(ctx)
+    assert actions.prove_removed(ctx) == {"removal_proven": True}
+    told = queries.exchanges(SYSTEM, service_id=service.id)
+    assert [(e.verb, e.ok) for e in told] == [
+        ("apply", True),
+        ("undo", False),
+        ("prove-account", True),
+        ("undo", True),
+        ("prove-removed", True),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_leave_one_reservation(ctx, service):
+    outcomes: list[object] = []
+
+    def work():
+        try:
+            outcomes.append(actions.apply_service(ctx))
+        except Exception as error:
+            outcomes.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert outcomes == [None, None]
+    assert actions.prove_account(ctx) == {"account_proven": True}
