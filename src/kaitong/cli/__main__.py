@@ -47,6 +47,7 @@ figures fold | rebuild           read orders changed since, or all of them, into
 figures report FILE.pdf|FILE.xlsx --as USER [--month YYYY-MM | --week DAY] [--branch CODE]
                                  [--action KEY] [--plan KEY]
 figures recount [--day DAY]      add the figures up anew from what was read
+figures check                    compare them with what was read
 billing run [--month 2026-11] [--as USER] [--batch N] [--json]   monthly charges, each once
 billing list | billing arrears [--as USER] [--json]
 money account|pay CUSTOMER ... --as USER          a customer's account; money taken at the counter
@@ -278,6 +279,7 @@ def parser() -> argparse.ArgumentParser:
     figures = group("figures")
     leaf(figures, "fold", "figures.fold")
     leaf(figures, "rebuild", "figures.rebuild")
+    leaf(figures, "check", "figures.check")
     leaf(
         figures, "report", "figures.report",
         ("file", {"metavar": "FILE.pdf|FILE.xlsx"}), as_user,

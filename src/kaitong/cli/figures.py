@@ -41,6 +41,15 @@ def recount(asked: argparse.Namespace) -> None:
     print(reporting.recount(day))
 
 
+def check(asked: argparse.Namespace) -> int:
+    """Whether the summaries are what the facts say."""
+    problems = reporting.check()
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} problems")
+    return 1 if problems else 0
+
+
 def report(asked: argparse.Namespace) -> None:
     """The report of a month (this one, if none is named) or a week, as PDF or workbook."""
     actor = org.actor_of(asked.user)

@@ -124,6 +124,18 @@ def branches_above(branch_id: UUID) -> list[UUID]:
     return [found[path] for path in paths if path in found]
 
 
+def above() -> dict[UUID, list[UUID]]:
+    """Every branch with those above it, the nearest first; in one query."""
+    parents = dict(Branch.objects.values_list("id", "parent"))
+    found: dict[UUID, list[UUID]] = {}
+    for branch, parent in parents.items():
+        chain = found.setdefault(branch, [])
+        while parent is not None:
+            chain.append(parent)
+            parent = parents.get(parent)
+    return found
+
+
 def top_branch() -> Branch | None:
     """The branch all others lie below; None where there is none, or several."""
     tops = list(Branch.objects.filter(parent=None)[:2])

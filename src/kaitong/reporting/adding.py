@@ -7,9 +7,10 @@ same up from the facts in SQL; a test compares the two.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from kaitong.reporting.bins import bin_of
 from kaitong.reporting.choices import Clock, Cut, Grain, Outcome, Repair
@@ -54,6 +55,14 @@ WEEKLY = (Grain.WEEK, Grain.MONTH)
 # A day by grid would be a row for each order.
 GRAINS: Mapping[str, tuple[Grain, ...]] = {Cut.PLAN: DAILY, Cut.GRID: WEEKLY}
 
+# Weeks and months are also added up for whoever leads several branches: under these grains a row
+# holds what stands below a branch, without its own; below EVERYWHERE stands every branch there is.
+# What is told apart by person is of one branch each: adding it up would make no row fewer.
+BELOW: Mapping[str, str] = {Grain.WEEK: "W", Grain.MONTH: "M"}
+EVERYWHERE = UUID(int=0)
+SUMMED = (ORDERS, TIMES, CAUSES, TICKETS, SURVEYS)
+Above = Mapping[UUID, Sequence[UUID]]  # branch -> those above it
+
 # In the histograms of orders: all plans together, all business together. A page over many branches
 # reads these, and the rows of each plan only where it shows plans.
 ALL = "*"
@@ -77,7 +86,7 @@ def start_of(grain: str, day: date) -> date:
     return day
 
 
-def difference(before: Iterable[Fact], after: Iterable[Fact]) -> Change:
+def difference(before: Iterable[Fact], after: Iterable[Fact], above: Above) -> Change:
     """What has to be added to the summaries when these facts become those."""
     change: Change = defaultdict(lambda: defaultdict(lambda: defaultdict(int)))
     for facts, sign in ((before, -1), (after, 1)):
@@ -86,10 +95,26 @@ def difference(before: Iterable[Fact], after: Iterable[Fact]) -> Change:
                 row = change[table][key]
                 for column, value in sums.items():
                     row[column] += sign * value
+    for table in SUMMED:
+        if table in change:
+            _add_below(table, change[table], above)
     return {
         table: {key: dict(row) for key, row in rows.items() if any(row.values())}
         for table, rows in change.items()
     }
+
+
+def _add_below(table: str, rows: dict[Key, dict[str, int]], above: Above) -> None:
+    """What these rows are to the branches above theirs."""
+    at = KEYS[table].index("branch_id")
+    for key, sums in list(rows.items()):
+        grain = BELOW.get(key[0])
+        if grain is None:
+            continue
+        for branch in (EVERYWHERE, *above.get(key[at], ())):
+            row = rows[(grain, *key[1:at], branch, *key[at + 1 :])]
+            for column, value in sums.items():
+                row[column] += value
 
 
 def _parts(fact: Fact) -> Iterator[tuple[str, Key, Mapping[str, int]]]:

@@ -11,7 +11,7 @@ from kaitong.core import db
 from kaitong.org.actor import Actor
 from kaitong.reporting import adding
 from kaitong.reporting.choices import Clock, Repair
-from kaitong.reporting.queries import Asked, Bucket, branches
+from kaitong.reporting.queries import Asked, Bucket, scope
 
 _TICKETS = ", ".join(f"sum({s})::bigint as {s}" for s in adding.SUMS[adding.TICKETS])
 _SURVEYS = ", ".join(f"sum({s})::bigint as {s}" for s in adding.SUMS[adding.SURVEYS])
@@ -66,10 +66,5 @@ def causes(actor: Actor, asked: Asked) -> list[Why]:
 
 
 def _where(actor: Actor, asked: Asked, since: date | None) -> tuple[str, list[Any]]:
-    seen = branches(actor, asked.branch_id)
-    params: list[Any] = [asked.grain, since or asked.start, asked.start]
-    where = "grain = %s and start between %s and %s"
-    if seen is not None:
-        where += " and branch_id = any(%s)"
-        params.append(seen)
-    return where, params
+    where, params = scope(actor, asked)
+    return f"{where} and start between %s and %s", [*params, since or asked.start, asked.start]

@@ -29,6 +29,7 @@ from kaitong.assurance import facts as assurance
 from kaitong.core import db
 from kaitong.fieldwork import facts as fieldwork
 from kaitong.ordering import facts as ordering
+from kaitong.org import queries as org
 from kaitong.places import grids
 from kaitong.process import facts as process
 from kaitong.reporting import adding
@@ -245,7 +246,7 @@ def put(facts: Facts, *, business_ids: Iterable[UUID]) -> int:
         _write(model, key, columns, new)
         if gone:
             model.objects.filter(pk__in=gone).delete()
-    apply(adding.difference(before, after))
+    apply(adding.difference(before, after, org.above() if before or after else {}))
     return max(len(before), len(after))
 
 

@@ -1,7 +1,8 @@
 """Facts, one row an order and one a piece of work, and what is added up from them.
 
 Everything here can be made anew from the other packages' rows (`rebuild`). Summaries are only ever
-changed in the transaction that changes a fact, by the difference.
+changed in the transaction that changes a fact, by the difference. Besides the rows of each branch
+stand those of what is below one, under grains of their own (`adding.BELOW`).
 """
 
 from __future__ import annotations

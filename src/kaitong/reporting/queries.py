@@ -6,7 +6,7 @@ it. A page reads a fixed number of statements, none of which touches an order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -131,9 +131,9 @@ def buckets(
 ) -> dict[Any, Bucket]:
     """Figures grouped by start, action, key (the plan, or the grid `by` it), or branch; without a
     group under None. From `since` on, or of the time asked about alone. Two statements."""
-    seen = branches(actor, asked.branch_id)
+    where_of = _own if group == "branch" else _whole
     column = _GROUPS[group]
-    where, params = _where(asked, seen, since, by)
+    where, params = where_of(actor, asked, since, by)
     found: dict[Any, Bucket] = {}
     sql = f"select {column} as grp, {_SUMS} from reporting_orderfigure where by = %s and {where}"
     for row in db.rows(f"{sql} group by 1", [by, *params]):
@@ -141,7 +141,7 @@ def buckets(
         found[key if group else None] = Bucket({k: v or 0 for k, v in row.items()})
     if by != Cut.PLAN:
         return found
-    where, params = _where(asked, seen, since, "")
+    where, params = where_of(actor, asked, since, "")
     for name, wanted, split in (
         ("action", asked.action, group == "action" or group == "key" or bool(asked.offering)),
         ("key", asked.offering, group == "key"),
@@ -160,7 +160,7 @@ def buckets(
 
 def causes(actor: Actor, asked: Asked) -> list[Why]:
     """Why orders were not done, most first."""
-    where, params = _where(asked, branches(actor, asked.branch_id), None, Cut.PLAN)
+    where, params = _whole(actor, asked, None, Cut.PLAN)
     rows = db.rows(
         "select outcome, cause_group, cause, sum(n)::bigint as n from reporting_causefigure"
         f" where outcome <> '{Repair.RESOLVED}' and {where}"
@@ -173,8 +173,7 @@ def causes(actor: Actor, asked: Asked) -> list[Why]:
 def work(actor: Actor, asked: Asked) -> list[Done]:
     """Work done by post and person, and by post alone: posts with most first, then their people.
     Work is of no plan: only time and branch are asked about."""
-    seen = branches(actor, asked.branch_id)
-    where, params = _where(asked, seen, None, "")
+    where, params = _own(actor, asked, None, "")
     rows = db.rows(
         "select post, person, grouping(person) as whole, sum(n)::bigint as n,"
         " sum(timed)::bigint as timed, sum(on_time)::bigint as on_time,"
@@ -305,20 +304,46 @@ def as_of() -> datetime | None:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _where(
-    asked: Asked, seen: Sequence[UUID] | None, since: date | None, by: str
-) -> tuple[str, list[Any]]:
-    """Conditions on any of the summaries; `by` empty: one that knows neither action nor plan."""
+Where = tuple[str, list[Any]]
+
+
+def scope(actor: Actor, asked: Asked) -> Where:
+    """The condition for all that is read added up: a branch's own rows and what stands below it,
+    or what stands below everything."""
+    seen = branches(actor, asked.branch_id)
+    if seen is None:
+        return "grain = %s and branch_id = %s", [adding.BELOW[asked.grain], adding.EVERYWHERE]
+    # a branch comes before what is below it
+    both = [asked.grain, adding.BELOW[asked.grain]]
+    return "grain = any(%s) and branch_id = any(%s)", [both, seen[:1]]
+
+
+def _whole(actor: Actor, asked: Asked, since: date | None, by: str) -> Where:
+    """Conditions on summaries of which the rows of branches are added up already."""
+    where, params = scope(actor, asked)
+    return _narrowed([where], params, asked, since, by)
+
+
+def _own(actor: Actor, asked: Asked, since: date | None, by: str) -> Where:
+    """Conditions on the rows of each branch, where branches or people are told apart."""
+    seen = branches(actor, asked.branch_id)
     parts, params = ["grain = %s"], [asked.grain]
-    if since is None:
-        parts.append("start = %s")
-        params.append(asked.start)  # type: ignore[arg-type]
-    else:
-        parts.append("start between %s and %s")
-        params += [since, asked.start]  # type: ignore[list-item]
     if seen is not None:
         parts.append("branch_id = any(%s)")
         params.append(seen)  # type: ignore[arg-type]
+    return _narrowed(parts, params, asked, since, by)
+
+
+def _narrowed(
+    parts: list[str], params: list[Any], asked: Asked, since: date | None, by: str
+) -> Where:
+    """By time, business and plan; `by` empty: a summary that knows neither business nor plan."""
+    if since is None:
+        parts.append("start = %s")
+        params.append(asked.start)
+    else:
+        parts.append("start between %s and %s")
+        params += [since, asked.start]
     if by and asked.action:
         parts.append("action = %s")
         params.append(asked.action)

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from kaitong.core import db
+from kaitong.org import queries as org
 from kaitong.reporting import adding
 from kaitong.reporting.adding import CAUSES, ORDERS, SURVEYS, TICKETS, TIMES, WORK
 from kaitong.reporting.bins import BOUNDS
@@ -80,26 +81,60 @@ def recount(day: date | None = None) -> int:
     stand now."""
     with transaction.atomic():
         db.execute("select pg_advisory_xact_lock(%s)", [SUMMARIES])
-        return sum(_recount(grain, day) for grain in Grain)
+        for grain in Grain:
+            first = adding.start_of(grain, day) if day is not None else None
+            for table in _MAKE:
+                for one in (grain, adding.BELOW.get(grain, grain)):
+                    if first is None:
+                        db.execute(f"delete from {table} where grain = %s", [one])
+                    else:
+                        db.execute(
+                            f"delete from {table} where grain = %s and start = %s", [one, first]
+                        )
+        return make({table: table for table in _MAKE}, day)
 
 
-def _recount(grain: Grain, day: date | None) -> int:
+def make(tables: Mapping[str, str], day: date | None = None) -> int:
+    """Add the summaries up from the facts, each into the table named beside it, empty of what is
+    made; how many rows."""
+    return sum(_make(tables, grain, day) for grain in Grain)
+
+
+def _make(tables: Mapping[str, str], grain: Grain, day: date | None) -> int:
     first = adding.start_of(grain, day) if day is not None else None
     span = [first, _next(grain, first)] if first is not None else []
     total = 0
-    for table, make in _MAKE.items():
+    for table, statements in _MAKE.items():
         if grain is Grain.DAY and table != ORDERS:
             continue
-        if first is None:
-            db.execute(f"delete from {table} where grain = %s", [grain])
-        else:
-            db.execute(f"delete from {table} where grain = %s and start = %s", [grain, first])
-        for days, sql, params in make(grain):
+        into = tables[table]
+        for days, sql, params in statements(grain):
             for day in days:  # conditions stand behind the statement's own parameters, in order
                 where = f" and {day} >= %s and {day} < %s" if span else ""
                 sql = sql.replace(f"{{{day}}}", where)
+            sql = sql.replace(f"insert into {table} ", f"insert into {into} ", 1)
             total += db.execute(sql, [*params, *span * len(days)])
+        if grain in adding.BELOW and table in adding.SUMMED:
+            total += _below(table, into, grain, first)
     return total
+
+
+def _below(table: str, into: str, grain: Grain, first: date | None) -> int:
+    """What stands below each branch, from the rows of the branches themselves."""
+    keys, sums = adding.KEYS[table], adding.SUMS[table]
+    pairs = [(one, over) for one, chain in org.above().items() for over in chain]
+    told = {"grain": f"'{adding.BELOW[grain]}'", "branch_id": "up.over"}
+    sql = f"""insert into {into} ({", ".join((*keys, *sums))})
+ select {", ".join(told.get(key, f"t.{key}") for key in keys)},
+ {", ".join(f"sum(t.{one})" for one in sums)}
+ from {into} t join (
+     select branch, over from unnest(%s::uuid[], %s::uuid[]) as pair (branch, over)
+     union all select distinct branch_id, %s::uuid from {into} where grain = '{grain}'
+ ) up on up.branch = t.branch_id
+ where t.grain = '{grain}'{" and t.start = %s" if first else ""}
+ group by up.over, {", ".join(f"t.{key}" for key in keys if key not in told)}"""
+    one, over = [p[0] for p in pairs], [p[1] for p in pairs]
+    return db.execute(sql, [one, over, adding.EVERYWHERE, *([first] if first else [])])
 
 
 def _next(grain: Grain, first: date) -> date:

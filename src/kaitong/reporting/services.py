@@ -10,11 +10,12 @@ from django.db import transaction
 from kaitong.assurance import facts as assurance
 from kaitong.core import db
 from kaitong.ordering import facts as ordering
+from kaitong.reporting.checking import check
 from kaitong.reporting.folding import BATCH, drain, fold, gather, touch
 from kaitong.reporting.models import OrderFact, SurveyFact, TicketFact, WorkFact
 from kaitong.reporting.recounting import recount
 
-__all__ = ["drain", "fold", "gather", "rebuild", "recount", "touch"]
+__all__ = ["check", "drain", "fold", "gather", "rebuild", "recount", "touch"]
 
 
 def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) -> int:

@@ -14,12 +14,14 @@ from django.db import connection, transaction
 from kaitong.core import db
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.reporting import adding, folding
+from kaitong.org.models import Branch
+from kaitong.reporting import adding, checking, complaints, folding
 from kaitong.reporting.bins import BOUNDS, bin_of, percentile
+from kaitong.reporting.checking import check
 from kaitong.reporting.choices import Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
 from kaitong.reporting.models import Touched
-from kaitong.reporting.queries import Asked, buckets
+from kaitong.reporting.queries import Asked, buckets, causes
 from kaitong.reporting.recounting import recount
 
 BRANCHES = [UUID(int=n + 1) for n in range(3)]
@@ -156,9 +158,19 @@ def summaries() -> dict[str, set]:
     return found
 
 
+@pytest.fixture
+def tree():
+    """BRANCHES as the organisation has them: the first above the two others."""
+    city = Branch.objects.create(id=BRANCHES[0], code="T0", name="市", kind="city", path="T0")
+    for n, one in enumerate(BRANCHES[1:], start=1):
+        Branch.objects.create(
+            id=one, code=f"T{n}", name="县", kind="county", parent=city, path=f"T0.T{n}"
+        )
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("seed", range(6))
-def test_added_one_by_one_is_what_is_added_up_anew(seed):
+def test_added_one_by_one_is_what_is_added_up_anew(seed, tree):
     """Random histories of orders that change their minds: late amendments, another branch, an end
     that is put right, work that is sent back. Python adds the differences, SQL adds up anew."""
     draw = Random(seed)
@@ -183,12 +195,13 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed):
         assert put(*told) == 0  # the same again makes no difference
     added = summaries()
     assert all(added.values())
+    assert check() == []
     recount()
     assert summaries() == added
 
 
 @pytest.mark.django_db
-def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest():
+def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest(tree, monkeypatch):
     draw = Random(11)
     orders = [random_order(draw) for _ in range(80)]
     work = [random_work(draw, order.order_id) for order in orders]
@@ -202,8 +215,21 @@ def test_one_day_made_anew_mends_what_was_spoilt_and_leaves_the_rest():
     assert db.execute("update reporting_timefigure set n = n + 1 where grain = 'm' and start = %s",
                       [month])  # fmt: skip
     assert db.execute("delete from reporting_workfigure where grain = 'w' and start = %s", [week])
+    assert db.execute("update reporting_timefigure set n = n + 1 where grain = 'W' and start = %s",
+                      [week])  # fmt: skip
+    assert db.execute("delete from reporting_orderfigure where grain = 'M' and start = %s", [month])
     assert summaries() != right
+    monkeypatch.setattr(checking, "MOST", 10_000)
+    told = check()
+    for table, what in (
+        ("orderfigure: w", "differs from the facts"),
+        ("orderfigure: M", "is missing"),
+        ("timefigure: W", "differs from the facts"),
+        ("workfigure: w", "is missing"),
+    ):
+        assert any(table in one and what in one for one in told), (table, told)
     recount(day)
+    assert check() == []
     assert summaries() == right
 
 
@@ -274,6 +300,50 @@ def test_however_it_is_grouped_the_parts_are_the_whole():
             for group in ("", "start", "action", "key", "branch"):
                 assert whole(buckets(system, asked, group=group)) == (len(mine), right), group
             assert right
+
+
+@pytest.mark.django_db
+def test_a_branch_is_read_with_what_is_below_it(tree):
+    """Added up beforehand or from each branch's rows, what a reader sees is the same."""
+    draw = Random(31)
+    orders = [random_order(draw) for _ in range(200)]
+    tickets = [random_ticket(draw, uuid7()) for _ in range(60)]
+    put(orders, [], [fact.order_id for fact in orders] + [fact.ticket_id for fact in tickets],
+        tickets)  # fmt: skip
+    month = Asked(grain="m", start=date(2026, 2, 1))
+    lead = Actor(
+        None, "l", "l", BRANCHES[0], branch_ids=tuple(BRANCHES), posts=frozenset({"manager"})
+    )
+    county = replace(lead, branch_id=BRANCHES[2], branch_ids=(BRANCHES[2],))
+    for actor, mine in (
+        (Actor.system(), BRANCHES),
+        (lead, BRANCHES),
+        (county, BRANCHES[2:]),
+    ):
+        ended = [o for o in orders if o.branch_id in mine and o.ended_day is not None]
+        here = [o for o in ended if o.ended_day.strftime("%Y-%m") == "2026-02"]
+        done = [o for o in here if o.outcome == "completed"]
+        found = buckets(actor, month)[None]
+        assert found.sums["completed"] == len(done)
+        assert found.sums["on_time"] == sum(bool(o.on_time) for o in done)
+        bins = [bin_of(o.gross) for o in done]
+        assert found.times["gross"] == {one: bins.count(one) for one in bins}
+        by_branch = buckets(actor, month, group="branch")
+        assert set(by_branch) <= set(mine)
+        assert sum(b.sums["completed"] for b in by_branch.values()) == len(done)
+        assert sum(one.count for one in causes(actor, month)) == len(here) - len(done)
+        mended = [
+            t for t in tickets
+            if t.branch_id in mine and t.gross is not None
+            and t.ended_day.strftime("%Y-%m") == "2026-02"
+        ]  # fmt: skip
+        told = complaints.tickets(actor, month, since=month.start)
+        assert sum(
+            sum(bucket.times.get("repair", {}).values())
+            for series in told.values() for bucket in series.values()
+        ) == len(mended)  # fmt: skip
+    below = buckets(lead, replace(month, branch_id=BRANCHES[1]))[None]
+    assert below.sums == buckets(Actor.system(), month, group="branch")[BRANCHES[1]].sums
 
 
 def test_percentiles_are_within_the_width_of_a_bin():
