@@ -27,6 +27,7 @@ from kaitong.worktime import queries as worktime
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
+TERMINAL_SECONDS = 3.0
 HOUSEKEEPING_SECONDS = 10.0
 NOTICE_SECONDS = 1.0
 INVOICE_SECONDS = 1.0
@@ -108,6 +109,7 @@ def run(stop: threading.Event | None = None) -> None:
         threading.Thread(target=_repeat, args=(stop, seconds, work, name), name=name)
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
+            (TERMINAL_SECONDS, sessions.watch_terminals, "watch over awaited terminals"),
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (FIGURE_SECONDS, figures.add_up, "figures of steps"),

@@ -22,3 +22,10 @@ def work_awaiting(actor: Actor, message: str, keys: Iterable[str]) -> dict[str, 
     tokens = dict(waits)
     rows = org.visible_to(WorkItem.objects.filter(token_id__in=tokens, state__in=OPEN_WORK), actor)
     return {tokens[token]: item for token, item in rows.values_list("token_id", "pk")}
+
+
+def keys_awaited(message: str, limit: int = 500) -> list[str]:
+    """Keys for which something waits for this message, the last to begin waiting first: what is
+    worth looking for now."""
+    rows = Subscription.objects.filter(name=message, state=SubscriptionState.OPEN)
+    return list(dict.fromkeys(rows.order_by("-id").values_list("key", flat=True)[:limit]))

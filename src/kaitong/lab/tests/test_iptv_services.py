@@ -23,8 +23,10 @@ from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
 from kaitong.lab.tests.test_iptv import a_line
+from kaitong.ordering import sessions
 from kaitong.org.actor import Actor
 from kaitong.process.actions import ActionContext, BusinessError, Transient, Wait
+from kaitong.process.models import Message
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system()
@@ -198,6 +200,41 @@ def test_a_platform_that_is_away_is_tried_again(ctx, service, kea):
         ("undo", True),
         ("prove-removed", True),
     ]
+
+
+@pytest.fixture
+def waiting(service, monkeypatch):
+    """Somebody waits for this service."""
+    keys = [str(service.id), "not-an-id"]
+    monkeypatch.setattr(sessions.awaiting, "keys_awaited", lambda *_: keys)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_what_waits_for_a_box_is_told_once_when_it_is_seen(ctx, service, boxes):
+    actions.apply_service(ctx)
+    assert sessions.watch_terminals() == 0
+    boxes.on(circuit_of(service), keep=False)
+    assert sessions.watch_terminals() == 1
+    boxes.renew(circuit_of(service))
+    assert sessions.watch_terminals() == 0  # a renewal is no news
+    boxes.off(circuit_of(service))
+    boxes.on(circuit_of(service), "02:00:00:00:00:07", keep=False)
+    assert sessions.watch_terminals() == 1  # another box is
+    told = Message.objects.filter(name=sessions.SESSION_SEEN, key=str(service.id))
+    assert told.count() == 2
+
+
+def test_nobody_waits_and_nothing_is_looked_for(ctx, service, boxes):
+    actions.apply_service(ctx)
+    boxes.on(circuit_of(service), keep=False)
+    assert sessions.watch_terminals() == 0
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_platform_that_is_away_is_looked_at_again_later(ctx, service, kea):
+    actions.apply_service(ctx)
+    kea.stop_database()
+    assert sessions.watch_terminals() == 0
 
 
 @pytest.mark.django_db(transaction=True)
