@@ -13,6 +13,7 @@ from kaitong.activation import reconciling
 from kaitong.charging import services as charging
 from kaitong.charging.billing import last_month
 from kaitong.documents import services as documents
+from kaitong.hall import services as hall
 from kaitong.inventory import services as inventory
 from kaitong.messaging import channels, sending
 from kaitong.ordering import barring, demands, drafts, dunning, recount, rents, sessions
@@ -37,6 +38,7 @@ FIGURE_SECONDS = 60.0
 FOLD_SECONDS = 60.0
 BILLING_SECONDS = 3600.0
 SWEEP_SECONDS = 3600.0
+HALL_SECONDS = 300.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
 DEMAND_SECONDS = 15.0
@@ -77,6 +79,13 @@ def bill() -> None:
     dunning.remind()
 
 
+def end_hall_days() -> None:
+    """What a day before today left open in the halls, and forms nobody came back to."""
+    while hall.end_past_days():
+        pass
+    hall.forget_old()
+
+
 def mend() -> None:
     """A wait that nobody watches becomes an incident; what cannot be mended is logged."""
     process.mend()
@@ -110,6 +119,7 @@ def run(stop: threading.Event | None = None) -> None:
         for seconds, work, name in (
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (TERMINAL_SECONDS, sessions.watch_terminals, "watch over awaited terminals"),
+            (HALL_SECONDS, end_hall_days, "end of the halls' day"),
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (FIGURE_SECONDS, figures.add_up, "figures of steps"),

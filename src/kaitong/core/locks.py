@@ -8,6 +8,9 @@ Whoever locks more than one of these in a transaction takes them in this order:
 4. inventory          (always ordered by primary key)
 5. charging
 6. number counters    (last, because they are the hottest)
+
+The hall stands before all of them: its day, its counters, its queue numbers, then what is made for
+a number.
 """
 
 from __future__ import annotations

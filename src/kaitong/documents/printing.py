@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import typst
@@ -17,7 +18,7 @@ from kaitong.core.locks import lock_rows
 from kaitong.documents import render, services
 from kaitong.documents.choices import PaperState
 from kaitong.documents.errors import DocumentsNotFound, PaperError
-from kaitong.documents.models import Paper
+from kaitong.documents.models import Paper, Template
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
@@ -31,6 +32,15 @@ def to_look_at(actor: Actor, paper_id: UUID) -> bytes:
     paper = services.own_paper(actor, paper_id)
     original = services.pdf(actor, paper_id)
     return original if paper.state != PaperState.VOID else services.marked(paper, "作废")
+
+
+def unnumbered(*, template_hash: str, data: Mapping[str, Any]) -> bytes:
+    """A sheet of a kept template that is no issued paper: a blank one, or one yet to be signed."""
+    row = Template.objects.filter(pk=template_hash).first()
+    if row is None:
+        raise PaperError(_("没有这个单据模板。"), _("请重新部署业务流程包。"))
+    sources = render.Sources(row.main, tuple(sorted(row.files.items())))
+    return render.render_sources(sources, data)
 
 
 def print_together(*, actor: Actor, paper_ids: Sequence[UUID], note: str = "") -> bytes:

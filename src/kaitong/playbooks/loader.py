@@ -21,6 +21,7 @@ from kaitong.documents.errors import NumberingError, PaperError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
+from kaitong.hall import schema as hall
 from kaitong.ordering import counter_rules, step_rules
 from kaitong.playbooks import calls, withdrawal
 from kaitong.playbooks.clocks import clock_faults
@@ -172,6 +173,9 @@ class _Reader:
         self._papers(content)
         english = self._english(content, forms, every)
         for where, what, remedy in assurance.faults(content, self._names(), english):
+            at = self._line("playbook.yaml", where)
+            self._fault("playbook.yaml", at, ".".join(map(str, where)), what, remedy)
+        for where, what, remedy in hall.faults(content, self._names()):
             at = self._line("playbook.yaml", where)
             self._fault("playbook.yaml", at, ".".join(map(str, where)), what, remedy)
         self.faults += notice_faults(
@@ -613,6 +617,7 @@ class _Reader:
         english = self._yaml("locale/en.yaml") or {}
         wanted: dict[str, tuple[str, int]] = {}
         told = [*notice_texts(content), *counter_rules.texts(content), *assurance.texts(content)]
+        told += hall.texts(content)
         for path, text in [*_titles(content, ("title",)), *told]:
             wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
         for file, form in forms.items():

@@ -10,6 +10,7 @@ from typing import Any
 from kaitong.assurance.schema import SCHEMA as FAULTS
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
+from kaitong.hall.schema import SCHEMA as HALL
 from kaitong.messaging.choices import Channel, To
 from kaitong.ordering import counter_rules
 from kaitong.ordering.notices import MOMENTS, STEPS
@@ -248,6 +249,7 @@ PLAYBOOK: dict[str, Any] = {
             ),
             "fieldwork": ONSITE,
             "faults": FAULTS,
+            "hall": HALL,
             "called": _by_key(_closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
             "papers": _by_key(
                 _closed(

@@ -24,6 +24,7 @@ from kaitong.documents import services as documents
 from kaitong.fieldwork import schema as onsite_schema
 from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.models import Check
+from kaitong.hall import services as hall
 from kaitong.ordering import counter_rules
 from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
@@ -99,6 +100,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
         playbook=book.key, version=book.hash, parameters=book.parameters, english=book.english
     )
     _deploy_handling(actor, book, folder.resolve())
+    _deploy_hall(actor, book, folder.resolve())
     audit.record(
         "playbook-deployed",
         actor_id=actor.id,
@@ -326,6 +328,19 @@ def _deploy_handling(actor: Actor, book: Playbook, folder: Path) -> None:
             notices=_notices(book),
         )
     assurance.deploy_handling(actor=actor, playbook=book.key, playbook_hash=book.hash, entry=entry)
+
+
+def _deploy_hall(actor: Actor, book: Playbook, folder: Path) -> None:
+    """`hall:` as the hall keeps it, with words in both languages."""
+    section = book.content.get("hall")
+    entry = None
+    if section:
+        entry = hall.RulesEntry(
+            content={**section, "english": dict(book.english)},
+            parameters=book.parameters,
+            papers=_papers(book, folder, section.get("papers", {})),
+        )
+    hall.deploy_hall(actor=actor, playbook=book.key, playbook_hash=book.hash, entry=entry)
 
 
 class _LookFirst(Exception):

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "kaitong.messaging",
     "kaitong.ordering",
     "kaitong.assurance",
+    "kaitong.hall",
     "kaitong.fieldwork",
     "kaitong.reporting",
     "kaitong.playbooks",

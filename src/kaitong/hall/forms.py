@@ -1,0 +1,146 @@
+"""The application form (业务申请表, F-38) filled in at the tablet, until a clerk has it as a draft.
+
+What was entered is sealed, shown to nobody before the number is called, and forgotten with the day.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now
+from kaitong.core.errors import InputFault
+from kaitong.hall import rules as tables
+from kaitong.hall.choices import FormState, TicketState
+from kaitong.hall.errors import BadHall, NoSuchTicket, WrongTicketState
+from kaitong.hall.models import Form, Ticket
+from kaitong.ordering import counter, drafts
+from kaitong.org.actor import Actor
+from kaitong.party import rules as documents
+from kaitong.party.choices import PartyKind
+from kaitong.party.kinds import DEFAULT_KINDS, KindRule, find
+from kaitong.party.names import parse_phone
+
+# Inputs, by the names the counter's draft has for them; `q` is the address as it was written.
+FIELDS = (
+    "kind", "name", "phone", "document_kind", "number", "valid_until", "long_term", "offering", "q",
+)  # fmt: skip
+LONGEST = 120
+FORGOTTEN_AFTER = timedelta(days=1)
+_NO_DATA = "{}"
+
+
+def fill_in(*, actor: Actor, ticket_id: UUID, data: Mapping[str, str]) -> Form:
+    """Keep the form of a number that has not begun yet. Again replaces it.
+
+    What is left empty the clerk asks; what was entered must be right.
+    """
+    rules = tables.required()
+    tables.require(tables.may_take(actor, rules))
+    entered = {name: str(data.get(name) or "").strip()[:LONGEST] for name in FIELDS}
+    entered = {name: text for name, text in entered.items() if text}
+    offers = counter.offers(actor)
+    with transaction.atomic():
+        ticket = Ticket.objects.select_for_update(no_key=True).filter(pk=ticket_id).first()
+        if ticket is None or not actor.sees(ticket.branch_id):
+            raise NoSuchTicket(_("没有这个排队号。"), _("请重新取号。"))
+        if ticket.state not in (TicketState.WAITING, TicketState.CALLED):
+            raise WrongTicketState(_("这个号已经到窗口。"), _("请在窗口办理。"))
+        faults = _faults(entered, document_kinds(offers), {one.offering.key for one in offers})
+        if faults:
+            raise BadHall(faults)
+        form = Form.objects.filter(ticket=ticket).first() or Form(
+            ticket=ticket, branch_id=ticket.branch_id
+        )
+        if form.state == FormState.TAKEN:
+            raise WrongTicketState(_("申请表已经在窗口。"), _("请在窗口更改。"))
+        form.state, form.filled_by, form.updated_at = FormState.OPEN, actor.id, now()
+        form.sealed = json.dumps(entered, ensure_ascii=False)
+        form.save()
+    return form
+
+
+def to_draft(actor: Actor, ticket: Ticket) -> UUID | None:
+    """Make the form of a number the clerk's draft, within the caller's transaction, which holds the
+    number; the draft's identifier. None without a form, or for who takes in no orders."""
+    form = Form.objects.filter(ticket=ticket).first()
+    if form is None or not actor.has_post(drafts.CLERK):
+        return None
+    if form.state == FormState.OPEN:
+        drafts.open_draft(actor=actor, draft_id=form.pk, data=json.loads(form.sealed))
+        _end(form, FormState.TAKEN)
+    return form.pk if form.state == FormState.TAKEN else None
+
+
+def forget_old() -> int:
+    """Forget forms nobody came back to; how many. Called by workers, any number at once."""
+    with transaction.atomic():
+        old = Form.objects.filter(
+            state=FormState.OPEN, updated_at__lte=now() - FORGOTTEN_AFTER
+        ).order_by("pk")
+        found = list(old.select_for_update(skip_locked=True, no_key=True)[:200])
+        for form in found:
+            _end(form, FormState.FORGOTTEN)
+    return len(found)
+
+
+def entered(actor: Actor, ticket: Ticket) -> dict[str, Any]:
+    """What stands in the form of a number, for the sheet to be signed: before the counter the
+    form's, at the counter the clerk's own draft's. Nothing where there is none."""
+    form = Form.objects.filter(ticket=ticket).first()
+    if form is None:
+        return {}
+    if form.state == FormState.OPEN:
+        found: dict[str, Any] = json.loads(form.sealed)
+        return found
+    draft = drafts.draft_of(actor, form.pk)
+    return drafts.entered(draft) if draft is not None else {}
+
+
+def document_kinds(offers: Sequence[counter.Offer]) -> tuple[KindRule, ...]:
+    """The documents that are accepted (VER-01, VER-06): the playbook's, as the counter has them."""
+    return offers[0].document_kinds if offers else DEFAULT_KINDS
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _end(form: Form, state: FormState) -> None:
+    form.state, form.sealed, form.updated_at = state, _NO_DATA, now()
+    form.save(update_fields=["state", "sealed", "updated_at"])
+
+
+def _faults(
+    data: Mapping[str, str], kinds: Sequence[KindRule], offerings: set[str]
+) -> list[InputFault]:
+    found: list[InputFault] = []
+    if not data.get("name"):
+        found.append(InputFault("name", _("没有填姓名。"), _("请填证件上的姓名。")))
+    if data.get("phone") and parse_phone(data["phone"]) is None:
+        found.append(
+            InputFault("phone", _("电话不对。"), _("请填 11 位手机号，或区号加固定电话。"))
+        )
+    if data.get("offering") and data["offering"] not in offerings:
+        found.append(InputFault("offering", _("没有这种套餐。"), _("请从列出的套餐里选。")))
+    chosen = data.get("document_kind", "")
+    if chosen and find(chosen, kinds) is None:
+        found.append(InputFault("document_kind", _("不收这种证件。"), _("请从列出的证件里选。")))
+    elif data.get("number"):
+        wrong = documents.check_document(
+            chosen or kinds[0].kind,
+            data["number"],
+            None,
+            timezone.localdate(now()),
+            long_term=True,  # until when is checked at the counter, with the document in hand
+            party_kind=data.get("kind") or str(PartyKind.INDIVIDUAL),
+            kinds=kinds,
+        )
+        found += [InputFault("number", f"{one.what}。", _("请对照证件核对。")) for one in wrong]
+    return found

@@ -1,0 +1,109 @@
+"""The vocabulary of `hall:` in playbook.yaml, as JSON Schema, and what a schema cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
+TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
+
+
+def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
+def _list(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": item}
+
+
+_KIND = _closed(
+    {
+        "key": KEY,
+        "title": TITLE,
+        "prefix": {"type": "string", "pattern": "^[A-Z]{1,2}$"},
+        "minutes": {"type": "integer", "minimum": 1, "maximum": 240},
+        "wait": KEY,
+        "form": {"type": "boolean"},
+        "identity": {"type": "boolean"},
+        "icon": {"type": "string", "pattern": "^[a-z0-9-]+$"},
+        "bring": _list(TITLE),
+    },
+    "key", "title", "prefix", "minutes", "wait",
+)  # fmt: skip
+_PAPER = _closed(
+    {
+        "file": {"type": "string", "minLength": 1},
+        "title": TITLE,
+        "form": {"type": "string", "minLength": 1},
+        "number": KEY,
+        "post": KEY,
+        "copies": _list({"type": "string"}),
+        "terms": _list({"type": "string"}),
+    },
+    "file", "title", "form", "number", "post", "copies",
+)  # fmt: skip
+
+SCHEMA: dict[str, Any] = _closed(
+    {
+        "posts": _closed({"take": _list(KEY), "serve": _list(KEY)}, "take", "serve"),
+        "counters": KEY,
+        "calls": KEY,
+        "back-within": KEY,
+        "back-behind": KEY,
+        "kinds": _list(_KIND),
+        "papers": _closed({"application": _PAPER}),
+    },
+    "posts", "kinds",
+)  # fmt: skip
+
+
+def texts(content: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Texts beside titles that need their English."""
+    for n, entry in enumerate(content.get("hall", {}).get("kinds", [])):
+        for i, text in enumerate(entry.get("bring", [])):
+            yield ("hall", "kinds", n, "bring", i), text
+
+
+def faults(content: Mapping[str, Any], files: set[str]) -> Iterator[tuple[list[Any], str, str]]:
+    """(place, what, remedy) of what the schema cannot see; `files` are those of the folder."""
+    entry = content.get("hall", {})
+    if not entry:
+        return
+    parameters = content.get("parameters", {})
+    for field, posts in entry["posts"].items():
+        for post in posts:
+            if post not in content["posts"]:
+                yield ["hall", "posts", field], f"No post {post!r}.", "Name it under posts:."
+    for field in ("counters", "calls", "back-behind"):
+        if field in entry and parameters.get(entry[field], {}).get("kind") != "count":
+            yield ["hall", field], f"No number {entry[field]!r}.", "Add a parameter: kind count."
+    spans = [(["hall", "kinds", n, "wait"], k["wait"]) for n, k in enumerate(entry["kinds"])]
+    if "back-within" in entry:
+        spans.append((["hall", "back-within"], entry["back-within"]))
+    for place, name in spans:
+        if parameters.get(name, {}).get("kind") != "elapsed":
+            yield place, f"No length {name!r}.", "Add a parameter: kind elapsed."
+    for field in ("key", "prefix"):
+        seen: set[str] = set()
+        for n, kind in enumerate(entry["kinds"]):
+            if kind[field] in seen:
+                place = ["hall", "kinds", n, field]
+                yield place, f"{kind[field]!r} stands twice.", "Numbers would be given twice."
+            seen.add(kind[field])
+    if any(kind.get("form") for kind in entry["kinds"]) and "application" not in entry.get(
+        "papers", {}
+    ):
+        yield ["hall", "papers"], "There is no application form.", "Add papers: application."
+    for key, paper in entry.get("papers", {}).items():
+        if paper["number"] not in content["numbers"]:
+            yield ["hall", "papers", key], f"No number rule {paper['number']!r}.", "Add it."
+        if paper["post"] not in content["posts"]:
+            yield ["hall", "papers", key], f"No post {paper['post']!r}.", "Name it."
+        if paper["file"] not in files:
+            yield ["hall", "papers", key, "file"], f"No file {paper['file']}.", "Add it."
