@@ -16,6 +16,7 @@ from kaitong.transfer.calendars import may_edit
 from kaitong.web import access
 
 _POSTS_SHOWN = 2
+HALL = frozenset({"clerk", "greeter", "supervisor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Shell:
     money: bool = False  # may take and give money (收费)
     network: bool = False  # repairs what reconciliation finds (对账)
     customers: bool = False  # reads customers (客户统一视图)
+    hall: bool = False  # has to do with the hall's queue (排队)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -69,4 +71,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         may_withdraw(actor),
         may_repair(actor),
         access.reads_customers(actor),
+        bool(HALL & actor.posts),
     )

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.errors import BadInput, KaitongError, NotFound
 from kaitong.core.ids import uuid7
+from kaitong.hall import services as hall
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.errors import ReservationGone
 from kaitong.ordering import drafts, services
@@ -95,6 +96,7 @@ def choose(request: SignedIn, draft_id: UUID) -> HttpResponse:
     draft, data = _kept(request, draft_id)
     wanted = request.GET.get("address", "")
     fault = ""
+    hall.link(actor=request.actor, business_id=draft_id)
     try:
         drafts.choose(
             actor=request.actor,
@@ -181,6 +183,7 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
     total = request.POST.get("total", "")
     shown = int(total[:15]) if total.isdecimal() else 0
     wanted = pages.request(request.actor, draft, data, refusing=refusing, shown=shown)
+    hall.link(actor=request.actor, business_id=draft_id)  # before: nothing made is without it
     try:
         order = services.submit(actor=request.actor, request=wanted)
     except DraftGone:
