@@ -62,7 +62,8 @@ def _each(rule: Rule, names: str) -> dict[str, Rule]:
     return dict.fromkeys(names.split(), rule)
 
 
-# By the name of the address. The figures are not here: they say in words why not, with 403.
+# By the name of the address. The figures and the hall's queue are not here: they say in words why
+# not, with 403.
 RULES: Mapping[str, Rule] = {
     **_each(reads_customers, "customers customer service change change_prove change_photo"),
     **_each(
