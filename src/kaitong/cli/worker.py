@@ -22,6 +22,7 @@ from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
 from kaitong.reporting import services as reporting
+from kaitong.tmf import listening
 from kaitong.transfer import jobs
 from kaitong.worktime import queries as worktime
 
@@ -45,6 +46,7 @@ DEMAND_SECONDS = 15.0
 RECONCILE_SECONDS = 600.0
 RESUME_SECONDS = 20.0
 DUNNING_SECONDS = 3600.0
+EVENT_SECONDS = 2.0
 
 
 def housekeeping() -> None:
@@ -66,6 +68,7 @@ def sweep() -> None:
     """Look for files nobody owns; what is found is logged."""
     documents.sweep_files()
     jobs.forget_old()
+    listening.forget()
     for calendar, year in worktime.missing_years():
         log.error(
             "calendar %s has no holidays of %s: deadlines there are provisional", calendar, year
@@ -137,6 +140,7 @@ def run(stop: threading.Event | None = None) -> None:
             (RECONCILE_SECONDS, reconciling.reconcile_due, "reconciliation"),
             (RESUME_SECONDS, barring.run, "resuming what was paid"),
             (DUNNING_SECONDS, barring.run_daily, "arrears"),
+            (EVENT_SECONDS, listening.tell, "events for listeners"),
         )
     ]
     for helper in helpers:

@@ -19,7 +19,7 @@ from typing import Any
 
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.ordering.life_checking import CHECKS
-from kaitong.ordering.life_choices import AuthenticationKind, Standing, Weight
+from kaitong.ordering.life_choices import AT_COUNTER, Standing, Weight
 
 AUTHENTICATION = "authentication"  # the parameter with the limits of it
 LIMITS = ("tries", "within_minutes", "locked_minutes", "good_for_minutes")
@@ -37,7 +37,7 @@ def schema(reasons: Mapping[str, Any]) -> dict[str, Any]:
         "properties": {
             "from": {**standings, "minItems": 1},
             "unless": standings,
-            "authenticate": {**_KEYS, "items": {"enum": AuthenticationKind.values}},
+            "authenticate": {**_KEYS, "items": {"enum": [kind.value for kind in AT_COUNTER]}},
             "form": {"type": "string", "minLength": 1},
             "reasons": dict(reasons),
             "checks": {

@@ -15,6 +15,12 @@ class AuthenticationKind(models.TextChoices):
     ACCOUNT_PASSWORD = "account-password", _("账号加密码")
     # the mobile number bound to the account, with the holder's document (VER-11)
     BOUND_NUMBER = "bound-number", _("绑定手机号码")
+    # a system that proves its customers itself, by the scope of its token (TMF641)
+    VOUCHED = "vouched", _("由接入系统鉴权")
+
+
+# What a playbook may ask for at the counter.
+AT_COUNTER = tuple(kind for kind in AuthenticationKind if kind != AuthenticationKind.VOUCHED)
 
 
 class Standing(models.TextChoices):

@@ -16,6 +16,7 @@ from kaitong.core.errors import Conflict
 from kaitong.ordering.amending import amend
 from kaitong.ordering.authenticating import authenticate
 from kaitong.ordering.choices import ItemAction
+from kaitong.ordering.describing import describe, keep_document
 from kaitong.ordering.intake import submit
 from kaitong.ordering.life import ChangeRequest, request_change
 from kaitong.ordering.models import Order, OrderItem, Procedure
@@ -32,6 +33,8 @@ __all__ = [
     "carried",
     "carry_over",
     "deploy_procedures",
+    "describe",
+    "keep_document",
     "note",
     "parameters_of",
     "pay",

@@ -89,6 +89,7 @@ def _event_titles() -> dict[str, str]:
         "transferred": _("过户"),
         "data-changed": _("资料修改"),
         "account-renamed": _("修改账号"),
+        "described": _("修改订单说明"),
         "bound": _("号码绑定"),
         "unbound": _("号码解绑"),
         "ceased": _("销户"),

@@ -63,6 +63,7 @@ def request_change(
     expected: str = "",
     channel: str = "counter",
     external_id: str = "",
+    vouched: bool = False,
 ) -> Order:
     """Check the answers against the procedure's form, then `ordering.request_change`.
 
@@ -92,6 +93,7 @@ def request_change(
         expected=expected,
         channel=channel,
         external_id=external_id,
+        vouched=vouched,
     )
     try:
         return ordering.request_change(actor=actor, request=asked)

@@ -12,7 +12,7 @@ from typing import Any
 from django.utils.translation import override
 
 from kaitong.ordering.counter_rules import AUTHENTICATION, CHECKS, belongs
-from kaitong.ordering.life_choices import AuthenticationKind, Standing, Weight
+from kaitong.ordering.life_choices import AT_COUNTER, AuthenticationKind, Standing, Weight
 from kaitong.playbooks.handbook import of_playbook
 from kaitong.playbooks.handbook_rows import Rows, fields
 from kaitong.playbooks.model import Playbook
@@ -82,7 +82,7 @@ def _proofs(content: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "变更以前先核对来人是不是机主，一次核对只能办一笔业务："
     yield ""
-    for kind in AuthenticationKind:
+    for kind in AT_COUNTER:
         yield f"- {kind.label}"
     yield ""
     yield (

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from kaitong.core.crypto import EncryptedTextField
 from kaitong.core.models import Row
 from kaitong.org.models import Staff
 from kaitong.tmf.choices import Scope
@@ -38,3 +39,63 @@ class ApiToken(Row):
     def is_valid_at(self, moment: datetime) -> bool:
         """True while neither expired nor revoked."""
         return self.revoked_at is None and moment < self.expires_at
+
+
+class Listener(Row):
+    """Who is told what happens to service orders (TMF641 hub): acts as its member of staff, and so
+    hears of the orders of that branch and below, as long as that account is in use."""
+
+    staff = models.ForeignKey(Staff, models.CASCADE, related_name="+")
+    callback = models.CharField(_("回调地址"), max_length=500)
+    query = models.CharField(_("条件"), max_length=500, blank=True)
+    secret = EncryptedTextField(purpose="tmf.listener.secret")
+    after = models.BigIntegerField()  # happenings up to this number were looked at for good
+    since = models.BigIntegerField()  # what happened before it was registered is not told
+
+    class Meta:
+        verbose_name = _("事件订阅")
+        ordering = ["created_at"]
+
+    def __str__(self) -> str:
+        return self.callback
+
+
+class Delivery(Row):
+    """One event for one listener: sent after the commit of what it tells, until it is taken.
+
+    Those of one order go in their order: a later one waits for the one before.
+    """
+
+    listener = models.ForeignKey(Listener, models.CASCADE, related_name="deliveries")
+    number = models.BigIntegerField()  # of what happened
+    order_id = models.UUIDField()
+    event = models.CharField(max_length=80)
+    state = models.CharField(max_length=24)  # of the order, then
+    happened_at = models.DateTimeField()
+    next_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    given_up_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        verbose_name = _("事件通知")
+        constraints = [
+            models.UniqueConstraint(fields=["listener", "number"], name="tmf_delivery_once"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_at"],
+                name="tmf_delivery_due",
+                condition=models.Q(sent_at=None, given_up_at=None),
+            ),
+            models.Index(
+                fields=["listener", "order_id", "number"],
+                name="tmf_delivery_in_order",
+                condition=models.Q(sent_at=None, given_up_at=None),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.order_id}"

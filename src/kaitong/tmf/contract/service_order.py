@@ -6,6 +6,7 @@ from kaitong.tmf.contract.cancellation import (
     ORDER_REF,
 )
 from kaitong.tmf.contract.common import ACTIONS, ERROR_PARTS, NAME, SERVICE_PARTS, reference
+from kaitong.tmf.contract.events import SUBSCRIPTION, SUBSCRIPTION_INPUT
 from kaitong.tmf.contract.vocabulary import (
     REFERRED,
     TYPED,
@@ -164,6 +165,31 @@ SERVICE_ORDER = Structure(
     ),
 )
 
+#: What a requester may say anew while the order goes on (PATCH). An order's work is not among it.
+PATCHED = (
+    "category",
+    "description",
+    "externalId",
+    "priority",
+    "requestedStartDate",
+    "requestedCompletionDate",
+    "notificationContact",
+    "externalReference",
+    "note",
+    "orderRelationship",
+)
+_NEVER_PATCHED = ("id", "href", "orderDate", "jeopardyAlert", "errorMessage", "milestone")
+_UPDATE = Structure(
+    "ServiceOrder_Update",
+    "what is changed of an order (as a request)",
+    tuple(
+        item
+        for item in SERVICE_ORDER
+        if item.name
+        not in ("id", "href", "orderDate", "jeopardyAlert", "errorMessage", "milestone")
+    ),
+)
+
 TMF641 = Contract(
     number="TMF641",
     version="4.1.0",
@@ -187,5 +213,8 @@ TMF641 = Contract(
         ORDER_REF,
         CANCELLATION_ANSWER,
         CANCELLATION_CREATE,
+        _UPDATE,
+        SUBSCRIPTION,
+        SUBSCRIPTION_INPUT,
     ),
 )

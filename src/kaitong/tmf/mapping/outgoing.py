@@ -38,7 +38,7 @@ def service_order(
     """The whole TMF641 body of an order. `service_states` holds the states of its services,
     `milestones` its two clocks."""
     kept = order.ext.get(DOCUMENT)
-    body: dict[str, Any] = dict(kept) if kept else _told(order)
+    body: dict[str, Any] = dict(kept) if kept else told(order)
     items = _items(order, body.get("serviceOrderItem", []), service_states)
     parties = _parties(order, body.get("relatedParty", []))
     body |= {
@@ -107,7 +107,7 @@ def _milestone(
     return body
 
 
-def _told(order: Order) -> dict[str, Any]:
+def told(order: Order) -> dict[str, Any]:
     """What the rows of an order say that has no document."""
     body: dict[str, Any] = {"@type": "ServiceOrder"}
     for name, text in {

@@ -25,11 +25,13 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 # A body of this contract nests without end and takes long to make up.
-EXAMPLES = {"get": 10, "post": 3}
+EXAMPLES = {"get": 10, "post": 3, "patch": 3}
 OPERATIONS = [
     (ORDERS, "get /serviceOrder"),
     (ORDERS, "post /serviceOrder"),
     (ORDERS, "get /serviceOrder/{id}"),
+    (ORDERS, "patch /serviceOrder/{id}"),
+    (ORDERS, "post /hub"),
     (ORDERS, "get /cancelServiceOrder"),
     (ORDERS, "post /cancelServiceOrder"),
     (ORDERS, "get /cancelServiceOrder/{id}"),

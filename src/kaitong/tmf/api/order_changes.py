@@ -1,0 +1,155 @@
+"""TMF641: what a requester says anew of an order (PATCH), and who listens to orders (hub)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body
+from ninja.params.functions import Path
+
+from kaitong.core.errors import BadInput, InputFault
+from kaitong.ordering import describing, queries
+from kaitong.ordering.models import Order
+from kaitong.tmf import listening
+from kaitong.tmf.api.documentation import LOCATION_HEADER, failing, with_headers
+from kaitong.tmf.api.parts import number_of
+from kaitong.tmf.api.service_order import MODELS, Error, ServiceOrder, _bodies, api
+from kaitong.tmf.auth import BearerToken, caller_of
+from kaitong.tmf.choices import Scope
+from kaitong.tmf.contract.schemas import parse_date
+from kaitong.tmf.contract.service_order import PATCHED, TMF641
+from kaitong.tmf.mapping.incoming import DOCUMENT, tidy
+from kaitong.tmf.mapping.outgoing import told
+from kaitong.tmf.wire import answer, body_of
+
+__all__ = ["api"]
+
+ServiceOrderUpdate = MODELS["ServiceOrder_Update"]
+Subscription, SubscriptionInput = MODELS["EventSubscription"], MODELS["EventSubscriptionInput"]
+_COLUMNS = {
+    "category": "category",
+    "description": "description",
+    "externalId": "external_id",
+    "priority": "priority",
+    "requestedStartDate": "requested_start",
+    "requestedCompletionDate": "requested_completion",
+}
+_USUAL = {"priority": "4"}
+_KNOWN = frozenset(item.name for item in TMF641.resource)
+
+
+@api.patch(
+    "/serviceOrder/{id}",
+    operation_id="patchServiceOrder",
+    summary="Say anew what describes a service order",
+    description=(
+        "A JSON merge patch of " + ", ".join(PATCHED) + " and of extension attributes, while the "
+        "order goes on. An order is taken back by `cancelServiceOrder`; its items stay."
+    ),
+    tags=["serviceOrder"],
+    auth=BearerToken(Scope.ORDER_WRITE),
+    by_alias=True,
+    response={
+        200: ServiceOrder,
+        **failing(Error, 400, 401, 403, 404, 405, 409, 413, 415, 422, 500, 503),
+    },
+)
+def patch_service_order(
+    request: HttpRequest,
+    serviceOrder: Body[ServiceOrderUpdate],  # type: ignore[valid-type]
+    id: str = Path(..., description="the number of the order"),
+) -> HttpResponse:
+    """200 with the order as it stands now; nothing is changed when one attribute cannot be."""
+    caller = caller_of(request)
+    number = number_of(id, "There is no such service order.")
+    present = _bodies(request, [queries.order(caller.actor, number)])[0]
+    patch = {
+        name: value
+        for name, value in body_of(request).items()
+        if name in PATCHED or name not in _KNOWN or value != present.get(name)
+    }
+    fixed = sorted(set(patch) & _KNOWN - set(PATCHED))
+    if fixed:
+        remedy = "It may hold: " + ", ".join(PATCHED) + "."
+        if "state" in fixed:
+            remedy = "An order is taken back by POST to cancelServiceOrder."
+        raise BadInput([InputFault(name, "cannot be changed", remedy) for name in fixed])
+    values: dict[str, Any] = {
+        _COLUMNS[name]: _column(name, value) for name, value in patch.items() if name in _COLUMNS
+    }
+    describing.describe(
+        actor=caller.actor,
+        order_id=number,
+        values=values,
+        keep=lambda row: {DOCUMENT: _merged(row, patch)},
+    )
+    return answer(_bodies(request, [queries.order(caller.actor, number)], why=True)[0])
+
+
+def _column(name: str, value: Any) -> Any:
+    if name.endswith("Date"):
+        return parse_date(value) if value else None
+    return value or _USUAL.get(name, "")
+
+
+def _merged(row: Order, patch: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(row.ext.get(DOCUMENT) or told(row))
+    gone = {name for name, value in patch.items() if value is None}
+    said = tidy(TMF641, TMF641.resource, patch, mask=True)
+    return {name: value for name, value in {**kept, **said}.items() if name not in gone}
+
+
+@api.post(
+    "/hub",
+    operation_id="registerListener",
+    summary="Be told what happens to service orders",
+    description=(
+        "Events are POSTed to `{callback}/listener/EVENT`, those of one order in their order, "
+        "again until they are taken; each is signed with the secret that this answer tells once."
+    ),
+    tags=["events subscription"],
+    auth=BearerToken(Scope.ORDER_READ),
+    by_alias=True,
+    response={
+        201: Subscription,
+        **failing(Error, 400, 401, 403, 405, 413, 415, 500, 503),
+    },
+    openapi_extra={"responses": with_headers(201, headers=LOCATION_HEADER)},
+)
+def register_listener(
+    request: HttpRequest,
+    data: Body[SubscriptionInput],  # type: ignore[valid-type]
+) -> HttpResponse:
+    """201; what happens from now on is told."""
+    caller = caller_of(request)
+    body = body_of(request)
+    query = str(body.get("query") or "")
+    number, secret = listening.register(
+        actor=caller.actor, staff_id=caller.staff_id, callback=body["callback"], query=query
+    )
+    made = {"id": str(number), "callback": body["callback"], "secret": secret}
+    if query:
+        made["query"] = query
+    response = answer(made, 201)
+    response["Location"] = f"{request.build_absolute_uri(request.path)}/{number}"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@api.delete(
+    "/hub/{id}",
+    operation_id="unregisterListener",
+    summary="Be told no more",
+    tags=["events subscription"],
+    auth=BearerToken(Scope.ORDER_READ),
+    by_alias=True,
+    response={204: None, **failing(Error, 400, 401, 403, 404, 405, 500, 503)},
+)
+def unregister_listener(
+    request: HttpRequest,
+    id: str = Path(..., description="the number of the listener"),
+) -> HttpResponse:
+    caller = caller_of(request)
+    number = number_of(id, "There is no such listener.")
+    listening.unregister(actor=caller.actor, staff_id=caller.staff_id, listener_id=number)
+    return HttpResponse(status=204)

@@ -1,0 +1,284 @@
+"""Who listens to service orders, and telling them (TMF641 hub).
+
+What happened is read from the audit of orders, which stands in the transaction of what it tells:
+nothing is written for listeners by those who work, and nothing is missed. A worker makes deliveries
+of it, sends each outside any transaction, signed, and again until it is taken: at least once, under
+the same `eventId`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+from django.db import transaction
+
+from kaitong.charging.signing import signed
+from kaitong.core import db
+from kaitong.core.audit import record
+from kaitong.core.clock import now
+from kaitong.core.errors import BadInput, InputFault, NotFound
+from kaitong.ordering import describing, queries
+from kaitong.ordering.choices import OrderState
+from kaitong.org.actor import Actor, actor_for
+from kaitong.org.models import Staff
+from kaitong.tmf.contract.events import EVENTS
+from kaitong.tmf.mapping.outgoing import moment, service_order
+from kaitong.tmf.models import Delivery, Listener
+
+log = logging.getLogger(__name__)
+
+MOST_LISTENERS = 20  # of one member of staff
+LATE = 120.0  # seconds after which nothing becomes visible any more
+CHUNK = 50
+TIMEOUT = 10.0
+LEASE = timedelta(seconds=60)
+BACK_OFF = (5, 30, 120, 600, 1800, 3600, 7200)  # seconds before the next try
+MOST_TRIES = 14  # about a day and a half
+KEPT = timedelta(days=7)
+
+_TO_MAKE = """insert into tmf_delivery (id, created_at, listener_id, number, order_id, event, state,
+ happened_at, next_at, tries, last_error) select gen_random_uuid(), now(), %s, x.number, x.order_id,
+ x.event, x.state, x.at, now(), 0, '' from unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[],
+ %s::timestamptz[]) as x(number, order_id, event, state, at) on conflict do nothing"""
+_TAKE = """with due as materialized (select d.id from tmf_delivery d
+ where d.sent_at is null and d.given_up_at is null and d.next_at <= %s
+ and (d.lease_until is null or d.lease_until <= %s)
+ and not exists (select 1 from tmf_delivery e where e.listener_id = d.listener_id
+  and e.order_id = d.order_id and e.number < d.number
+  and e.sent_at is null and e.given_up_at is null)
+ order by d.next_at, d.number limit %s for update skip locked)
+ update tmf_delivery d set lease_until = %s, tries = d.tries + 1 from due where d.id = due.id
+ returning d.id"""
+
+Send = Callable[[str, bytes, dict[str, str]], str]
+
+
+# ---- the hub -------------------------------------------------------------------------------------
+
+
+def register(*, actor: Actor, staff_id: UUID, callback: str, query: str = "") -> tuple[UUID, str]:
+    """Begin to tell; the listener and the secret that signs, which is told this once.
+
+    Registered twice with the same callback and query there are two, as TMF630 has it.
+    """
+    faults = [*_callback_faults(callback), *_query_faults(query)]
+    if faults:
+        raise BadInput(faults)
+    with transaction.atomic():
+        if Listener.objects.filter(staff_id=staff_id).count() >= MOST_LISTENERS:
+            what = f"There are {MOST_LISTENERS} listeners already."
+            raise BadInput([InputFault("callback", what, "Unregister one first.")])
+        secret = "ks_" + secrets.token_urlsafe(32)
+        newest = describing.newest_number()
+        row = Listener.objects.create(
+            staff_id=staff_id,
+            callback=callback.rstrip("/"),
+            query=query,
+            secret=secret,
+            after=newest,
+            since=newest,
+        )
+        record(
+            "listener-registered",
+            actor_id=actor.id,
+            subject_type="tmf.Listener",
+            subject_id=row.pk,
+            branch_id=actor.branch_id,
+            data={"host": urlsplit(callback).hostname or ""},
+        )
+    return row.pk, secret
+
+
+def unregister(*, actor: Actor, staff_id: UUID, listener_id: UUID) -> None:
+    """Tell no more; what waits is forgotten. Somebody else's listener is not found."""
+    with transaction.atomic():
+        rows = Listener.objects.filter(pk=listener_id, staff_id=staff_id)
+        if not rows.select_for_update().exists():
+            raise NotFound("There is no such listener.")
+        rows.delete()
+        record(
+            "listener-unregistered",
+            actor_id=actor.id,
+            subject_type="tmf.Listener",
+            subject_id=listener_id,
+            branch_id=actor.branch_id,
+        )
+
+
+def _callback_faults(callback: str) -> list[InputFault]:
+    try:
+        parts = urlsplit(callback)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+        what = "must be an http or https address without query and fragment"
+        return [InputFault("callback", what, "Kaitong adds /listener/ and the event's name.")]
+    if parts.username or parts.password:
+        return [InputFault("callback", "must hold no name and no password")]
+    if host.startswith("169.254.") or host.startswith("fe80:"):
+        return [InputFault("callback", "must not be a link-local address")]
+    return []
+
+
+def wanted(query: str) -> dict[str, set[str]]:
+    return {name: set(",".join(values).split(",")) for name, values in parse_qs(query).items()}
+
+
+def _query_faults(query: str) -> list[InputFault]:
+    known = {"eventType": set(EVENTS.values()), "state": set(OrderState.values)}
+    if query and not parse_qs(query):
+        return [
+            InputFault("query", "is no list of conditions", "For example state=completed,failed.")
+        ]
+    for name, values in wanted(query).items():
+        if name not in known:
+            return [InputFault("query", f"knows no {name}", "It may say eventType and state.")]
+        if bad := sorted(values - known[name]):
+            remedy = f"It must be of {', '.join(sorted(known[name]))}."
+            return [InputFault("query", f"knows no {name} {bad[0]}", remedy)]
+    return []
+
+
+# ---- telling -------------------------------------------------------------------------------------
+
+
+def tell(send: Send | None = None) -> int:
+    """Make deliveries of what happened, and send what is due; how many were tried."""
+    if not Listener.objects.exists():
+        return 0
+    gather()
+    return deliver(send or post)
+
+
+def gather() -> int:
+    """Deliveries of what happened since a listener's number; what may yet become visible is read
+    again, and made once by its number."""
+    made = 0
+    settled = describing.number_before(LATE)
+    for listener in Listener.objects.select_related("staff"):
+        actor = actor_for(listener.staff)
+        after = listener.after
+        while True:
+            found, last = describing.happenings(after=after)
+            told = [
+                one
+                for one in found
+                if one.number > listener.since
+                and actor.sees(one.branch_id)
+                and _is_wanted(listener, one)
+            ]
+            if told:
+                made += db.execute(
+                    _TO_MAKE,
+                    [
+                        listener.pk,
+                        [one.number for one in told],
+                        [one.order_id for one in told],
+                        [EVENTS[one.kind] for one in told],
+                        [one.state for one in told],
+                        [one.at for one in told],
+                    ],
+                )
+            if last == after:
+                break
+            after = last
+        if settled > listener.after:
+            Listener.objects.filter(pk=listener.pk, after__lt=settled).update(after=settled)
+    return made
+
+
+def _is_wanted(listener: Listener, one: describing.Happening) -> bool:
+    asked = wanted(listener.query)
+    if "eventType" in asked and EVENTS[one.kind] not in asked["eventType"]:
+        return False
+    return "state" not in asked or one.state in asked["state"]
+
+
+def deliver(send: Send) -> int:
+    """Send what is due, each leased first and recorded after; a lease that ran out goes again."""
+    at = now()
+    with transaction.atomic():
+        ids = [row["id"] for row in db.rows(_TAKE, [at, at, CHUNK, at + LEASE])]
+    rows = Delivery.objects.filter(pk__in=ids).select_related("listener__staff").order_by("number")
+    for row in rows:
+        error = _sent(row, send)
+        done = Delivery.objects.filter(pk=row.pk, sent_at=None)
+        if not error:
+            done.update(sent_at=now(), last_error="", lease_until=None)
+        elif row.tries >= MOST_TRIES:
+            log.warning("a listener does not take events: %s", error)
+            done.update(given_up_at=now(), last_error=error[:120], lease_until=None)
+        else:
+            wait = BACK_OFF[min(row.tries, len(BACK_OFF)) - 1]
+            later = now() + timedelta(seconds=wait)
+            done.update(next_at=later, last_error=error[:120], lease_until=None)
+    return len(ids)
+
+
+def forget() -> int:
+    """Deliveries that were taken or given up long ago."""
+    old = Delivery.objects.filter(created_at__lt=now() - KEPT)
+    gone, _kinds = old.exclude(sent_at=None, given_up_at=None).delete()
+    return gone
+
+
+def notification(row: Delivery, actor: Actor) -> dict[str, Any]:
+    """The body of one event: the order as it stands, in the state that is told."""
+    order = queries.order(actor, row.order_id)
+    body = service_order(order, href=lambda number: f"serviceOrder/{number}", service_states={})
+    return {
+        "eventId": str(row.pk),
+        "eventTime": moment(row.happened_at),
+        "eventType": row.event,
+        "correlationId": str(row.order_id),
+        "domain": "serviceOrdering",
+        "title": row.event,
+        "event": {"serviceOrder": {**body, "state": row.state}},
+    }
+
+
+def _sent(row: Delivery, send: Send) -> str:
+    """Why it was not taken; empty when it was. A listener whose owner has left is told no more."""
+    staff: Staff = row.listener.staff
+    if not staff.is_active:
+        return "the account of the listener is not in use"
+    try:
+        body = notification(row, actor_for(staff))
+    except NotFound:
+        return ""  # not the listener's to see any more
+    data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    name = row.event[0].lower() + row.event[1:]
+    headers = signed(str(row.listener.secret), data, identifier=str(row.pk))
+    return send(f"{row.listener.callback}/listener/{name}", data, headers)
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: Any) -> None:
+        """What was registered is told, and nobody it points at."""
+
+
+_opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+
+
+def post(url: str, data: bytes, headers: dict[str, str]) -> str:
+    """Send one notification; why it was not taken, empty when it was (2xx)."""
+    try:
+        # http or https: `register` has refused anything else
+        request = urllib.request.Request(url, data=data, headers=headers, method="POST")  # noqa: S310
+        with _opener.open(request, timeout=TIMEOUT) as answer:
+            answer.read(1024)
+    except urllib.error.HTTPError as refused:
+        return f"HTTP {refused.code}"
+    except (OSError, ValueError) as away:
+        return type(getattr(away, "reason", away)).__name__
+    return ""

@@ -1,0 +1,264 @@
+"""TMF641: services in operation are changed and ended, orders described anew, listeners told."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from kaitong.charging import services as charging
+from kaitong.charging.signing import verified
+from kaitong.core.clock import now
+from kaitong.inventory.models import Service, Suspension
+from kaitong.ordering.models import Authentication, Order, ServiceChange
+from kaitong.org.actor import Actor
+from kaitong.org.queries import actor_of
+from kaitong.process import services as process
+from kaitong.tmf import listening
+from kaitong.tmf.models import Delivery, Listener
+from kaitong.tmf.services import issue_token
+from kaitong.tmf.tests.conftest import ORDERS, Caller
+
+pytestmark = pytest.mark.django_db
+HUB = "/tmf-api/serviceOrdering/v4/hub"
+
+
+@pytest.fixture
+def line(call, plant, body):
+    """A line in use, built by an order over this interface."""
+    made = call.post(body).json()
+    order = Order.objects.get(pk=made["id"])
+    charging.pay(
+        actor=actor_of("li.clerk"), order_id=order.pk, method="cash", key="paid", customer_id=None
+    )
+    item = order.items.get()
+    process.cancel(actor=Actor.system(), instance_id=item.instance_id, reason="建成用于测试")
+    Order.objects.filter(pk=order.pk).update(state="completed", completed_at=now())
+    order.items.update(state="completed")
+    Service.objects.filter(pk=item.service_id).update(state="active", started_at=now(), reason="")
+    return Service.objects.get(pk=item.service_id)
+
+
+def change(line, action="modify", **said):
+    told = [{"name": name, "value": value} for name, value in said.items()]
+    service = {"id": str(line.pk), "serviceCharacteristic": told}
+    return {"serviceOrderItem": [{"id": "1", "action": action, "service": service}]}
+
+
+def test_a_line_is_suspended_and_the_order_says_so(call, line):
+    wanted = change(line, procedure="suspend", reason="customer.away")
+    made = call.post(wanted, Idempotency_Key="s-1")
+    assert made.status_code == 201, made.content
+    told = made.json()
+    assert told["state"] == "inProgress"
+    assert [(i["action"], i["service"]["id"]) for i in told["serviceOrderItem"]] == [
+        ("modify", str(line.pk))
+    ]
+    assert Suspension.objects.filter(service=line, ended_at=None).exists()
+    assert Authentication.objects.get().kind == "vouched"
+    again = call.post(wanted, Idempotency_Key="s-1")
+    assert again.json()["id"] == told["id"]
+    assert ServiceChange.objects.count() == 1
+    other = call.post(change(line, procedure="resume"), Idempotency_Key="s-1")
+    assert other.status_code == 409
+    busy = call.post(change(line, "delete", reason="moving.away"))
+    assert busy.status_code == 422
+    assert told["id"] not in busy.content.decode()
+
+
+def test_a_line_is_ended_by_delete_without_naming_the_flow(call, line):
+    made = call.post(change(line, "delete", reason="moving.away"))
+    assert made.status_code == 201, made.content
+    assert ServiceChange.objects.get().procedure == "cancel"
+    read = call.get(f"{ORDERS}/{made.json()['id']}").json()
+    assert read["serviceOrderItem"][0]["action"] == "delete"
+
+
+def test_what_the_form_is_told_is_sealed_and_faults_stand_at_their_attribute(call, line):
+    wrong = call.post(change(line, procedure="change-account", mobile="0559-2512345"))
+    assert wrong.status_code == 400
+    assert wrong.json()["fault"][0]["attribute"] == (
+        "serviceOrderItem[0].service.serviceCharacteristic[1].value"
+    )
+    assert not ServiceChange.objects.exists()
+    made = call.post(change(line, procedure="change-account", mobile="13955901234"))
+    assert made.status_code == 201, made.content
+    assert "13955901234" not in made.content.decode()
+    assert "13955901234" not in json.dumps(Order.objects.get(pk=made.json()["id"]).ext)
+    assert Service.objects.get(pk=line.pk).account == "13955901234"
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ({}, "serviceOrderItem[0].service.serviceCharacteristic"),
+        ({"procedure": "levitate"}, "serviceOrderItem[0].service.serviceCharacteristic[0].value"),
+    ],
+)
+def test_a_change_that_is_none_is_refused_with_those_there_are(call, line, said, place):
+    refused = call.post(change(line, **said))
+    assert refused.status_code == 400
+    assert refused.json()["fault"][0]["attribute"] == place
+    assert "suspend" in refused.json()["message"]
+    assert not ServiceChange.objects.exists()
+
+
+def test_changing_needs_its_own_scope_and_the_service_must_be_ours(call, as_stranger, line, client):
+    token = issue_token(
+        actor=Actor.system(), staff_username="li.clerk", scopes=["service-order:write"]
+    )
+    wanted = change(line, procedure="suspend", reason="customer.away")
+    assert Caller(client, token).post(wanted).status_code == 403
+    assert as_stranger.post(wanted).status_code == 400
+    assert not ServiceChange.objects.exists()
+    two = {"serviceOrderItem": [*wanted["serviceOrderItem"], {"id": "2", "action": "add"}]}
+    two["serviceOrderItem"][1]["service"] = {
+        "serviceSpecification": {"id": "home-broadband.access"}
+    }
+    assert call.post(two).status_code == 400
+
+
+# ---- PATCH ---------------------------------------------------------------------------------------
+
+
+def patch(caller, url, body):
+    return caller.client.patch(
+        url, json.dumps(body), content_type="application/merge-patch+json", headers=caller.headers
+    )
+
+
+def test_what_describes_an_order_is_said_anew(call, as_stranger, plant, body):
+    url = f"{ORDERS}/{call.post(body).json()['id']}"
+    said = {
+        "description": "请周末来",
+        "priority": "1",
+        "requestedCompletionDate": "2026-12-24T12:00:00+08:00",
+        "note": [{"text": "门口有狗"}],
+        "colour": "green",
+        "state": "inProgress",
+    }
+    made = patch(call, url, said)
+    assert made.status_code == 200, made.content
+    read = call.get(url).json()
+    assert {name: read[name] for name in said} == said
+    assert call.query("priority=1").json()[0]["id"] == read["id"]
+    assert patch(call, url, {"colour": None, "description": None}).status_code == 200
+    assert not {"colour", "description"} & set(call.get(url).json())
+    assert patch(as_stranger, url, said).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"state": "cancelled"}, {"serviceOrderItem": []}, {"startDate": "2026-01-01T00:00:00Z"}],
+)
+def test_what_the_server_owns_is_not_patched(call, plant, body, said):
+    url = f"{ORDERS}/{call.post(body).json()['id']}"
+    before = call.get(url).json()
+    refused = patch(call, url, {**said, "description": "x"})
+    assert refused.status_code == 400
+    assert refused.json()["fault"][0]["attribute"] == next(iter(said))
+    assert call.get(url).json() == before
+
+
+def test_an_order_that_has_ended_is_not_described_and_none_is_deleted(call, plant, body):
+    url = f"{ORDERS}/{call.post(body).json()['id']}"
+    Order.objects.update(state="completed")
+    assert patch(call, url, {"description": "x"}).status_code == 409
+    assert call.client.delete(url, headers=call.headers).status_code == 405
+    assert Order.objects.exists()
+
+
+# ---- hub -----------------------------------------------------------------------------------------
+
+
+class _Hears(BaseHTTPRequestHandler):
+    def do_POST(self):
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.heard.append((self.path, dict(self.headers), data))
+        self.send_response(self.server.answers.pop(0) if self.server.answers else 204)
+        self.end_headers()
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture
+def ear():
+    """A listener's server on this machine; `answers` are the statuses it gives first."""
+    server = HTTPServer(("127.0.0.1", 0), _Hears)
+    server.heard, server.answers = [], []
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def told_of(server):
+    return [
+        (path, json.loads(data)["event"]["serviceOrder"]["state"])
+        for path, _headers, data in server.heard
+    ]
+
+
+def test_a_listener_is_told_in_order_signed_and_again_until_it_hears(call, plant, body, ear):
+    callback = f"http://127.0.0.1:{ear.server_port}/in"
+    call.post(body)  # before anybody listened
+    made = call.post({"callback": callback}, HUB)
+    assert made.status_code == 201, made.content
+    secret = made.json()["secret"]
+    assert secret not in json.dumps(list(Listener.objects.values("query", "callback")))
+    ear.answers = [503]
+    order = call.post(body).json()
+    patch(call, f"{ORDERS}/{order['id']}", {"priority": "0"})
+    listening.tell()
+    assert told_of(ear) == [("/in/listener/serviceOrderCreateEvent", "acknowledged")]
+    Delivery.objects.filter(sent_at=None).update(next_at=now())
+    for _round in range(4):
+        listening.tell()
+    assert told_of(ear)[1:] == [
+        ("/in/listener/serviceOrderCreateEvent", "acknowledged"),
+        ("/in/listener/serviceOrderStateChangeEvent", "inProgress"),
+        ("/in/listener/serviceOrderAttributeValueChangeEvent", "inProgress"),
+    ]
+    events = [json.loads(data) for _path, _headers, data in ear.heard]
+    assert events[0]["eventId"] == events[1]["eventId"]
+    assert {e["event"]["serviceOrder"]["id"] for e in events} == {order["id"]}
+    for _path, headers, data in ear.heard:
+        assert verified(secret, headers, data)
+        assert not verified("ks_other", headers, data)
+    listening.tell()
+    assert len(ear.heard) == 4
+    url = f"{HUB}/{made.json()['id']}"
+    assert call.client.delete(url, headers=call.headers).status_code == 204
+    assert call.client.delete(url, headers=call.headers).status_code == 404
+
+
+def test_a_listener_hears_only_what_it_asked_for_and_may_see(call, as_stranger, plant, body, ear):
+    callback = f"http://127.0.0.1:{ear.server_port}"
+    assert as_stranger.post({"callback": callback}, HUB).status_code == 201
+    query = "eventType=ServiceOrderStateChangeEvent&state=completed"
+    assert call.post({"callback": callback, "query": query}, HUB).status_code == 201
+    order = call.post(body).json()
+    listening.tell()
+    assert ear.heard == []
+    Order.objects.filter(pk=order["id"]).update(state="completed")
+    listening.tell()
+    assert told_of(ear) == [("/listener/serviceOrderStateChangeEvent", "completed")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"callback": "ftp://example.com/in"},
+        {"callback": "http://u:p@example.com"},
+        {"callback": "http://169.254.169.254/latest"},
+        {"callback": "http://example.com", "query": "eventType=Nothing"},
+        {"callback": "http://example.com", "query": "colour=green"},
+    ],
+)
+def test_a_listener_that_cannot_be_told_is_refused(call, body):
+    assert call.post(body, HUB).status_code == 400
+    assert not Listener.objects.exists()
