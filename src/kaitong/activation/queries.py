@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Subquery
 
-from kaitong.activation.choices import ElementState, Verb
+from kaitong.activation.choices import ElementKind, ElementState, Verb
 from kaitong.activation.errors import ElementProblem
 from kaitong.activation.models import Exchange, NetworkElement
 from kaitong.activation.nasport import Line
@@ -20,6 +20,7 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 
 if TYPE_CHECKING:
+    from kaitong.activation.adapters.voice import Registration
     from kaitong.activation.usage import Usage
 
 
@@ -165,6 +166,25 @@ def usage(service: ServiceView, start: datetime, end: datetime | None = None) ->
     from kaitong.activation import usage as counting
 
     return counting.usage(service, start, end)
+
+
+def registrations(service: ServiceView) -> list[Registration]:
+    """The terminals of a telephone's number that are registered now, the last heard first.
+
+    The caller has the service, so has seen that it may; nothing is stored of this look. Empty for a
+    service of another kind of element. Raises ActivationError when the platform cannot be asked.
+    """
+    from kaitong.activation import kinds, services
+    from kaitong.activation.adapters.base import Conversation
+    from kaitong.activation.adapters.voice import VoiceAdapter
+
+    kind = kinds.of_service(service)
+    name = kind.name(service)
+    if kind.key != ElementKind.VOICE or not name:
+        return []
+    speaker = services.adapter(element_for(kind.key, service.branch_id))
+    assert isinstance(speaker, VoiceAdapter)
+    return speaker.registrations(name, Conversation())
 
 
 def line_of_account(account: str) -> Line | None:

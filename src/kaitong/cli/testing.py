@@ -29,6 +29,11 @@ def lacking() -> list[str]:
             "FreeRADIUS (activation tests). On Debian: "
             "apt-get install freeradius freeradius-postgresql freeradius-utils"
         )
+    if not (shutil.which("kamailio", path="/usr/sbin:/usr/bin") and shutil.which("sipp")):
+        missing.append(
+            "Kamailio (tests of fixed voice). On Debian: "
+            "apt-get install kamailio kamailio-postgres-modules sip-tester"
+        )
     if not shutil.which("pdftoppm"):
         missing.append("pdftoppm (papers). On Debian: apt-get install poppler-utils")
     if not shutil.which("snmptrapd", path="/usr/sbin:/usr/bin") or not shutil.which("snmptrap"):

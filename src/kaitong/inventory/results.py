@@ -152,6 +152,7 @@ class ServiceView:
     withdrawn_at: datetime | None
     updated_at: datetime
     ext: dict[str, Any] = field(default_factory=dict)
+    prove_since: datetime | None = None  # proofs before it are of another line
 
     @property
     def port_text(self) -> str:

@@ -101,6 +101,7 @@ def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
         withdrawn_at=service.withdrawn_at,
         updated_at=service.updated_at,
         ext=service.ext,
+        prove_since=service.prove_since,
     )
 
 

@@ -1,4 +1,4 @@
-"""`./run lab up|down|status|session|line|stb`: the lab's command line."""
+"""`./run lab up|down|status|session|line|stb|phone`: the lab's command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from kaitong.activation import nasport
 from kaitong.activation.nasport import Line
 from kaitong.core.errors import KaitongError
-from kaitong.lab import pay, tax, television
+from kaitong.lab import pay, tax, telephony, television
 from kaitong.lab.errors import LabError
 from kaitong.lab.line import LineLab
 from kaitong.lab.pay import PayLab, PaySettings
@@ -23,7 +23,7 @@ from kaitong.lab.session import AccessServer, SessionResult, other_port
 from kaitong.lab.tax import TaxLab, TaxSettings
 from kaitong.lab.traps import TrapLab
 
-ELEMENTS = ("radius", "broadband", "iptv", "tax", "pay", "snmp")
+ELEMENTS = ("radius", "broadband", "voice", "iptv", "tax", "pay", "snmp")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,8 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     trap.set_defaults(run=_trap)
 
     stb = television.add_parser(verbs, _registered)
+    phone = telephony.add_parser(verbs, _password)
 
-    for verb in (up, down, status, session, line, stb):
+    for verb in (up, down, status, session, line, stb, phone):
         verb.add_argument("--json", action="store_true", help="one JSON object")
     return parser
 
@@ -110,6 +111,8 @@ def _up(arguments: argparse.Namespace) -> int:
         _snmp_up(arguments.json)
     if "iptv" in arguments.element:
         television.up(arguments.json, _follow)
+    if "voice" in arguments.element:
+        telephony.up(arguments.json, _follow)
     if "broadband" in arguments.element:
         return _broadband_up(arguments.json)
     if "radius" not in arguments.element:
@@ -287,6 +290,8 @@ def _down(arguments: argparse.Namespace) -> int:
         print("snmp: down" if TrapLab().down() else "snmp: was not running")
     if "iptv" in arguments.element:
         television.down(arguments.json)
+    if "voice" in arguments.element:
+        telephony.down(arguments.json)
     if {"broadband", "radius"} & set(arguments.element):  # there is no line without its AAA server
         ended = LineLab().down()
         if "broadband" in arguments.element:
@@ -319,6 +324,8 @@ def _status(arguments: argparse.Namespace) -> int:
             facts.append(_line_facts(line))
         if (dhcp := television.status()) is not None:
             facts.append(dhcp[1])
+        if (voice := telephony.status()) is not None:
+            facts.append(voice[1])
         print(json.dumps({"elements": facts}))
         return 0
     if place is not None:
@@ -332,6 +339,8 @@ def _status(arguments: argparse.Namespace) -> int:
         print(f"snmp: {state}, port {taken.port}, community {taken.community}")
     if (dhcp := television.status()) is not None:
         print(dhcp[0])
+    if (voice := telephony.status()) is not None:
+        print(voice[0])
     if (known := line.settings()) is not None:
         print(f"broadband: {'up' if line.running() else 'down'}, access server {known.nas}")
     if status is None:
@@ -406,6 +415,27 @@ def _registered(account: str) -> Line | None:
         raise LabError(
             "Kaitong's database does not answer.", "Start ./run demo, or give --port."
         ) from None
+
+
+def _password(number: str) -> str | None:
+    """What the installer typed into the telephone: the one Kaitong has for a number."""
+    if not _kaitong():
+        return None
+    from django.db import DatabaseError
+
+    from kaitong.inventory import queries as inventory
+    from kaitong.inventory import services as inventory_verbs
+    from kaitong.org.actor import Actor
+
+    try:
+        service = inventory.service_by_account(Actor.system(), number)
+        if service is None or not service.has_password:
+            return None
+        return inventory_verbs.reveal_password(
+            actor=Actor.system(), service_id=service.id, reason="演练话机"
+        )
+    except DatabaseError:
+        return None
 
 
 def _tell_kaitong(status: Status) -> bool:

@@ -7,12 +7,13 @@ from kaitong.activation.errors import ElementProblem
 from kaitong.activation.kinds.aaa import AaaKind
 from kaitong.activation.kinds.base import Kind
 from kaitong.activation.kinds.dhcp import DhcpKind
+from kaitong.activation.kinds.voice import VoiceKind
 from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
 
 __all__ = ["Kind", "of", "of_service"]
 
-_KINDS: dict[str, Kind] = {kind.key: kind for kind in (AaaKind(), DhcpKind())}
+_KINDS: dict[str, Kind] = {kind.key: kind for kind in (AaaKind(), VoiceKind(), DhcpKind())}
 
 
 def of(key: str) -> Kind:
