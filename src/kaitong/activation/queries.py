@@ -21,6 +21,9 @@ from kaitong.org.actor import Actor
 
 if TYPE_CHECKING:
     from kaitong.activation.adapters.voice import Registration
+
+    from kaitong.activation.adapters.base import Proof
+    from kaitong.activation.adapters.circuits import Lease
     from kaitong.activation.usage import Usage
 
 
@@ -185,6 +188,28 @@ def registrations(service: ServiceView) -> list[Registration]:
     speaker = services.adapter(element_for(kind.key, service.branch_id))
     assert isinstance(speaker, VoiceAdapter)
     return speaker.registrations(name, Conversation())
+
+
+def boxes(service: ServiceView) -> list[Lease] | None:
+    """What set-top boxes on the service's line hold now, the last heard first; None for a service
+    that does not live at a DHCP server. Raises ActivationError when it cannot be asked."""
+    from kaitong.activation import leases
+
+    return leases.boxes(service)
+
+
+def said(service: ServiceView, proof: Proof) -> str:
+    """What the network answered about a service, in one sentence."""
+    from kaitong.activation import kinds
+
+    return kinds.of_service(service).sentence(proof)
+
+
+def keeps_sessions(service: ServiceView) -> bool:
+    """Whether the service logs in: its sessions stand in an AAA server's accounting."""
+    from kaitong.activation import wanting
+
+    return wanting.kind_of(service) == ElementKind.AAA
 
 
 def line_of_account(account: str) -> Line | None:

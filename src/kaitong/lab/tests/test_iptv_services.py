@@ -108,6 +108,7 @@ def test_a_service_is_applied_and_proven_by_the_customers_own_box(ctx, service, 
     assert actions.prove_line(dataclasses.replace(ctx, memory=waiting.values)) == {
         "line_proven": True
     }
+    assert [(b.mac, b.address) for b in queries.boxes(service)] == [(box.mac, box.address)]
     proof = now_is(service).latest["line"]
     assert proof.summary == f"机顶盒 {box.mac} 从 OLT-01 0/3/6 获得地址 {box.address}。"
     assert proof.data["seen"]["pon_port"] == "0/3/6"

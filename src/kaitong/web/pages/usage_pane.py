@@ -51,6 +51,17 @@ class UsedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxRow:
+    """A set-top box that holds an address on the line."""
+
+    mac: str
+    address: str
+    circuit: str
+    heard_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UsagePane:
     account: str = ""
     lines: tuple[Choice, ...] = ()  # the customer's lines, where he has several
@@ -62,6 +73,8 @@ class UsagePane:
     month: str = ""
     whole: bool = True
     away: str = ""  # why the AAA server could not be asked
+    boxes: tuple[BoxRow, ...] | None = None  # set-top boxes, of a line of television
+    silent: bool = False  # a service that keeps neither sessions nor leases
     template: str = "web/customer/usage.html"
 
 
@@ -74,9 +87,11 @@ def usage_pane(look: Look) -> UsagePane:
     if service is None:
         return UsagePane()
     lines = tuple(
-        Choice(one.account, _url(line=one.id), one.id == service.id)
+        Choice(one.account or one.title, _url(line=one.id), one.id == service.id)
         for one in (services if len(services) > 1 else ())
     )
+    if not activation.keeps_sessions(service):
+        return _without_sessions(service, lines)
     today = fmt.local_time(now()).date()
     first = _months_before(today, MONTHS - 1)
     try:
@@ -136,6 +151,19 @@ def octets(count: int) -> str:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _without_sessions(service: ServiceView, lines: tuple[Choice, ...]) -> UsagePane:
+    """A service that does not log in: the boxes on its line."""
+    name = service.account or service.title
+    try:
+        found = activation.boxes(service)
+    except ActivationError as away:
+        return UsagePane(name, lines, away=wording.read(str(away.what)))
+    if found is None:
+        return UsagePane(name, lines, silent=True)
+    rows = (BoxRow(one.mac, one.address, one.circuit, one.seen_at, one.expires_at) for one in found)
+    return UsagePane(name, lines, boxes=tuple(rows))
 
 
 def _lines(look: Look) -> list[ServiceView]:

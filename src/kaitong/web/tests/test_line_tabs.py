@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from kaitong.activation import queries, wanting
 from kaitong.activation import services as activation
+from kaitong.activation.adapters.circuits import Lease
 from kaitong.assurance import services as assurance
+from kaitong.core.clock import now
 from kaitong.ordering import services as ordering
 from kaitong.web.pages.usage_pane import octets
 from kaitong.web.tests import fault_world as faults
@@ -56,6 +59,21 @@ def test_no_aaa_server_at_all_is_said_too(world, signed_in):
     html = signed_in("clerk").get(f"/services/{world.line(1).id}/?tab=usage").content.decode()
     assert "现在读不到会话与用量" in html
     assert "没有在用的网元" in html
+
+
+def test_a_line_of_television_shows_its_boxes(world, signed_in, monkeypatch):
+    monkeypatch.setattr(wanting, "kind_of", lambda _: "dhcp")
+    url = f"/services/{world.line(1).id}/?tab=usage"
+    html = signed_in("clerk").get(url).content.decode()
+    assert "没有在用的网元" in html  # nobody to be asked
+    at = now()
+    lease = Lease("100.65.1.7", "02:11:22:33:44:55", "OLT-01 eth 0/3/6:O1", at, at)
+    monkeypatch.setattr(queries, "boxes", lambda _: [lease])
+    html = signed_in("clerk").get(url).content.decode()
+    for text in ("机顶盒", lease.mac, lease.address, lease.circuit):
+        assert text in html
+    monkeypatch.setattr(queries, "boxes", lambda _: [])
+    assert "没有机顶盒取到地址" in signed_in("clerk").get(url).content.decode()
 
 
 def test_another_branch_reads_no_usage(world, away, signed_in):

@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from kaitong.activation import queries as activation_queries
 from kaitong.activation import services as activation
 from kaitong.activation.errors import ActivationError
 from kaitong.assurance import queries as assurance
 from kaitong.assurance import services as verbs
 from kaitong.assurance.choices import Ownership, TicketKind
+from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.inventory import queries as inventory
 from kaitong.playbooks import services as playbooks
@@ -185,7 +187,11 @@ def look(request: SignedIn, service_id: UUID) -> HttpResponse:
     ticket = _uuid(request.GET.get("fault", ""))
     try:
         proof = activation.see_line(service, ticket, f"look:{service_id}")
-        tone, text = seen_text(proof, service.account)
+        if activation_queries.keeps_sessions(service):
+            tone, text = seen_text(proof, service.account)
+        else:
+            tone, text = "ok" if proof.ok else "late", activation_queries.said(service, proof)
+            text = wording.read(text)
     except (ActivationError, KaitongError) as refused:
         tone, text = "late", str(refused)
     return render(request, "web/fault/seen.html", {"tone": tone, "text": text})
