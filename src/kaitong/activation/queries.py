@@ -20,10 +20,9 @@ from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 
 if TYPE_CHECKING:
-    from kaitong.activation.adapters.voice import Registration
-
     from kaitong.activation.adapters.base import Proof
     from kaitong.activation.adapters.circuits import Lease
+    from kaitong.activation.adapters.voice import Registration
     from kaitong.activation.usage import Usage
 
 
