@@ -13,12 +13,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from kaitong.process import listening, planned, suspension
+from kaitong.process import inbound, listening, planned, suspension
 from kaitong.process.choices import GOING_WORK
 from kaitong.process.shell import Play
 
-DUE = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
- and alarm_at <= %s order by alarm_at limit %s"""
+DUE = inbound.LOOKED_AT.format("state in ('todo', 'claimed') and alarm_at <= now")
 
 
 def alarm(row: Mapping[str, Any], now: datetime) -> bool:

@@ -21,6 +21,7 @@ from kaitong.org.actor import Actor
 from kaitong.process import hearing, model, starting, suspension, values
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.errors import ProcessConflict
+from kaitong.process.models.work import NEXT_LOOK
 from kaitong.process.shell import Play, begin, cause_of, describe, place
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,10 @@ _LONGEST = 3600  # a message nobody waits for is looked at so often; a subscript
 _TIMERS = """select id, instance_id from process_timer
  where state = 'open' and next_attempt_at <= %s order by next_attempt_at limit %s
  for no key update skip locked"""
-_WAKES = """select id, instance_id from process_workitem
- where state = 'suspended' and suspended_until <= %s order by suspended_until limit %s"""
+# items that are to be looked at now, and of them those for one reason
+LOOKED_AT = f"""select id, instance_id from process_workitem, (select %s::timestamptz as now) m
+ where {{0}} and {NEXT_LOOK} <= now order by {NEXT_LOOK} limit %s"""
+_WAKES = LOOKED_AT.format("state = 'suspended' and suspended_until <= now")
 _INBOX = """select id, instance_id from process_inbox
  where processed_at is null and next_attempt_at <= %s order by next_attempt_at, id limit %s"""
 _CALLS = """select id, instance_id from process_call

@@ -12,10 +12,12 @@ from kaitong.process import alarms, inbound, phase_clock, suspension
 from kaitong.process.choices import GOING_WORK
 from kaitong.process.shell import Play
 
-_SOON = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
- and warn_at is not null and warned_at is null and warn_at <= %s order by warn_at limit %s"""
-_LATE = """select id, instance_id from process_workitem where state in ('todo', 'claimed')
- and escalated_at is null and escalate_to <> '' and due_at <= %s order by due_at limit %s"""
+_SOON = inbound.LOOKED_AT.format(
+    "state in ('todo', 'claimed') and warned_at is null and warn_at <= now"
+)
+_LATE = inbound.LOOKED_AT.format(
+    "state in ('todo', 'claimed') and escalated_at is null and escalate_to <> '' and due_at <= now"
+)
 
 
 def watch(limit: int = inbound.BATCH) -> int:

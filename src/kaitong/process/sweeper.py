@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kaitong.core import db
+from kaitong.process.models import Instance
 
+# a row's branch is another package's table: its name is asked of the relation
+_BRANCH = Instance._meta.get_field("branch").related_model._meta.db_table
 _CHECKS = {
     "open_waits": """select i.id, 'counts ' || i.open_waits || ', has ' || count(t.id) as what
  from process_instance i left join process_token t on t.instance_id = i.id
@@ -97,6 +100,15 @@ _CHECKS = {
  from process_starter t join process_definition d on d.id = t.definition_id
  where t.state = 'open' group by d.playbook, d.key
  having count(distinct t.definition_id) > 1""",
+    "of no definition": """select i.id, 'runs ' || i.definition_id as what from process_instance i
+ where not exists (select from process_definition d where d.id = i.definition_id)""",
+    "of no branch": f"""select r.id, r.what from (
+ select id, branch_id, 'in ' || branch_id as what from process_instance union all
+ select instance_id, branch_id, 'work at ' || node || ' in ' || branch_id from process_workitem) r
+ where not exists (select from {_BRANCH} b where b.id = r.branch_id)""",
+    "called by nobody": """select c.id, 'called by ' || c.parent_id as what
+ from process_instance c where c.parent_id is not null
+ and not exists (select from process_instance i where i.id = c.parent_id)""",
     "of no instance": """select t.instance_id as id, t.what from
  (select instance_id, 'token at ' || node as what from process_token
  union all select instance_id, 'work at ' || node from process_workitem

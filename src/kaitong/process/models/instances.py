@@ -47,12 +47,27 @@ class Instance(Row):
     `version` asserts that nobody wrote between lock and write; `seq` numbers the history without
     gaps. `variables` hold references, answers that steer and results, never personal data.
     `parameters` are the operator's figures as they stood when the instance began.
+
+    Branches and definitions are never deleted, and Django protects them. To ask the database at
+    each commit would lock the branch's one row for everybody's steps at once, and write that down;
+    the sweeper asks (`sweeper`). So it is for pieces of work.
     """
 
-    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
-    definition = models.ForeignKey(Definition, models.PROTECT, related_name="instances")
+    branch = models.ForeignKey(
+        "org.Branch", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    definition = models.ForeignKey(
+        Definition, models.PROTECT, related_name="instances", db_constraint=False
+    )
     business_id = models.UUIDField(null=True)
-    parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="children",
+        db_index=False,
+        db_constraint=False,
+    )
     state = models.CharField(_("状态"), max_length=12, choices=InstanceState.choices)
     variables = models.JSONField(default=dict)
     parameters = models.JSONField(default=dict)
@@ -74,6 +89,11 @@ class Instance(Row):
         ]
         indexes = [
             models.Index(fields=["business_id"], name="process_instance_business"),
+            models.Index(
+                fields=["parent"],
+                name="process_instance_children",
+                condition=Q(parent__isnull=False),
+            ),
             models.Index(  # what runs of each process: counted from the index alone
                 fields=["branch", "definition", "started_at"],
                 include=["id"],

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.models import Row
-from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
+from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.models.instances import Instance
+
+# When an item is next looked at: to be resumed, or warned of, or told to who hears of what is late.
+# Whoever looks asks for this too (`overdue`, `alarms`, `inbound`): one index finds all of them.
+NEXT_LOOK = (
+    "(case when state = 'suspended' then suspended_until else least("
+    "case when warned_at is null then warn_at end, alarm_at,"
+    " case when escalated_at is null and escalate_to <> '' then due_at end) end)"
+)
+
+
+class NextLook(Func):
+    """`NEXT_LOOK` for the index."""
+
+    arity = 0
+    output_field = models.DateTimeField()
+    template = NEXT_LOOK
 
 
 class WorkItem(Row):
@@ -19,7 +35,9 @@ class WorkItem(Row):
     `due_basis` and the ledger of suspensions.
     """
 
-    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
+    branch = models.ForeignKey(
+        "org.Branch", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     instance = models.ForeignKey(
         Instance, models.CASCADE, related_name="work_items", db_constraint=False
     )
@@ -104,41 +122,28 @@ class WorkItem(Row):
                 name="process_workitem_claimed",
                 condition=Q(state__in=OPEN_WORK, claimed_by__isnull=False),
             ),
-            models.Index(
-                fields=["completed_by", "completed_at"],
-                name="process_workitem_done",
-                condition=Q(state=WorkState.DONE),
-            ),
-            models.Index(
+            models.Index(  # what a branch did today; and one person, counted from the index alone
                 fields=["branch", "completed_at"],
-                name="process_workitem_today",
+                include=["completed_by"],
+                name="process_workitem_done_today",
                 condition=Q(state=WorkState.DONE),
-            ),
-            models.Index(
-                fields=["suspended_until"],
-                name="process_workitem_wake",
-                condition=Q(state=WorkState.SUSPENDED),
             ),
             models.Index(fields=["business_id"], name="process_workitem_business"),
             models.Index(
-                fields=["warn_at"],
-                name="process_workitem_to_warn",
-                condition=Q(state__in=GOING_WORK, warn_at__isnull=False, warned_at=None),
-            ),
-            models.Index(
-                fields=["alarm_at"],
-                name="process_workitem_to_alarm",
-                condition=Q(state__in=GOING_WORK, alarm_at__isnull=False),
+                NextLook(),
+                name="process_workitem_next_look",
+                condition=Q(state__in=OPEN_WORK)
+                & (
+                    Q(warn_at__isnull=False)
+                    | Q(alarm_at__isnull=False)
+                    | Q(suspended_until__isnull=False)
+                    | ~Q(escalate_to="")
+                ),
             ),
             models.Index(
                 fields=["id"],
                 name="process_workitem_provisional",
                 condition=Q(state__in=OPEN_WORK, provisional=True),
-            ),
-            models.Index(
-                fields=["due_at"],
-                name="process_workitem_to_escalate",
-                condition=Q(state__in=GOING_WORK, escalated_at=None) & ~Q(escalate_to=""),
             ),
         ]
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from kaitong.core import db
-from kaitong.process import commands, inbound, services, store, sweeping, worker
+from kaitong.process import alarms, commands, inbound, overdue, services, store, sweeping, worker
 from kaitong.process.models import (
     Call,
     Command,
@@ -232,3 +232,35 @@ def test_what_is_in_order_is_not_touched(at, crew):
         before = Instance.objects.get(pk=instance_id).version
         assert sweeping.mend() == []
         assert Instance.objects.get(pk=instance_id).version == before
+
+
+@pytest.mark.parametrize(
+    ("column", "rule"),
+    [
+        ("branch_id", "of no branch"),
+        ("definition_id", "of no definition"),
+        ("parent_id", "called by nobody"),
+    ],
+)
+def test_what_the_database_does_not_ask_at_each_commit_the_sweeper_does(begin, crew, column, rule):
+    """No foreign key is looked up by a step: a row of nothing is found all the same."""
+    instance_id = begin(INSIDE)
+    with transaction.atomic():
+        db.execute(
+            f"update process_instance set {column} = gen_random_uuid() where id = %s", [instance_id]
+        )
+        assert rule in {problem.rule for problem in check(instance_id)}
+        transaction.set_rollback(True)
+
+
+def test_work_to_be_looked_at_is_found_by_one_index(crew):
+    """What is to be resumed, warned of or escalated, among millions that are not yet."""
+    asked = (inbound._WAKES, overdue._SOON, overdue._LATE, alarms.DUE)
+    with transaction.atomic():
+        db.execute("set local enable_seqscan = off")
+        plans = [
+            "\n".join(str(row) for row in db.rows(f"explain {sql}", ["2026-01-01", 50]))
+            for sql in asked
+        ]
+    assert all("process_workitem_next_look" in plan for plan in plans), plans
+    assert all("Index Cond" in plan for plan in plans), plans
