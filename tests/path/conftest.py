@@ -95,6 +95,7 @@ class Office:
             branch_id=item.branch_id,
             photo=photos.camera(actor=self.people[by or item.post], item_id=item.id),
             override=by == "supervisor",
+            variables=item.variables,
         )
         return playbook_verbs.complete_work(
             actor=self.people[by or item.post], item_id=item.id, data={**data, **answers}, key=key

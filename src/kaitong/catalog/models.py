@@ -42,6 +42,10 @@ class Offering(Entry):
     `[{"when": "accepted", "amount": 10000, "title": "安装费", ...}]`. `services` names the service
     specifications an order of it becomes. `term` is the contract's length ("12 months").
 
+    `parts` are the further services that come with it in one order and one visit (融合套餐), each
+    `{key, service, title, title_en, characteristics}`; what a part costs beside the plan stands in
+    `charges`, with the part's key as `part`.
+
     A marketing case goes with the plans it `requires`: `prices` are the amounts it gives to their
     charges, `charges` what it adds; between its dates it may be chosen, and with `bound_number` a
     mobile number is bound to it.
@@ -53,6 +57,7 @@ class Offering(Entry):
     description = models.CharField(_("说明"), max_length=400, blank=True)
     services = models.JSONField(default=list)
     charges = models.JSONField(default=list)
+    parts = models.JSONField(default=list)
     requires = models.JSONField(default=list)
     excludes = models.JSONField(default=list)
     options = models.JSONField(default=list)

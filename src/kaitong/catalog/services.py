@@ -34,6 +34,7 @@ class OfferingEntry:
     description: str = ""
     services: Sequence[str] = ()
     charges: Sequence[Mapping[str, Any]] = ()
+    parts: Sequence[Mapping[str, Any]] = ()
     requires: Sequence[str] = ()
     excludes: Sequence[str] = ()
     options: Sequence[str] = ()
@@ -108,6 +109,13 @@ def check_offerings(offerings: Iterable[OfferingEntry], services: set[str]) -> l
             if name not in services:
                 faults.append(
                     InputFault(f"{where}.services", _("没有服务规格 %(name)s。") % {"name": name})
+                )
+        for part in entry.parts:
+            if part["service"] not in services:
+                faults.append(
+                    InputFault(
+                        f"{where}.with", _("没有服务规格 %(name)s。") % {"name": part["service"]}
+                    )
                 )
         for number, charge in enumerate(entry.charges):
             amount = charge.get("amount")

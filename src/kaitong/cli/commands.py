@@ -277,6 +277,7 @@ def work_complete(asked: argparse.Namespace) -> None:
             file=item.definition.form,
             branch_id=item.branch_id,
             photo=photos.camera(actor=actor, item_id=item.id),
+            variables=item.variables,
             override=actor.is_supervisor,  # who may let a failed check pass, with evidence
         )
     elif asked.data:

@@ -178,6 +178,7 @@ class Case:
             branch_id=detail.branch_id,
             photo=photos.camera(actor=actor, item_id=item.id),
             override=override,
+            variables=detail.variables,
         )
         data |= {name: value for name, value in answers.items() if value is not None}
         with suppress(CheckFailed):

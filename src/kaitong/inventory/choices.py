@@ -155,6 +155,15 @@ class NumberState(models.TextChoices):
     QUARANTINE = "quarantine", _("冷冻期")
 
 
+class TerminalKind(models.TextChoices):
+    """What a terminal is: which service it is installed for."""
+
+    # optical network unit at the customer's: the line, and the telephone's socket
+    ONU = "onu", _("光猫")
+    # set-top box: television
+    SET_TOP = "set-top", _("机顶盒")
+
+
 class TerminalState(models.TextChoices):
     """Where a terminal (光猫) is: terminals are stock."""
 

@@ -15,6 +15,7 @@ from kaitong.inventory.choices import (
     ResourceState,
     ServiceState,
     SuspensionKind,
+    TerminalKind,
     TerminalState,
 )
 
@@ -102,7 +103,8 @@ class Service(ExtRow):
     first. `account` and `logical_id` (逻辑 SN) name it in the network; the password is encrypted.
     `proven_by` are the kinds of proof without which it never becomes active; proofs older than
     `prove_since` no longer count, because the line has changed since. `withdrawn_at` marks one
-    whose order was withdrawn before it ever worked.
+    whose order was withdrawn before it ever worked. `lead` is the line that a further service of a
+    bundle (融合套餐) comes with: the port, the visit and the contract are that one's.
     """
 
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
@@ -116,6 +118,14 @@ class Service(ExtRow):
     customer_id = models.UUIDField(null=True, blank=True)
     address = models.ForeignKey(
         "places.Address", models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    lead = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="parts",
+        verbose_name=_("主业务"),
     )
     account = models.CharField(_("账号"), max_length=80, blank=True)
     logical_id = models.CharField(_("逻辑 SN"), max_length=24, blank=True)
@@ -356,6 +366,9 @@ class Terminal(Row):
     serial = models.CharField(_("串号"), max_length=40, unique=True)
     mac = models.CharField(_("MAC"), max_length=17, blank=True)
     model = models.CharField(_("型号"), max_length=60)
+    kind = models.CharField(
+        _("类别"), max_length=10, choices=TerminalKind.choices, default=TerminalKind.ONU
+    )
     state = models.CharField(
         _("状态"), max_length=12, choices=TerminalState.choices, default=TerminalState.IN_STOCK
     )

@@ -75,6 +75,27 @@ def bind(pattern: str, values: Mapping[str, object]) -> str:
     return _PLACE.sub(fill, pattern)
 
 
+def fill(pattern: str, values: Mapping[str, object]) -> str:
+    """A pattern without a sequence: what stands by itself, such as a circuit.
+
+    >>> fill("{access_node} xpon {pon_port}", {"access_node": "XN-OLT-01", "pon_port": "0/3/6"})
+    'XN-OLT-01 xpon 0/3/6'
+    """
+    if "{" in _PLACE.sub("", pattern) or "}" in _PLACE.sub("", pattern):
+        raise BadPattern(
+            _("编号格式 %(pattern)s 的花括号不完整。") % {"pattern": pattern},
+            _("写成 {名称} 或 {名称:位数}。"),
+        )
+    missing = [n for n, _w in _PLACE.findall(pattern) if str(values.get(n, "")) == ""]
+    if missing:
+        raise BadPattern(
+            _("编号格式 %(pattern)s 需要 %(name)s，现在没有这个值。")
+            % {"pattern": pattern, "name": missing[0]},
+            _("在参数里给出，或先完成取得它的步骤。"),
+        )
+    return _PLACE.sub(lambda p: str(values[p[1]]).zfill(int(p[2] or 0)), pattern)
+
+
 def make(template: str, sequence: int) -> str:
     """The number of a bound pattern.
 

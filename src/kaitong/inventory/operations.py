@@ -42,6 +42,7 @@ def create_service(
     proven_by: Sequence[str] = (),
     state: str = ServiceState.DESIGNED,
     service_id: UUID | None = None,
+    lead_id: UUID | None = None,
     ext: Mapping[str, Any] | None = None,
 ) -> Service:
     """A service is born. With a `service_id` chosen by the caller a repetition finds the first."""
@@ -67,6 +68,7 @@ def create_service(
             "order_id": order_id,
             "customer_id": customer_id,
             "address_id": address_id,
+            "lead_id": lead_id,
             "characteristics": dict(characteristics or {}),
             "proven_by": list(proven_by),
             "prove_since": moment,
@@ -289,6 +291,7 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
     pools.give_back(actor=actor, service_id=service_id)
     terminals.to_recover(actor=actor, service_id=service_id)
     service.account = service.logical_id = ""
+    service.characteristics = pools.without_places(service.characteristics)
     service.password = service.former_password = None
     service.state = ServiceState.TERMINATED
     service.withdrawn_at = service.ended_at = service.updated_at = now()
@@ -297,6 +300,7 @@ def withdraw_service(*, actor: Actor, service_id: UUID, reason: str) -> Service:
         update_fields=[
             "account",
             "logical_id",
+            "characteristics",
             "password",
             "former_password",
             "state",

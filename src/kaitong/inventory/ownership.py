@@ -117,6 +117,7 @@ def cease_service(
     boxes = terminals.to_recover(actor=actor, service_id=service_id)
     account = service.account
     service.account = service.logical_id = ""
+    service.characteristics = pools.without_places(service.characteristics)
     service.password = None
     service.state, service.reason = ServiceState.TERMINATED, reason[:300]
     service.ended_at = service.updated_at = moment

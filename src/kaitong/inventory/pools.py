@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -11,17 +12,21 @@ from django.utils.translation import gettext as _
 from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
-from kaitong.inventory import queries
+from kaitong.inventory import queries, running
 from kaitong.inventory.choices import Kind, NumberState
 from kaitong.inventory.errors import BadPattern
 from kaitong.inventory.locking import living_assignment, locked_service
 from kaitong.inventory.models import NumberPool, PoolNumber, Resource, Service
-from kaitong.inventory.numbers import bind, check_logical_id, make
+from kaitong.inventory.numbers import bind, check_logical_id, fill, make
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 
 ACCOUNT = "account"
 LOGICAL_ID = "logical-id"
+NUMBER = "number"  # a fixed telephone number
+
+# In a service's characteristics: what it is reached by, and what it loses when it ends.
+NUMBER_PLACE, CIRCUIT_PLACE = "number", "circuit_id"
 
 # So many numbers are made at once; whoever finds the pool empty makes them for all.
 _BATCH = 100
@@ -75,6 +80,57 @@ def allocate_logical_id(
         service.updated_at = now()
         service.save(update_fields=["logical_id", "updated_at"])
     return service.logical_id
+
+
+@db.whole()
+def allocate_number(
+    *, actor: Actor, service_id: UUID, pattern: str, quarantine_days: int = 0
+) -> str:
+    """Give a telephone service its number by a pattern, such as `0559755{seq:4}`; one it has stays.
+
+    The number is its account, and stands in its characteristics as `number`. Raises BadPattern when
+    none is left.
+    """
+    service = locked_service(actor, service_id)
+    if not service.account:
+        number = _allocate(service, NUMBER, pattern, {}, quarantine_days)
+        service.account = number
+        service.characteristics = {**service.characteristics, NUMBER_PLACE: number}
+        service.updated_at = now()
+        service.save(update_fields=["account", "characteristics", "updated_at"])
+    return service.account
+
+
+@db.whole()
+def derive_circuit(*, actor: Actor, service_id: UUID, pattern: str) -> str:
+    """Give a service the circuit its network knows it by (Option 82), from its line's port.
+
+    The port is its own, or that of the line it comes with in a bundle. The pattern's values are
+    `access_node`, `pon_port`, `user_port` and `logical_id`. It follows the line: asked again after
+    a move it is another. Raises BadPattern where a value is missing, NoSuchResource without a port.
+    """
+    service = locked_service(actor, service_id)
+    line = running.expected_line(service.lead_id or service.pk)
+    circuit = fill(
+        pattern,
+        {
+            "access_node": line.access_node,
+            "pon_port": line.pon_port,
+            "user_port": "" if line.user_port is None else line.user_port,
+            "logical_id": line.logical_id,
+        },
+    )
+    if service.characteristics.get(CIRCUIT_PLACE) != circuit:
+        service.characteristics = {**service.characteristics, CIRCUIT_PLACE: circuit}
+        service.updated_at = now()
+        service.save(update_fields=["characteristics", "updated_at"])
+    return circuit
+
+
+def without_places(characteristics: Mapping[str, Any]) -> dict[str, Any]:
+    """Characteristics of a service that has ended: what others may have now is no longer there."""
+    places = (NUMBER_PLACE, CIRCUIT_PLACE)
+    return {key: value for key, value in characteristics.items() if key not in places}
 
 
 @db.whole()
@@ -159,7 +215,7 @@ def _refill(pool: NumberPool) -> None:
             if not values:
                 raise
             break
-    field = "account" if pool.rule == ACCOUNT else "logical_id"
+    field = "logical_id" if pool.rule == LOGICAL_ID else "account"
     used = set(Service.objects.filter(**{f"{field}__in": values}).values_list(field, flat=True))
     PoolNumber.objects.bulk_create(
         [PoolNumber(pool=pool, rule=pool.rule, value=v) for v in values if v not in used],

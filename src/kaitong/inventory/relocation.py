@@ -80,6 +80,19 @@ def switch(*, actor: Actor, service_id: UUID, address_id: UUID, pattern: str) ->
 
 
 @db.whole()
+def follow(*, actor: Actor, service_id: UUID, address_id: UUID) -> Service:
+    """A further service of a bundle is where its line is, and must be proven there. Twice changes
+    nothing."""
+    service = locked_service(actor, service_id)
+    if service.address_id != address_id:
+        service.address_id, service.prove_since = address_id, now()
+        service.updated_at = now()
+        service.reason = "移机中，等待新址验证"
+        service.save(update_fields=["address", "prove_since", "updated_at", "reason"])
+    return service
+
+
+@db.whole()
 def finish(*, actor: Actor, service_id: UUID, rest: timedelta | None = None) -> Released | None:
     """The line works at the new address: its port is in use, the old one is pre-released (预释放)
     and rests before it is free."""

@@ -153,6 +153,7 @@ class ServiceView:
     updated_at: datetime
     ext: dict[str, Any] = field(default_factory=dict)
     prove_since: datetime | None = None  # proofs before it are of another line
+    lead_id: UUID | None = None  # the line it comes with in a bundle
 
     @property
     def port_text(self) -> str:

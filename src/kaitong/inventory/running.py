@@ -102,6 +102,7 @@ def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
         updated_at=service.updated_at,
         ext=service.ext,
         prove_since=service.prove_since,
+        lead_id=service.lead_id,
     )
 
 
@@ -130,6 +131,16 @@ def service_by_account(actor: Actor, account: str) -> ServiceView | None:
 def services_by_ids(service_ids: Iterable[UUID]) -> list[ServiceView]:
     """Services by their identifiers, in constant queries: for machines that carry many at once."""
     return _views(Service.objects.filter(pk__in=list(service_ids)).order_by("pk"))
+
+
+def parts_of(service_ids: Iterable[UUID]) -> dict[UUID, list[ServiceView]]:
+    """The further services of bundles by their lines, those that have not ended; in order."""
+    rows = Service.objects.filter(lead_id__in=list(service_ids))
+    found: dict[UUID, list[ServiceView]] = {}
+    for view in _views(rows.exclude(state=ServiceState.TERMINATED).order_by("pk")):
+        assert view.lead_id is not None
+        found.setdefault(view.lead_id, []).append(view)
+    return found
 
 
 def services_at(customer_id: UUID, address_id: UUID) -> list[ServiceView]:

@@ -26,7 +26,13 @@ from kaitong.inventory.plant import (
     put_coverage,
     put_resources,
 )
-from kaitong.inventory.pools import allocate_account, allocate_logical_id, give_back
+from kaitong.inventory.pools import (
+    allocate_account,
+    allocate_logical_id,
+    allocate_number,
+    derive_circuit,
+    give_back,
+)
 from kaitong.inventory.ports import change_port, confirm_use, hold, release_port, take_port
 from kaitong.inventory.results import LineNow, NoPort, PortTaken, Released
 from kaitong.inventory.suspensions import resume, suspend
@@ -62,11 +68,13 @@ __all__ = [
     "adopt_lines",
     "allocate_account",
     "allocate_logical_id",
+    "allocate_number",
     "attach_order",
     "change_port",
     "confirm_use",
     "cover",
     "create_service",
+    "derive_circuit",
     "ensure_kinds",
     "expire_reservations",
     "forget_former_password",

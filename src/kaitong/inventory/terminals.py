@@ -14,7 +14,7 @@ from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
 from kaitong.core.rows import Mode, Put, RowFault, Tick, copy_in, silent
-from kaitong.inventory.choices import TERMINAL_MOVES, TerminalState
+from kaitong.inventory.choices import TERMINAL_MOVES, TerminalKind, TerminalState
 from kaitong.inventory.errors import TerminalRefused
 from kaitong.inventory.locking import locked_service
 from kaitong.inventory.models import Terminal
@@ -33,6 +33,7 @@ class TerminalRow:
     serial: str
     model: str
     mac: str = ""
+    kind: str = TerminalKind.ONU
 
 
 def add_terminals(*, actor: Actor, branch_id: UUID, rows: Iterable[TerminalRow]) -> int:
@@ -59,7 +60,9 @@ def put_terminals(
         raise Forbidden(_("不能为别的分公司入库。"), field="branch_id")
     db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ["terminals"])
     listed = [
-        TerminalRow(row.serial.strip().upper(), row.model.strip(), row.mac.strip().upper())
+        TerminalRow(
+            row.serial.strip().upper(), row.model.strip(), row.mac.strip().upper(), row.kind
+        )
         for row in rows
     ]
     known = {
@@ -141,7 +144,7 @@ def _count_in(branch_id: UUID, rows: Sequence[TerminalRow], tick: Tick) -> None:
     moment, in_stock = now(), TerminalState.IN_STOCK
     copy_in(
         "inventory_terminal",
-        ("id", "created_at", "branch_id", "serial", "mac", "model", "state", "updated_at"),
+        ("id", "created_at", "branch_id", "serial", "mac", "model", "kind", "state", "updated_at"),
         (
             (
                 uuid7(),
@@ -150,6 +153,7 @@ def _count_in(branch_id: UUID, rows: Sequence[TerminalRow], tick: Tick) -> None:
                 row.serial,
                 row.mac,
                 row.model,
+                row.kind,
                 in_stock,
                 moment,
             )
@@ -205,16 +209,32 @@ def issue_terminals(*, actor: Actor, serials: Sequence[str], holder_id: UUID) ->
 
 @db.whole()
 def install_terminal(
-    *, actor: Actor, service_id: UUID, serial: str, old_becomes: str = TerminalState.ISSUED
+    *,
+    actor: Actor,
+    service_id: UUID,
+    serial: str,
+    old_becomes: str = TerminalState.ISSUED,
+    kind: str = "",
 ) -> Terminal:
     """Bind a piece to a service (已装); scanning the same one again changes nothing.
 
     Another piece the service had goes back to the installer's hands, or where `old_becomes` says:
     onto the shelf (在库), to be fetched later (待回收), written off (报废). Raises TerminalRefused
-    for an unknown serial and for one installed at another customer's.
+    for an unknown serial, for one installed at another customer's, and for another `kind` of piece.
     """
     service = locked_service(actor, service_id)
     row = _locked(actor, [serial])[0]
+    if kind and row.kind != kind:
+        raise TerminalRefused(
+            _("串号 %(serial)s 是%(is)s，不是%(wanted)s。")
+            % {
+                "serial": row.serial,
+                "is": row.get_kind_display(),
+                "wanted": TerminalKind(kind).label,
+            },
+            _("请扫对应设备的标签。"),
+            field="serial",
+        )
     if row.state == TerminalState.INSTALLED:
         if row.service_id == service.pk:
             return row

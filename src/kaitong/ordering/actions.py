@@ -19,7 +19,16 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.services import NoPort
-from kaitong.ordering import demands, evidence, notices, papers, refunds, rents, withdrawals
+from kaitong.ordering import (
+    bundles,
+    demands,
+    evidence,
+    notices,
+    papers,
+    refunds,
+    rents,
+    withdrawals,
+)
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderNotFound, OrderRefused
 from kaitong.ordering.models import Order, OrderItem
@@ -154,6 +163,7 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     reason = str(ctx.inputs.get("reason") or "") or "不具备开通条件"
     proof = refunds.credentials(actor, order, item)  # the inventory forgets them with the line
     if item.service_id is not None:
+        bundles.withdraw(actor=actor, item=item, reason=f"退单：{reason}")
         inventory_verbs.withdraw_service(
             actor=actor, service_id=item.service_id, reason=f"退单：{reason}"
         )
@@ -205,7 +215,9 @@ def give_back(ctx: ActionContext) -> dict[str, Any]:
     if item.service_id is None:
         return {}
     held = inventory.service(actor, item.service_id)
-    boxes = inventory.terminals_of([item.service_id]).get(item.service_id, [])
+    whole = [item.service_id, *bundles.service_ids(item)]
+    boxes = [box for found in inventory.terminals_of(whole).values() for box in found]
+    bundles.withdraw(actor=actor, item=item, reason=f"撤单：{withdrawal.reason}")
     inventory_verbs.withdraw_service(
         actor=actor, service_id=item.service_id, reason=f"撤单：{withdrawal.reason}"
     )
@@ -279,6 +291,7 @@ def complete(ctx: ActionContext) -> dict[str, Any]:
     inventory_verbs.set_service_state(
         actor=actor, service_id=item.service_id, state=ServiceState.ACTIVE
     )
+    bundles.complete(actor=actor, item=item)
     service = inventory.service(actor, item.service_id)
     note(
         order.id,

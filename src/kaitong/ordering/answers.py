@@ -19,6 +19,7 @@ from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
 from kaitong.inventory import queries as coverage
 from kaitong.inventory import services as inventory
+from kaitong.inventory.choices import TerminalKind
 from kaitong.inventory.results import NoPort
 from kaitong.ordering import clock
 from kaitong.ordering.models import Order
@@ -148,7 +149,12 @@ def _zone(step: StepContext) -> Any:
 def terminal_serial(step: StepContext, value: str) -> None:
     """The terminal's own serial (串号), checked against stock and bound to the service."""
     try:
-        inventory.install_terminal(actor=step.actor, service_id=_service_id(step), serial=value)
+        inventory.install_terminal(
+            actor=step.actor,
+            service_id=_service_id(step),
+            serial=value,
+            kind=TerminalKind.ONU,
+        )
     except KaitongError as error:
         raise BadInput([InputFault("terminal_serial", error.what, error.remedy)]) from None
 

@@ -18,7 +18,7 @@ from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.ordering import bindings, demands, drafts, evidence, notices, papers
+from kaitong.ordering import bindings, bundles, demands, drafts, evidence, notices, papers
 from kaitong.ordering.asked import Wanted, check, collects, refused_of, require_post
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.due import set_due
@@ -110,6 +110,8 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
     if refused is None:
         evidence.take(actor=actor, order=order, request=request)
     items = [_add_item(order, position, w) for position, w in enumerate(wanted)]
+    for item, want in zip(items, wanted, strict=True):
+        bundles.add_items(order, item, want.offering)
     if refused is not None:
         _reject(order, refused, items, actor)
         if draft is not None:
@@ -204,6 +206,7 @@ def _price(wanted: Wanted) -> dict[str, Any]:
         "description": wanted.offering.description,
         "term": (case.term if case is not None else "") or wanted.offering.term,
         "charges": wanted.charges,
+        "parts": bundles.told(wanted.offering, wanted.asked.item_id),
         "case": {
             "key": case.key,
             "title": case.title,
@@ -261,6 +264,7 @@ def _begin(
 
     The port of a draft becomes the service's before the process looks for one.
     """
+    parts: dict[str, Any] = {}
     if wanted.asked.action == ItemAction.ADD:
         offered = wanted.offering.characteristics if wanted.offering else {}
         service = inventory_verbs.create_service(
@@ -280,6 +284,9 @@ def _begin(
         item.service_id = service.id
         if drafted and item.position == 0:
             inventory_verbs.hold(actor=actor, order_id=order.id, service_id=service.id)
+        parts = bundles.create_services(
+            actor=actor, order=order, lead=item, offering=wanted.offering
+        )
     item.state = OrderState.IN_PROGRESS
     item.save(update_fields=["service_id", "state"])
     if wanted.case is not None and wanted.number is not None:
@@ -313,6 +320,7 @@ def _begin(
             "item_id": str(item.id),
             "service_id": str(item.service_id) if item.service_id else None,
             "parameters": steering,
+            **parts,
             **_grid(wanted.address_id),
         },
         parameters=parameters,

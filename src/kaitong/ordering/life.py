@@ -24,7 +24,7 @@ from kaitong.core.ids import uuid7
 from kaitong.core.masking import mask_account
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, life_numbers, notices, papers
+from kaitong.ordering import authenticating, bundles, life_numbers, notices, papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
@@ -177,9 +177,10 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         authentication=proven,
     )
     inventory_verbs.attach_order(actor=actor, service_id=service.id, order_id=order.pk)
+    parts = bundles.add_changed(actor=actor, order=order, lead=item, procedure=procedure)
     note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
     move(order, OrderState.IN_PROGRESS)
-    _start(actor, order, item, reason, request.variables)
+    _start(actor, order, item, reason, {**request.variables, **parts})
     order.refresh_from_db()  # the first steps of the process may have ended it already
     order.number = documents.next_number(
         rule=f"order.{procedure.playbook}",

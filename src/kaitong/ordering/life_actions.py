@@ -12,7 +12,7 @@ from kaitong.charging import queries as charging
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import SuspensionKind
 from kaitong.inventory.errors import WrongState
-from kaitong.ordering import changes, notices
+from kaitong.ordering import bundles, changes, notices
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderRefused
@@ -41,6 +41,8 @@ def resume(ctx: ActionContext) -> dict[str, Any]:
     assert item.service_id is not None
     kind = str(ctx.inputs.get("kind") or SuspensionKind.REQUEST)
     works = inventory_verbs.resume(actor=actor, service_id=item.service_id, kind=kind)
+    for service_id in bundles.service_ids(item):
+        inventory_verbs.resume(actor=actor, service_id=service_id, kind=kind)
     note(order.id, "resumed", actor_id=None, data={"works": works})
     return {"works": works}
 
@@ -119,12 +121,13 @@ def suspend_arrears(ctx: ActionContext) -> dict[str, Any]:
 def _stop(actor: Actor, order: Order, item: OrderItem, kind: str, reason: str) -> None:
     assert item.service_id is not None
     try:
-        inventory_verbs.suspend(
-            actor=actor,
-            service_id=item.service_id,
-            kind=kind,
-            reason=reason,
-            order_id=order.id,
-        )
+        for service_id in (item.service_id, *bundles.service_ids(item)):
+            inventory_verbs.suspend(
+                actor=actor,
+                service_id=service_id,
+                kind=kind,
+                reason=reason,
+                order_id=order.id,
+            )
     except WrongState as error:
         raise BusinessError("wrong-state", error.what) from None

@@ -13,7 +13,7 @@ from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import bindings, changes, life_money
+from kaitong.ordering import bindings, bundles, changes, life_money
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_costs import fee_of
@@ -34,13 +34,18 @@ def cease(ctx: ActionContext) -> dict[str, Any]:
     reason = change.reason if change else ""
     _charge(ctx)
     ended = bindings.end_of_service(item.service_id)
+    left_for = f"销户：{reason}" if reason else "销户"
     rest = timedelta(days=int(ctx.parameters.get("port_rest_days", 0)))
     left = ownership.cease_service(
         actor=actor,
         service_id=item.service_id,
-        reason=f"销户：{reason}" if reason else "销户",
+        reason=left_for,
         rest=rest or None,
     )
+    parts = [
+        ownership.cease_service(actor=actor, service_id=one, reason=left_for)
+        for one in bundles.service_ids(item)
+    ]
     life_money.ended(actor=actor, service_id=item.service_id)
     if not OrderNote.objects.filter(order_id=order.id, kind=CEASED).exists():
         note(
@@ -51,7 +56,7 @@ def cease(ctx: ActionContext) -> dict[str, Any]:
                 "account": mask_account(left.account),
                 "port": left.port,
                 "port_id": str(left.port_id or ""),
-                "terminals": list(left.terminals),
+                "terminals": [*left.terminals, *(t for one in parts for t in one.terminals)],
                 "unbound": len(ended),
             },
         )

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
+from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, bindings, changes, customers, life_money
+from kaitong.ordering import authenticating, bindings, bundles, changes, customers, life_money
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_numbers import (
@@ -38,6 +39,10 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     wanted = changes.wanted(item)
     owner = _there(wanted, OWNER, "没有登记新机主。")
     ownership.give_service_to(actor=actor, service_id=item.service_id, customer_id=UUID(owner))
+    for part in bundles.service_ids(item):
+        ownership.give_service_to(actor=actor, service_id=part, customer_id=UUID(owner))
+        if inventory.service(actor, part).has_password:
+            inventory_verbs.issue_password(actor=actor, service_id=part, again=True)
     password = _there(wanted, "change.password", "没有新密码。")
     inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
     authenticating.forget(item.service_id)

@@ -130,7 +130,11 @@ class Order(ExtRow):
 
 
 class OrderItem(Row):
-    """One thing asked for in an order, run by one process instance."""
+    """One thing asked for in an order, run by one process instance.
+
+    A further service of a bundle (融合套餐) is an item of its own, without a process of its own:
+    that of the item it comes with, its `lead`, carries it.
+    """
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="items")
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
@@ -142,6 +146,7 @@ class OrderItem(Row):
     offering = models.CharField(max_length=80, blank=True)
     procedure = models.ForeignKey(Procedure, models.PROTECT, null=True, related_name="+")
     service_id = models.UUIDField(null=True)
+    lead = models.ForeignKey("self", models.CASCADE, null=True, related_name="parts")
     address_id = models.UUIDField(null=True)
     instance_id = models.UUIDField(null=True)
     undo_instance_id = models.UUIDField(null=True)  # what takes it back (撤单)

@@ -16,7 +16,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import relocation
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort, set_service_state
-from kaitong.ordering import changes
+from kaitong.ordering import bundle_actions, bundles, changes
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import OrderItem
@@ -75,6 +75,9 @@ def switch_line(ctx: ActionContext) -> dict[str, Any]:
         address_id=item.address_id,
         pattern=ctx.parameters["logical_id_pattern"],
     )
+    bundle_actions.follow(
+        actor=actor, item=item, address_id=item.address_id, parameters=ctx.parameters
+    )
     note(
         order.id,
         "line-switched",
@@ -92,9 +95,11 @@ def finish_move(ctx: ActionContext) -> dict[str, Any]:
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     days = int(ctx.parameters.get(REST, 0))
-    if inventory.service(actor, item.service_id).missing_proofs:
-        raise OrderRefused("新址的开通验证还没有通过。", "请先完成验证。")
-    set_service_state(actor=actor, service_id=item.service_id, state=ServiceState.ACTIVE)
+    parts = bundles.service_ids(item)
+    for service_id in (item.service_id, *parts):
+        if inventory.service(actor, service_id).missing_proofs:
+            raise OrderRefused("新址的开通验证还没有通过。", "请先完成验证。")
+        set_service_state(actor=actor, service_id=service_id, state=ServiceState.ACTIVE)
     released = relocation.finish(
         actor=actor, service_id=item.service_id, rest=timedelta(days=days) if days else None
     )

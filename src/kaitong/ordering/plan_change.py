@@ -25,7 +25,8 @@ from kaitong.catalog.models import Offering
 from kaitong.catalog.pricing import priced
 from kaitong.charging import queries as money
 from kaitong.charging.proration import first_of, month_due, next_month
-from kaitong.ordering import customers
+from kaitong.inventory import queries as inventory
+from kaitong.ordering import bundles, customers
 from kaitong.ordering.life_answer import Answer, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
 
@@ -56,7 +57,8 @@ class PlanOffer:
 
 
 def offers_of(subject: Subject) -> list[PlanOffer]:
-    """Every plan of the same service but the one the line has, in the catalogue's order."""
+    """Every plan of the same service but the one the line has, in the catalogue's order; of a line
+    with further services, those that come with the same."""
     terms = terms_of(subject)
     if terms is None:
         return []
@@ -65,10 +67,13 @@ def offers_of(subject: Subject) -> list[PlanOffer]:
         subject.actor, playbook=service.playbook, kind=OfferingKind.PLAN
     )
     term, day = term_of(service), timezone.localdate(subject.at)
+    parts = inventory.parts_of([service.id]).get(service.id, [])
     return [
         _offer(subject, terms, one, term, day)
         for one in plans
-        if service.specification in one.services and one.key != terms["offering"]
+        if service.specification in one.services
+        and one.key != terms["offering"]
+        and bundles.same_parts(one, parts)
     ]
 
 

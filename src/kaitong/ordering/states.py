@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
@@ -55,7 +56,9 @@ def move(order: Order, state: str, *, reason: str = "") -> None:
 def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") -> None:
     """End an item of a locked order; the last item to end decides how the order ends."""
     item.state = state
-    item.save(update_fields=["state"])
+    # what comes with it in a bundle ends with it, and alike
+    both = OrderItem.objects.filter(Q(pk=item.pk) | Q(lead=item))
+    both.exclude(state__in=FINAL).update(state=state)
     if item.action != ItemAction.ADD:  # a new line's item changes nothing
         changes.end(item.pk)
     if state != OrderState.COMPLETED:

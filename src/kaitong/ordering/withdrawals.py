@@ -20,7 +20,7 @@ from kaitong.charging import queries as charging
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
-from kaitong.ordering import papers, queries
+from kaitong.ordering import bundles, papers, queries
 from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import (
     BadOrder,
@@ -165,6 +165,7 @@ def _undo(actor: Actor, order: Order, instances: list[UUID], plan: WithdrawalPla
         assert item.procedure is not None
         item.state = OrderState.PENDING_CANCELLATION
         item.save(update_fields=["state"])
+        OrderItem.objects.filter(lead=item).update(state=OrderState.PENDING_CANCELLATION)
         parameters = dict(order.parameters)
         steering = {k: v for k, v in parameters.items() if isinstance(v, int | str)}
         undo = process.start(
@@ -178,6 +179,7 @@ def _undo(actor: Actor, order: Order, instances: list[UUID], plan: WithdrawalPla
                 "service_id": str(item.service_id) if item.service_id else None,
                 "approval_needed": plan.needs_approval,
                 "parameters": steering,
+                **bundles.running(item),
             },
             parameters=parameters,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
@@ -19,6 +19,8 @@ UNIQUE = "x-example-unique"
 # A field that is a photo: {"type": "string", "format": "attachment", "x-photo": "port-label"}.
 # Its answer is the identifier of an upload of that kind, taken for this very work item.
 ATTACHMENT, PHOTO = "attachment", "x-photo"
+# A field that is asked only where the order has a further service of this key (融合套餐).
+PART = "x-part"
 FORMATS = FormatChecker()
 _NUMBER = Draft202012Validator.TYPE_CHECKER
 
@@ -74,6 +76,19 @@ class Form:
     def photos(self) -> Mapping[str, str]:
         """The fields that are photos, with the kind of attachment each takes."""
         return {name: spec[PHOTO] for name, spec in self.fields.items() if PHOTO in spec}
+
+    def for_parts(self, services: Collection[str]) -> Form:
+        """The form as it is asked where an order has these further services, and no others."""
+        gone = {n for n, spec in self.fields.items() if PART in spec and spec[PART] not in services}
+        if not gone:
+            return self
+        content = dict(self.content)
+        content["properties"] = {n: s for n, s in self.fields.items() if n not in gone}
+        content["required"] = [n for n in content.get("required", ()) if n not in gone]
+        content["examples"] = [
+            {n: v for n, v in one.items() if n not in gone} for one in content.get("examples", ())
+        ]
+        return replace(self, content=content)
 
     def check(self, data: Mapping[str, Any]) -> None:
         """Raise BadInput with every fault of the answers; nothing is written."""

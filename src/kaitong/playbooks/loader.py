@@ -23,7 +23,7 @@ from kaitong.documents.render import check_papers, read_sources, render
 from kaitong.fieldwork import schema as onsite
 from kaitong.hall import schema as hall
 from kaitong.ordering import counter_rules, step_rules
-from kaitong.playbooks import calls, withdrawal
+from kaitong.playbooks import bundles, calls, withdrawal
 from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.forms import ATTACHMENT, PHOTO, UNIQUE, Form
@@ -547,6 +547,8 @@ class _Reader:
         for position, offer in enumerate(content.get("offerings", [])):
             if offer["service"] not in content["services"]:
                 fault(["offerings", position, "service"], f"No service {offer['service']!r}.", "")
+            for what, remedy in bundles.faults(content, offer):
+                fault(["offerings", position, "with"], what, remedy)
         self._cases(content, fault)
         for key, entry in content["services"].items():
             for need, wanted in entry.get("needs", {}).items():
@@ -570,7 +572,7 @@ class _Reader:
                 if key not in plans:
                     fault([*path, "offerings"], f"No offering {key!r}.", "Name one of offerings:.")
                     continue
-                for price in unmatched(plans[key].get("charges", []), case.get("prices", [])):
+                for price in unmatched(bundles.charges(plans[key]), case.get("prices", [])):
                     fault(
                         [*path, "prices"],
                         f"{key} has no charge {price['title']!r} at {price['when']!r}.",

@@ -178,4 +178,4 @@ def agree(
 
 def _form(item: process.WorkDetail) -> Form:
     pinned = item.parameters["playbook"]
-    return queries.form(pinned["key"], pinned["hash"], item.definition.form)
+    return queries.step_form(pinned, item.definition.form, item.variables)

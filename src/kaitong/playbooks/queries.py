@@ -52,6 +52,17 @@ def form(playbook: str, version: str, file: str) -> Form:
     return Form(file, forms[file], words(playbook, version))
 
 
+def step_form(pinned: Mapping[str, str], file: str, variables: Mapping[str, Any]) -> Form:
+    """A step's form, as it is asked of the order that stands there: `parts` are the further
+    services of a bundle."""
+    return form(pinned["key"], pinned["hash"], file).for_parts(services_in(variables))
+
+
+def services_in(variables: Mapping[str, Any]) -> frozenset[str]:
+    """The further services a process carries."""
+    return frozenset(str(part.get("service", "")) for part in variables.get("parts") or ())
+
+
 def example_for(
     *,
     playbook: str,
@@ -61,11 +72,13 @@ def example_for(
     index: int = 0,
     photo: Callable[[str], str] | None = None,
     override: bool = False,
+    variables: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Answers that complete a form, new each time where they must be.
 
     `photo` takes the picture of a field and gives its identifier (`photos.camera`).
     With `override` it is the example that lets a failed check pass, where the form has one.
+    `variables` are the work item's: a form asks what the parts of its order need.
     """
     calendar = org.calendar_key(branch_id)
 
@@ -74,7 +87,7 @@ def example_for(
             return photo(kind.removeprefix("photo:"))
         return wiring.fresh(kind, branch_id=branch_id, calendar=calendar)
 
-    found = form(playbook, version, file)
+    found = form(playbook, version, file).for_parts(services_in(variables or {}))
     return found.example(fresh, found.override_example(index) if override else index)
 
 

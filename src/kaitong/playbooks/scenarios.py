@@ -47,6 +47,7 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
             "no-entry": Failure("no-port", {"verdict": "no-entry"}),
         },
     ),
+    "ordering.reserve-parts": ("parts", {"had": "", "none": "part-not-had"}),
     "ordering.reserve-move": (
         "move-port",
         {"free": "", "none": Failure("no-port", {"verdict": "no-free-port"})},

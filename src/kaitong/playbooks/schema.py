@@ -140,6 +140,22 @@ PLAYBOOK: dict[str, Any] = {
                         "options": {"type": "array", "items": REFERENCE},
                         "term": {"type": "string"},
                         "charges": {"type": "array", "items": CHARGE},
+                        # further services in the same order and visit (融合套餐)
+                        "with": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": _closed(
+                                {
+                                    "key": KEY,
+                                    "service": KEY,
+                                    "title": TITLE,
+                                    "characteristics": {"type": "object"},
+                                    "charges": {"type": "array", "items": CHARGE},
+                                },
+                                "service",
+                                "title",
+                            ),
+                        },
                     },
                     "key",
                     "title",
@@ -346,6 +362,7 @@ FORM: dict[str, Any] = _closed(
                     "title": TITLE,
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
+                    "x-part": KEY,
                     "x-choice": {"enum": ["free-port", "offering", "fault-cause", "survey-reason"]},
                 },
             },

@@ -30,7 +30,7 @@ from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import loader, onsite, photos, queries, wiring, withdrawal
+from kaitong.playbooks import bundles, loader, onsite, photos, queries, wiring, withdrawal
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.playbooks.forms import Form
 from kaitong.playbooks.model import Playbook
@@ -144,7 +144,8 @@ def _deploy_catalog(actor: Actor, book: Playbook) -> None:
                 title_en=english.get(entry["title"], ""),
                 description=entry.get("description", ""),
                 services=[entry["service"]],
-                charges=entry.get("charges", []),
+                charges=bundles.charges(entry),
+                parts=bundles.parts(entry, english),
                 requires=entry.get("requires", []),
                 excludes=entry.get("excludes", []),
                 options=entry.get("options", []),
@@ -411,7 +412,7 @@ def _attempt(
         if step.node.kind is NodeKind.MANUAL or not step.node.form:
             return _kept(step, {})
         pinned = step.parameters["playbook"]
-        form = queries.form(pinned["key"], pinned["hash"], step.node.form)
+        form = queries.step_form(pinned, step.node.form, step.variables)
         _check(form, data, queries.content(pinned["key"], pinned["hash"]))
         photos.use(step, form, data)
         variables, writes = form.split(data)

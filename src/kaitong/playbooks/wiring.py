@@ -27,9 +27,11 @@ from kaitong.fieldwork import services as fieldwork
 from kaitong.fieldwork.check import Look
 from kaitong.fieldwork.models import Check
 from kaitong.inventory import samples
+from kaitong.inventory.choices import TerminalKind
 from kaitong.ordering import actions as ordering
 from kaitong.ordering import (
     answers,
+    bundle_answers,
     clock,
     life_ending,
     life_flows,
@@ -38,6 +40,7 @@ from kaitong.ordering import (
     plan_actions,
     standing,
 )
+from kaitong.ordering import bundle_actions as bundles
 from kaitong.ordering import life_actions as life
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.playbooks.errors import PlaybookError
@@ -77,6 +80,7 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.suspend-arrears", "transactional", life.suspend_arrears),
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
+        Action("ordering.reserve-parts", "transactional", bundles.reserve_parts),
         Action("assurance.record", "transactional", assurance.record),
         Action("assurance.hold", "transactional", assurance.hold),
         Action("assurance.alone", "transactional", assurance.go_alone),
@@ -120,8 +124,10 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     "order.refund_decision": answers.refund_decision,
     "order.refund_decision_reason": answers.refund_decision_reason,
     "service.terminal_serial": answers.terminal_serial,
+    "service.set_top_serial": bundle_answers.set_top_serial,
     "service.power_dbm": answers.power_dbm,
     "service.recovered_serial": life_ending.recovered_serial,
+    "service.recovered_set_top": bundle_answers.recovered_set_top,
     answers.PORT: answers.port,
     answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
@@ -177,8 +183,10 @@ def fresh(kind: str, *, branch_id: UUID, calendar: str) -> Any:
                 return slot.isoformat()
             slot += timedelta(hours=1)
         raise PlaybookError("There is no working day within a month.", "Check the calendar.")
-    if kind == "terminal-in-stock":
-        serial = samples.any_terminal_in_stock(branch_id)
+    if kind in ("terminal-in-stock", "set-top-in-stock"):
+        serial = samples.any_terminal_in_stock(
+            branch_id, TerminalKind.SET_TOP if kind.startswith("set-top") else TerminalKind.ONU
+        )
         if serial is None:
             raise PlaybookError(_("库里没有可用的终端。"), _("先入库终端。"))
         return serial

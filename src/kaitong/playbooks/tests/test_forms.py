@@ -12,7 +12,8 @@ from kaitong.playbooks import loader
 from kaitong.playbooks.wiring import ACTIONS, TARGETS
 
 BOOK = loader.load(library() / "home-broadband", actions=frozenset(ACTIONS), writes=TARGETS)
-INSTALL = BOOK.forms["forms/install.json"]
+WHOLE = BOOK.forms["forms/install.json"]
+INSTALL = WHOLE.for_parts(())  # as a line by itself is asked
 
 
 def example(**changes):
@@ -26,6 +27,7 @@ def test_examples_are_valid(form):
     fresh = {
         "next-working-slot": "2026-11-23T09:00:00+08:00",
         "terminal-in-stock": "ZTEGC0000001",
+        "set-top-in-stock": "STB00000001",
     }
     for number in range(len(form.content["examples"])):
         form.check(form.example(lambda kind: fresh.get(kind, str(uuid4())), number))
@@ -57,6 +59,18 @@ def test_all_faults_at_once():
     with pytest.raises(BadInput) as refusal:
         INSTALL.check({})
     assert {f.field for f in refusal.value.faults} == set(INSTALL.content["required"])
+
+
+def test_a_bundle_is_asked_for_its_parts_and_a_line_alone_is_not():
+    television = WHOLE.for_parts({"iptv"})
+    said = {"set_top_serial", "tv_tested"}
+    assert said <= set(television.schema["required"])
+    assert "phone_tested" not in television.fields
+    with pytest.raises(BadInput) as refused:
+        television.check(example())
+    assert said <= {fault.field for fault in refused.value.faults}
+    with pytest.raises(BadInput):  # nobody enters a box that is not the order's
+        INSTALL.check(example(set_top_serial="STB00000001"))
 
 
 def test_answers_go_where_the_form_says():

@@ -27,7 +27,7 @@ def test_steps_are_those_of_the_process_with_post_duty_limit_and_what_follows(to
     steps = {row["id"]: row for row in told["steps"]}
     names = [row["name"] for row in told["steps"]]
     assert names.index("证件核验") < names.index("预约派单") < names.index("竣工验收")
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 27
     appoint = steps["Appoint"]
     assert appoint["post"] == "装维班组"
     assert appoint["limit"] == "2 个工作小时"
@@ -36,7 +36,7 @@ def test_steps_are_those_of_the_process_with_post_duty_limit_and_what_follows(to
     assert "督办：班长" in appoint["notes"]
     assert steps["Install"]["limit"] == "48 小时"
     assert steps["Accept"]["limit"] == "1 个工作日"
-    assert {row["name"]: row["steps"] for row in told["posts"]}["装维班组"] == 3
+    assert {row["name"]: row["steps"] for row in told["posts"]}["装维班组"] == 4
 
 
 def test_every_way_out_of_a_decision_stands_with_its_condition(told):

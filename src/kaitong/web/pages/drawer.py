@@ -230,7 +230,7 @@ def _form(item: process.WorkDetail) -> Form | None:
     pinned = item.parameters.get("playbook") or {}
     if not item.definition.form or not pinned:
         return None
-    return playbooks.form(pinned["key"], pinned["hash"], item.definition.form)
+    return playbooks.step_form(pinned, item.definition.form, item.variables)
 
 
 def _needed(item: process.WorkDetail, form: Form) -> Mapping[str, Any]:

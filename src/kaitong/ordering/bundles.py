@@ -1,0 +1,185 @@
+"""融合套餐: further services in one order, carried by the process of their line (BB-15).
+
+An offering names them (`with:` of a playbook). Each is an item of the order and a service of the
+inventory of its own, made, shut off, given away and ended in the same transaction as its line; what
+goes to the network is done for each by the line's process, which has them as variable `parts`
+(`[{item_id, service_id, service}]`, and `bundled = true` where there are any).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import get_language
+
+from kaitong.catalog import queries as catalog
+from kaitong.catalog.models import Offering
+from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.results import ServiceView
+from kaitong.ordering.choices import OrderState
+from kaitong.ordering.models import Order, OrderItem, Procedure
+from kaitong.org.actor import Actor
+
+# ---- intake --------------------------------------------------------------------------------------
+
+
+def add_items(order: Order, lead: OrderItem, offering: Offering | None) -> list[OrderItem]:
+    """An item for each further service of the offering, behind that of its line."""
+    parts = offering.parts if offering is not None else []
+    return [
+        OrderItem.objects.create(
+            order=order,
+            branch_id=order.branch_id,
+            item_id=f"{lead.item_id[:40]}.{part['key']}"[:60],
+            position=lead.position,
+            action=lead.action,
+            state=lead.state,
+            specification=f"{offering.playbook}.{part['service']}" if offering else "",
+            offering=lead.offering,
+            procedure=lead.procedure,
+            lead=lead,
+            address_id=lead.address_id,
+            payload={"part": part["key"], **part.get("characteristics", {})},
+        )
+        for part in parts
+    ]
+
+
+def create_services(
+    *, actor: Actor, order: Order, lead: OrderItem, offering: Offering | None
+) -> dict[str, Any]:
+    """The services of a new line's parts; the variables its process begins with."""
+    made = {part["key"]: part for part in (offering.parts if offering is not None else [])}
+    if not made:
+        return {}
+    assert offering is not None
+    rows = list(parts_of(lead))
+    for row in rows:
+        part = made[row.payload["part"]]
+        specification = catalog.service_specification(
+            part["service"], playbook=offering.playbook, version=offering.version
+        )
+        row.service_id = inventory_verbs.create_service(
+            actor=actor,
+            branch_id=order.branch_id,
+            specification=specification.key,
+            playbook=specification.playbook,
+            version=specification.version,
+            title=part["title"],
+            order_id=order.id,
+            customer_id=order.party_id,
+            address_id=lead.address_id,
+            characteristics=part.get("characteristics", {}),
+            proven_by=specification.proven_by,
+            state=ServiceState.FEASIBILITY_CHECKED,
+            lead_id=lead.service_id,
+        ).id
+        row.state = OrderState.IN_PROGRESS
+        row.save(update_fields=["service_id", "state"])
+    return variables(rows)
+
+
+def told(offering: Offering, item_id: str) -> list[dict[str, str]]:
+    """The parts as an order's pinned price names them."""
+    return [
+        {"key": part["key"], "title": part["title"], "item": f"{item_id[:40]}.{part['key']}"[:60]}
+        for part in offering.parts
+    ]
+
+
+def variables(rows: Iterable[OrderItem]) -> dict[str, Any]:
+    """What a process must know of the parts of its line; nothing where there are none."""
+    parts = [
+        {
+            "item_id": str(row.id),
+            "service_id": str(row.service_id),
+            "service": row.specification.rpartition(".")[2],
+        }
+        for row in rows
+    ]
+    return {"bundled": True, "parts": parts} if parts else {}
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def parts_of(item: OrderItem) -> list[OrderItem]:
+    """The items that come with this one, in the order they were sold."""
+    return list(OrderItem.objects.filter(lead=item).order_by("pk"))
+
+
+def service_ids(item: OrderItem) -> list[UUID]:
+    """The services of an item's parts."""
+    return [row.service_id for row in parts_of(item) if row.service_id is not None]
+
+
+def running(item: OrderItem) -> dict[str, Any]:
+    """The variables of an order under way, for the process that takes it back."""
+    return variables(row for row in parts_of(item) if row.service_id)
+
+
+def titles(offering: Offering) -> list[str]:
+    """What comes with a plan, in the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+    return [
+        str(part["title_en"] if english and part.get("title_en") else part["title"])
+        for part in offering.parts
+    ]
+
+
+def same_parts(offering: Offering, services: Sequence[ServiceView]) -> bool:
+    """Whether a plan comes with just the services a line has."""
+    return sorted(part["service"] for part in offering.parts) == sorted(
+        one.specification for one in services
+    )
+
+
+# ---- delivery ------------------------------------------------------------------------------------
+
+
+def complete(*, actor: Actor, item: OrderItem) -> None:
+    """竣工: each part is active; refused while a proof of it is missing."""
+    for service_id in service_ids(item):
+        inventory_verbs.set_service_state(
+            actor=actor, service_id=service_id, state=ServiceState.ACTIVE
+        )
+
+
+def withdraw(*, actor: Actor, item: OrderItem, reason: str) -> None:
+    """What the parts had taken is given back."""
+    for service_id in service_ids(item):
+        inventory_verbs.withdraw_service(actor=actor, service_id=service_id, reason=reason)
+
+
+# ---- changes -------------------------------------------------------------------------------------
+
+
+def add_changed(
+    *, actor: Actor, order: Order, lead: OrderItem, procedure: Procedure
+) -> dict[str, Any]:
+    """A change of a line is one of its parts too: an item for each; the process's variables."""
+    assert lead.service_id is not None
+    rows = []
+    services = inventory.parts_of([lead.service_id]).get(lead.service_id, [])
+    for position, service in enumerate(services):
+        row = OrderItem.objects.create(
+            order=order,
+            branch_id=order.branch_id,
+            item_id=f"{lead.item_id}.{position + 1}",
+            position=lead.position,
+            action=procedure.action,
+            state=OrderState.IN_PROGRESS,
+            specification=f"{service.playbook}.{service.specification}",
+            procedure=procedure,
+            service_id=service.id,
+            lead=lead,
+            address_id=service.address_id,
+            payload={"procedure": procedure.key},
+        )
+        inventory_verbs.attach_order(actor=actor, service_id=service.id, order_id=order.pk)
+        rows.append(row)
+    return variables(rows)
