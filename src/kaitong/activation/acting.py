@@ -14,7 +14,7 @@ from kaitong.activation.errors import ActivationError, Unreachable
 from kaitong.activation.kinds import Kind
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.records import For
-from kaitong.activation.wanting import barred_for
+from kaitong.activation.wanting import barred_for as barred_for
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs

@@ -22,7 +22,7 @@ from kaitong.org.actor import Actor
 if TYPE_CHECKING:
     from kaitong.activation.adapters.base import Proof
     from kaitong.activation.adapters.circuits import Lease
-    from kaitong.activation.adapters.voice import Registration
+    from kaitong.activation.adapters.registrations import Registration
     from kaitong.activation.usage import Usage
 
 

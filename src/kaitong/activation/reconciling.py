@@ -1,4 +1,4 @@
-"""Reconciliation (对账): what an AAA server holds beside the services in operation.
+"""Reconciliation (对账): what an element holds beside the services that live at it.
 
 Both sides are read in the order of accounts and merged, so that any number of accounts costs a page
 of memory. What differs is looked at a second time before it is believed: orders go on meanwhile. A
@@ -9,7 +9,6 @@ everything does not bury a department.
 
 from __future__ import annotations
 
-import json
 import secrets as random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +19,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.activation import acting, plan, queries, services, wanting
+from kaitong.activation import acting, kinds, queries, services, wanting
 from kaitong.activation.adapters.base import AccountChange, AccountState
-from kaitong.activation.adapters.holding import Holding
-from kaitong.activation.adapters.radius import RadiusAdapter
 from kaitong.activation.choices import DifferenceKind, ElementKind, Verb
+from kaitong.activation.kinds.comparing import Comparing
 from kaitong.activation.models import Difference, NetworkElement, Reconciliation
 from kaitong.activation.records import For
 from kaitong.core import audit
@@ -60,15 +58,16 @@ class Found:
 
 
 def reconcile_all() -> list[Reconciliation]:
-    """Every AAA server in service, one after the other. Raises Unreachable for one that is away."""
-    return [reconcile(element) for element in queries.elements_in_service(ElementKind.AAA)]
+    """Every element in service whose kind is compared, one after the other. Raises Unreachable for
+    one that is away."""
+    return [reconcile(element) for element in _compared_elements()]
 
 
 def reconcile_due() -> int:
     """Those whose record says how often (`reconcile_every`, hours) and whose last run is longer
     ago; how many ran. Two workers at once never begin the same."""
     ran = 0
-    for element in queries.elements_in_service(ElementKind.AAA):
+    for element in _compared_elements():
         hours = float(element.connection.get("reconcile_every") or 0)
         if hours <= 0:
             continue
@@ -84,7 +83,7 @@ def reconcile_due() -> int:
 
 
 def reconcile(element: NetworkElement, run: Reconciliation | None = None) -> Reconciliation:
-    """Compare one AAA server with the services it serves, and keep what differs."""
+    """Compare one element with the services it serves, and keep what differs."""
     run = run or Reconciliation.objects.create(element=element)
     audit.record(
         "passwords-compared",
@@ -109,11 +108,11 @@ def reconcile(element: NetworkElement, run: Reconciliation | None = None) -> Rec
 
 
 def served_by(element: NetworkElement) -> list[UUID]:
-    """The branches whose nearest AAA server this one is."""
+    """The branches whose nearest element of this kind this one is."""
     below = org.branches_below(element.branch_id)
     others = [
         other
-        for other in queries.elements_in_service(ElementKind.AAA)
+        for other in queries.elements_in_service(element.kind)
         if other.pk != element.pk and other.branch_id in below
     ]
     taken = {b for other in others for b in org.branches_below(other.branch_id)}
@@ -168,6 +167,8 @@ def fingerprint(row: Difference) -> str:
 def told(row: Difference) -> str:
     """What differs, in one line."""
     if row.kind == DifferenceKind.MISSING:
+        if row.element.kind != ElementKind.AAA:
+            return _("服务在用，%(element)s没有这个账号。") % {"element": row.element.title}
         return _("服务在用，认证系统没有这个账号。")
     if row.kind == DifferenceKind.EXTRA:
         return _("没有服务使用这个账号。")
@@ -188,6 +189,11 @@ def open_differences(actor: Actor, *, kind: str = "") -> Any:
     rows = org.visible_to(Difference.objects.filter(closed_at=None), actor)
     rows = rows.select_related("element").order_by("id")
     return rows.filter(kind=kind) if kind else rows
+
+
+def _compared_elements() -> list[NetworkElement]:
+    """Those in service of every kind that can be compared."""
+    return [one for key in kinds.compared() for one in queries.elements_in_service(key)]
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -220,10 +226,12 @@ def _compared(
     run: Reconciliation | None,
 ) -> Iterator[Found]:
     """Merge both sides in byte order of the accounts."""
-    speaker, salt = services.aaa(element), random.token_hex(16)
-    ours = _living_at(element, reckoning.in_operation(branches, salt, accounts=accounts))
-    theirs = speaker.held(salt, accounts)
-    wanted = _Wanted(element, speaker)
+    wanted, salt = _comparing(element), random.token_hex(16)
+    ours = _living_at(
+        element,
+        reckoning.in_operation(branches, salt, accounts=accounts, spelled=wanted.spelled),
+    )
+    theirs = wanted.held(salt, accounts)
     here, there = next(ours, None), next(theirs, None)
     count = 0
     try:
@@ -253,14 +261,20 @@ def _compared(
         run.compared = count
 
 
+def _comparing(element: NetworkElement) -> Comparing:
+    found = kinds.of(element.kind).comparing(services.adapter(element))
+    assert found is not None  # only such are asked for
+    return found
+
+
 def _living_at(element: NetworkElement, standing: Iterable[Standing]) -> Iterator[Standing]:
     """Those of the services whose specification names this kind of element."""
-    kinds: dict[tuple[str, str, str], str] = {}
+    known: dict[tuple[str, str, str], str] = {}
     for one in standing:
         key = (one.playbook, one.version, one.specification)
-        if key not in kinds:
-            kinds[key] = wanting.kind_of(one)
-        if kinds[key] == element.kind:
+        if key not in known:
+            known[key] = wanting.kind_of(one)
+        if known[key] == element.kind:
             yield one
 
 
@@ -281,39 +295,6 @@ def _not_under_way(found: Iterable[Found], element: NetworkElement) -> list[Foun
         elif state in ("", ServiceState.TERMINATED):
             kept.append(replace(one, branch_id=branch_id))
     return kept
-
-
-class _Wanted:
-    """What the element must hold, worked out once for services that are alike."""
-
-    def __init__(self, element: NetworkElement, speaker: RadiusAdapter) -> None:
-        self._speaker = speaker
-        self._plans: dict[str, str] = {}
-
-    def unlike(self, here: Standing, there: Holding) -> list[tuple[str, str, str]]:
-        """Fields that differ: the inventory's value and the element's."""
-        barred = set(self._speaker.barred_groups.values())
-        shut = [group for group in there.groups if group in barred]
-        plans = [group for group in there.groups if group not in barred]
-        kind = wanting.weightiest(here.suspended)
-        must = [self._speaker.barred_groups.get(kind) or self._speaker.barred_group] if kind else []
-        fields = []
-        if shut != must:
-            fields.append(("state", " ".join(must) or "open", " ".join(shut) or "open"))
-        group = self._plan(here)
-        if plans != ([group] if group else []):
-            fields.append(("plan", group, " ".join(plans)))
-        if list(there.digests) != [here.digest]:
-            fields.append(("password", "", ""))
-        return fields
-
-    def _plan(self, here: Standing) -> str:
-        key = json.dumps(
-            [here.playbook, here.version, here.specification, here.characteristics], sort_keys=True
-        )
-        if key not in self._plans:
-            self._plans[key] = plan.plan_group(wanting.mapped(here, ElementKind.AAA), here.playbook)
-        return self._plans[key]
 
 
 def _keep(

@@ -6,7 +6,7 @@ Passwords are never handed out for this: who compares gives a salt and gets dige
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -37,11 +37,17 @@ class Standing:
 
 
 def in_operation(
-    branch_ids: Collection[UUID], salt: str, *, accounts: Collection[str] | None = None
+    branch_ids: Collection[UUID],
+    salt: str,
+    *,
+    accounts: Collection[str] | None = None,
+    spelled: Callable[[str, str], str] | None = None,
 ) -> Iterator[Standing]:
     """Services that stand in the network (built, working or shut off), by account in byte order.
 
-    Of all accounts or of those named; read a page at a time, so that any number costs one page.
+    `spelled` makes of an account and its password what the element keeps instead of it, of which
+    the digest is then. Of all accounts or of those named; read a page at a time, so that any number
+    costs one page.
     """
     rows = Service.objects.filter(branch_id__in=list(branch_ids), state__in=_BUILT)
     rows = rows.exclude(account="").annotate(key=Collate("account", "C")).order_by("key")
@@ -65,8 +71,14 @@ def in_operation(
                 version=row.version,
                 characteristics=row.characteristics,
                 suspended=tuple(sorted(suspended.get(row.pk, ()))),
-                digest=digest(salt, row.password),
+                digest=digest(salt, _spelled(row, spelled)),
             )
+
+
+def _spelled(row: Service, spelled: Callable[[str, str], str] | None) -> str | None:
+    if row.password is None:
+        return None
+    return spelled(row.account, str(row.password)) if spelled else str(row.password)
 
 
 def of_accounts(accounts: Collection[str]) -> dict[str, tuple[UUID, str]]:

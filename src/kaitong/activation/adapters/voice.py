@@ -15,9 +15,8 @@ Secrets: `database` (password of the role).
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -37,6 +36,14 @@ from kaitong.activation.adapters.base import (
     Reading,
     Subject,
 )
+from kaitong.activation.adapters.holding import Holding
+from kaitong.activation.adapters.registrations import (
+    BINDINGS,
+    FETCH,
+    HELD,
+    Registration,
+    registration_of,
+)
 from kaitong.activation.adapters.sip import PROBE_AGENT, Answer, Binding, SipClient
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.adapters.subscribers import Held, Plan
@@ -48,26 +55,6 @@ _LOCK = (
     "SELECT count(pg_advisory_xact_lock(hashtextextended(what, 0)))"
     " FROM (SELECT what FROM unnest(%s::text[]) what ORDER BY what) sorted"
 )
-# the registrar writes in UTC; what has run out is gone, whether it was swept away or not
-_BINDINGS = (
-    "SELECT username, contact, user_agent, coalesce(received, ''), registered_at,"
-    " last_modified AT TIME ZONE 'utc', expires AT TIME ZONE 'utc' FROM location"
-    " WHERE username = %s AND domain = %s AND expires AT TIME ZONE 'utc' > now()"
-    " AND user_agent <> %s ORDER BY last_modified DESC, id DESC LIMIT 20"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A terminal that is registered. `heard_at` is its last word, `place` where it speaks from."""
-
-    number: str
-    contact: str
-    user_agent: str
-    place: str
-    registered_at: datetime
-    heard_at: datetime
-    expires_at: datetime
 
 
 class VoiceAdapter(Adapter):
@@ -142,26 +129,30 @@ class VoiceAdapter(Adapter):
         talk.got(f"state {found.state}, {held.bindings} registrations")
         return found
 
+    def held(self, salt: str, numbers: Sequence[str] | None = None) -> Iterator[Holding]:
+        """What the platform holds of all numbers (or of some), in byte order; a number's HA1 stays
+        there, it answers with its salted digest. `groups` are the reasons of its barring."""
+        only = "" if numbers is None else " AND username = ANY(%(numbers)s)"
+        values = {"salt": salt, "domain": self.plan.domain, "barred": subscribers.BARRED,
+                  "numbers": list(numbers or ())}  # fmt: skip
+        with self._database() as database, database.transaction():
+            database.execute("SET LOCAL statement_timeout = '300s'")
+            database.execute("SET LOCAL idle_in_transaction_session_timeout = '300s'")
+            with database.cursor(name="reconcile") as cursor:
+                cursor.itersize = FETCH
+                cursor.execute(HELD.replace("{only}", only).encode(), values)
+                for number, digests, reasons in cursor:
+                    yield Holding(number, tuple(digests), tuple(reasons))
+
     # ---- who is registered -----------------------------------------------------------------------
 
     def registrations(self, number: str, talk: Conversation) -> list[Registration]:
         """The number's terminals, the last heard first; the platform's own questions are none."""
-        statement = Statement(_BINDINGS, (number, self.plan.domain, PROBE_AGENT))
+        statement = Statement(BINDINGS, (number, self.plan.domain, PROBE_AGENT))
         talk.sent(f"-- {self._where()}\n{statement}")
         with self._database() as database:
             rows = database.execute(statement.sql, statement.values()).fetchall()
-        found = [
-            Registration(
-                number=row[0],
-                contact=row[1],
-                user_agent=row[2],
-                place=_place(row[3] or row[1]),
-                registered_at=row[4],
-                heard_at=row[5],
-                expires_at=row[6],
-            )
-            for row in rows
-        ]
+        found = [registration_of(row) for row in rows]
         talk.got("\n".join(f"{r.user_agent} at {r.place}" for r in found) or "no registration")
         return found
 
@@ -375,8 +366,3 @@ def _facts(subject: Subject, answer: Answer) -> dict[str, Any]:
 def _second(at: datetime) -> datetime:
     """The registrar tells the time in whole seconds."""
     return at.replace(microsecond=0)
-
-
-def _place(uri: str) -> str:
-    """Host and port of a SIP address, without who is there."""
-    return uri.partition("@")[2].partition(";")[0].rstrip(">") or uri.removeprefix("sip:")

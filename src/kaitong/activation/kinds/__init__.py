@@ -11,7 +11,7 @@ from kaitong.activation.kinds.voice import VoiceKind
 from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
 
-__all__ = ["Kind", "of", "of_service"]
+__all__ = ["Kind", "compared", "of", "of_service"]
 
 _KINDS: dict[str, Kind] = {kind.key: kind for kind in (AaaKind(), VoiceKind(), DhcpKind())}
 
@@ -22,6 +22,11 @@ def of(key: str) -> Kind:
     if found is None:
         raise ElementProblem(f"没有 {key} 类网元的适配器。")
     return found
+
+
+def compared() -> list[str]:
+    """The kinds whose elements reconciliation compares with the services in operation."""
+    return [key for key, kind in _KINDS.items() if kind.compared]
 
 
 def of_service(service: ServiceView | Standing) -> Kind:

@@ -9,6 +9,7 @@ from kaitong.activation import nasport, plan, wanting
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
+    Adapter,
     Proof,
     ProofKind,
     ProofResult,
@@ -17,6 +18,7 @@ from kaitong.activation.adapters.base import (
 from kaitong.activation.adapters.radius import RadiusAdapter
 from kaitong.activation.choices import ElementKind
 from kaitong.activation.kinds.base import Kind
+from kaitong.activation.kinds.comparing import AaaComparing
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.nasport import Line
 from kaitong.inventory import queries as inventory
@@ -28,6 +30,7 @@ class AaaKind(Kind):
 
     key = ElementKind.AAA
     has_sessions = True
+    compared = True
 
     def adapter(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> RadiusAdapter:
         return RadiusAdapter(connection, secrets)
@@ -59,6 +62,9 @@ class AaaKind(Kind):
     def line_subject(self, service: ServiceView) -> Subject:
         """A session on the assigned PON port. Raises NoSuchResource without a port."""
         return Subject(account=service.account, line=line_of(service))
+
+    def comparing(self, adapter: Adapter) -> AaaComparing | None:
+        return AaaComparing(adapter) if isinstance(adapter, RadiusAdapter) else None
 
     def sentence(self, proof: Proof) -> str:
         return _SENTENCES[proof.kind](proof)

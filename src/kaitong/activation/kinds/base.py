@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kaitong.activation.adapters.base import AccountChange, Adapter, Attribute, Proof, Subject
 from kaitong.activation.choices import ElementKind
 from kaitong.activation.models import NetworkElement
 from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
+
+if TYPE_CHECKING:
+    from kaitong.activation.kinds.comparing import Comparing
 
 
 class Kind(ABC):
@@ -25,6 +28,8 @@ class Kind(ABC):
     key: ClassVar[ElementKind]
     # whether a service has a password there; without one none is ever read for it
     has_password: ClassVar[bool] = True
+    # whether reconciliation compares it: `comparing` says how
+    compared: ClassVar[bool] = False
     # whether it keeps live sessions that an access server can be asked to change or to end
     has_sessions: ClassVar[bool] = False
 
@@ -69,6 +74,11 @@ class Kind(ABC):
             barred_for=barred_for,
             attributes=attributes,
         )
+
+    def comparing(self, adapter: Adapter) -> Comparing | None:
+        """How an element of this kind is compared with the services in operation; None: it is
+        not."""
+        return None
 
     def line_subject(self, service: ServiceView) -> Subject:
         """What must be seen for the line to be proven."""

@@ -9,6 +9,7 @@ from kaitong.activation import wanting
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
+    Adapter,
     Proof,
     ProofKind,
     ProofResult,
@@ -18,6 +19,7 @@ from kaitong.activation.adapters.voice import VoiceAdapter
 from kaitong.activation.choices import ElementKind
 from kaitong.activation.errors import ElementProblem
 from kaitong.activation.kinds.base import Kind
+from kaitong.activation.kinds.comparing import VoiceComparing
 from kaitong.activation.models import NetworkElement
 from kaitong.inventory.reckoning import Standing
 from kaitong.inventory.results import ServiceView
@@ -27,6 +29,7 @@ class VoiceKind(Kind):
     """Numbers with a password; who is registered stands at the registrar."""
 
     key = ElementKind.VOICE
+    compared = True
 
     def adapter(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> VoiceAdapter:
         return VoiceAdapter(connection, secrets)
@@ -59,6 +62,9 @@ class VoiceKind(Kind):
 
     def line_subject(self, service: ServiceView) -> Subject:
         return Subject(account=self.name(service), since=service.prove_since)
+
+    def comparing(self, adapter: Adapter) -> VoiceComparing | None:
+        return VoiceComparing(adapter) if isinstance(adapter, VoiceAdapter) else None
 
     def sentence(self, proof: Proof) -> str:
         match proof.kind:

@@ -17,10 +17,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from kaitong.activation import actions, life, operating, queries, services
+from kaitong.activation import actions, life, operating, queries, reconciling, services
 from kaitong.activation.adapters.base import AccountChange, AccountState, Conversation
 from kaitong.activation.adapters.sip import ha1
 from kaitong.activation.errors import ElementProblem
+from kaitong.activation.models import Difference
 from kaitong.activation.records import For
 from kaitong.catalog import services as catalog
 from kaitong.catalog.services import ServiceEntry
@@ -150,6 +151,14 @@ def rows(lab):
             }
 
         yield of
+
+
+@pytest.fixture
+def alone(lab):
+    """The platform holds no number of other tests."""
+    with psycopg.connect(lab.cluster.dsn("kamailio"), autocommit=True) as admin:
+        for table in ("subscriber", "usr_preferences", "dbaliases", "location"):
+            admin.execute(f"DELETE FROM {table}")
 
 
 def now_is(service):
@@ -392,3 +401,32 @@ def test_who_is_registered_since_when_and_with_what(working, phone):
     assert one.expires_at > now()
     phone.off(working.account, password_of(working))
     assert queries.registrations(working) == []
+
+
+def test_what_the_platform_holds_is_compared_with_services_in_operation(
+    alone, ctx, working, element, county, staff_of
+):
+    city = staff_of(county.parent, "city", "network")  # what no service has is the element's
+
+    def found():
+        reconciling.reconcile(element)
+        rows = Difference.objects.filter(closed_at=None)
+        return {row.account: (row.kind, set(row.fields)) for row in rows}
+
+    stranger = "0559" + str(uuid7().int)[-7:]
+    what = For(county.id)
+    services.apply_account(element, AccountChange(account=stranger, password="planted"), what)
+    assert found() == {stranger: ("extra", {"groups"})}
+    wrong = AccountChange(
+        account=working.account, password="else", state=AccountState.BARRED, barred_for="arrears"
+    )
+    services.apply_account(element, wrong, what)
+    assert found()[working.account] == ("different", {"state", "password"})
+    gone = AccountChange(account=working.account, state=AccountState.ABSENT)
+    services.apply_account(element, gone, what)
+    assert found()[working.account] == ("missing", set())
+    mine = Difference.objects.get(account=working.account, closed_at=None)
+    reconciling.resend(actor=city, difference_id=mine.pk)
+    planted = Difference.objects.get(account=stranger, closed_at=None)
+    reconciling.remove(actor=city, difference_id=planted.pk, seen=reconciling.fingerprint(planted))
+    assert found() == {}
