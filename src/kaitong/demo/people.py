@@ -59,6 +59,7 @@ ACCOUNTS = (
     Account("maintenance", "俞建军", "网络部", ("maintenance",), "13955900124"),
     Account("transmission", "曹卫东", "网络部", ("transmission",), "13955900125"),
     Account("data", "姚立新", "网络部", ("data",), "13955900126"),
+    Account("greeter", "许静", "营业厅", ("greeter",), "13955900128"),
     Account("it", "戴志明", "业务支撑", ("it",), "13955900127"),
     Account("supervisor", "方建国", "装维", ("supervisor",), "13955900109"),
     Account("manager", "洪立新", "综合部", ("supervisor",), "13955900116"),

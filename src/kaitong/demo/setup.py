@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
-from kaitong.demo import people, plant, story
+from kaitong.demo import hall, people, plant, story
 from kaitong.demo.seed import seed_branch
 from kaitong.lab.session import AccessServer
 from kaitong.org.actor import Actor
@@ -62,7 +62,10 @@ def _calendar_there() -> bool:
 
 
 def orders(step: Step, modems: AccessServer | None) -> None:
-    """A few days of orders, once; without a network only a few, for their data wait."""
+    """A few days of orders, once; without a network only a few, for their data wait. The hall's
+    queue is told of every day on which the demo starts."""
+    with step("letting people queue in the hall"):
+        hall.tell()
     if story.told():
         return
     with step("telling some days of orders"):

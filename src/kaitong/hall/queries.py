@@ -147,6 +147,11 @@ def hall(actor: Actor) -> Hall | None:
     return _hall(rules, actor.branch_id)
 
 
+def taken_on(actor: Actor, day: date) -> int:
+    """How many numbers were taken in the actor's hall on a day."""
+    return Ticket.objects.filter(branch_id=actor.branch_id, day=day).count()
+
+
 def ticket(actor: Actor, ticket_id: UUID) -> Ticket:
     found = Ticket.objects.select_related("rules").filter(pk=ticket_id).first()
     if found is None or not actor.sees(found.branch_id):
@@ -237,5 +242,5 @@ def _usual(kinds: Sequence[Kind], branch_id: UUID, day: date, moment: datetime) 
 
 __all__ = [
     "Hall", "SeatNow", "hall", "has_form", "made_for", "may_see", "may_serve", "may_take",
-    "seat_of", "ticket", "ticket_of", "with_forms",
+    "seat_of", "taken_on", "ticket", "ticket_of", "with_forms",
 ]  # fmt: skip

@@ -15,14 +15,17 @@ from uuid import UUID
 from kaitong.reporting.bins import bin_of
 from kaitong.reporting.choices import Clock, Cut, Grain, Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
+from kaitong.reporting.visiting import Desk, Visit
 
-ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS = (
+ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS, VISITS, DESKS = (
     "reporting_orderfigure",
     "reporting_timefigure",
     "reporting_causefigure",
     "reporting_workfigure",
     "reporting_ticketfigure",
     "reporting_surveyfigure",
+    "reporting_visitfigure",
+    "reporting_deskfigure",
 )
 KEYS: Mapping[str, tuple[str, ...]] = {
     ORDERS: ("grain", "by", "branch_id", "start", "action", "key"),
@@ -33,6 +36,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     WORK: ("grain", "branch_id", "start", "post", "person", "step"),
     TICKETS: ("grain", "branch_id", "start", "kind", "place"),
     SURVEYS: ("grain", "branch_id", "start", "kind"),
+    VISITS: ("grain", "branch_id", "start", "kind"),
+    DESKS: ("grain", "branch_id", "start", "person", "hour"),
 }  # fmt: skip
 SUMS: Mapping[str, tuple[str, ...]] = {
     ORDERS: (
@@ -49,6 +54,11 @@ SUMS: Mapping[str, tuple[str, ...]] = {
         "responded", "response", "repeats", "common", "reopened", "urged",
     ),
     SURVEYS: ("n", "reached", "asked_fixed", "fixed", "scored", "score", "content"),
+    VISITS: (
+        "n", "served", "missed", "closed", "begun", "waited", "timed", "on_time", "handled_n",
+        "handled",
+    ),
+    DESKS: ("n", "timed", "handled"),
 }  # fmt: skip
 DAILY = (Grain.DAY, Grain.WEEK, Grain.MONTH)
 WEEKLY = (Grain.WEEK, Grain.MONTH)
@@ -60,14 +70,14 @@ GRAINS: Mapping[str, tuple[Grain, ...]] = {Cut.PLAN: DAILY, Cut.GRID: WEEKLY}
 # What is told apart by person is of one branch each: adding it up would make no row fewer.
 BELOW: Mapping[str, str] = {Grain.WEEK: "W", Grain.MONTH: "M"}
 EVERYWHERE = UUID(int=0)
-SUMMED = (ORDERS, TIMES, CAUSES, TICKETS, SURVEYS)
+SUMMED = (ORDERS, TIMES, CAUSES, TICKETS, SURVEYS, VISITS)
 Above = Mapping[UUID, Sequence[UUID]]  # branch -> those above it
 
 # In the histograms of orders: all plans together, all business together. A page over many branches
 # reads these, and the rows of each plan only where it shows plans.
 ALL = "*"
 CONTENT = 4  # of 5: from this score on a customer is content
-Fact = Order | Work | Ticket | Survey
+Fact = Order | Work | Ticket | Survey | Visit | Desk
 Key = tuple[Any, ...]
 Change = dict[str, dict[Key, dict[str, int]]]  # table -> key -> column -> difference
 
@@ -133,6 +143,17 @@ def _parts(fact: Fact) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
             for grain in WEEKLY:
                 start = start_of(grain, fact.asked_day)
                 yield SURVEYS, (grain, fact.branch_id, start, fact.kind), _survey_sums(fact)
+        case Visit():
+            yield from _visit(fact)
+        case Desk():
+            for grain in WEEKLY:
+                start = start_of(grain, fact.day)
+                sums = {
+                    "n": 1,
+                    "timed": int(fact.handled is not None),
+                    "handled": fact.handled or 0,
+                }
+                yield DESKS, (grain, fact.branch_id, start, str(fact.person), fact.hour), sums
 
 
 def _order(fact: Order) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
@@ -175,6 +196,28 @@ def _ticket(fact: Ticket) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
         if fact.outcome == Repair.RESOLVED:
             why = (fact.cause_group, fact.cause)
             yield CAUSES, (grain, fact.branch_id, start, fact.outcome, *own, *why), {"n": 1}
+
+
+def _visit(fact: Visit) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
+    """In the table of times the kind of business stands for the procedure."""
+    sums = {
+        "n": 1,
+        "begun": int(fact.waited is not None),
+        "waited": fact.waited or 0,
+        "timed": int(fact.on_time is not None),
+        "on_time": int(bool(fact.on_time)),
+        "handled_n": int(fact.handled is not None),
+        "handled": fact.handled or 0,
+    }
+    if fact.outcome:
+        sums[fact.outcome] = 1
+    for grain in WEEKLY:
+        start = start_of(grain, fact.day)
+        yield VISITS, (grain, fact.branch_id, start, fact.kind), sums
+        for clock, seconds in ((Clock.WAIT, fact.waited), (Clock.SERVE, fact.handled)):
+            if seconds is not None:
+                key = (grain, clock, fact.branch_id, start, fact.kind, "", bin_of(seconds))
+                yield TIMES, key, {"n": 1}
 
 
 def _order_sums(fact: Order) -> Iterator[tuple[date, dict[str, int]]]:

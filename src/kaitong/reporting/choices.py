@@ -21,6 +21,14 @@ class Repair(TextChoices):
     REJECTED = "rejected", _("不予受理")  # no fault
 
 
+class Came(TextChoices):
+    """What became of a number in the hall; empty while it is open."""
+
+    SERVED = "served", _("办结")
+    MISSED = "missed", _("过号")  # called, and not there
+    CLOSED = "closed", _("未办收号")  # the day ended before its turn
+
+
 class Grain(TextChoices):
     """Over what time a summary's row adds up. A week begins on its Monday."""
 
@@ -43,3 +51,5 @@ class Clock(TextChoices):
     NET = "net", _("净历时")
     CONTACT = "contact", _("首次联系用时")
     REPAIR = "repair", _("修复用时")
+    WAIT = "wait", _("等候用时")  # in the hall, from the number to the counter
+    SERVE = "serve", _("窗口办理用时")

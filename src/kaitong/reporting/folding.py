@@ -28,6 +28,7 @@ from django.utils import timezone
 from kaitong.assurance import facts as assurance
 from kaitong.core import db
 from kaitong.fieldwork import facts as fieldwork
+from kaitong.hall import facts as hall
 from kaitong.ordering import facts as ordering
 from kaitong.org import queries as org
 from kaitong.places import grids
@@ -44,13 +45,16 @@ from kaitong.reporting.judging import (
     work_facts,
 )
 from kaitong.reporting.models import (
+    DeskFact,
     OrderFact,
     SurveyFact,
     TicketFact,
     Touched,
+    VisitFact,
     Watermark,
     WorkFact,
 )
+from kaitong.reporting.visiting import Desk, Visit, desk_fact, visit_fact
 from kaitong.worktime import queries as worktime
 from kaitong.worktime.calendars import Calendar
 from kaitong.worktime.errors import WorktimeError
@@ -107,6 +111,7 @@ def gather() -> int:
         changed |= ordering.changed_since(mark.at, until)
         changed |= fieldwork.changed_since(mark.at, until)
         changed |= assurance.changed_since(mark.at, until)
+        changed |= hall.changed_since(mark.at, until)
         db.execute(_TOUCH, [sorted(changed)])
         mark.at = until
         mark.save(update_fields=["at"])
@@ -171,6 +176,8 @@ class Facts:
     work: Sequence[Work] = ()
     tickets: Sequence[Ticket] = ()
     surveys: Sequence[Survey] = ()
+    visits: Sequence[Visit] = ()
+    desks: Sequence[Desk] = ()
 
 
 # Facts, their rows, their key, and by which column they hang on what was touched.
@@ -179,6 +186,8 @@ _KINDS: tuple[tuple[str, Any, Any, str, str], ...] = (
     ("tickets", Ticket, TicketFact, "ticket_id", "ticket_id"),
     ("work", Work, WorkFact, "item_id", "business_id"),
     ("surveys", Survey, SurveyFact, "survey_id", "business_id"),
+    ("visits", Visit, VisitFact, "ticket_id", "ticket_id"),
+    ("desks", Desk, DeskFact, "stint_id", "ticket_id"),
 )
 
 
@@ -189,6 +198,9 @@ def read(business_ids: Iterable[UUID]) -> Facts:
     for row in process.work_of(ids):
         work.setdefault(row.business_id, []).append(row)
     stops = process.stops_of(ids)
+    stints: dict[UUID, list[hall.StintRow]] = {}
+    for stint in hall.stints(ids):
+        stints.setdefault(stint.ticket_id, []).append(stint)
     orders = ordering.read(ids)
     on_site = fieldwork.of_orders(row.id for row in orders)
     drawn = grids.grids_of({row.address_id for row in orders if row.address_id})
@@ -217,6 +229,8 @@ def read(business_ids: Iterable[UUID]) -> Facts:
             for ticket in assurance.tickets(ids)
         ],
         surveys=[survey_fact(row, day_of=day_of) for row in assurance.surveys(ids)],
+        visits=[visit_fact(row, stints.get(row.id, ())) for row in hall.visits(ids)],
+        desks=[desk_fact(row, local=_local) for rows in stints.values() for row in rows],
     )
 
 
@@ -269,7 +283,11 @@ def apply(change: adding.Change) -> None:
 
 def day_of(moment: datetime) -> date:
     """The operator's day of an instant."""
-    return moment.astimezone(timezone.get_default_timezone()).date()
+    return _local(moment).date()
+
+
+def _local(moment: datetime) -> datetime:
+    return moment.astimezone(timezone.get_default_timezone())
 
 
 # ---- inside --------------------------------------------------------------------------------------
@@ -279,6 +297,7 @@ _TYPES = {
     "branch_id": "uuid",
     "start": "date",
     "bin": "smallint",
+    "hour": "smallint",
     **{s: "bigint" for sums in adding.SUMS.values() for s in sums},
 }
 
@@ -320,7 +339,7 @@ def _write(model: Any, key: str, columns: Sequence[str], facts: Sequence[Any]) -
 
 def _touch_all() -> int:
     total = 0
-    for identifiers in (ordering.identifiers, assurance.identifiers):
+    for identifiers in (ordering.identifiers, assurance.identifiers, hall.identifiers):
         after: UUID | None = None
         while page := identifiers(after, 10_000):
             touch(page)

@@ -32,7 +32,7 @@ from kaitong.worktime.errors import BudgetError
 
 READERS = frozenset({SUPERVISOR, "manager"})
 _SUMS = ", ".join(f"sum({s})::bigint as {s}" for s in adding.SUMS[adding.ORDERS])
-_OF_ORDERS = [str(clock) for clock in Clock if clock is not Clock.REPAIR]
+_OF_ORDERS = [str(clock) for clock in (Clock.GROSS, Clock.NET, Clock.CONTACT)]
 _GROUPS = {"start": "start", "action": "action", "key": "key", "branch": "branch_id", "": "1"}
 
 

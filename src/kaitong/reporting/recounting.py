@@ -14,7 +14,16 @@ from django.db import transaction
 from kaitong.core import db
 from kaitong.org import queries as org
 from kaitong.reporting import adding
-from kaitong.reporting.adding import CAUSES, ORDERS, SURVEYS, TICKETS, TIMES, WORK
+from kaitong.reporting.adding import (
+    CAUSES,
+    DESKS,
+    ORDERS,
+    SURVEYS,
+    TICKETS,
+    TIMES,
+    VISITS,
+    WORK,
+)  # fmt: skip
 from kaitong.reporting.bins import BOUNDS
 from kaitong.reporting.choices import Clock, Cut, Grain
 from kaitong.reporting.folding import SUMMARIES
@@ -201,6 +210,12 @@ def _times(grain: Grain) -> Statements:
  width_bucket(gross, %s::bigint[]), count(*) from reporting_ticketfact
  where gross is not null{{ended_day}} group by 3, 4, 5, 6, 7"""
     found.append((("ended_day",), repair, [list(BOUNDS)]))
+    for clock, column in ((Clock.WAIT, "waited"), (Clock.SERVE, "handled")):
+        hall = f"""insert into {TIMES} (grain, clock, branch_id, start, action, key, bin, n)
+ select '{grain}', '{clock}', branch_id, {_start(grain, "day")}, kind, '',
+ width_bucket({column}, %s::bigint[]), count(*) from reporting_visitfact
+ where {column} is not null{{day}} group by 3, 4, 5, 6, 7"""
+        found.append((("day",), hall, [list(BOUNDS)]))
     return found
 
 
@@ -234,6 +249,26 @@ def _surveys(grain: Grain) -> Statements:
     return [(("asked_day",), sql, [])]
 
 
+def _visits(grain: Grain) -> Statements:
+    columns = ", ".join((*adding.KEYS[VISITS], *adding.SUMS[VISITS]))
+    sql = f"""insert into {VISITS} ({columns})
+ select '{grain}', branch_id, {_start(grain, "day")}, kind, count(*),
+ count(*) filter (where outcome = 'served'), count(*) filter (where outcome = 'missed'),
+ count(*) filter (where outcome = 'closed'), count(waited), coalesce(sum(waited), 0),
+ count(on_time), count(*) filter (where on_time), count(handled), coalesce(sum(handled), 0)
+ from reporting_visitfact where true{{day}} group by 2, 3, 4"""
+    return [(("day",), sql, [])]
+
+
+def _desks(grain: Grain) -> Statements:
+    columns = ", ".join((*adding.KEYS[DESKS], *adding.SUMS[DESKS]))
+    sql = f"""insert into {DESKS} ({columns})
+ select '{grain}', branch_id, {_start(grain, "day")}, person::text, hour, count(*),
+ count(handled), coalesce(sum(handled), 0)
+ from reporting_deskfact where true{{day}} group by 2, 3, 4, 5"""
+    return [(("day",), sql, [])]
+
+
 def _work(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[WORK], *adding.SUMS[WORK]))
     sql = f"""insert into {WORK} ({columns})
@@ -251,4 +286,6 @@ _MAKE = {
     WORK: _work,
     TICKETS: _tickets,
     SURVEYS: _surveys,
+    VISITS: _visits,
+    DESKS: _desks,
 }

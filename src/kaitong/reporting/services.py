@@ -9,10 +9,18 @@ from django.db import transaction
 
 from kaitong.assurance import facts as assurance
 from kaitong.core import db
+from kaitong.hall import facts as hall
 from kaitong.ordering import facts as ordering
 from kaitong.reporting.checking import check
 from kaitong.reporting.folding import BATCH, drain, fold, gather, touch
-from kaitong.reporting.models import OrderFact, SurveyFact, TicketFact, WorkFact
+from kaitong.reporting.models import (
+    DeskFact,
+    OrderFact,
+    SurveyFact,
+    TicketFact,
+    VisitFact,
+    WorkFact,
+)
 from kaitong.reporting.recounting import recount
 
 __all__ = ["check", "drain", "fold", "gather", "rebuild", "recount", "touch"]
@@ -25,7 +33,7 @@ def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) ->
     been read."""
     gather()
     total = 0
-    for identifiers in (ordering.identifiers, assurance.identifiers):
+    for identifiers in (ordering.identifiers, assurance.identifiers, hall.identifiers):
         after: UUID | None = None
         while page := identifiers(after, 10_000):
             touch(page)
@@ -41,7 +49,7 @@ def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) ->
 @transaction.atomic
 def forget() -> None:
     """Drop all facts and summaries, for `rebuild` to begin from nothing."""
-    for model in (OrderFact, WorkFact, TicketFact, SurveyFact):
+    for model in (OrderFact, WorkFact, TicketFact, SurveyFact, VisitFact, DeskFact):
         model.objects.all().delete()
     recount()
     db.execute("delete from reporting_touched")

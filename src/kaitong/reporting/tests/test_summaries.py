@@ -18,11 +18,12 @@ from kaitong.org.models import Branch
 from kaitong.reporting import adding, checking, complaints, folding
 from kaitong.reporting.bins import BOUNDS, bin_of, percentile
 from kaitong.reporting.checking import check
-from kaitong.reporting.choices import Outcome, Repair
+from kaitong.reporting.choices import Came, Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
 from kaitong.reporting.models import Touched
 from kaitong.reporting.queries import Asked, buckets, causes
 from kaitong.reporting.recounting import recount
+from kaitong.reporting.visiting import Desk, Visit
 
 BRANCHES = [UUID(int=n + 1) for n in range(3)]
 NEW_YEAR = datetime(2026, 1, 1, 1, tzinfo=UTC)
@@ -137,12 +138,42 @@ def random_survey(draw: Random, business_id: UUID, survey_id: UUID) -> Survey:
     )
 
 
-def put(orders, work, ids, tickets=(), surveys=()):
+def random_visit(draw: Random, ticket_id: UUID) -> Visit:
+    waited = draw.choice([None, 0, draw.randrange(5000)])
+    return Visit(
+        ticket_id=ticket_id,
+        branch_id=draw.choice(BRANCHES),
+        kind=draw.choice(["open", "pay"]),
+        number="A001",
+        day=date(2026, 1, 1) + timedelta(days=draw.randrange(90)),
+        outcome=draw.choice(["", *Came.values]),
+        waited=waited,
+        on_time=None if waited is None else draw.choice((None, True, False)),
+        handled=draw.choice([None, draw.randrange(5000)]),
+    )
+
+
+def random_desk(draw: Random, ticket_id: UUID, stint_id: UUID) -> Desk:
+    return Desk(
+        stint_id=stint_id,
+        ticket_id=ticket_id,
+        branch_id=draw.choice(BRANCHES),
+        kind="pay",
+        person=draw.choice([UUID(int=77), UUID(int=78)]),
+        day=date(2026, 1, 1) + timedelta(days=draw.randrange(90)),
+        hour=draw.randrange(8, 18),
+        handled=draw.choice([None, draw.randrange(5000)]),
+    )
+
+
+def put(orders, work, ids, tickets=(), surveys=(), visits=(), desks=()):
     with transaction.atomic():
         db.execute("select pg_advisory_xact_lock_shared(%s)", [folding.SUMMARIES])
         folding.touch(ids)
         Touched.objects.filter(pk__in=ids).delete()
-        facts = folding.Facts(orders=orders, work=work, tickets=tickets, surveys=surveys)
+        facts = folding.Facts(
+            orders=orders, work=work, tickets=tickets, surveys=surveys, visits=visits, desks=desks
+        )
         return folding.put(facts, business_ids=ids)
 
 
@@ -178,6 +209,8 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed, tree):
     items = {one: [uuid7() for _ in range(3)] for one in ids}
     lines = [uuid7() for _ in range(40)]
     said = {one: uuid7() for one in lines}
+    numbers = [uuid7() for _ in range(40)]
+    served = {one: [uuid7(), uuid7()] for one in numbers}
     for _round in range(8):
         some = draw.sample(ids, draw.randrange(1, 40))
         orders = [random_order(draw, one) for one in some]
@@ -190,7 +223,15 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed, tree):
         faults = draw.sample(lines, draw.randrange(1, 30))
         tickets = [random_ticket(draw, one) for one in faults]
         surveys = [random_survey(draw, one, said[one]) for one in faults if draw.random() < 0.6]
-        told = (orders, work, [*some, *faults], tickets, surveys)
+        came = draw.sample(numbers, draw.randrange(1, 20))
+        visits = [random_visit(draw, one) for one in came]
+        desks = [
+            random_desk(draw, one, stint)
+            for one in came
+            for stint in served[one]
+            if draw.random() < 0.7
+        ]
+        told = (orders, work, [*some, *faults, *came], tickets, surveys, visits, desks)
         assert put(*told) > 0
         assert put(*told) == 0  # the same again makes no difference
     added = summaries()

@@ -20,6 +20,7 @@ from kaitong.reporting.definitions import BY_KEY, DEFINITIONS, Definition, Unit
 from kaitong.reporting.queries import Bucket
 from kaitong.transfer.book import Book, OutColumn
 from kaitong.web import format as fmt
+from kaitong.web.pages import figure_visits
 from kaitong.web.pages.figure_tables import (
     Choice,
     definitions,
@@ -112,7 +113,10 @@ def sheet(actor: Actor, choice: Choice) -> dict[str, Any]:
                 "heads": list(table.heads),
                 "rows": [[row.name, *(cell.text for cell in row.cells)] for row in table.rows],
             }
-            for table in tables(actor, choice, goals, of=PRINTED)
+            for table in (
+                *tables(actor, choice, goals, of=PRINTED),
+                *figure_visits.tables(actor, asked, choice.branches, goals),
+            )
             if table.rows
         ],
         "meaning": [
@@ -150,8 +154,13 @@ def to_book(actor: Actor, choice: Choice, target: str | BinaryIO) -> int:
             for key, bucket in reporting.buckets(actor, asked, group=group).items():
                 for one in DEFINITIONS:
                     _add(book, title, names.get(key, str(key)), asked.start, one, bucket, goals)
-        for table in tables(actor, choice, goals):
-            if table.key in ("plan", "action", "branch", "grid"):
+        since = reporting.previous_start(asked.grain, asked.start, BACK)
+        for branch, start, one, bucket in figure_visits.lines(actor, asked, since, choice.branches):
+            name = branch or scope_title(choice)
+            _add(book, _("营业厅排队，按期"), name, start, one, bucket, goals)
+        hall = figure_visits.tables(actor, asked, choice.branches, goals)
+        for table in (*tables(actor, choice, goals), *hall):
+            if table.key in ("hall", "plan", "action", "branch", "grid"):
                 continue
             for row in table.rows:
                 for head, cell in zip(table.heads[1:], row.cells, strict=True):

@@ -27,6 +27,7 @@ from kaitong.reporting.definitions import (
     DEFINITIONS,
     SURVEYS,
     TICKETS,
+    VISITS,
     Definition,
     Unit,
 )
@@ -174,7 +175,7 @@ def tone_of(one: Definition, value: float | None, target: float | None) -> str:
 def definitions(goals: Mapping[str, float]) -> list[tuple[str, str, str, str]]:
     return [
         (str(one.title), str(one.words), target_text(one, goals.get(one.key)), one.about)
-        for one in (*DEFINITIONS, *TICKETS, *SURVEYS)
+        for one in (*DEFINITIONS, *TICKETS, *SURVEYS, *VISITS)
     ]
 
 
