@@ -149,6 +149,8 @@ def hall(actor: Actor) -> Hall | None:
 
 def taken_on(actor: Actor, day: date) -> int:
     """How many numbers were taken in the actor's hall on a day."""
+    if actor.branch_id is None:
+        return 0
     return Ticket.objects.filter(branch_id=actor.branch_id, day=day).count()
 
 
