@@ -59,6 +59,12 @@ def difference(actor: Actor, difference_id: UUID) -> Difference:
     return found
 
 
+def by_ids(actor: Actor, ids: Iterable[UUID]) -> list[Difference]:
+    """Those of these that the actor's branches have, for lists of work."""
+    rows = org.visible_to(Difference.objects.filter(pk__in=list(ids)), actor)
+    return list(rows.select_related("element"))
+
+
 def work_of(actor: Actor, rows: Iterable[Difference]) -> dict[UUID, UUID]:
     """The open work item of each that has one: it waits for both to agree."""
     found = awaiting.work_awaiting(actor, reconciling.AGREES, [str(row.pk) for row in rows])

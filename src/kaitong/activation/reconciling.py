@@ -356,7 +356,11 @@ def _make_work(element: NetworkElement) -> None:
                 name=DIFFERS,
                 key=str(row.pk),
                 sender_id=f"differs:{row.pk}",
-                values={"difference_id": str(row.pk), "difference_kind": row.kind},
+                values={
+                    "business_id": str(row.pk),
+                    "difference_id": str(row.pk),
+                    "difference_kind": row.kind,
+                },
                 branch_id=row.branch_id,
             )
             row.told_at = now()

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from kaitong.catalog.choices import EntryState, OfferingKind
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.models import Offering, ResourceSpecification, ServiceSpecification
+from kaitong.core import wording
 from kaitong.org.actor import Actor
 
 
@@ -64,7 +65,7 @@ def case(key: str, *, plan: str, on: date) -> Offering:
     if plan not in found.requires:
         raise NotOffered(
             _("营销案“%(title)s”不适用于套餐 %(plan)s。") % facts,
-            _("适用的套餐：%s。") % "、".join(found.requires),
+            _("适用的套餐：%s。") % wording.several(found.requires),
             field="case",
         )
     if found.valid_from is not None and on < found.valid_from:

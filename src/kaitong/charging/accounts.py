@@ -25,7 +25,7 @@ from kaitong.charging.invoices import red_letter
 from kaitong.charging.journal import post
 from kaitong.charging.models import Account, Bill, Payment
 from kaitong.charging.policies import MOST, every_rules
-from kaitong.core import clock, db
+from kaitong.core import clock, db, wording
 from kaitong.core.ids import uuid7_text
 from kaitong.core.locks import lock_row, lock_rows
 from kaitong.core.rows import copy_in
@@ -73,7 +73,7 @@ def receive(
     """
     require_till(actor)
     if method not in AT_COUNTER:
-        known = "、".join(str(one.label) for one in AT_COUNTER)
+        known = wording.several(str(one.label) for one in AT_COUNTER)
         raise ChargingRefused(_("没有这种收费方式。"), f"{_('可用：')}{known}", field="method")
     most = max((rule.payment_most for rule in every_rules().values()), default=MOST)
     if not 0 < amount_fen <= most:

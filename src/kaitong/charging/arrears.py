@@ -7,7 +7,7 @@ A bill is overdue on the day after its due day. Levels (催缴级别) are data o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -46,7 +46,8 @@ class Arrears:
 
 @dataclass(frozen=True, slots=True)
 class Dunned:
-    """A service that a level of dunning has reached."""
+    """A service that a level of dunning has reached; of an account that has none any more, the one
+    it paid for last."""
 
     service_id: UUID
     account_id: UUID
@@ -159,9 +160,11 @@ def cancellation_due(branch_id: UUID, on: date, *, limit: int = 10_000) -> list[
 
 
 def notices_due(branch_id: UUID, on: date, *, limit: int = 10_000) -> list[Dunned]:
-    """Services whose customers are to be reminded (催缴提醒); telling each level once is the
-    teller's, by a key of service, level and `oldest_due`."""
-    return due_for(DunningAct.NOTICE, branch_id, on, limit=limit)
+    """Who is to be reminded (催缴提醒): the customers of services, and those who have none any more
+    and still owe. Telling each level once is the teller's, by a key of account, level and
+    `oldest_due`."""
+    lines = due_for(DunningAct.NOTICE, branch_id, on, limit=limit)
+    return [*lines, *_former(branch_id, on, limit)]
 
 
 def settled_since(branch_id: UUID, since: datetime, on: date | None = None) -> list[UUID]:
@@ -189,6 +192,42 @@ def _payers(service_id: UUID) -> list[UUID]:
     ends = [until for until, _payer in rows if until is not None]
     last = None if len(ends) < len(rows) else max(ends, default=None)
     return sorted({payer for until, payer in rows if until == last})
+
+
+def _former(branch_id: UUID, on: date, limit: int) -> list[Dunned]:
+    """Accounts that owe and pay for no line any more (过户, 销户), as the playbook they paid under
+    last reminds. What it says of a line at its first level is all that is said to them: there is
+    nothing to suspend. Two queries."""
+    overdue = {row["account"]: row for row in _overdue(branch_id, on, 0)[:limit]}
+    rents = Rent.objects.filter(account__in=overdue).select_related("account")
+    last: dict[UUID, Rent] = {}
+    for rent in rents.order_by(F("until").asc(nulls_last=True), "pk"):
+        last[rent.account_id] = rent
+    rules = every_rules()
+    found = []
+    for account, rent in last.items():
+        levels = [
+            lv for lv in rules.get(rent.playbook, Rules()).levels if lv.act == DunningAct.NOTICE
+        ]
+        row = overdue[account]
+        days = (on - row["oldest"]).days
+        reached = [lv for lv in levels if lv.after_days <= days]
+        if rent.until is None or not reached:
+            continue
+        found.append(
+            Dunned(
+                rent.service_id,
+                account,
+                rent.account.customer_id,
+                rent.account.branch_id,
+                replace(levels[0], after_days=reached[-1].after_days),
+                row["overdue"],
+                row["oldest"],
+                days,
+                rules[rent.playbook].quiet,
+            )
+        )
+    return sorted(found, key=lambda one: (one.oldest_due, one.account_id))
 
 
 def _open(rows: QuerySet[Bill]) -> QuerySet[Bill]:

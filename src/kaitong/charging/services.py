@@ -32,7 +32,7 @@ from kaitong.charging.rents import (
     end_rent,
     transfer_rent,
 )
-from kaitong.core import clock, db
+from kaitong.core import clock, db, wording
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
@@ -354,7 +354,7 @@ def _refund_one(
 def _method(method: str) -> Method:
     if method in COUNTER_ACCOUNT:
         return Method(method)
-    known = "、".join(str(one.label) for one in COUNTER_ACCOUNT)
+    known = wording.several(str(one.label) for one in COUNTER_ACCOUNT)
     raise ChargingRefused(_("没有这种收费方式。"), f"{_('可用：')}{known}", field="method")
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.home import library
 from kaitong.org import queries as org
@@ -40,10 +41,10 @@ def setup(asked: argparse.Namespace) -> None:
         print(json.dumps(asdict(begun), ensure_ascii=False, indent=2))
         return
     print(_("分公司 %(code)s，业务流程包 %(list)s") % {
-        "code": begun.branch, "list": "、".join(begun.playbooks),
+        "code": begun.branch, "list": wording.several(begun.playbooks),
     })  # fmt: skip
-    print(_("部门：%(list)s") % {"list": "、".join(begun.departments)})
-    print(_("岗位：%(list)s") % {"list": "、".join(begun.posts)})
+    print(_("部门：%(list)s") % {"list": wording.several(begun.departments)})
+    print(_("岗位：%(list)s") % {"list": wording.several(begun.posts)})
     for year in begun.calendar_missing:
         print(_("%(year)s 年的放假安排还没有公布：届时的时限是暂定的。") % {"year": year})
     _tell(begun.supervisor, begun.password)
@@ -72,7 +73,7 @@ def staff_add(asked: argparse.Namespace) -> None:
         department = Department.objects.filter(branch=branch, key=asked.department).first()
         if department is None:
             names = Department.objects.filter(branch=branch).values_list("key", flat=True)
-            fault = InputFault("--department", _("没有这个部门。"), "、".join(names))
+            fault = InputFault("--department", _("没有这个部门。"), wording.several(names))
             raise BadInput([fault])
     row, password = org_verbs.hire(
         username=asked.user,

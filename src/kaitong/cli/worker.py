@@ -69,10 +69,8 @@ def sweep() -> None:
     documents.sweep_files()
     jobs.forget_old()
     listening.forget()
-    for calendar, year in worktime.missing_years():
-        log.error(
-            "calendar %s has no holidays of %s: deadlines there are provisional", calendar, year
-        )
+    for calendar, year in worktime.missing_years():  # whoever keeps it reads so on its page
+        log.info("calendar %s has no holidays of %s yet: deadlines are provisional", calendar, year)
 
 
 def bill() -> None:

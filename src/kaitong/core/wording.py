@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gettext
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +43,12 @@ def stored() -> Iterator[None]:
     """Within the block texts are worded as they are stored: in Chinese."""
     with override(CHINESE):
         yield
+
+
+def several(parts: Iterable[object]) -> str:
+    """Parts of a list in a sentence: 甲、乙 in Chinese, A, B in English."""
+    language = get_language() or CHINESE
+    return ("、" if language.startswith("zh") else ", ").join(map(str, parts))
 
 
 def read(text: str) -> str:

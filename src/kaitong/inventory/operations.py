@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.core.ids import uuid7
@@ -119,7 +119,7 @@ def _require_proofs(service: Service) -> None:
     missing = queries.missing_proofs(service)
     if missing:
         raise NotProven(
-            _("缺少开通验证：%(list)s。") % {"list": "、".join(missing)},
+            _("缺少开通验证：%(list)s。") % {"list": wording.several(missing)},
             _("完成验证后服务才能在用。"),
             field="proof",
         )

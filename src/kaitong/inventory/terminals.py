@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
@@ -172,7 +172,7 @@ def _locked(actor: Actor, serials: Iterable[str]) -> list[Terminal]:
     )
     if missing := sorted(wanted - {r.serial for r in rows}):
         raise TerminalRefused(
-            _("串号 %(list)s 不在库存里。") % {"list": "、".join(missing)},
+            _("串号 %(list)s 不在库存里。") % {"list": wording.several(missing)},
             _("请核对标签，或先入库。"),
             field="serial",
         )

@@ -13,6 +13,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering, ServiceSpecification
 from kaitong.catalog.pricing import priced
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.inventory import queries as inventory
@@ -144,7 +145,7 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
         retired_at=None,
     ).first()
     if procedure is None:
-        possible = "、".join(
+        possible = wording.several(
             f"{p.title}（{p.action}）"
             for p in Procedure.objects.filter(
                 playbook=specification.playbook,

@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import InputFault
 from kaitong.inventory import customers as lines
@@ -55,7 +56,7 @@ def find(*, actor: Actor, by: str, text: str, address: str = "") -> Hits:
     """
     text, address = text.strip(), address.strip()
     if by not in FindBy.values:
-        raise BadOrder([InputFault("by", _("没有这种查法。"), "、".join(FindBy.values))])
+        raise BadOrder([InputFault("by", _("没有这种查法。"), wording.several(FindBy.values))])
     if not text and not (by == FindBy.NAME and address):
         raise BadOrder([InputFault("q", _("没有填要查的内容。"), _("请填写后再查。"))])
     found, people = _FINDERS[by](actor, text, address)

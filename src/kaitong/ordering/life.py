@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
@@ -230,7 +230,7 @@ def _reason(plan: ChangePlan, code: str) -> Reason | None:
         return None
     found = plan.reason(code.strip())
     if found is None:
-        known = "、".join(f"{r.code}（{r.title}）" for g in plan.reasons for r in g.reasons)
+        known = wording.several(f"{r.code}（{r.title}）" for g in plan.reasons for r in g.reasons)
         what = _("没有这个原因。") if code.strip() else _("没有选原因。")
         raise BadOrder([InputFault("reason", what, _("可选：%s。") % known)])
     return found

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import changes, evidence
@@ -78,7 +79,7 @@ def other_services(subject: Subject) -> Found:
     titles = [row.title or row.account for row in rows if row.id != service.id]
     if titles:
         yield (
-            _("同一地址还有：%(list)s。") % {"list": "、".join(titles)},
+            _("同一地址还有：%(list)s。") % {"list": wording.several(titles)},
             _("请问清是否一并办理。"),
         )
 

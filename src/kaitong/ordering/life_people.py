@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_document, mask_name, mask_phone
 from kaitong.documents import services as document_verbs
@@ -173,7 +174,7 @@ def _new_owner(subject: Subject, kept: Kept, key: str) -> None:
         document.refresh_from_db()
         lacking = evidence.missing(document, rules)
         if lacking or not document.evidence:
-            names = "、".join(str(AttachmentKind(kind).label) for kind in lacking)
+            names = wording.several(str(AttachmentKind(kind).label) for kind in lacking)
             what = _("缺少证件影像：%s。") % names if names else _("没有留存证件影像，也没有读卡。")
             raise at(
                 BACK if lacking == [AttachmentKind.IDENTITY_BACK] else FRONT, what, _("请补拍。")

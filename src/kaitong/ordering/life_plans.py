@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ServiceState, SuspensionKind
@@ -96,7 +97,7 @@ def procedures(service: ServiceView) -> list[Procedure]:
 def procedure_of(service: ServiceView, key: str) -> Procedure:
     found = next((p for p in procedures(service) if p.key == key), None)
     if found is None:
-        known = "、".join(f"{p.title}（{p.key}）" for p in procedures(service))
+        known = wording.several(f"{p.title}（{p.key}）" for p in procedures(service))
         raise OrderNotFound(
             _("没有这种变更。"), _("可以办理：%s。") % known if known else "", field="procedure"
         )
@@ -185,7 +186,7 @@ def refused(
     fits = set(counter["from"]) & standing and not set(counter.get("unless", ())) & standing
     if fits:
         return "", ""
-    possible = "、".join(
+    possible = wording.several(
         title_of(p)
         for p in known
         if p.key != subject.procedure.key
@@ -193,7 +194,9 @@ def refused(
         and set(p.counter["from"]) & standing
         and not set(p.counter.get("unless", ())) & standing
     )
-    state = "、".join(str(Standing(s).label) for s in sorted(standing)) or str(service.state.label)
+    state = wording.several(str(Standing(s).label) for s in sorted(standing)) or str(
+        service.state.label
+    )
     return (
         _("这条宽带现在是%(state)s，不能办理%(what)s。") % {"state": state, "what": title},
         _("可以办理：%s。") % possible if possible else "",

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.ordering.life_answer import Answer, wrong
 from kaitong.ordering.life_checks import Subject
@@ -34,7 +35,7 @@ def _address(subject: Subject, value: Any) -> str:
             )
         raise wrong(_("标准地址库里没有“%s”。") % text[:60], _("请按标准地址填写到房号。"))
     if len(found) > 1:
-        listed = "、".join(hit.short_text for hit in found[:_SHOWN])
+        listed = wording.several(hit.short_text for hit in found[:_SHOWN])
         more = "…" if len(found) > _SHOWN else ""
         raise wrong(_("有几个这样的地址：%s。") % (listed + more), _("请写到房号。"))
     spot = found[0]

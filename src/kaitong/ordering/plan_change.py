@@ -25,6 +25,7 @@ from kaitong.catalog.models import Offering
 from kaitong.catalog.pricing import priced
 from kaitong.charging import queries as money
 from kaitong.charging.proration import first_of, month_due, next_month
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bundles, customers
 from kaitong.ordering.life_answer import Answer, nothing, wrong
@@ -109,7 +110,9 @@ def offer_named(subject: Subject, key: str) -> PlanOffer:
     """The offer of a plan; BadInput where there is none, or the contract forbids it."""
     found = next((one for one in offers_of(subject) if one.offering.key == key), None)
     if found is None:
-        known = "、".join(f"{o.offering.title}（{o.offering.key}）" for o in offers_of(subject))
+        known = wording.several(
+            f"{o.offering.title}（{o.offering.key}）" for o in offers_of(subject)
+        )
         raise wrong(
             _("不能改成这个套餐。"), _("可以改成：%s。") % known if known else _("没有别的套餐。")
         )

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.ordering import bundles, papers, queries
@@ -189,7 +189,7 @@ def _undo(actor: Actor, order: Order, instances: list[UUID], plan: WithdrawalPla
 def _reason(plan: WithdrawalPlan, code: str) -> Reason:
     found = plan.reason(code.strip())
     if found is None:
-        known = "、".join(f"{r.code}（{r.title}）" for g in plan.reasons for r in g.reasons)
+        known = wording.several(f"{r.code}（{r.title}）" for g in plan.reasons for r in g.reasons)
         what = _("没有这个撤单原因。") if code.strip() else _("没有选撤单原因。")
         raise BadOrder([InputFault("reason", what, _("可选：%s。") % known)])
     return found

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
@@ -195,7 +195,7 @@ def _alone(rows: Sequence[AddressRow], regions: RegionIndex) -> Iterator[RowFaul
                 number,
                 "coverage",
                 _("不认识的覆盖状态 %(coverage)s。") % {"coverage": row.coverage},
-                _("可用：%(list)s。") % {"list": "、".join(CoverageStatus.values)},
+                _("可用：%(list)s。") % {"list": wording.several(CoverageStatus.values)},
             )
         if row.coverage == CoverageStatus.PLANNED and row.planned_date is None:
             yield RowFault(

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
+from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.playbooks.errors import PlaybookError
 
@@ -207,7 +208,7 @@ class Form:
                 )
             case "enum":
                 labels = self.ui.get("labels", {}).get(name, {})
-                listed = "、".join(self.words(str(labels.get(str(v), v))) for v in limit)
+                listed = wording.several(self.words(str(labels.get(str(v), v))) for v in limit)
                 return _("%(field)s不在可选范围内。") % facts, _("请选：%s。") % listed
             case "minimum":
                 return (

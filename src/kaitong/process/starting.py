@@ -337,13 +337,21 @@ def _starter(starter_id: UUID) -> Row | None:
     return db.one(_STARTER, [starter_id])
 
 
+def _about(variables: Mapping[str, Any]) -> UUID | None:
+    """What a message that begins a process says it is about: a value named `business_id`."""
+    try:
+        return UUID(str(variables.get("business_id") or ""))
+    except ValueError:
+        return None
+
+
 def _begin(
     starter: Row, *, branch_id: UUID, variables: Mapping[str, Any], why: Mapping[str, Any]
 ) -> UUID:
     play = begin(
         instance_id=uuid7(),
         definition_id=starter["definition_id"],
-        business_id=None,
+        business_id=_about(variables),
         branch_id=branch_id,
         variables=variables,
         parameters=values.load(starter["parameters"]),

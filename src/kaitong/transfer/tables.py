@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.transfer.errors import UnreadableFile
 
 LARGEST = 200 * 1024 * 1024
@@ -174,7 +175,7 @@ def _xlsx(data: bytes, name: str, wanted: str) -> Table:
     except WorksheetNotFound:
         raise UnreadableFile(
             _("%(name)s 里没有工作表 %(sheet)s。") % {"name": name, "sheet": wanted},
-            _("有：%(list)s。") % {"list": "、".join(book.sheet_names)},
+            _("有：%(list)s。") % {"list": wording.several(book.sheet_names)},
         ) from None
     except (CalamineError, zipfile.BadZipFile, ValueError):
         raise unreadable from None

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.transfer.columns import Column
 from kaitong.transfer.kinds.base import Layout
 
@@ -72,7 +73,7 @@ def template(layout: Layout) -> bytes:
 
 
 def _explained(column: Column, english: bool) -> str:
-    offered = _("可填：%(list)s。") % {"list": "、".join(_offered(column, english))}
+    offered = _("可填：%(list)s。") % {"list": wording.several(_offered(column, english))}
     return f"{column.explanation} {offered if column.choices else ''}".strip()
 
 

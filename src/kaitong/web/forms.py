@@ -16,6 +16,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.errors import InputFault
 from kaitong.documents.choices import SENSITIVE
 from kaitong.playbooks.forms import PHOTO
@@ -201,7 +202,7 @@ def shown(
         if isinstance(value, bool):
             text = _("是") if value else _("否")
         elif isinstance(value, list):
-            text = "、".join(labels.get(str(v), str(v)) for v in value)
+            text = wording.several(labels.get(str(v), str(v)) for v in value)
         elif PHOTO in spec:
             text = _("已拍照")
         else:

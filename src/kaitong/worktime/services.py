@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import chinese_calendar
 from django.db import transaction
+from django.utils.translation import gettext_noop
 
 from kaitong.worktime.calendars import hours_text, parse_hours, weekly
 from kaitong.worktime.choices import ChangeKind
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 STATUTORY = "cn"
-STATUTORY_NAME = "法定工作日历"
+STATUTORY_NAME = gettext_noop("法定工作日历")
 SOURCE = "国务院办公厅放假安排 (chinesecalendar)"
 FULL_NAMES = {"清明": "清明节", "端午": "端午节", "中秋": "中秋节"}
 

@@ -352,6 +352,34 @@ def test_levels_of_dunning_are_asked_for(clerk, boss, customer, today):
     assert arrears.suspension_due(branch, due + timedelta(15)) == []
 
 
+@pytest.mark.django_db
+def test_who_has_no_line_any_more_and_still_owes_is_reminded(clerk, boss, customer, today):
+    levels = [
+        {"after": 1, "act": "notice", "title": "催缴提醒", "text": "欠费{sum}"},
+        {"after": 8, "act": "notice", "title": "停机预告", "text": "将停机"},
+        {"after": 15, "act": "suspend", "title": "欠费停机"},
+    ]
+    parameters = {"bill_due_days": 10, "dunning_levels": levels}
+    policies.put_policy(playbook="home-broadband", version="v", parameters=parameters)
+    today(date(2026, 12, 1))
+    service = rent(clerk, customer)
+    bill(boss)
+    heir = party.register(actor=clerk, name="程晓", phone="13855900077").id
+    services.transfer_rent(
+        actor=clerk, service_id=service, customer_id=heir, since=date(2026, 12, 1)
+    )
+    branch, due = clerk.branch_id, date(2026, 12, 11)
+    assert arrears.notices_due(branch, due) == []
+    for days, level in ((1, 1), (7, 1), (8, 8), (40, 8)):
+        told = arrears.notices_due(branch, due + timedelta(days))
+        assert [(one.customer_id, one.level.title, one.level.after_days) for one in told] == [
+            (customer, "催缴提醒", level)
+        ]
+    assert arrears.suspension_due(branch, due + timedelta(40)) == []
+    services.receive(actor=clerk, customer_id=customer, method="cash", amount_fen=9900, key="k")
+    assert arrears.notices_due(branch, due + timedelta(40)) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_runs_and_payments_at_once_bill_and_settle_once(county, staff_of, today):
     today(date(2026, 12, 2))

@@ -21,7 +21,7 @@ from django.db import connections
 from django.utils.translation import gettext as _
 from psycopg import sql
 
-from kaitong.core import crypto
+from kaitong.core import crypto, wording
 from kaitong.core.database import serving, state_url
 from kaitong.core.home import home
 from kaitong.transfer.backup import archive as archives
@@ -145,7 +145,7 @@ def _refuse_if_used(replace: bool) -> None:
         used.append(_("数据库"))
     if used:
         raise BackupRefused(
-            _("这里已有数据（%(list)s）。") % {"list": "、".join(used)},
+            _("这里已有数据（%(list)s）。") % {"list": wording.several(used)},
             _("换一个 KAITONG_HOME，或加 --replace 用备份代替。什么也没有改变。"),
         )
 

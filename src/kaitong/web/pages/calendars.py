@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import NotFound
 from kaitong.org import queries as org
@@ -126,15 +127,16 @@ def calendar_page(actor: Actor, key: str, year_text: str) -> CalendarPage:
     affected = [key, *(one.key for one in followers)]
     return CalendarPage(
         key=key,
-        name=row.name,
+        name=wording.read(row.name),
         year=year,
         known=value.known(date(year, 1, 1)),
         observes=row.observes_holidays,
-        follows=row.follows.name if row.follows else "",
+        follows=wording.read(row.follows.name) if row.follows else "",
         follows_url=_url(row.follows.key, year) if row.follows else "",
-        followers=tuple(Choice(one.name, _url(one.key, year)) for one in followers),
+        followers=tuple(Choice(wording.read(one.name), _url(one.key, year)) for one in followers),
         calendars=tuple(
-            Choice(one.name, _url(one.key, year), one.key == key) for one in rows.values()
+            Choice(wording.read(one.name), _url(one.key, year), one.key == key)
+            for one in rows.values()
         ),
         before_url=_url(key, year - 1),
         after_url=_url(key, year + 1),
@@ -182,12 +184,12 @@ def day_form(key: str, day: date) -> DayForm:
     inherited = ""
     if row.follows is not None:
         inherited = _("%(name)s：%(day)s") % {
-            "name": row.follows.name,
+            "name": wording.read(row.follows.name),
             "day": _day_text(Day(above.working, above.name)) if above else _("按每周常规"),
         }
     return DayForm(
         key=key,
-        calendar=row.name,
+        calendar=wording.read(row.name),
         date=day,
         title=fmt.day(day),
         stands=_stands(value, day),
@@ -345,7 +347,7 @@ def _tasks(rows: Mapping[str, WorkCalendar], waiting: Mapping[str, int]) -> list
         count = waiting.get(key, 0) + sum(
             waiting.get(one.key, 0) for one in rows.values() if one.follows_id == rows[key].pk
         )
-        words = {"name": rows[key].name, "year": year, "n": count}
+        words = {"name": wording.read(rows[key].name), "year": year, "n": count}
         text = (
             _("%(name)s 还没有 %(year)s 年的放假安排；%(n)s 张在办工单的时限是暂定的。") % words
             if count

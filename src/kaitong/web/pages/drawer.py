@@ -169,7 +169,7 @@ def work_detail(
         else None,
         customer_due=clocks.customer_due(facts, moment) if facts else None,
         customer_why=clocks.of_order(facts, moment) if facts else None,
-        order_id=facts.id if facts else None,
+        order_id=facts.id if facts and facts.state else None,  # a difference has no order
         order_number=facts.number if facts else "",
         product=facts.product if facts else "",
         action=facts.action if facts else "",
@@ -179,7 +179,7 @@ def work_detail(
         address=facts.address_full if facts else "",
         port=line.port_text if line else "",
         logical_id=line.logical_id_grouped if line else "",
-        account=line.account if line else "",
+        account=line.account if line else facts.number if facts and not facts.state else "",
         appointment=appointment_text(facts.appointment_start, facts.appointment_end)
         if facts
         else "",

@@ -5,13 +5,17 @@ One place, a constant number of queries for any number of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from kaitong.activation import differences
+from kaitong.activation.choices import DifferenceKind
 from kaitong.catalog import queries as catalog
+from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import LineView, ServiceView
 from kaitong.ordering import changes
@@ -35,7 +39,35 @@ def facts_of(
     if not wanted:
         return {}
     found = of_orders(ordering.by_ids(actor, wanted), people=people)
-    return found | of_tickets(actor, wanted - set(found), people=people)
+    found |= of_tickets(actor, wanted - set(found), people=people)
+    return found | of_differences(actor, wanted - set(found))
+
+
+def of_differences(actor: Actor, ids: Collection[UUID]) -> dict[UUID, OrderFacts]:
+    """Differences of reconciliation (对账) among these: the account is what they are called by."""
+    rows = differences.by_ids(actor, ids) if ids else []
+    say = playbooks.current_words() if rows else str
+    return {
+        row.pk: OrderFacts(
+            id=row.pk,
+            number=mask_account(row.account),
+            state="",
+            product=str(DifferenceKind(row.kind).label),
+            action=_("对账"),
+            customer_name="",
+            customer=None,
+            address=row.element.title,
+            address_full=row.element.title,
+            say=say,
+            due_at=None,
+            due_basis={},
+            ordered_at=row.created_at,
+            completed_at=row.closed_at,
+            appointment_start=None,
+            appointment_end=None,
+        )
+        for row in rows
+    }
 
 
 def of_orders(

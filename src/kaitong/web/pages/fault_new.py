@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import Severity, TicketKind
+from kaitong.core import wording
 from kaitong.core.errors import NotFound
 from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
@@ -52,6 +55,7 @@ class NewFault:
     symptoms: tuple[tuple[str, str, str], ...]  # key, title, severity's words
     channels: tuple[tuple[str, str], ...]
     hotlines: tuple[tuple[str, str], ...]
+    routed: str  # which of them go on to which, as the playbook says
     key: str
     values: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +93,11 @@ def new_page(
         ),
         channels=tuple((one["key"], say(one["title"])) for one in content.get("channels", [])),
         hotlines=tuple((one["number"], say(one["title"])) for one in content.get("hotlines", [])),
+        routed=wording.several(
+            _("%(number)s 打来的核对归属后转 %(to)s") % one
+            for one in content.get("hotlines", [])
+            if one.get("to")
+        ),
         key=str((values or {}).get("key") or uuid7()),
         values=dict(values or {}),
         errors=dict(errors or {}),

@@ -7,6 +7,9 @@ import pytest
 from kaitong.activation import services as activation
 from kaitong.activation.models import Difference, Reconciliation
 from kaitong.core.clock import now
+from kaitong.process import services as process
+from kaitong.process import worker
+from kaitong.process.models import WorkItem
 
 
 @pytest.fixture
@@ -54,6 +57,26 @@ def test_both_sides_of_what_stands_are_listed(world, planted, signed_in, who):
     assert "gone@kd" in ended
     assert "自行一致" in ended
     assert "ghost@kd" not in ended
+
+
+def test_its_work_is_called_by_the_account_and_the_server(world, planted, signed_in, part):
+    process.publish(
+        name="account-differs",
+        key=str(planted[1].pk),
+        sender_id="differs",
+        values={"business_id": str(planted[1].pk), "difference_id": str(planted[1].pk)},
+        branch_id=world.branch.id,
+    )
+    worker.drain_all()
+    client = signed_in("network")
+    html = client.get("/work/").content.decode()
+    assert "ghost@kd" in html
+    assert "认证系统" in html
+    item = WorkItem.objects.get(instance__business_id=planted[1].pk)
+    drawer = client.get(f"/work/{item.pk}/", headers=part).content.decode()
+    assert "ghost@kd" in drawer
+    assert f"/reconciliation/{planted[1].pk}/" in drawer
+    assert f"/orders/{planted[1].pk}/" not in drawer
 
 
 def test_kinds_are_filtered(world, planted, signed_in):
