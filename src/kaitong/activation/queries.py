@@ -170,23 +170,13 @@ def usage(service: ServiceView, start: datetime, end: datetime | None = None) ->
     return counting.usage(service, start, end)
 
 
-def registrations(service: ServiceView) -> list[Registration]:
-    """The terminals of a telephone's number that are registered now, the last heard first.
+def registrations(service: ServiceView) -> list[Registration] | None:
+    """The telephones of a service's number that are registered now, the last heard first; None for
+    a service that does not live at a voice platform. Raises ActivationError when it cannot be
+    asked."""
+    from kaitong.activation import telephones
 
-    The caller has the service, so has seen that it may; nothing is stored of this look. Empty for a
-    service of another kind of element. Raises ActivationError when the platform cannot be asked.
-    """
-    from kaitong.activation import kinds, services
-    from kaitong.activation.adapters.base import Conversation
-    from kaitong.activation.adapters.voice import VoiceAdapter
-
-    kind = kinds.of_service(service)
-    name = kind.name(service)
-    if kind.key != ElementKind.VOICE or not name:
-        return []
-    speaker = services.adapter(element_for(kind.key, service.branch_id))
-    assert isinstance(speaker, VoiceAdapter)
-    return speaker.registrations(name, Conversation())
+    return telephones.registrations(service)
 
 
 def boxes(service: ServiceView) -> list[Lease] | None:

@@ -62,6 +62,17 @@ class BoxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """A telephone that is registered with the number."""
+
+    agent: str
+    place: str
+    since: datetime
+    heard_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UsagePane:
     account: str = ""
     lines: tuple[Choice, ...] = ()  # the customer's lines, where he has several
@@ -74,6 +85,7 @@ class UsagePane:
     whole: bool = True
     away: str = ""  # why the AAA server could not be asked
     boxes: tuple[BoxRow, ...] | None = None  # set-top boxes, of a line of television
+    phones: tuple[PhoneRow, ...] | None = None  # telephones, of a number of fixed voice
     silent: bool = False  # a service that keeps neither sessions nor leases
     template: str = "web/customer/usage.html"
 
@@ -154,12 +166,22 @@ def octets(count: int) -> str:
 
 
 def _without_sessions(service: ServiceView, lines: tuple[Choice, ...]) -> UsagePane:
-    """A service that does not log in: the boxes on its line."""
+    """A service that does not log in: the boxes on its line, the telephones of its number."""
     name = service.account or service.title
     try:
-        found = activation.boxes(service)
+        phones = activation.registrations(service)
+        found = activation.boxes(service) if phones is None else None
     except ActivationError as away:
         return UsagePane(name, lines, away=wording.read(str(away.what)))
+    if phones is not None:
+        return UsagePane(
+            name,
+            lines,
+            phones=tuple(
+                PhoneRow(p.user_agent, p.place, p.registered_at, p.heard_at, p.expires_at)
+                for p in phones
+            ),
+        )
     if found is None:
         return UsagePane(name, lines, silent=True)
     rows = (BoxRow(one.mac, one.address, one.circuit, one.seen_at, one.expires_at) for one in found)

@@ -7,6 +7,7 @@ import pytest
 from kaitong.activation import queries, wanting
 from kaitong.activation import services as activation
 from kaitong.activation.adapters.circuits import Lease
+from kaitong.activation.adapters.registrations import Registration
 from kaitong.assurance import services as assurance
 from kaitong.core.clock import now
 from kaitong.ordering import services as ordering
@@ -74,6 +75,21 @@ def test_a_line_of_television_shows_its_boxes(world, signed_in, monkeypatch):
         assert text in html
     monkeypatch.setattr(queries, "boxes", lambda _: [])
     assert "没有机顶盒取到地址" in signed_in("clerk").get(url).content.decode()
+
+
+def test_a_telephones_number_shows_who_is_registered(world, signed_in, monkeypatch):
+    monkeypatch.setattr(wanting, "kind_of", lambda _: "voice")
+    monkeypatch.setattr(wanting, "mapped", lambda *_: {})
+    url = f"/services/{world.line(1).id}/?tab=usage"
+    assert "没有在用的网元" in signed_in("clerk").get(url).content.decode()  # nobody to be asked
+    at = now()
+    phone = Registration("05597550001", "sip:x@y", "ZTE HG6543", "10.3.4.5:5060", at, at, at)
+    monkeypatch.setattr(queries, "registrations", lambda _: [phone])
+    html = signed_in("clerk").get(url).content.decode()
+    for text in ("话机", "已注册", phone.user_agent, phone.place):
+        assert text in html
+    monkeypatch.setattr(queries, "registrations", lambda _: [])
+    assert "现在没有话机注册" in signed_in("clerk").get(url).content.decode()
 
 
 def test_another_branch_reads_no_usage(world, away, signed_in):
