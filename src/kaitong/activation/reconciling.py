@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets as random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -19,9 +19,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.activation import acting, kinds, queries, services, wanting
+from kaitong.activation import acting, kinds, queries, reconciling_lines, services, wanting
 from kaitong.activation.adapters.base import AccountChange, AccountState
 from kaitong.activation.choices import DifferenceKind, ElementKind, Verb
+from kaitong.activation.found import Found
 from kaitong.activation.kinds.comparing import Comparing
 from kaitong.activation.models import Difference, NetworkElement, Reconciliation
 from kaitong.activation.records import For
@@ -44,17 +45,6 @@ _SECOND_LOOK = 500  # accounts
 
 class NotRepaired(Conflict):
     """A repair that must not be done: what was looked at is not what stands."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One disagreement, before it is kept."""
-
-    account: str
-    kind: DifferenceKind
-    branch_id: UUID
-    service_id: UUID | None = None
-    fields: tuple[tuple[str, str, str], ...] = ()  # field, by the inventory, at the element
 
 
 def reconcile_all() -> list[Reconciliation]:
@@ -85,14 +75,15 @@ def reconcile_due() -> int:
 def reconcile(element: NetworkElement, run: Reconciliation | None = None) -> Reconciliation:
     """Compare one element with the services it serves, and keep what differs."""
     run = run or Reconciliation.objects.create(element=element)
-    audit.record(
-        "passwords-compared",
-        actor_id=None,
-        subject_type="activation.element",
-        subject_id=element.pk,
-        branch_id=element.branch_id,
-        data={},
-    )
+    if kinds.of(element.kind).has_password:
+        audit.record(
+            "passwords-compared",
+            actor_id=None,
+            subject_type="activation.element",
+            subject_id=element.pk,
+            branch_id=element.branch_id,
+            data={},
+        )
     branches = served_by(element)
     first = list(_compared(element, branches, None, run))
     again: list[Found] = []
@@ -130,7 +121,7 @@ def resend(*, actor: Actor, difference_id: UUID) -> None:
     service = inventory.service(Actor.system(), row.service_id)
     services.bring_account(
         row.element,
-        service.account,
+        kinds.of(row.element.kind).name(service),
         acting.wanted_now(service, row.element, "对账重发"),
         For(row.branch_id, row.service_id, None, f"difference:{row.pk}"),
     )
@@ -145,8 +136,8 @@ def remove(*, actor: Actor, difference_id: UUID, seen: str) -> None:
         raise NotRepaired(_("这条差异刚刚变化过。"), _("核对新的内容后再撤下。"))
 
     def absent() -> AccountChange:
-        if inventory.service_by_account(Actor.system(), row.account) is not None:
-            raise NotRepaired(_("已有服务使用账号 %(account)s。") % {"account": row.account})
+        if _is_used(row):
+            raise NotRepaired(_("已有服务使用账号 %(account)s。") % {"account": called(row)})
         return AccountChange(account=row.account, state=AccountState.ABSENT)
 
     services.bring_account(
@@ -159,6 +150,12 @@ def remove(*, actor: Actor, difference_id: UUID, seen: str) -> None:
     _look_again(row, actor, "removed")
 
 
+def called(row: Difference) -> str:
+    """What people know it by: the account; of a line its circuit."""
+    ours, theirs = row.fields.get("circuit") or ("", "")
+    return str(ours or theirs or row.account)
+
+
 def fingerprint(row: Difference) -> str:
     """What a person saw when agreeing to a removal."""
     return f"{row.kind}:{row.seen_at.isoformat()}:{len(row.fields)}"
@@ -166,16 +163,25 @@ def fingerprint(row: Difference) -> str:
 
 def told(row: Difference) -> str:
     """What differs, in one line."""
+    line = "circuit" in row.fields
     if row.kind == DifferenceKind.MISSING:
+        if line:
+            return _("服务在用，DHCP 平台没有这条线路。")
         if row.element.kind != ElementKind.AAA:
             return _("服务在用，%(element)s没有这个账号。") % {"element": row.element.title}
         return _("服务在用，认证系统没有这个账号。")
     if row.kind == DifferenceKind.EXTRA:
-        return _("没有服务使用这个账号。")
-    words = {"state": _("状态"), "plan": _("套餐"), "password": _("密码")}
+        return _("没有服务使用这条线路。") if line else _("没有服务使用这个账号。")
+    words = {
+        "state": _("状态"),
+        "plan": _("套餐"),
+        "password": _("密码"),
+        "circuit": _("线路"),
+    }
     parts = [
         words.get(field, field) + (f" {ours} ≠ {theirs}" if ours or theirs else "")
         for field, (ours, theirs) in row.fields.items()
+        if not (ours and ours == theirs)  # a circuit that only names the line
     ]
     return "；".join(parts)
 
@@ -226,6 +232,9 @@ def _compared(
     run: Reconciliation | None,
 ) -> Iterator[Found]:
     """Merge both sides in byte order of the accounts."""
+    if element.kind == ElementKind.DHCP:
+        yield from reconciling_lines.compared(element, branches, accounts, run)
+        return
     wanted, salt = _comparing(element), random.token_hex(16)
     ours = _living_at(
         element,
@@ -286,7 +295,7 @@ def _not_under_way(found: Iterable[Found], element: NetworkElement) -> list[Foun
     """Without the accounts of services that are on their way into the network, or out of it: what
     was sent a moment ago is not extra. An account a service had before is its branch's to see."""
     found = list(found)
-    known = reckoning.of_accounts([f.account for f in found if f.kind is DifferenceKind.EXTRA])
+    known = _whose(element, [f.account for f in found if f.kind is DifferenceKind.EXTRA])
     kept = []
     for one in found:
         branch_id, state = known.get(one.account, (element.branch_id, ""))
@@ -295,6 +304,21 @@ def _not_under_way(found: Iterable[Found], element: NetworkElement) -> list[Foun
         elif state in ("", ServiceState.TERMINATED):
             kept.append(replace(one, branch_id=branch_id))
     return kept
+
+
+def _whose(element: NetworkElement, names: Sequence[str]) -> dict[str, tuple[UUID, str]]:
+    """Branch and state of the service that is called so at the element."""
+    if element.kind == ElementKind.DHCP:
+        return reconciling_lines.whose(names)
+    return reckoning.of_accounts(names)
+
+
+def _is_used(row: Difference) -> bool:
+    """Whether a service that has not ended is called so by now."""
+    if row.element.kind == ElementKind.DHCP:
+        _branch, state = reconciling_lines.whose([row.account]).get(row.account, (None, ""))
+        return state not in ("", ServiceState.TERMINATED)
+    return inventory.service_by_account(Actor.system(), row.account) is not None
 
 
 def _keep(

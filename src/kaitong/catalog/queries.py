@@ -113,6 +113,16 @@ def service_specifications(*, playbook: str = "", version: str = "") -> list[Ser
     return list(rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE))
 
 
+def sent_to(kind: str) -> set[tuple[str, str]]:
+    """Specifications (playbook, key) of which some version goes to an element of this kind."""
+    rows = ServiceSpecification.objects.values_list("playbook", "key", "activates")
+    return {
+        (playbook, key)
+        for playbook, key, activates in rows
+        if any(one.get("on") == kind for one in activates)
+    }
+
+
 def entry(actor: Actor, entry_id: UUID) -> Offering | ServiceSpecification | None:
     """An offering or a service specification by identifier (TMF620/633 read one)."""
     return (

@@ -30,7 +30,7 @@ def reconcile(asked: argparse.Namespace) -> None:
                     "differences": [
                         {
                             "id": str(row.pk),
-                            "account": row.account,
+                            "account": reconciling.called(row),
                             "kind": row.kind,
                             "fields": row.fields,
                             "since": row.created_at.isoformat(),
@@ -45,7 +45,7 @@ def reconcile(asked: argparse.Namespace) -> None:
     for run in runs:
         print(f"{run.compared} accounts compared, {run.found} differ, {run.closed} agree again")
     for row in rows:
-        print(f"{row.pk}  {row.kind:<9}  {row.account}  {reconciling.told(row)}")
+        print(f"{row.pk}  {row.kind:<9}  {reconciling.called(row)}  {reconciling.told(row)}")
 
 
 def _repair(actor: Actor, asked: argparse.Namespace) -> None:
@@ -59,7 +59,7 @@ def _repair(actor: Actor, asked: argparse.Namespace) -> None:
     row = reconciling.open_differences(actor).filter(pk=difference).first()
     if row is not None and not asked.sure:
         seen = reconciling.fingerprint(row)
-        print(f"{row.account}: {reconciling.told(row)}\nTo take it out: --sure {seen}")
+        print(f"{reconciling.called(row)}: {reconciling.told(row)}\nTo take it out: --sure {seen}")
         return
     reconciling.remove(actor=actor, difference_id=difference, seen=asked.sure)
     print("removed: both agree")

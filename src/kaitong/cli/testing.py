@@ -29,6 +29,10 @@ def lacking() -> list[str]:
             "FreeRADIUS (activation tests). On Debian: "
             "apt-get install freeradius freeradius-postgresql freeradius-utils"
         )
+    if not shutil.which("kea-dhcp4", path="/usr/sbin:/usr/bin"):
+        missing.append(
+            "Kea (tests of television). On Debian: apt-get install kea-dhcp4-server kea-admin"
+        )
     if not (shutil.which("kamailio", path="/usr/sbin:/usr/bin") and shutil.which("sipp")):
         missing.append(
             "Kamailio (tests of fixed voice). On Debian: "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
 from django.db.models.functions import Collate
 
 from kaitong.inventory.choices import ServiceState
@@ -34,6 +35,7 @@ class Standing:
     characteristics: dict[str, Any]
     suspended: tuple[str, ...]
     digest: str
+    started: bool = True  # whether it ever worked
 
 
 def in_operation(
@@ -56,10 +58,7 @@ def in_operation(
     last = ""
     while page := list(rows.filter(key__gt=last)[:_PAGE]):
         last = page[-1].account
-        suspended: dict[UUID, list[str]] = {}
-        found = Suspension.objects.filter(service__in=page, ended_at=None)
-        for service_id, kind in found.values_list("service_id", "kind"):
-            suspended.setdefault(service_id, []).append(kind)
+        suspended = _suspended(page)
         for row in page:
             yield Standing(
                 service_id=row.pk,
@@ -71,6 +70,7 @@ def in_operation(
                 version=row.version,
                 characteristics=row.characteristics,
                 suspended=tuple(sorted(suspended.get(row.pk, ()))),
+                started=row.started_at is not None,
                 digest=digest(salt, _spelled(row, spelled)),
             )
 
@@ -79,6 +79,56 @@ def _spelled(row: Service, spelled: Callable[[str, str], str] | None) -> str | N
     if row.password is None:
         return None
     return spelled(row.account, str(row.password)) if spelled else str(row.password)
+
+
+def standing(
+    branch_ids: Collection[UUID],
+    specifications: Collection[tuple[str, str]],
+    service_ids: Collection[UUID] | None = None,
+) -> Iterator[Standing]:
+    """Services of these specifications (playbook, key) that stand in the network, by identifier:
+    those that are called by that there, not by an account. Read a page at a time."""
+    mine = Q()
+    for playbook, key in specifications:
+        mine |= Q(playbook=playbook, specification=key)
+    if not mine:
+        return
+    rows = Service.objects.filter(mine, branch_id__in=list(branch_ids), state__in=_BUILT)
+    rows = rows.defer("password", "former_password", "former_accounts").order_by("pk")
+    if service_ids is not None:
+        rows = rows.filter(pk__in=list(service_ids))
+    last: UUID | None = None
+    while page := list((rows.filter(pk__gt=last) if last else rows)[:_PAGE]):
+        last = page[-1].pk
+        suspended = _suspended(page)
+        for row in page:
+            yield Standing(
+                service_id=row.pk,
+                branch_id=row.branch_id,
+                account=row.account,
+                logical_id=row.logical_id,
+                specification=row.specification,
+                playbook=row.playbook,
+                version=row.version,
+                characteristics=row.characteristics,
+                suspended=tuple(sorted(suspended.get(row.pk, ()))),
+                digest="",
+                started=row.started_at is not None,
+            )
+
+
+def _suspended(page: list[Service]) -> dict[UUID, list[str]]:
+    suspended: dict[UUID, list[str]] = {}
+    found = Suspension.objects.filter(service__in=page, ended_at=None)
+    for service_id, kind in found.values_list("service_id", "kind"):
+        suspended.setdefault(service_id, []).append(kind)
+    return suspended
+
+
+def of_services(service_ids: Collection[UUID]) -> dict[UUID, tuple[UUID, str]]:
+    """Branch and state of services."""
+    rows = Service.objects.filter(pk__in=list(service_ids))
+    return {pk: (b, s) for pk, b, s in rows.values_list("pk", "branch_id", "state")}
 
 
 def of_accounts(accounts: Collection[str]) -> dict[str, tuple[UUID, str]]:

@@ -36,12 +36,23 @@ from kaitong.activation.errors import ElementProblem, RefusedByElement
 BY_CIRCUIT = 2  # host_identifier_type
 CIRCUIT = "Agent-Circuit-Id"
 _MARK = "kt-"
+FOREIGN = "@"  # before the circuit of a reservation that has no service's name
 _LONGEST_CLASS = 255
 
 HELD = (
     "SELECT host_id, dhcp_identifier, coalesce(hostname, ''), coalesce(dhcp4_client_classes, '')"
     f" FROM hosts WHERE dhcp_identifier_type = {BY_CIRCUIT} AND dhcp4_subnet_id = 0"
     " AND (lower(hostname) = %s OR dhcp_identifier = convert_to(%s, 'UTF8')) ORDER BY host_id"
+)
+# those with a service's name in its order, or those without; all, or some by what they are called
+OURS = "^kt-[0-9a-f]{32}$"
+RESERVED = (
+    "SELECT lower(coalesce(hostname, '')) AS name, dhcp_identifier,"
+    " coalesce(dhcp4_client_classes, '') FROM hosts"
+    f" WHERE dhcp_identifier_type = {BY_CIRCUIT} AND dhcp4_subnet_id = 0"
+    " AND (lower(coalesce(hostname, '')) ~ %s) = %s"
+    " AND (%s::text[] IS NULL OR lower(hostname) = ANY(%s) OR dhcp_identifier = ANY(%s))"
+    " ORDER BY lower(coalesce(hostname, '')) COLLATE \"C\", dhcp_identifier"
 )
 _LEASE_COLUMNS = "address, hwaddr, expire, valid_lifetime, user_context"
 # state 0: bound. A name a box was asked for may end in a dot; a lease that ran out is none.
@@ -90,6 +101,16 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reservation, for comparing. `name` is the service's, or the marked circuit of one that is
+    not of our making."""
+
+    name: str
+    circuit: str
+    client_class: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """Reservations of a service, those of its line, and the leases of its name."""
 
@@ -108,6 +129,15 @@ def service_id_of(name: str) -> UUID | None:
         return UUID(hex=name.removeprefix(_MARK)) if name.startswith(_MARK) else None
     except ValueError:
         return None
+
+
+def is_foreign(name: str) -> bool:
+    return name.startswith(FOREIGN)
+
+
+def foreign(circuit: str) -> str:
+    """What a reservation is called that has no service's name."""
+    return f"{FOREIGN}{circuit}"
 
 
 def names(name: str) -> tuple[str, str]:
@@ -133,6 +163,8 @@ def shown(circuit: bytes) -> str:
 
 def check(change: CircuitChange) -> None:
     """Refuse a change the element could not hold."""
+    if change.state is AccountState.ABSENT and change.account.startswith(FOREIGN):
+        return
     if service_id_of(change.account) is None:
         raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
     if change.state is AccountState.ABSENT:
@@ -156,6 +188,8 @@ def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Sta
     line any more, those of its former line when it has another.
     """
     own = [row for row in held.hosts if row[2].lower() == change.account]
+    if change.account.startswith(FOREIGN):  # by its circuit, and never one of a service
+        own = [row for row in held.hosts if service_id_of(row[2]) is None]
     if change.state is AccountState.ABSENT:
         surplus, gone = [row[0] for row in own], [lease.address for lease in held.leases]
         return [*_without_hosts(surplus), *_without_leases(gone)]

@@ -24,7 +24,7 @@ box itself hears of it at its next renewal, so leases of television should be sh
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -45,12 +45,13 @@ from kaitong.activation.adapters.base import (
     Reading,
     Subject,
 )
-from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, Lease
+from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, Lease, Reserved
 from kaitong.activation.adapters.dhcpwire import DhcpClient, Heard, mac_of, mac_text
 from kaitong.activation.adapters.sessions import line_facts
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.errors import ElementProblem
 
+_FETCH = 2000
 _PROBE = mac_of("kaitong probe")  # what the platform's own questions come from
 
 
@@ -86,12 +87,13 @@ class KeaAdapter(Adapter):
         with self._database() as database, database.transaction():
             self._lock(database, f"line {account}")
             change = _circuit_change(desired())
+            circuit = change.account[1:] if circuits.is_foreign(change.account) else change.circuit
             if change.account != account:
                 raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
             circuits.check(change)
-            if change.circuit:  # two services that want one line take turns, and the second hears
-                self._lock(database, f"circuit {change.circuit}")
-            held = self._held(database, account, change.circuit)
+            if circuit:  # two services that want one line take turns, and the second hears
+                self._lock(database, f"circuit {circuit}")
+            held = self._held(database, account, circuit)
             todo = circuits.statements(change, held, self.barred_class(change.barred_for))
             return self._write(database, todo, talk, dry_run=dry_run)
 
@@ -121,6 +123,24 @@ class KeaAdapter(Adapter):
         found = [circuits.lease_of(row) for row in rows]
         talk.got(_leases_text(found))
         return found
+
+    def reserved(self, names: Sequence[str] | None = None) -> Iterator[Reserved]:
+        """What the server holds of all services and of none, or of those named; services by name in
+        byte order, what is not of our making where its circuit stands among them."""
+        only = None if names is None else list(names)
+        marked = [name[1:].encode() for name in only or () if circuits.is_foreign(name)]
+        with self._database() as database, database.transaction():
+            database.execute("SET LOCAL statement_timeout = '300s'")
+            database.execute("SET LOCAL idle_in_transaction_session_timeout = '300s'")
+            # those without a service's name sort before all that have one
+            for ours in (False, True):
+                with database.cursor(name="reconcile") as cursor:
+                    cursor.itersize = _FETCH
+                    cursor.execute(circuits.RESERVED, [circuits.OURS, ours, only, only, marked])
+                    for name, circuit, client_class in cursor:
+                        text = circuits.shown(bytes(circuit))
+                        called = name if ours else circuits.foreign(text)
+                        yield Reserved(called, text, client_class)
 
     # ---- prove -----------------------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ class DhcpKind(Kind):
 
     key = ElementKind.DHCP
     has_password = False
+    compared = True  # by its own order: `activation.reconciling_lines`
 
     def adapter(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> KeaAdapter:
         return KeaAdapter(connection, secrets)

@@ -124,3 +124,10 @@ def boxes(kea):
     yield found
     assert found.keeper.pid() is None
     shutil.rmtree(found.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def rows(kea):
+    """Kea's database as Kea's own role, for looking."""
+    with psycopg.connect(kea.dsn(), autocommit=True) as database:
+        yield database

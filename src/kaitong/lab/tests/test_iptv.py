@@ -11,7 +11,6 @@ import socket
 import threading
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from kaitong.activation.adapters import dhcpwire
@@ -30,13 +29,6 @@ from kaitong.activation.errors import ElementProblem, RefusedByElement, Unreacha
 def adapter(kea):
     settings = kea.settings()
     return KeaAdapter(settings.connection(), settings.secrets())
-
-
-@pytest.fixture
-def rows(kea):
-    """Kea's database as Kea's own role, for looking."""
-    with psycopg.connect(kea.dsn(), autocommit=True) as database:
-        yield database
 
 
 def a_line() -> str:

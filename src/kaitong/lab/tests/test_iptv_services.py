@@ -12,7 +12,9 @@ import threading
 import pytest
 from django.db import connection
 
-from kaitong.activation import actions, life, queries, services
+from kaitong.activation import actions, life, queries, reconciling, services
+from kaitong.activation.adapters.circuits import name_of
+from kaitong.activation.models import Difference
 from kaitong.catalog import services as catalog
 from kaitong.catalog.services import ServiceEntry
 from kaitong.core.clock import now
@@ -201,6 +203,84 @@ def test_a_platform_that_is_away_is_tried_again(ctx, service, kea):
         ("undo", True),
         ("prove-removed", True),
     ]
+
+
+# ---- reconciliation ----
+
+
+@pytest.fixture
+def working(ctx, service, rows):
+    """In operation, and alone at the server."""
+    rows.execute("DELETE FROM hosts")
+    actions.apply_service(ctx)
+    for kind in ("account", "line"):
+        inventory_verbs.record_proof(actor=SYSTEM, service_id=service.id, kind=kind, ok=True)
+    inventory_verbs.set_service_state(actor=SYSTEM, service_id=service.id, state="active")
+    return now_is(service)
+
+
+def found():
+    return [
+        (d.kind, reconciling.called(d), sorted(d.fields))
+        for d in Difference.objects.filter(closed_at=None).order_by("account")
+    ]
+
+
+def test_a_lost_line_is_found_and_sent_again(element, working, rows, county, staff_of):
+    run = reconciling.reconcile(element)
+    assert (run.compared, run.found) == (1, 0)
+    rows.execute("DELETE FROM hosts")
+    reconciling.reconcile(element)
+    assert found() == [("missing", circuit_of(working), ["circuit"])]
+    difference = Difference.objects.get()
+    assert reconciling.told(difference).startswith("服务在用")
+    reconciling.resend(actor=staff_of(county, "own", "network"), difference_id=difference.pk)
+    assert found() == []
+    assert rows.execute("SELECT count(*) FROM hosts").fetchone() == (1,)
+
+
+def test_a_line_in_another_state_is_different(element, working, rows):
+    inventory_verbs.suspend(actor=SYSTEM, service_id=working.id, kind="arrears", reason="")
+    rows.execute("UPDATE hosts SET dhcp4_client_classes = 'iptv-4k'")
+    reconciling.reconcile(element)
+    assert found() == [("different", circuit_of(working), ["circuit", "state"])]
+    assert reconciling.told(Difference.objects.get()) == "状态 suspended-arrears ≠ open"
+    inventory_verbs.resume(actor=SYSTEM, service_id=working.id, kind="arrears")
+    reconciling.reconcile(element)
+    assert found() == [("different", circuit_of(working), ["circuit", "plan"])]
+    rows.execute("UPDATE hosts SET dhcp4_client_classes = 'iptv', dhcp_identifier = 'elsewhere'")
+    reconciling.reconcile(element)
+    assert found() == [("different", circuit_of(working), ["circuit"])]
+    assert "≠ elsewhere" in reconciling.told(Difference.objects.get())
+
+
+def test_a_line_nobody_pays_for_is_taken_out_and_no_other(element, working, rows, county, staff_of):
+    network = staff_of(county.parent, "own", "network")
+    stray = "OLT-09 eth 0/1/1:海阳"
+    rows.execute(
+        "INSERT INTO hosts (dhcp_identifier, dhcp_identifier_type, dhcp4_subnet_id, hostname,"
+        " dhcp4_client_classes) VALUES (convert_to(%s, 'UTF8'), 2, 0, 'by-hand', 'iptv'),"
+        " (convert_to('OLT-09 eth 0/1/2:x', 'UTF8'), 2, 0, %s, 'iptv')",
+        [stray, name_of(uuid7())],
+    )
+    reconciling.reconcile(element)
+    extra = ["circuit", "plan"]
+    assert found() == [("extra", stray, extra), ("extra", "OLT-09 eth 0/1/2:x", extra)]
+    for row in Difference.objects.all():
+        reconciling.remove(actor=network, difference_id=row.pk, seen=reconciling.fingerprint(row))
+    assert found() == []
+    held = rows.execute("SELECT convert_from(dhcp_identifier, 'UTF8') FROM hosts").fetchall()
+    assert held == [(circuit_of(working),)]
+
+
+def test_a_service_on_its_way_is_not_missing(element, service, rows):
+    rows.execute("DELETE FROM hosts")
+    inventory_verbs.set_service_state(actor=SYSTEM, service_id=service.id, state="inactive")
+    reconciling.reconcile(element)
+    assert found() == []
+
+
+# ---- somebody waits ----
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ def _rows(actor: Actor, found: list[Difference]) -> list[DifferenceRow]:
         DifferenceRow(
             id=row.pk,
             url=reverse("web:difference", args=[row.pk]),
-            account=row.account,
+            account=reconciling.called(row),
             kind=str(DifferenceKind(row.kind).label),
             tone=TONES[DifferenceKind(row.kind)],
             element=row.element.title,
@@ -168,14 +168,19 @@ def _rows(actor: Actor, found: list[Difference]) -> list[DifferenceRow]:
 def _sides(row: Difference) -> list[Side]:
     """Both sides of each field; of a password only that they are unlike."""
     nothing = _("没有")
+    name = _("线路") if "circuit" in row.fields else _("账号")
     if row.kind == DifferenceKind.MISSING:
-        return [Side(_("账号"), _("服务在用"), nothing)]
+        return [Side(name, _("服务在用"), nothing)]
+    if row.kind == DifferenceKind.EXTRA and "circuit" in row.fields:
+        return [Side(name, _("没有服务使用"), str(row.fields["circuit"][1]))]
     if row.kind == DifferenceKind.EXTRA:
         groups = str(row.fields.get("groups", ["", ""])[1])
         return [Side(_("账号"), _("没有服务使用"), groups or _("有，没有套餐"))]
-    words = {"state": _("状态"), "plan": _("套餐"), "password": _("密码")}
+    words = {"state": _("状态"), "plan": _("套餐"), "password": _("密码"), "circuit": name}
     told = []
     for field, (ours, theirs) in row.fields.items():
+        if ours and ours == theirs:  # told only because people know the line by it
+            continue
         if field == "password":
             ours = theirs = _("不显示，两边不同")
         elif field == "state":
