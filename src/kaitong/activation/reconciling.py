@@ -248,7 +248,11 @@ def _compared(
             count += 1
             if there is None or (here is not None and _before(here.account, there.account)):
                 assert here is not None
-                yield Found(here.account, DifferenceKind.MISSING, here.branch_id, here.service_id)
+                # a part of a bundle has its number before anything of it is sent
+                if here.started or element.kind == ElementKind.AAA:
+                    yield Found(
+                        here.account, DifferenceKind.MISSING, here.branch_id, here.service_id
+                    )
                 here = next(ours, None)
             elif here is None or _before(there.account, here.account):
                 groups = ("groups", "", " ".join(there.groups))
