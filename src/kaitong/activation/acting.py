@@ -42,7 +42,7 @@ def service_of(ctx: ActionContext) -> ServiceView:
         service_id = UUID(str(ctx.inputs.get("service_id")))
     except ValueError:
         raise BadInput([InputFault("service_id", "动作没有得到服务编号。")]) from None
-    return inventory.service(Actor.system(), service_id)
+    return inventory.service(Actor.system(), service_id, proofs=False, line=False)
 
 
 def password_of(service: ServiceView, reason: str) -> str:
@@ -87,7 +87,7 @@ def wanted_now(
     """Asks anew what the network shall hold each time it is called: see `Adapter.bring`."""
 
     def ask() -> AccountChange:
-        fresh = inventory.service(Actor.system(), service.id)
+        fresh = inventory.service(Actor.system(), service.id, proofs=False, line=False)
         password = password_for(kinds.of(element.kind), fresh, why)
         return desired_account(fresh, element, password, former)
 

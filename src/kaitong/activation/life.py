@@ -123,7 +123,7 @@ def prove_suspended(ctx: ActionContext) -> Outcome:
 
 def works_again(service: ServiceView) -> bool:
     """A service that has worked, is not shut off and wants no proof, is active; whether it is."""
-    fresh = inventory.service(Actor.system(), service.id)
+    fresh = inventory.services_by_ids([service.id])[0]  # the latest proof of each kind
     if fresh.started_at is None or barred_for(fresh) or fresh.missing_proofs:
         return False
     if fresh.state == ServiceState.INACTIVE:

@@ -55,7 +55,7 @@ def service_change(asked: argparse.Namespace) -> None:
     actor = actor_of(asked.user)
     service = _service(actor, asked.account)
     plan = life_plans.plan_of(actor, service.id, asked.change)
-    life_plans.require_may_ask(actor, plan)
+    life_plans.require_may_ask(actor, plan.procedure)
     if plan.refusal:
         raise OrderRefused(plan.refusal, plan.remedy)
     if plan.authenticate:

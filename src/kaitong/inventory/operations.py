@@ -165,7 +165,8 @@ def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
     """A later order (change, suspension, cease) works on this service; again changes nothing."""
     service = locked_service(actor, service_id)
     if service.order_id != order_id:
-        ServiceOrder.objects.get_or_create(service=service, order_id=order_id)
+        attached = ServiceOrder(service=service, order_id=order_id)
+        ServiceOrder.objects.bulk_create([attached], ignore_conflicts=True)
 
 
 @db.whole()

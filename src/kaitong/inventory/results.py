@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -118,6 +119,25 @@ class ProofView:
     summary: str
     data: dict[str, Any]
     counts: bool
+
+
+class ProofsNotRead(tuple[ProofView, ...]):
+    """Proofs that were not read: none that are there can be taken for wanting by mistake."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[ProofView]:
+        raise RuntimeError("The proofs of this service were not read.")
+
+
+class PortNotRead:
+    """A port that was not read, likewise."""
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("The line of this service was not read.")
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError("The line of this service was not read.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from kaitong.inventory.network import Held, held_ports
 from kaitong.inventory.results import (
     ExpectedLine,
     LineView,
+    PortNotRead,
+    ProofsNotRead,
     ProofView,
     ServiceView,
 )
@@ -51,13 +54,20 @@ def _proofs(service_ids: list[UUID], *, all_of_them: bool) -> dict[UUID, list[Pr
     return found
 
 
-def _views(rows: QuerySet[Service], *, all_proofs: bool = False) -> list[ServiceView]:
+def _views(
+    rows: QuerySet[Service], *, all_proofs: bool = False, proofs: bool = True, line: bool = True
+) -> list[ServiceView]:
     services = list(_with_all(rows))
     if not services:
         return []
     ids = [service.pk for service in services]
-    proofs, held = _proofs(ids, all_of_them=all_proofs), held_ports(ids)
-    return [_view(one, proofs.get(one.pk, []), held.get(one.pk)) for one in services]
+    held = held_ports(ids) if line else {}
+    read = _proofs(ids, all_of_them=all_proofs) if proofs else {}
+    views = [_view(one, read.get(one.pk, []), held.get(one.pk)) for one in services]
+    left_out: dict[str, Any] = {} if proofs else {"proofs": ProofsNotRead()}
+    if not line:
+        left_out["port"] = PortNotRead()
+    return [replace(one, **left_out) for one in views] if left_out else views
 
 
 def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
@@ -114,9 +124,13 @@ def _counts(service: Any, proof: Proof) -> bool:
     return proof.kind != ACCOUNT_PROOF or since is None or proof.at >= since
 
 
-def service(actor: Actor, service_id: UUID) -> ServiceView:
-    """One service with line, address and its latest proof attempts."""
-    found = _views(visible_to(Service.objects.filter(pk=service_id), actor), all_proofs=True)
+def service(
+    actor: Actor, service_id: UUID, *, proofs: bool = True, line: bool = True
+) -> ServiceView:
+    """One service with line, address and its latest proof attempts, which a line that has been
+    changed often has many of: who asks nothing of them, or of the line, leaves them out."""
+    rows = visible_to(Service.objects.filter(pk=service_id), actor)
+    found = _views(rows, all_proofs=True, proofs=proofs, line=line)
     if not found:
         raise NoSuchResource(_("没有这个服务。"), _("请核对编号和所在分公司。"), field="service_id")
     return found[0]
@@ -149,12 +163,14 @@ def services_at(customer_id: UUID, address_id: UUID) -> list[ServiceView]:
     return _views(rows.exclude(state=ServiceState.TERMINATED))
 
 
-def services_of_order(order_id: UUID) -> list[ServiceView]:
-    """The services an order is about, in the order of their making."""
+def services_of_order(
+    order_id: UUID, *, proofs: bool = True, line: bool = True
+) -> list[ServiceView]:
+    """The services an order is about, in the order of their making; what to read as `service`."""
     mine = Service.objects.filter(order_id=order_id).values("pk")
     later = ServiceOrder.objects.filter(order_id=order_id).values("service_id")
     rows = Service.objects.filter(pk__in=mine.union(later))
-    return _views(rows.order_by("pk"), all_proofs=True)
+    return _views(rows.order_by("pk"), all_proofs=True, proofs=proofs, line=line)
 
 
 def services_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[ServiceView]]:

@@ -55,11 +55,15 @@ def authenticate(
     written in its own transaction, whatever the caller does with the refusal.
     """
     AuthenticationKind(kind)
-    service = inventory.service(actor, service_id)
+    service = inventory.service(actor, service_id, proofs=False, line=False)
     with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
         # Two tries at once count as two: they take turns.
-        for key in sorted((f"authenticate {service_id}", f"authenticate {actor.id}")):
-            db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+        turns = sorted((f"authenticate {service_id}", f"authenticate {actor.id}"))
+        db.rows(
+            "select pg_advisory_xact_lock(hashtextextended(%s, 0)),"
+            " pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            turns,
+        )
         require_unlocked(service_id, actor.id, limits)
         faults = [
             InputFault(name, what, remedy)
@@ -126,7 +130,7 @@ def require_unlocked(service_id: UUID, clerk_id: UUID | None, limits: Mapping[st
 
 def wrong_answer(*, actor: Actor, service_id: UUID, kind: str) -> None:
     """Count an answer of a change's form that was wrong about what a proof asks for."""
-    service = inventory.service(actor, service_id)
+    service = inventory.service(actor, service_id, proofs=False, line=False)
     with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
         Authentication.objects.create(
             branch_id=service.branch_id,

@@ -133,7 +133,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [turn])
     plan = plan_of(actor, request.service_id, request.procedure)
     service, procedure = plan.service, plan.procedure
-    require_may_ask(actor, plan)
+    require_may_ask(actor, procedure)
     if plan.refusal:
         raise OrderRefused(plan.refusal, plan.remedy)
     if request.expected and request.expected != plan.fingerprint:

@@ -104,6 +104,16 @@ def procedure_of(service: ServiceView, key: str) -> Procedure:
     return found
 
 
+def asked_for(actor: Actor, service_id: UUID, key: str) -> Procedure:
+    """The procedure of a change that its asker may ask for: before its state is looked at.
+
+    Raises OrderForbidden for whoever may not."""
+    service = inventory.service(actor, service_id, proofs=False, line=False)
+    procedure = procedure_of(service, key)
+    require_may_ask(actor, procedure)
+    return procedure
+
+
 def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
     """The plan of one change, in constant queries.
 
@@ -112,7 +122,7 @@ def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
     before, and nothing be found to wait for.
     """
     under_way = changes.open_of(service_id, key)
-    service = inventory.service(actor, service_id)
+    service = inventory.service(actor, service_id, proofs=False)
     suspended = inventory.suspensions([service_id]).get(service_id, [])
     known = procedures(service)
     procedure = next((p for p in known if p.key == key), None) or procedure_of(service, key)
@@ -223,13 +233,14 @@ def may_ask(actor: Actor, procedure: Procedure) -> bool:
     return any(actor.has_post(post) for post in posts)
 
 
-def require_may_ask(actor: Actor, plan: ChangePlan) -> None:
+def require_may_ask(actor: Actor, procedure: Procedure) -> None:
     """Raises OrderForbidden for whoever may not ask for this change: before anything he says is
     compared, counted or checked."""
-    if not may_ask(actor, plan.procedure):
-        raise OrderForbidden(_("您的岗位不能办理%s。") % plan.title, _("请由营业员或班长办理。"))
-    if plan.procedure.counter.get("machine") and actor.id is not None:
-        raise OrderForbidden(_("%s由系统办理。") % plan.title)
+    title = title_of(procedure)
+    if not may_ask(actor, procedure):
+        raise OrderForbidden(_("您的岗位不能办理%s。") % title, _("请由营业员或班长办理。"))
+    if procedure.counter.get("machine") and actor.id is not None:
+        raise OrderForbidden(_("%s由系统办理。") % title)
 
 
 def title_of(procedure: Procedure) -> str:

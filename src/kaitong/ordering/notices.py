@@ -147,12 +147,12 @@ def taken_in(*, actor: Actor, order: Order) -> None:
     if order.state == OrderState.REJECTED:
         tell(actor=actor, order=order, when="rejected")
         return
-    tell(actor=actor, order=order, when="accepted")
-    items = OrderItem.objects.filter(order=order)
-    for item in items.filter(state=OrderState.FAILED):
-        tell(actor=actor, order=order, when="refused", once=item.item_id)
-    for item in items.filter(state=OrderState.COMPLETED):
-        tell(actor=actor, order=order, when="completed", once=item.item_id)
+    told = of_order(order)
+    tell(actor=actor, order=order, when="accepted", entries=told)
+    states = list(OrderItem.objects.filter(order=order).values_list("item_id", "state"))
+    for state, when in ((OrderState.FAILED, "refused"), (OrderState.COMPLETED, "completed")):
+        for item_id in (one for one, is_ in states if is_ == state):
+            tell(actor=actor, order=order, when=when, once=item_id, entries=told)
     for fact in process.steps_with_notice(order.id):
         _heard(order, fact)
 
@@ -296,7 +296,8 @@ class _Facts:
 
     @cached_property
     def accounts(self) -> str:
-        found = [s.account for s in inventory.services_of_order(self.order.id) if s.account]
+        services = inventory.services_of_order(self.order.id, proofs=False, line=False)
+        found = [s.account for s in services if s.account]
         return "、".join(found) or DASH
 
     @cached_property

@@ -86,8 +86,11 @@ class Facts:
     @cached_property
     def services(self) -> dict[UUID, ServiceView]:
         ids = {item.service_id for item in self.items if item.service_id}
-        found = {s.id: s for s in inventory.services_of_order(self.order.id)}
-        return {i: found[i] if i in found else inventory.service(self.actor, i) for i in ids}
+        found = {s.id: s for s in inventory.services_of_order(self.order.id, proofs=False)}
+        return {
+            i: found[i] if i in found else inventory.service(self.actor, i, proofs=False)
+            for i in ids
+        }
 
     def service_of(self, item: OrderItem) -> ServiceView | None:
         return self.services.get(item.service_id) if item.service_id else None

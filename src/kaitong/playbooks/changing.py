@@ -13,7 +13,7 @@ from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
 from kaitong.ordering import services as ordering
-from kaitong.ordering.life_plans import may_ask, plan_of, require_may_ask
+from kaitong.ordering.life_plans import asked_for, may_ask, plan_of
 from kaitong.ordering.models import Order
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries
@@ -70,9 +70,9 @@ def request_change(
     Raises OrderForbidden for a post that may not ask for it, then BadInput with every fault, each
     at the form's own field.
     """
-    plan = plan_of(actor, service_id, procedure)
-    require_may_ask(actor, plan)  # before its form is checked: it is none of anybody else's
-    found = form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
+    # who may not ask is told before its form is checked: it is none of anybody else's
+    known = asked_for(actor, service_id, procedure)
+    found = form_of(known.playbook, known.playbook_hash, known.counter.get("form", ""))
     variables: Mapping[str, Any] = {}
     answers: Mapping[str, Any] = {}
     fields: dict[str, str] = {}

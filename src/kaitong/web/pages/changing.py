@@ -97,7 +97,7 @@ def page(
     given: Mapping[str, str] | None = None,
 ) -> ChangePage:
     plan = plan_of(actor, service_id, procedure)
-    require_may_ask(actor, plan)
+    require_may_ask(actor, plan.procedure)
     wrong = list(faults)
     at = {f.field: _one(f) for f in wrong}
     proof = authenticating.standing(actor, service_id, plan.authenticate)
