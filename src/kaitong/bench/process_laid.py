@@ -20,6 +20,8 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.process import queries as process
 from kaitong.process import services, worker
+from kaitong.process.choices import OPEN_WORK
+from kaitong.process.worklist import visible
 
 _PICKED = 20  # neighbours taken from each place
 
@@ -106,7 +108,8 @@ def _look(told: dict[str, Any]) -> dict[str, Any]:
             begun = time.perf_counter()
             numbers = process.counts(actor)
             counts.append(1000 * (time.perf_counter() - begun))
-    return {"list": lists, "counts": counts, "open": numbers["open"]}
+    seen = visible(actor).filter(state__in=OPEN_WORK).count()
+    return {"list": lists, "counts": counts, "open": seen}
 
 
 def _due() -> bool:

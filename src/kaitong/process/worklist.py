@@ -1,6 +1,7 @@
 """The work list (工作台): which pieces of work somebody sees, tab by tab, and how many they are.
 
 Every list is paged, takes the actor, and costs a constant number of queries whatever its length.
+Numbers are counted as far as anybody needs them (`numbers`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from kaitong.core.clock import now as clock_now
 from kaitong.org import duty
 from kaitong.org import queries as org
 from kaitong.org.actor import SUPERVISOR, Actor
+from kaitong.process import numbers
 from kaitong.process.choices import GOING_WORK, OPEN_WORK, WorkState
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.models import Helper, WorkItem
@@ -113,7 +115,7 @@ def work_items(
     if business_ids is not None:
         rows = rows.filter(business_id__in=list(business_ids))
     order = _urgent(tab)
-    total = rows.count() if counted is None else counted
+    total = numbers.counted(rows) if counted is None else counted
     # identifiers first, from the index alone; then only this page's rows
     ids = list(rows.order_by(*order).values_list("pk", flat=True)[offset : offset + limit])
     return Page(work_rows_of(WorkItem.objects.filter(pk__in=ids).order_by(*order)), total)
@@ -192,31 +194,61 @@ def _urgent(tab: str) -> tuple[Any, str]:
 
 def waiting(actor: Actor) -> int:
     """How many items wait for somebody to take them: the workbench's first tab."""
-    return _tab(actor, "todo", False).count()
+    return numbers.counted(_tab(actor, "todo", False))
 
 
 def counts(actor: Actor, *, everyone: bool = False) -> dict[str, int]:
     """How many items stand in each tab, how many are open ("open"), and how many of those are due
-    today, soon, or late; in one statement, in which the open ones are read once."""
+    today, soon, or late; in one statement, in which the open ones are read once.
+
+    Nothing is counted beyond `numbers.MOST`. Of so much open work a second statement looks which is
+    due by when; "soon" is then told of the next that fall due.
+    """
     parts: list[str] = []
     params: list[Any] = []
+    enough = numbers.MOST + 1
     for tab in TABS:
-        sql, values = _sql(_tab(actor, tab, everyone).values_list(Value(1)), "1")
+        sql, values = _sql(_tab(actor, tab, everyone).values_list(Value(1))[:enough], "1")
         parts.append(f"(select count(*) from ({sql}) c) as {tab}")
         params += values
-    flags = {f"due_{which}": _flag(_due(which)) for which in DUES}
-    opened = _tab(actor, "open", everyone).annotate(**flags).values_list(*flags)
-    sql, values = _sql(opened, "null::boolean, null::boolean, null::boolean")
-    columns = ", ".join(f"count(*) filter (where o.{which}) as {which}" for which in DUES)
-    named = f"({sql}) o ({', '.join(DUES)})"
+    opened = _tab(actor, "open", everyone)
+    sql, values = _flags(opened, DUES)
     parts += [f"o.{name}" for name in ("open", *DUES)]
-    params += values
+    found = db.one(f"select {', '.join(parts)} from ({sql}) o", [*params, *values])
+    assert found is not None
+    told = numbers.numbers(found)
+    if found["open"] > numbers.MOST:
+        told |= _dues_of_many(opened)
+    return told
+
+
+def _flags(rows: QuerySet[WorkItem], dues: Sequence[str]) -> tuple[str, list[Any]]:
+    """The statement that counts rows, and of them those due so."""
+    flags = {f"due_{which}": _flag(_due(which)) for which in dues}
+    opened = rows.annotate(**flags).values_list(*flags)[: numbers.MOST + 1]
+    sql, values = _sql(opened, ", ".join(["null::boolean"] * len(dues)))
+    columns = ", ".join(f"count(*) filter (where f.{which}) as {which}" for which in dues)
+    named = f"({sql}) f ({', '.join(dues)})"
+    return f"select count(*) as open, {columns} from {named}", list(values)
+
+
+def _dues_of_many(opened: QuerySet[WorkItem]) -> dict[str, int]:
+    """Late, and due today, found by when they are due; soon, of the next that fall due."""
+    parts: list[str] = []
+    params: list[Any] = []
+    enough = numbers.MOST + 1
+    for which in ("late", "today"):
+        sql, values = _sql(opened.filter(_due(which)).values_list(Value(1))[:enough], "1")
+        parts.append(f"(select count(*) from ({sql}) c) as {which}")
+        params += values
+    coming = opened.filter(due_at__gte=clock_now()).order_by("due_at", "id")
+    sql, values = _flags(coming, ("soon",))
     found = db.one(
-        f"select {', '.join(parts)} from (select count(*) as open, {columns} from {named}) o",
-        params,
+        f"select {', '.join(parts)}, s.soon, s.open as coming from ({sql}) s", [*params, *values]
     )
     assert found is not None
-    return found
+    told = numbers.numbers({which: found[which] for which in ("late", "today")})
+    return {**told, "soon": numbers.Number(found["soon"], more=found["coming"] > numbers.MOST)}
 
 
 def _flag(condition: Q) -> Case:
@@ -303,7 +335,9 @@ def _unbound(actor: Actor) -> Q:
 
 
 def _mine(actor: Actor, everyone: bool) -> Q:
-    return Q() if everyone and actor.is_supervisor else _hands(actor)
+    if everyone and actor.is_supervisor:
+        return Q(claimed_by__isnull=False)  # as is all that is claimed: its index has no other
+    return _hands(actor)
 
 
 def _suspended(actor: Actor, everyone: bool) -> Q:

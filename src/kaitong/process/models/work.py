@@ -129,6 +129,11 @@ class WorkItem(Row):
                 condition=Q(state=WorkState.DONE),
             ),
             models.Index(fields=["business_id"], name="process_workitem_business"),
+            models.Index(  # few of what is open, and a tab of their own
+                fields=["branch"],
+                name="process_workitem_suspended",
+                condition=Q(state=WorkState.SUSPENDED),
+            ),
             models.Index(
                 NextLook(),
                 name="process_workitem_next_look",

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import OuterRef, Subquery
+from django.template import Context, Template
 
 from kaitong.core.clock import frozen, now
-from kaitong.process import queries, services, worker
+from kaitong.process import numbers, queries, services, worker
 from kaitong.process.actions import Transient, Wait
 from kaitong.process.errors import ProcessNotFound
 from kaitong.process.models import Instance, WorkItem
@@ -114,7 +115,7 @@ def test_the_most_urgent_stands_first_and_overdue_is_told(begin, crew, receiver)
         assert queries.counts(crew.clerk)["late"] == 1
 
 
-def test_numbers_at_the_top_are_the_rows_they_lead_to(begin, crew, receiver):
+def test_numbers_at_the_top_are_the_rows_they_lead_to(begin, crew, receiver, monkeypatch):
     from kaitong.worktime.services import seed_calendar
 
     seed_calendar("cn", [2026])
@@ -148,6 +149,18 @@ def test_numbers_at_the_top_are_the_rows_they_lead_to(begin, crew, receiver):
                 page = queries.work_items(crew.clerk, tab="open", due=due)
                 assert [row.instance_id for row in page.rows] == instances, (hours, due)
                 assert counted[due] == page.total == len(instances)
+    # among more than anybody counts the few that are late or due are still told exactly
+    monkeypatch.setattr(numbers, "MOST", 2)
+    with frozen(moment + timedelta(hours=3.5)):
+        told = queries.counts(crew.clerk)
+        shown = {name: str(told[name]) for name in ("open", "todo", "today", "late")}
+        assert shown == {"open": "2+", "todo": "2+", "today": "2", "late": "1"}
+        assert int(told["soon"]) == 1
+        page = queries.work_items(crew.clerk, tab="open", limit=1)
+        assert Template("{{ n }}").render(Context({"n": page.total})) == "2+"
+    with frozen(moment + timedelta(hours=24 * 7)):
+        told = queries.counts(crew.clerk)
+        assert {n: str(told[n]) for n in ("today", "late")} == {"today": "0", "late": "2+"}
     with pytest.raises(ProcessNotFound):
         queries.work_items(crew.clerk, due="yesterday")
 
