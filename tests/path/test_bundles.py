@@ -12,13 +12,17 @@ from kaitong.charging.models import Rent
 from kaitong.core import clock
 from kaitong.core.errors import BadInput
 from kaitong.core.ids import uuid7
+from kaitong.inventory import customers
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.models import PoolNumber, Service, Terminal
 from kaitong.inventory.services import TerminalRow
 from kaitong.ordering import services as ordering
+from kaitong.ordering.life_plans import plan_of
 from kaitong.ordering.models import Order, OrderItem, Procedure
+from kaitong.ordering.sheets import Facts
 from kaitong.playbooks import changing
+from kaitong.tmf.mapping.outgoing import service_order
 from tests.path import bundles_kit, moves_kit
 from tests.path.moves_kit import fresh
 from tests.path.test_withdrawal import money, withdraw
@@ -120,6 +124,35 @@ def test_one_order_opens_all_three_and_all_three_live_and_end_together(office, n
     assert [r.amount_fen for r in Rent.objects.filter(order_id=order.id)] == [12900]
     box = Terminal.objects.get(service=found["iptv"])
     assert (box.kind, box.state) == ("set-top", TerminalState.INSTALLED)
+
+    sheet = Facts(office.people["clerk"], order)
+    receipt = sheet.sheet(sheet.papers["receipt"], None)
+    assert [(row["title"], row["monthly"]) for row in receipt["items"]] == [
+        ("300M 融合套餐", 12900),
+        ("IPTV 高清", None),
+        ("固定电话", None),
+    ]
+    assert "05597550001" in receipt["items"][2]["detail"]
+    work = sheet.sheet(sheet.papers["work-order"], items.get(item_id="1"))
+    assert work["product"] == "300M 融合套餐 + IPTV 高清 + 固定电话 05597550001"
+    assert "机顶盒 1 台" in work["line"]["terminals"]
+    body = service_order(order, href=str, service_states={})
+    relations = {
+        (item["id"], one["relationshipType"], one["orderItem"]["itemId"])
+        for item in body["serviceOrderItem"]
+        for one in item["serviceOrderItemRelationship"]
+    }
+    assert relations == {
+        ("1", "bundles", "1.iptv"),
+        ("1", "bundles", "1.voice"),
+        ("1.iptv", "reliesOn", "1"),
+        ("1.voice", "reliesOn", "1"),
+    }
+    clerk, line = office.people["clerk"], found["access"].pk
+    assert [s.specification for s in plan_of(clerk, line, "suspend").also] == ["voice", "iptv"]
+    assert not plan_of(clerk, line, "change-password").also  # nothing of theirs
+    (hit,) = customers.lines_of_account(clerk, "05597550001", limit=5)
+    assert hit.service_id == line
 
     stopped = ask(office, order, "suspend", reason="away")
     office.work_until_state(stopped, "completed")

@@ -48,16 +48,23 @@ def lines(
         rows = rows.filter(order_id__in=list(orders))
     if services is not None:
         rows = rows.filter(pk__in=list(services))
+    else:
+        rows = rows.filter(lead=None)  # a bundle's further services stand with their line
     return _lines(rows, limit)
 
 
 def lines_of_account(actor: Actor, account: str, *, limit: int) -> list[CustomerLine]:
-    """The line an account names. At the counter people leave out what stands behind the `@`."""
+    """The line an account names; the number of a bundle's telephone names its line. At the counter
+    people leave out what stands behind the `@`."""
     name = account.strip()
     if not name:
         return []
     wanted = Q(account=name) if "@" in name else Q(account=name) | Q(account__startswith=f"{name}@")
-    return _lines(visible_to(Service.objects.filter(wanted), actor), limit)
+    named = Service.objects.filter(wanted)
+    rows = Service.objects.filter(
+        Q(pk__in=named.filter(lead=None).values("pk")) | Q(pk__in=named.values("lead"))
+    )
+    return _lines(visible_to(rows, actor), limit)
 
 
 def account_taken(account: str) -> bool:

@@ -8,7 +8,7 @@ goes to the network is done for each by the line's process, which has them as va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,9 @@ from kaitong.inventory.results import ServiceView
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.org.actor import Actor
+from kaitong.process.definitions import model_of
+
+PARTS = "parts"  # the variable of a process that its activities are repeated over
 
 # ---- intake --------------------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ def variables(rows: Iterable[OrderItem]) -> dict[str, Any]:
         }
         for row in rows
     ]
-    return {"bundled": True, "parts": parts} if parts else {}
+    return {"bundled": True, PARTS: parts} if parts else {}
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -129,6 +132,34 @@ def titles(offering: Offering) -> list[str]:
         str(part["title_en"] if english and part.get("title_en") else part["title"])
         for part in offering.parts
     ]
+
+
+def reached_by(service: ServiceView) -> str:
+    """By what a part is known: its telephone number, its circuit; empty until it is supplied."""
+    values = service.characteristics
+    return str(values.get("number") or values.get("circuit_id") or "")
+
+
+def named(services: Iterable[ServiceView], say: Callable[[str], str] = str) -> list[str]:
+    """Each part as people name it, with its number where it has one: `固定电话 05597550001`."""
+    return [f"{say(one.title)} {one.characteristics.get('number', '')}".strip() for one in services]
+
+
+def pieces(services: Iterable[ServiceView]) -> str | None:
+    """What an installer takes along, where parts bring more than a modem."""
+    boxes = sum("circuit_id" in one.characteristics for one in services)
+    return f"光猫 1 台；机顶盒 {boxes} 台" if boxes else None
+
+
+def carried(definition_id: UUID) -> bool:
+    """Whether a process does something for the parts of its line."""
+    nodes = model_of(definition_id).nodes.values()
+    return any(
+        node.repeat is not None
+        and node.repeat.collection is not None
+        and node.repeat.collection.text == PARTS
+        for node in nodes
+    )
 
 
 def same_parts(offering: Offering, services: Sequence[ServiceView]) -> bool:
@@ -161,8 +192,10 @@ def withdraw(*, actor: Actor, item: OrderItem, reason: str) -> None:
 def add_changed(
     *, actor: Actor, order: Order, lead: OrderItem, procedure: Procedure
 ) -> dict[str, Any]:
-    """A change of a line is one of its parts too: an item for each; the process's variables."""
+    """A change that a line's parts take part in has an item for each; the process's variables."""
     assert lead.service_id is not None
+    if not carried(procedure.definition_id):
+        return {}
     rows = []
     services = inventory.parts_of([lead.service_id]).get(lead.service_id, [])
     for position, service in enumerate(services):

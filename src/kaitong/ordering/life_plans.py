@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ServiceState, SuspensionKind
 from kaitong.inventory.models import Suspension
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import changes
+from kaitong.ordering import bundles, changes
 from kaitong.ordering.choices import FINAL
 from kaitong.ordering.errors import OrderForbidden, OrderNotFound
 from kaitong.ordering.life_checking import CHECKS
@@ -54,6 +54,7 @@ class ChangePlan:
     reasons: tuple[ReasonGroup, ...]
     authenticate: tuple[str, ...]
     form: str
+    also: tuple[ServiceView, ...] = ()  # further services of a bundle it is done for too
 
     @property
     def possible(self) -> bool:
@@ -67,6 +68,7 @@ class ChangePlan:
     def fingerprint(self) -> str:
         """Changes when what the customer was told would no longer be true."""
         told = [self.refusal, [(f.check, f.what) for f in self.findings], self.told]
+        told += [[str(one.id) for one in self.also]] if self.also else []
         return hashlib.blake2s(repr(told).encode(), digest_size=10).hexdigest()
 
     def reason(self, code: str) -> Reason | None:
@@ -126,13 +128,17 @@ def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:
     suspended = inventory.suspensions([service_id]).get(service_id, [])
     known = procedures(service)
     procedure = next((p for p in known if p.key == key), None) or procedure_of(service, key)
-    return plan_from(
+    plan = plan_from(
         Subject(actor, service, procedure, now()),
         standings(service, suspended),
         under_way,
         opening(service),
         known,
     )
+    also = inventory.parts_of([service_id]).get(service_id, [])
+    if not also or not bundles.carried(procedure.definition_id):
+        return plan
+    return replace(plan, also=tuple(also))
 
 
 def plan_from(

@@ -23,7 +23,7 @@ from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import changes, queries
+from kaitong.ordering import bundles, changes, queries
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.models import Order, OrderItem, OrderNote, ServiceChange
@@ -273,9 +273,12 @@ class Facts:
         change = self.changes.get(item.pk)
         if change is not None:
             return self._change(item, change)
+        if item.lead_id is not None:
+            return self._part(item)
         price = self.offered.get(item.item_id, {})
         term = _term(price.get("term", ""))
-        monthly = [c["amount"] for c in price.get("charges", []) if c["when"] == "monthly"]
+        own = [c for c in price.get("charges", []) if not c.get("part")]
+        monthly = [c["amount"] for c in own if c["when"] == "monthly"]
         detail = [price.get("description", ""), f"合约 {term}" if term else ""]
         return {
             "title": price.get("title") or self.specifications[item.specification],
@@ -283,6 +286,28 @@ class Facts:
             "detail": "，".join(part for part in detail if part) or "—",
             "monthly": sum(monthly) if monthly else None,
         }
+
+    def _part(self, item: OrderItem) -> dict[str, Any]:
+        """A further service of a bundle: what it is reached by, and what it costs of its own."""
+        service = self.service_of(item)
+        lead: dict[str, Any] = next(
+            (p for p in self.order.prices if item.item_id.startswith(f"{p['item']}.")), {}
+        )
+        charges = [c for c in lead.get("charges", []) if c.get("part") == item.payload.get("part")]
+        monthly = [c["amount"] for c in charges if c["when"] == "monthly"]
+        number = service.characteristics.get("number", "") if service else ""
+        told = [f"号码 {number}" if number else "", f"随{lead['title']}" if lead else ""]
+        return {
+            "title": service.title if service else self.specifications[item.specification],
+            "action": str(ItemAction(item.action).label),
+            "detail": "，".join(text for text in told if text) or "—",
+            "monthly": sum(monthly) if monthly and item.payload.get("part") else None,
+        }
+
+    def parts_of(self, item: OrderItem) -> list[ServiceView]:
+        """The further services that come with an item's line."""
+        found = [self.service_of(one) for one in self.items if one.lead_id == item.pk]
+        return [one for one in found if one is not None]
 
     def _monthly(self, item: OrderItem) -> int | None:
         """What the line costs by the month after the change, where that changed."""
@@ -317,7 +342,7 @@ class Facts:
         return [{"title": title, "got": kind in kinds} for kind, title in wanted]
 
     def _work_order(self, item: OrderItem, entry: dict[str, Any]) -> dict[str, Any]:
-        person, service = self.customer, self.service_of(item)
+        person, service, parts = self.customer, self.service_of(item), self.parts_of(item)
         assert service is not None
         return {
             "order": self.order.number,
@@ -329,11 +354,11 @@ class Facts:
                 "name": person.name if person else None,
                 "phone": person.phone if person else "",
             },
-            "product": service.title or None,
+            "product": " + ".join([service.title, *bundles.named(parts)]) or None,
             "account": service.account or None,
             "address": self.addresses.get(item.address_id) if item.address_id else None,
             "note": self.order.description or None,
-            "line": self._line(service),
+            "line": {**self._line(service), "terminals": bundles.pieces(parts)},
             "limits": entry.get("limits", ""),
             "steps": [{"title": title, "done": False} for title in entry.get("steps", [])],
             "photos": [{"title": title, "taken": False} for title in entry.get("photos", [])],

@@ -143,8 +143,24 @@ def _items(
             if row.service_id in service_states:
                 service["state"] = service_states[row.service_id]
         item["service"] = service
+        related = _related(row, rows)
+        if related:
+            item["serviceOrderItemRelationship"] = related
         answer.append(item)
     return answer
+
+
+def _related(row: OrderItem, rows: Sequence[OrderItem]) -> list[dict[str, Any]]:
+    """融合套餐: a line's item bundles those that come with it, and each of them relies on it."""
+    others = [("bundles", one) for one in rows if one.lead_id == row.pk]
+    others += [("reliesOn", one) for one in rows if one.pk == row.lead_id]
+    return [
+        {
+            "relationshipType": kind,
+            "orderItem": {"itemId": one.item_id, "serviceOrderId": str(one.order_id)},
+        }
+        for kind, one in others
+    ]
 
 
 def _told_item(row: OrderItem) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import authenticating
+from kaitong.ordering import authenticating, bundles
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
@@ -63,6 +63,7 @@ class ChangePage:
     remedy: str
     warnings: tuple[tuple[str, str], ...]
     told: str
+    also: str  # the further services of a bundle that it is done for too
     plan: str
     key: str
     proven: bool
@@ -116,6 +117,7 @@ def page(
         remedy=plan.remedy,
         warnings=tuple((f.what, f.remedy) for f in plan.warnings),
         told=plan.told,
+        also=_also(plan),
         plan=plan.fingerprint,
         key=key,
         proven=proven,
@@ -133,6 +135,16 @@ def page(
         proof_error=at.get("authentication", ""),
         loose=loose,
     )
+
+
+def _also(plan: ChangePlan) -> str:
+    if not plan.also:
+        return ""
+    say = playbooks.words(plan.procedure.playbook, plan.procedure.playbook_hash)
+    return _("同时%(what)s：%(list)s。") % {
+        "what": plan.title,
+        "list": "、".join(bundles.named(plan.also, say)),
+    }
 
 
 def _one(fault: InputFault) -> str:

@@ -267,6 +267,7 @@ class Head:
     port: str = ""
     flows: tuple[FlowLink, ...] = ()
     flow_refusal: str = ""  # where one reason stands against all of them
+    lead_url: str = ""  # of a bundle's further service: the line it comes with
 
 
 def head(look: Look) -> Head:
@@ -288,6 +289,7 @@ def head(look: Look) -> Head:
             "flows": flows(look),
         }
         against = {one.why_not for one in told["flows"]}
+        told["lead_url"] = reverse("web:service", args=[service.lead_id]) if service.lead_id else ""
         told["flow_refusal"] = against.pop() if len(against) == 1 else ""
     return Head(
         url=look.url,

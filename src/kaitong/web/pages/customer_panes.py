@@ -22,7 +22,7 @@ from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState, SuspensionKind
 from kaitong.inventory.ownership import FORMER
-from kaitong.ordering import customers
+from kaitong.ordering import bundles, customers
 from kaitong.ordering.choices import FindBy, OrderState
 from kaitong.ordering.service_timeline import service_timeline
 from kaitong.org import queries as org
@@ -153,7 +153,21 @@ def _overview(look: Look) -> OverviewPane:
             if kind in ("account", "line")
         ),
     )
-    groups = ((_("状态"), moments), (_("套餐与合约"), plan), (_("线路"), line))
+    parts = tuple(
+        Fact(
+            str(say(one.title)),
+            bundles.reached_by(one) or str(one.state.label),
+            str(one.state.label) if bundles.reached_by(one) else "",
+            one.state.tone,
+        )
+        for one in inventory.parts_of([service.id]).get(service.id, [])
+    )
+    groups = (
+        (_("状态"), moments),
+        (_("套餐与合约"), plan),
+        (_("线路"), line),
+        *(((_("融合业务"), parts),) if parts else ()),
+    )
     return OverviewPane(
         tuple((title, tuple(fact for fact in facts if fact.text)) for title, facts in groups)
     )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from kaitong.catalog.models import Offering
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import counter, drafts
+from kaitong.ordering import bundles, counter, drafts
 from kaitong.ordering.models import Draft
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -146,6 +146,8 @@ def plan_of(offer: counter.Offer, chosen: bool) -> Plan:
             _("下行 %(down)sM，上行 %(up)sM")
             % {"down": speed["down_mbps"], "up": speed.get("up_mbps", fmt.DASH)}
         )
+    if offering.parts:
+        lines.append(_("含 %s") % "、".join(bundles.titles(offering)))
     number, _space, unit = offering.term.partition(" ")
     if number.isdigit() and unit.startswith("month"):
         lines.append(_("合约 %(n)s 个月") % {"n": number})

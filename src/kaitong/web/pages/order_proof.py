@@ -12,6 +12,7 @@ from kaitong.documents import queries as documents
 from kaitong.documents.choices import AttachmentKind
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ProofView, ServiceView
+from kaitong.ordering import bundles
 from kaitong.org.actor import Actor
 from kaitong.web import format as fmt
 
@@ -63,6 +64,7 @@ class ServiceProof:
     account: AccountCard
     line: LineCard
     attempts: tuple[Attempt, ...]
+    part: bool = False  # a further service of a bundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,49 @@ def pane(actor: Actor, order: Any) -> ProofPane:
 def _service(service: ServiceView, labelled: bool) -> ServiceProof:
     latest = service.latest
     proofs = sorted(service.proofs, key=lambda p: p.at, reverse=True)
+    if service.lead_id is not None:
+        return _part(service, latest, proofs)
     return ServiceProof(
         account_name=service.account,
         account=_account(latest.get("account")),
         line=_line(service, latest.get("line"), labelled),
         attempts=tuple(_attempt(proof) for proof in proofs),
     )
+
+
+def _part(
+    service: ServiceView, latest: dict[str, ProofView], proofs: list[ProofView]
+) -> ServiceProof:
+    """A further service of a bundle: what its platform said, without the ports it has none of."""
+    account, line = latest.get("account"), latest.get("line")
+    said = account.summary if account else _("数据下发以后，向平台试一次。")
+    reached = bundles.reached_by(service)
+    rows = (
+        CompareRow(
+            _("终端"),
+            reached,
+            line.summary if line else "",
+            "none" if line is None else "ok" if line.ok and line.counts else "late",
+            "" if line is None else _("已上线") if line.ok and line.counts else _("没有看到"),
+        ),
+    )
+    return ServiceProof(
+        account_name=reached,
+        account=AccountCard(*_card(account, service.title, _("账号")), said, ()),
+        line=LineCard(*_card(line, service.title, _("线路")), "", rows),
+        attempts=tuple(_attempt(proof) for proof in proofs),
+        part=True,
+    )
+
+
+def _card(proof: ProofView | None, title: str, what: str) -> tuple[str, str, str, datetime | None]:
+    """Tone, icon, heading and time of a proof's card."""
+    words = {"title": title, "what": what}
+    if proof is None or (proof.ok and not proof.counts):
+        return "none", "circle-dashed", _("%(title)s：%(what)s待验证") % words, None
+    if proof.ok:
+        return "ok", "circle-check", _("%(title)s：%(what)s已验证") % words, proof.at
+    return "late", "circle-x", _("%(title)s：%(what)s未验证") % words, proof.at
 
 
 def _attempt(proof: ProofView) -> Attempt:

@@ -25,6 +25,7 @@ from kaitong.documents import queries as documents
 from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState
+from kaitong.inventory.results import ServiceView
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.plans import may_withdraw, method_back
 from kaitong.org import queries as org
@@ -200,7 +201,7 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
         state = OrderState(item.state)
         rows.append(
             ItemRow(
-                name=facts.product,
+                name=facts.say(service.title) if item.lead_id and service else facts.product,
                 action=str(ItemAction(item.action).label),
                 state_text=str(state.label),
                 tone=TONES[state],
@@ -210,6 +211,9 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
             )
         )
         if service is None:
+            continue
+        if item.lead_id is not None:
+            rows += _part(service)
             continue
         held = str(AssignmentState(service.port_state).label) if service.port_state else ""
         rows.append(
@@ -233,6 +237,22 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
     return ItemsPane(tuple(rows))
 
 
+def _part(service: ServiceView) -> list[ItemRow]:
+    """What a further service of a bundle has of its own: number, circuit, set-top box."""
+    values = service.characteristics
+    boxes = inventory.terminals_of([service.id]).get(service.id, [])
+    found = [
+        (_("电话号码"), str(values.get("number", ""))),
+        (_("电路标识"), str(values.get("circuit_id", ""))),
+        *((str(box.get_kind_display()), f"{box.model} {box.serial}") for box in boxes),
+    ]
+    return [
+        ItemRow(name, _("分配"), _("已分配"), "ok", value, "", "", mono=True)
+        for name, value in found
+        if value
+    ]
+
+
 def _characteristics(values: Any) -> str:
     """Characteristics in words; what is unknown is shown by its own name."""
     words = {
@@ -242,7 +262,7 @@ def _characteristics(values: Any) -> str:
     }
     told = []
     for key, value in dict(values or {}).items():
-        if isinstance(value, dict | list):
+        if isinstance(value, dict | list) or key in ("number", "circuit_id", "part", "procedure"):
             continue
         told.append(words[key] % {"v": value} if key in words else f"{key} {value}")
     return fmt.mark("，").join(told)

@@ -23,6 +23,7 @@ from kaitong.fieldwork.choices import Tone
 from kaitong.fieldwork.rules import Rules
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import PortView, ServiceView
+from kaitong.ordering import bundles
 from kaitong.org.actor import Actor
 from kaitong.playbooks import onsite
 from kaitong.playbooks.forms import Form
@@ -95,6 +96,7 @@ class Job:
     account: str
     logical_id: str
     serial: str
+    parts: tuple[tuple[str, str], ...]  # further services of a bundle: title, number or circuit
     work_text: str
     state: str
     open: bool
@@ -189,6 +191,7 @@ def job(
         account=service.account if service else "",
         logical_id=service.logical_id_grouped if service else "",
         serial=serial,
+        parts=_bundled(item, say),
         work_text=say(item.definition.documentation),
         state=str(WorkState(item.state).label),
         open=going and item.may_act,
@@ -233,6 +236,12 @@ def job(
 def _service(actor: Actor, item: process.WorkDetail) -> ServiceView | None:
     found = item.variables.get("service_id")
     return inventory.service(actor, UUID(str(found))) if found else None
+
+
+def _bundled(item: process.WorkDetail, say: Any) -> tuple[tuple[str, str], ...]:
+    ids = [UUID(str(part["service_id"])) for part in item.variables.get("parts") or ()]
+    found = inventory.services_by_ids(ids) if ids else []
+    return tuple((say(one.title), bundles.reached_by(one)) for one in found)
 
 
 def _free(actor: Actor, service: ServiceView | None) -> tuple[PortView, ...]:
