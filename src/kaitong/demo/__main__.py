@@ -23,6 +23,7 @@ from kaitong.core.errors import KaitongError
 from kaitong.core.home import home
 
 if TYPE_CHECKING:
+    from kaitong.demo.platforms import Platforms
     from kaitong.lab.session import AccessServer
 
 HOST = "127.0.0.1"
@@ -221,6 +222,7 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
     cluster = database.embedded()
     database_started = lab_started = tax_started = pay_started = False
     children: Children | None = None
+    served: Platforms | None = None
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -230,7 +232,7 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
         import django
 
         django.setup()
-        from kaitong.demo import setup
+        from kaitong.demo import platforms, setup
 
         setup.migrate(step)
         setup.branch(step)
@@ -238,7 +240,9 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
         lab_started = lab_started or inherits
         tax_started = start_tax() or inherits
         pay_started = start_pay(port) or inherits
-        setup.orders(step, modems)
+        with step("starting Kamailio and Kea"):
+            served = platforms.start(say)
+        setup.orders(step, modems, served)
         module = ["-m", "kaitong.cli"]
         children = Children(
             {
@@ -263,6 +267,8 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
             from kaitong.lab.radius import RadiusLab
 
             RadiusLab().down()
+        if served is not None:
+            served.down()
         if pay_started:
             from kaitong.lab.pay import PayLab
 

@@ -18,6 +18,7 @@ from kaitong.charging import queries as charging
 from kaitong.core.clock import frozen, now
 from kaitong.demo import invented, people
 from kaitong.demo.past import Past
+from kaitong.demo.platforms import Platforms
 from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import AccessServer, other_port
@@ -47,6 +48,7 @@ class Stage:
 
     past: Past
     modems: AccessServer | None
+    platforms: Platforms | None = None  # of telephones and television
     hands: dict[str, list[Actor]] = field(default_factory=dict)
     tended: datetime | None = None
     boss: Actor = field(init=False)
@@ -107,6 +109,7 @@ class Case:
     dialled: bool = False
     changed: bool = False
     firm: bool = False
+    offering: str = ""  # else one of the usual plans
     chance: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,6 +131,7 @@ class Case:
             read=read,
             address=AddressRef(address_id=self.address_id, any_covered=not self.address_id),
             whose=invented.organization(self.serial) if firm else None,
+            offering=self.offering,
             payment=PaymentData(method=method) if method else None,
             idempotency_key=f"demo-{self.serial}",
             **more,
@@ -243,7 +247,7 @@ class Case:
                 method="cash",
                 key=f"demo-{self.serial}-owed",
             )
-        (service,) = inventory.services_of_order(self.order.id)
+        service = inventory.services_of_order(self.order.id)[0]
         owed = money.arrears(service_id=service.id).owed_fen  # what was put on the bill
         if owed and service.customer_id is not None:
             till.receive(
@@ -267,7 +271,7 @@ class Case:
         assert self.order is not None
         if self.stage.modems is None:
             return
-        (service,) = inventory.services_of_order(self.order.id)
+        service = inventory.services_of_order(self.order.id)[0]
         clerks = self.stage.hands[f"{self.branch}.clerk"]
         clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
         if Order.objects.filter(requester_id=clerk.id, idempotency_key=key).exists():
@@ -325,6 +329,9 @@ class Case:
         spelling = nasport.pattern(modems.settings.nas_port_pattern)
         port = spelling.format(other_port(line) if wrong else line)
         modems.start(service.account, port, since=now())
+        if self.stage.platforms is not None and not wrong:
+            for part in inventory.parts_of([service.id]).get(service.id, []):
+                self.stage.platforms.plug(part)
 
     def seen(self) -> None:
         """The watch over sessions sees it and tells the process."""

@@ -97,6 +97,7 @@ def request(
     read: bool = True,
     address: AddressRef | None = None,
     whose: CustomerData | None = None,
+    offering: str = "",
     **more: Any,
 ) -> SubmitOrder:
     """A request for home broadband, at any free covered address where none is given."""
@@ -108,7 +109,7 @@ def request(
                 item_id="1",
                 action="add",
                 specification="home-broadband.access",
-                offering="home-1000" if serial % 3 == 0 else "home-300",
+                offering=offering or ("home-1000" if serial % 3 == 0 else "home-300"),
                 address=address or AddressRef(any_covered=True),
             ),
         ),

@@ -13,7 +13,7 @@ from datetime import date
 
 from kaitong.demo import addresses
 from kaitong.demo.addresses import Box, Extent
-from kaitong.inventory.choices import Kind, ResourceState
+from kaitong.inventory.choices import Kind, ResourceState, TerminalKind
 from kaitong.inventory.services import ResourceRow, TerminalRow
 from kaitong.places.choices import CoverageStatus
 from kaitong.places.services import AddressRow, RegionRow
@@ -243,3 +243,9 @@ def _terminals(count: int, first: int) -> Iterator[TerminalRow]:
             model=model,
             mac="02:55:59:" + ":".join(f"{number >> shift & 255:02X}" for shift in (16, 8, 0)),
         )
+
+
+def set_top_boxes(branch: str, count: int) -> Iterator[TerminalRow]:
+    """Set-top boxes of a branch in stock; their hardware addresses are those of the lab's boxes."""
+    for number in range(1, count + 1):
+        yield TerminalRow(f"STB{branch}{number:06d}", "EC6110", kind=TerminalKind.SET_TOP)

@@ -40,6 +40,9 @@ class Seeded:
     terminals: int = 0
 
 
+_BOXES = 40  # set-top boxes in stock
+
+
 @transaction.atomic
 def seed_branch(scale: str = plant.COUNTY.name, *, branch_code: str = COUNTY) -> Seeded:
     """Lay a branch's addresses, network, customers and stock: all of it, or nothing when the branch
@@ -62,6 +65,8 @@ def seed_branch(scale: str = plant.COUNTY.name, *, branch_code: str = COUNTY) ->
     )
     _spoil(plan, actor, branch.pk)
     terminals = inventory.add_terminals(actor=actor, branch_id=branch.pk, rows=plan.terminals)
+    boxes = plant.set_top_boxes(branch.code, _BOXES)
+    inventory.add_terminals(actor=actor, branch_id=branch.pk, rows=boxes)
     _hand_out(plan, actor, branch.pk)
     return Seeded(addresses.added, built.added, covered, lines.added, terminals)
 

@@ -12,6 +12,7 @@ from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
 from kaitong.demo import hall, people, plant, story
+from kaitong.demo.platforms import Platforms
 from kaitong.demo.seed import seed_branch
 from kaitong.lab.session import AccessServer
 from kaitong.org.actor import Actor
@@ -61,7 +62,7 @@ def _calendar_there() -> bool:
     return True
 
 
-def orders(step: Step, modems: AccessServer | None) -> None:
+def orders(step: Step, modems: AccessServer | None, platforms: Platforms | None = None) -> None:
     """A few days of orders, once; without a network only a few, for their data wait. The hall's
     queue is told of every day on which the demo starts."""
     with step("letting people queue in the hall"):
@@ -69,4 +70,4 @@ def orders(step: Step, modems: AccessServer | None) -> None:
     if story.told():
         return
     with step("telling some days of orders"):
-        story.tell(modems, few=modems is None)
+        story.tell(modems, platforms=platforms, few=modems is None)

@@ -17,6 +17,7 @@ from kaitong.demo import invented, people, plant, tales, troubles
 from kaitong.demo.acts import SYSTEM, Case, Stage
 from kaitong.demo.invented import request
 from kaitong.demo.past import Past
+from kaitong.demo.platforms import Platforms
 from kaitong.demo.spots import Spots
 from kaitong.demo.tales import Tale
 from kaitong.lab.session import AccessServer
@@ -29,6 +30,7 @@ from kaitong.worktime import queries as worktime
 
 __all__ = ["request", "tell", "told"]
 
+BUNDLED = 1981  # serial of the first bundle
 LAST = 1999  # serial of the order whose taking in ends the story
 _AT_THE_COUNTER = 6  # minutes a draft is old
 _NIGHT_STEP = timedelta(minutes=30)
@@ -131,6 +133,21 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, CoverageStatus.NONE, tales.new, since(200, 1600))
     if not few:  # without a network no line comes to work, and none can break
         _troubles(add)
+    if stage.platforms is not None and not few:
+        for number, (offering, tale) in enumerate(
+            (
+                ("home-300-bundle", tales.completed),
+                ("home-1000-bundle", tales.completed),
+                ("home-300-bundle", tales.visiting),
+                ("home-300-bundle", tales.appointed),
+            )
+        ):
+            case = Case(stage, BUNDLED + number, spots.take("free"), offering=offering)
+            past = {"ago": 1300.0 - 90 * number, "visit": 800.0 - 60 * number}
+            if tale is tales.completed:
+                listed.append(tale(case, **past, called=600.0 - 60 * number))
+            else:
+                listed.append(tale(case, 420.0, 30.0 if tale is tales.visiting else -90.0))
     listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
     return listed
 
@@ -174,12 +191,13 @@ def told() -> bool:
 def tell(
     modems: AccessServer | None,
     *,
+    platforms: Platforms | None = None,
     scale: str = plant.COUNTY.name,
     few: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> int:
     """Tell it; how many orders it is about. No worker may run meanwhile: it would hurry ahead."""
-    stage = Stage(Past(worktime.calendar("cn"), now()), modems)
+    stage = Stage(Past(worktime.calendar("cn"), now()), modems, platforms)
     with frozen(stage.past.at(2200)):
         partitions.ensure()
     listed = cast(stage, Spots.of(scale, people.COUNTY), few=few)

@@ -25,9 +25,10 @@ class Operating:
 
 
 def operating(actor: Actor, *, after: UUID, limit: int = 1000) -> list[Operating]:
-    """The next services behind an identifier that have ever worked, in the order of identifiers."""
+    """The next services behind an identifier that have ever worked, in the order of identifiers; a
+    bundle's further services are paid with their line and not among them."""
     rows = visible_to(Service.objects.filter(pk__gt=after, started_at__isnull=False), actor)
-    rows = rows.filter(withdrawn_at=None).order_by("pk")
+    rows = rows.filter(withdrawn_at=None, lead=None).order_by("pk")
     names = ("pk", "branch_id", "customer_id", "playbook", "started_at", "ended_at")
     return [Operating(*row) for row in rows.values_list(*names)[:limit]]
 

@@ -145,7 +145,10 @@ def _items(
         item["service"] = service
         related = _related(row, rows)
         if related:
-            item["serviceOrderItemRelationship"] = related
+            item["serviceOrderItemRelationship"] = [
+                *item.get("serviceOrderItemRelationship", []),
+                *related,
+            ]
         answer.append(item)
     return answer
 

@@ -79,7 +79,9 @@ def of_orders(
     """Facts of orders already read (with their items). `people`: with phone and documents of the
     customers, masked. `lines`: their services, where they have been read."""
     rows = list(orders)
-    items = {order.id: list(order.items.all()) for order in rows}
+    items = {  # a bundle is sold, and called, by its line
+        order.id: [item for item in order.items.all() if item.lead_id is None] for order in rows
+    }
     offered = catalog.offerings(
         {i.offering for found in items.values() for i in found if i.offering}
     )
