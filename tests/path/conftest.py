@@ -14,7 +14,18 @@ from kaitong.core.home import library
 from kaitong.inventory import services as inventory
 from kaitong.inventory.services import TerminalRow
 from kaitong.inventory.tests.conftest import Plant, build
-from kaitong.lab.tests.conftest import lab, modem, running_lab, silent
+from kaitong.lab.tests.conftest import (
+    boxes,
+    kea,
+    lab,
+    modem,
+    phone,
+    running_kea,
+    running_lab,
+    running_voice,
+    silent,
+    voice,
+)
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering.requests import (
@@ -33,7 +44,18 @@ from kaitong.process import queries as process
 from kaitong.worktime import queries as worktime
 from kaitong.worktime import services as worktime_verbs
 
-__all__ = ["lab", "modem", "running_lab", "silent"]
+__all__ = [
+    "boxes",
+    "kea",
+    "lab",
+    "modem",
+    "phone",
+    "running_kea",
+    "running_lab",
+    "running_voice",
+    "silent",
+    "voice",
+]
 
 SYSTEM = Actor.system()
 POSTS = ("clerk", "resource", "network", "monitor", "installer", "service", "supervisor")

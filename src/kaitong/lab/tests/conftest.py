@@ -15,9 +15,12 @@ from kaitong.activation.adapters.radius import RadiusAdapter
 from kaitong.conftest import lacking
 from kaitong.lab.errors import LabMissing
 from kaitong.lab.kea import KeaLab, find_program
+from kaitong.lab.phone import Telephone
 from kaitong.lab.radius import RadiusLab, find_programs
 from kaitong.lab.session import AccessServer
 from kaitong.lab.stb import SetTopBoxes
+from kaitong.lab.voice import VoiceLab
+from kaitong.lab.voice import find_programs as find_kamailio
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +94,35 @@ def aaa(lab):
 
 
 # ---- television ----
+
+
+@pytest.fixture(scope="session")
+def running_voice():
+    try:
+        find_kamailio()
+    except LabMissing as missing:
+        lacking("Kamailio", missing.remedy)
+    home = Path(tempfile.mkdtemp(prefix="kaitong-lab-"))
+    home.chmod(0o711)
+    lab = VoiceLab(home)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def voice(running_voice):
+    """The voice platform, up; a test that breaks it finds it whole again afterwards."""
+    running_voice.up()
+    return running_voice
+
+
+@pytest.fixture
+def phone(voice):
+    return Telephone(voice)
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,8 @@ the middle, nothing secret stored, two telephones that talk.
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import tempfile
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -25,15 +22,12 @@ from kaitong.activation.models import Difference
 from kaitong.activation.records import For
 from kaitong.catalog import services as catalog
 from kaitong.catalog.services import ServiceEntry
-from kaitong.conftest import lacking
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.lab.errors import LabMissing
 from kaitong.lab.phone import Telephone
-from kaitong.lab.voice import VoiceLab, find_programs
 from kaitong.org.actor import Actor
 from kaitong.process.actions import ActionContext, BusinessError, Transient, Wait
 
@@ -42,39 +36,15 @@ pytestmark = [pytest.mark.voice, pytest.mark.django_db]
 SYSTEM = Actor.system()
 
 
-@pytest.fixture(scope="module")
-def running():
-    try:
-        find_programs()
-    except LabMissing as missing:
-        lacking("Kamailio", missing.remedy)
-    home = Path(tempfile.mkdtemp(prefix="kaitong-voice-"))
-    home.chmod(0o711)
-    lab = VoiceLab(home)
-    try:
-        lab.up()
-        yield lab
-    finally:
-        lab.down()
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @pytest.fixture
-def lab(running):
-    """Up; a test that breaks it finds it whole again afterwards."""
-    running.up()
-    return running
-
-
-@pytest.fixture
-def element(lab, county):
+def element(voice, county):
     return services.register_element(
         key="voice",
         kind="voice",
         title="固话平台",
         branch_id=county.parent_id,
-        connection=lab.settings().connection(),
-        secret=lab.settings().secrets(),
+        connection=voice.settings().connection(),
+        secret=voice.settings().secrets(),
     )
 
 
@@ -122,11 +92,6 @@ def ctx(service):
 
 
 @pytest.fixture
-def phone(lab):
-    return Telephone(lab)
-
-
-@pytest.fixture
 def working(ctx, service, phone):
     """In operation, its telephone registered."""
     actions.apply_service(ctx)
@@ -138,9 +103,9 @@ def working(ctx, service, phone):
 
 
 @pytest.fixture
-def rows(lab):
+def rows(voice):
     """The platform's rows of a number, by table."""
-    with psycopg.connect(lab.dsn(), autocommit=True) as database:
+    with psycopg.connect(voice.dsn(), autocommit=True) as database:
 
         def of(number):
             return {
@@ -154,9 +119,9 @@ def rows(lab):
 
 
 @pytest.fixture
-def alone(lab):
+def alone(voice):
     """The platform holds no number of other tests."""
-    with psycopg.connect(lab.cluster.dsn("kamailio"), autocommit=True) as admin:
+    with psycopg.connect(voice.cluster.dsn("kamailio"), autocommit=True) as admin:
         for table in ("subscriber", "usr_preferences", "dbaliases", "location"):
             admin.execute(f"DELETE FROM {table}")
 
@@ -197,10 +162,12 @@ def test_a_number_is_opened_proven_and_waits_for_its_telephone(ctx, service, pho
     assert (proof.ok, proof.data["seen"]["user_agent"]) == (True, "Lab-Telephone")
 
 
-def test_a_telephone_heard_only_before_the_number_was_given_here_proves_nothing(ctx, service, lab):
+def test_a_telephone_heard_only_before_the_number_was_given_here_proves_nothing(
+    ctx, service, voice
+):
     actions.apply_service(ctx)
-    assert Telephone(lab).on(service.account, password_of(service)).done
-    with psycopg.connect(lab.cluster.dsn("kamailio"), autocommit=True) as admin:
+    assert Telephone(voice).on(service.account, password_of(service)).done
+    with psycopg.connect(voice.cluster.dsn("kamailio"), autocommit=True) as admin:
         admin.execute(
             "UPDATE location SET last_modified = last_modified - interval '2 hours'"
             " WHERE username = %s",
@@ -222,14 +189,14 @@ def test_sent_again_nothing_changes_and_a_dry_run_changes_nothing(ctx, service, 
     assert queries.exchanges(SYSTEM, service_id=service.id)[-1].response == "stands already"
 
 
-def test_nothing_secret_is_stored_of_what_was_said(ctx, working, lab):
+def test_nothing_secret_is_stored_of_what_was_said(ctx, working, voice):
     password = password_of(working)
-    hashed = ha1(working.account, lab.settings().domain, password)
+    hashed = ha1(working.account, voice.settings().domain, password)
     life.change_password(ctx)
     said = queries.exchanges(SYSTEM, service_id=working.id)
     assert len(said) >= 4
     for one in said:
-        for secret in (password, hashed, lab.settings().oss_password):
+        for secret in (password, hashed, voice.settings().oss_password):
             assert secret not in one.request + one.response
 
 
@@ -321,25 +288,25 @@ def test_taken_out_the_platform_knows_no_such_number(ctx, working, phone, rows):
 # ---- bad days, many, two at once ----
 
 
-def test_the_platform_away_in_the_middle_only_delays(ctx, service, lab, phone):
-    lab.stop_database()
+def test_the_platform_away_in_the_middle_only_delays(ctx, service, voice, phone):
+    voice.stop_database()
     with pytest.raises(Transient):
         actions.apply_service(ctx)
     assert "固话平台数据库" in now_is(service).reason
-    lab.up()
+    voice.up()
     assert services.element_moved(
-        key="voice", connection=lab.settings().connection(), secrets=lab.settings().secrets()
+        key="voice", connection=voice.settings().connection(), secrets=voice.settings().secrets()
     ) in (True, False)
     actions.apply_service(ctx)
-    lab.stop_server()
+    voice.stop_server()
     with pytest.raises(Transient):
         actions.prove_account(ctx)
     assert now_is(service).proofs == ()
-    lab.up()
+    voice.up()
     assert actions.prove_account(ctx) == {"account_proven": True}
 
 
-def test_two_who_send_at_once_leave_what_was_decided_last(element, lab, rows):
+def test_two_who_send_at_once_leave_what_was_decided_last(element, voice, rows):
     number = "0559" + str(uuid7().int)[-7:]
     adapter, asked = services.adapter(element), []
     slow, begun = threading.Event(), threading.Event()
@@ -367,7 +334,7 @@ def test_two_who_send_at_once_leave_what_was_decided_last(element, lab, rows):
         thread.join(10)
     assert asked == ["first", "second"]
     assert rows(number) == {**NOTHING, "subscriber": 1, "usr_preferences": 1, "dbaliases": 2}
-    assert Telephone(lab).on(number, "two").answer == "403 Suspended: bills are unpaid"
+    assert Telephone(voice).on(number, "two").answer == "403 Suspended: bills are unpaid"
 
 
 def test_many_numbers_go_in_one_transaction(element, county, rows):
