@@ -91,7 +91,7 @@ class UsagePane:
 
 
 def usage_pane(look: Look) -> UsagePane:
-    services = [look.service] if look.service else _lines(look)
+    services = _with_parts(look.service) if look.service else _lines(look)
     asked = look.query.get("line", "")
     service = next((one for one in services if str(one.id) == asked), None) or next(
         iter(services), None
@@ -186,6 +186,11 @@ def _without_sessions(service: ServiceView, lines: tuple[Choice, ...]) -> UsageP
         return UsagePane(name, lines, silent=True)
     rows = (BoxRow(one.mac, one.address, one.circuit, one.seen_at, one.expires_at) for one in found)
     return UsagePane(name, lines, boxes=tuple(rows))
+
+
+def _with_parts(service: ServiceView) -> list[ServiceView]:
+    """The line, and what came with it in a bundle: telephone, television."""
+    return [service, *inventory.parts_of([service.id]).get(service.id, [])]
 
 
 def _lines(look: Look) -> list[ServiceView]:

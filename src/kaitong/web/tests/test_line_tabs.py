@@ -10,7 +10,9 @@ from kaitong.activation.adapters.circuits import Lease
 from kaitong.activation.adapters.registrations import Registration
 from kaitong.assurance import services as assurance
 from kaitong.core.clock import now
+from kaitong.inventory import services as inventory
 from kaitong.ordering import services as ordering
+from kaitong.org.actor import Actor
 from kaitong.web.pages.usage_pane import octets
 from kaitong.web.tests import fault_world as faults
 from kaitong.web.tests.world import request as order_request
@@ -90,6 +92,27 @@ def test_a_telephones_number_shows_who_is_registered(world, signed_in, monkeypat
         assert text in html
     monkeypatch.setattr(queries, "registrations", lambda _: [])
     assert "现在没有话机注册" in signed_in("clerk").get(url).content.decode()
+
+
+def test_what_came_with_a_line_is_looked_at_beside_it(world, signed_in, monkeypatch):
+    line = world.line(1)
+    part = inventory.create_service(
+        actor=Actor.system(),
+        branch_id=line.branch_id,
+        specification="iptv",
+        title="IPTV 电视",
+        lead_id=line.id,
+        state="active",
+    )
+    monkeypatch.setattr(wanting, "kind_of", lambda one: "dhcp" if one.id == part.pk else "aaa")
+    monkeypatch.setattr(queries, "boxes", lambda _: [])
+    clerk = signed_in("clerk")
+    html = clerk.get(f"/services/{line.id}/?tab=usage").content.decode()
+    assert f"?tab=usage&amp;line={part.pk}" in html
+    html = clerk.get(f"/services/{line.id}/?tab=usage&line={part.pk}").content.decode()
+    assert "没有机顶盒取到地址" in html
+    seen = signed_in("supervisor").post(f"/faults/look/{line.id}").content.decode()
+    assert seen.count("没有在用的网元") == 2
 
 
 def test_another_branch_reads_no_usage(world, away, signed_in):

@@ -21,6 +21,7 @@ from kaitong.assurance.choices import Ownership, TicketKind
 from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.results import ServiceView
 from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
 from kaitong.web import format as fmt
@@ -182,19 +183,13 @@ def not_mended(request: SignedIn, fault_id: UUID) -> HttpResponse:
 @page
 @require_POST
 def look(request: SignedIn, service_id: UUID) -> HttpResponse:
-    """现网查看: ask the accounting for the line's session now. Outside of any transaction."""
+    """现网查看: ask the network for the line's session now, and for the terminals of what came with
+    it in a bundle. Outside of any transaction."""
     service = inventory.service(request.actor, service_id)
+    parts = inventory.parts_of([service.id]).get(service.id, [])
     ticket = _uuid(request.GET.get("fault", ""))
-    try:
-        proof = activation.see_line(service, ticket, f"look:{service_id}")
-        if activation_queries.keeps_sessions(service):
-            tone, text = seen_text(proof, service.account)
-        else:
-            tone, text = "ok" if proof.ok else "late", activation_queries.said(service, proof)
-            text = wording.read(text)
-    except (ActivationError, KaitongError) as refused:
-        tone, text = "late", str(refused)
-    return render(request, "web/fault/seen.html", {"tone": tone, "text": text})
+    told = [_seen(one, ticket) for one in (service, *parts)]
+    return render(request, "web/fault/seen.html", {"told": told})
 
 
 @page
@@ -208,6 +203,18 @@ def ticket(request: SignedIn, ticket_id: UUID) -> HttpResponse:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _seen(service: ServiceView, ticket: UUID | None) -> tuple[str, str]:
+    """(tone, sentence) of what the network shows of a service."""
+    try:
+        proof = activation.see_line(service, ticket, f"look:{service.id}")
+        if activation_queries.keeps_sessions(service):
+            return seen_text(proof, service.account)
+        said = activation_queries.said(service, proof)
+        return "ok" if proof.ok else "late", wording.read(said)
+    except (ActivationError, KaitongError) as refused:
+        return "late", str(refused)
 
 
 def _then(request: SignedIn, fault_id: UUID, act: Callable[[], Any]) -> HttpResponse:
