@@ -145,13 +145,19 @@ class Office:
 
 
 @pytest.fixture
-def office(county, staff_of) -> Office:
+def plant_size() -> dict[str, int]:
+    """How many ports and rooms the branch has; a module that needs more says so."""
+    return {"ports": 8, "rooms": 6}
+
+
+@pytest.fixture
+def office(county, staff_of, plant_size) -> Office:
     worktime_verbs.seed_calendar(key="cn", years=range(2025, 2027))
     worktime.forget()
     definitions.forget()
     playbooks.forget()
     playbook_verbs.deploy(actor=SYSTEM, folder=library() / "home-broadband")
-    plant = build(county, ports=8, rooms=6)
+    plant = build(county, **plant_size)
     inventory.add_terminals(
         actor=plant.actor,
         branch_id=county.id,

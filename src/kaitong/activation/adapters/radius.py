@@ -10,6 +10,7 @@
     access_servers: {address: {host, port}}
                                         where the access server of that NAS-IP-Address takes
                                         requests about live sessions; else itself, at port 3799
+    login_timeout                       seconds a login may take to be answered, of two tries each
     access_timeout                      seconds it may take to answer one
     stale_after                         seconds after which a silent session counts as dead
 
@@ -62,6 +63,7 @@ from kaitong.core.masking import mask_account
 _STALE_AFTER = 24 * 3600
 _LOOK_BACK = 256
 _RENAMED_AT_MOST = 5
+_LOGIN_SECONDS = 2.0
 _ACCESS_SECONDS = 2.0
 
 
@@ -332,7 +334,8 @@ class RadiusAdapter(Adapter):
                 f"网元的 RADIUS 连接不完整（{error}）。",
                 "需要 host、auth_port 和共享密钥。",
             ) from None
-        return RadiusClient(host, port, secret)
+        seconds = float(self.connection.get("login_timeout") or _LOGIN_SECONDS)
+        return RadiusClient(host, port, secret, timeout=seconds)
 
     def _where(self) -> str:
         place = self.connection.get("database") or {}
