@@ -47,6 +47,7 @@ SENTENCES = (
     gettext_noop("网元的 SIP 连接不完整（%(what)s）。"),
     gettext_noop("需要 host 和 port。"),
     gettext_noop("固话平台 %(place)s 没有应答。"),
+    gettext_noop("固话平台 %(place)s 暂时不能受理（%(why)s）。"),
     gettext_noop("认证数据库"),
     gettext_noop("固话平台数据库"),
     gettext_noop("%(what)s %(place)s 没有应答（%(why)s）。"),

@@ -47,7 +47,7 @@ from kaitong.activation.adapters.registrations import (
 from kaitong.activation.adapters.sip import PROBE_AGENT, Answer, Binding, SipClient
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.adapters.subscribers import Held, Plan
-from kaitong.activation.errors import ElementProblem
+from kaitong.activation.errors import ElementProblem, Unreachable
 
 LARGEST = 1000  # numbers in one transaction: each holds a lock there until its end
 _RENAMED_AT_MOST = 5
@@ -244,6 +244,11 @@ class VoiceAdapter(Adapter):
         talk.sent(client.describe(number, _PROBE_SECONDS) + (f"\n  # {note}" if note else ""))
         answer = client.register(number, password, binding, expires=_PROBE_SECONDS)
         talk.got(str(answer))
+        if answer.code >= 500:  # its database is away, or it is too busy: that is no refusal
+            raise Unreachable(
+                f"固话平台 {client.host}:{client.port} 暂时不能受理（{answer.text}）。",
+                "系统会自动重试。",
+            )
         if answer.accepted:
             talk.sent(client.describe(number, 0))
             talk.got(str(client.register(number, password, binding, expires=0)))

@@ -298,6 +298,10 @@ def test_the_platform_away_in_the_middle_only_delays(ctx, service, voice, phone)
         key="voice", connection=voice.settings().connection(), secrets=voice.settings().secrets()
     ) in (True, False)
     actions.apply_service(ctx)
+    voice.stop_database()  # the registrar answers, and can read nobody: that is no refusal
+    with pytest.raises(Transient, match="500"):
+        actions.prove_account(ctx)
+    voice.up()
     voice.stop_server()
     with pytest.raises(Transient):
         actions.prove_account(ctx)
