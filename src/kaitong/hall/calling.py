@@ -218,6 +218,21 @@ def link(*, actor: Actor, business_id: UUID) -> Ticket | None:
     return ticket
 
 
+def issue_form(*, actor: Actor) -> None:
+    """Issue the application form of what was just ordered, so that it can be signed now; whatever
+    is missed, the end of the number issues. Again changes nothing."""
+    with transaction.atomic():
+        ticket = (
+            Ticket.objects.filter(
+                seat__clerk_id=actor.id, seat__left_at=None, state=TicketState.SERVING
+            )
+            .select_related("rules")
+            .first()
+        )
+        if ticket is not None:
+            issue_forms(actor, ticket)
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 

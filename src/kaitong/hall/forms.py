@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +35,7 @@ FIELDS = (
 LONGEST = 120
 FORGOTTEN_AFTER = timedelta(days=1)
 _NO_DATA = "{}"
+_INPUTS = {"kind": "document_kind"}
 
 
 def fill_in(*, actor: Actor, ticket_id: UUID, data: Mapping[str, str]) -> Form:
@@ -132,15 +133,25 @@ def _faults(
     chosen = data.get("document_kind", "")
     if chosen and find(chosen, kinds) is None:
         found.append(InputFault("document_kind", _("不收这种证件。"), _("请从列出的证件里选。")))
-    elif data.get("number"):
+    until = None
+    if data.get("valid_until"):
+        try:
+            until = date.fromisoformat(data["valid_until"])
+        except ValueError:
+            found.append(InputFault("valid_until", _("日期不对。"), _("请照证件填年月日。")))
+            return found
+    if data.get("number") and (not chosen or find(chosen, kinds) is not None):
         wrong = documents.check_document(
             chosen or kinds[0].kind,
             data["number"],
-            None,
+            until,
             timezone.localdate(now()),
-            long_term=True,  # until when is checked at the counter, with the document in hand
+            long_term=until is None,  # not said: seen at the counter, with the document in hand
             party_kind=data.get("kind") or str(PartyKind.INDIVIDUAL),
             kinds=kinds,
         )
-        found += [InputFault("number", f"{one.what}。", _("请对照证件核对。")) for one in wrong]
+        found += [
+            InputFault(_INPUTS.get(one.field, one.field), f"{one.what}。", _("请对照证件核对。"))
+            for one in wrong
+        ]
     return found

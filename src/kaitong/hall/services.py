@@ -7,6 +7,7 @@ from kaitong.hall.calling import (
     call_next,
     end,
     hand_over,
+    issue_form,
     link,
     miss,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "fill_in",
     "forget_old",
     "hand_over",
+    "issue_form",
     "leave",
     "link",
     "miss",

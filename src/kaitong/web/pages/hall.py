@@ -362,6 +362,7 @@ def form_fields(actor: Actor, data: dict[str, str], faults: Iterable[InputFault]
             errors=errors.get("document_kind", ()),
         ),
         text("number", _("证件号码"), mono=True),
+        text("valid_until", _("证件有效期至（长期的不填）"), input_type="date"),
         Field(
             "offering",
             _("想办的套餐"),

@@ -44,7 +44,7 @@ def taken(client, kind="open", **more):
     key = re.search(r'name="key" value="([^"]+)"', html)[1]
     answer = client.post("/queue/take/", {"kind": kind, "key": key, **more})
     assert answer.status_code == 302
-    return answer.url
+    return answer.url.removesuffix("?new")
 
 
 def test_from_the_tablet_to_the_papers(world, greeter, clerk, part, queries_of):
@@ -107,6 +107,7 @@ def test_from_the_tablet_to_the_papers(world, greeter, clerk, part, queries_of):
 
     order = _ordered(world, draft)
     assert order.pk == draft
+    hall.issue_form(actor=world.actor("clerk"))
     clerk.post(f"/queue/{ticket.pk}/end", headers=part)
     (paper,) = [p for p in documents.papers_of_order(world.actor("clerk"), order.pk)
                 if p.kind == "application"]  # fmt: skip

@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -156,7 +157,7 @@ def take(request: SignedIn) -> HttpResponse:
         except KaitongError as refused:
             fault = in_words(refused)
         else:
-            return redirect("web:hall_ticket", ticket.pk)
+            return redirect(f"{reverse('web:hall_ticket', args=[ticket.pk])}?new")
     found = pages.take_page(request.actor, str(uuid7()), fault=fault, phone=phone)
     context = {"page": found, "base": KIOSK}
     return render(request, "web/hall/take.html", context, status=CONFLICT if fault else 200)
@@ -166,9 +167,9 @@ def take(request: SignedIn) -> HttpResponse:
 @require_GET
 def ticket(request: SignedIn, ticket_id: UUID) -> HttpResponse:
     """The number, who is before, how long it will be, what to bring."""
-    return render(
-        request, "web/hall/ticket.html", {"page": pages.ticket_page(request.actor, ticket_id)}
-    )
+    found = pages.ticket_page(request.actor, ticket_id)
+    # after taking it the tablet goes back by itself, for the next customer
+    return render(request, "web/hall/ticket.html", {"page": found, "fresh": "new" in request.GET})
 
 
 @for_hall

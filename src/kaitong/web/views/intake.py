@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -208,6 +209,8 @@ def submit(request: SignedIn, draft_id: UUID) -> HttpResponse:
         return _answer(
             request, draft, data, faults=faults, fault=fault, differs=differs, status=CONFLICT
         )
+    with suppress(KaitongError):  # the order stands; the number's end issues it all the same
+        hall.issue_form(actor=request.actor)
     return redirect("web:order", order.id)
 
 
