@@ -6,6 +6,7 @@ import pytest
 
 from kaitong.charging.models import Charge
 from kaitong.core.errors import BadInput, KaitongError
+from kaitong.documents.models import Paper
 from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory.choices import ResourceState
 from kaitong.inventory.models import Assignment, Resource
@@ -47,6 +48,8 @@ def test_the_line_moves_with_its_account_and_the_old_port_rests(line, office, la
     office.complete(order, "Appoint")
     office.complete(order, "Dismount")
     office.work_until(order, "Install")
+    (sheet,) = Paper.objects.filter(order_id=order.id, kind="move-order")
+    assert sheet.title == "移机工单"
     moved = fresh(line.id)
     assert (moved.address_id, moved.account) == (office.plant.rooms[1], line.account)
     assert port_of(moved).resource_id != old

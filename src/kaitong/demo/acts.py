@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import AccessServer, other_port
 from kaitong.messaging import sending
-from kaitong.ordering import authenticating, life_plans, sessions, till
+from kaitong.ordering import authenticating, life_plans, rents, sessions, till
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
 from kaitong.ordering.requests import AddressRef, PaymentData
@@ -256,6 +256,25 @@ class Case:
                 method="cash",
                 amount_fen=owed,
                 key=f"demo-{self.serial}-bill",
+            )
+
+    def billed(self, month: date) -> None:
+        """出账 of a month: whoever is first writes everybody's bills."""
+        rents.bill(actor=SYSTEM, month=month)
+
+    def pays(self, month: date) -> None:
+        """What the customer owes is paid at the counter, or by his card."""
+        assert self.order is not None
+        (service,) = inventory.services_of_order(self.order.id)
+        owed = money.arrears(service_id=service.id).owed_fen
+        if owed and service.customer_id is not None:
+            clerks = self.stage.hands[f"{self.branch}.clerk"]
+            till.receive(
+                actor=clerks[self.serial % len(clerks)],
+                customer_id=service.customer_id,
+                method=self.chance.choice(("cash", "cash", "card")),
+                amount_fen=owed,
+                key=f"demo-{self.serial}-bill-{month:%Y-%m}",
             )
 
     def document(self) -> str:

@@ -38,6 +38,27 @@ class Past:
         within = timedelta(minutes=moment.minute % 30, seconds=moment.second)
         return moment - within - timedelta(microseconds=moment.microsecond)
 
+    def ago(self, moment: datetime) -> float:
+        """How many business minutes ago that was; what is still to come is none ago."""
+        minutes = 0.0
+        for opening, closing in self._back():
+            if closing <= moment:
+                break
+            minutes += (closing - max(opening, moment)).total_seconds() / 60
+        return minutes
+
+    def months(self, ago: float) -> Iterator[tuple[date, float]]:
+        """The months that have ended since that, the one of it first, and how long ago the bills of
+        each were written: at ten on the first day after."""
+        day = self.calendar.local(self.at(ago)).date().replace(day=1)
+        while True:
+            after = (day + timedelta(days=32)).replace(day=1)
+            written = datetime(after.year, after.month, 1, 10, tzinfo=self.calendar.zone)
+            if written > self.end:
+                return
+            yield day, self.ago(written)
+            day = after
+
     def _back(self) -> Iterator[tuple[datetime, datetime]]:
         day = self.calendar.local(self.end).date()
         while True:

@@ -11,6 +11,10 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from django.utils import timezone
+
+from kaitong.charging import closing
+from kaitong.charging.days import start_of
 from kaitong.core.clock import frozen, now
 from kaitong.core.ids import uuid7
 from kaitong.demo import invented, people, plant, tales, troubles
@@ -32,6 +36,7 @@ __all__ = ["request", "tell", "told"]
 
 BUNDLED = 1981  # serial of the first bundle
 LAST = 1999  # serial of the order whose taking in ends the story
+_OLDEST = 26_000  # business minutes ago: before anything happened
 _AT_THE_COUNTER = 6  # minutes a draft is old
 _NIGHT_STEP = timedelta(minutes=30)
 
@@ -61,6 +66,12 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
 
     def since(least: int, most: int, **more: object) -> Times:
         return lambda _n: {"ago": dice.randint(least, most), **more}
+
+    def months_ago(number: int) -> Mapping[str, object]:
+        ago = (45 - number * 3) * 530 + dice.randint(0, 200)
+        visit = ago - dice.randint(500, 640)
+        called = visit - dice.randint(75, 150)
+        return {"ago": ago, "visit": visit, "called": called, "late": number % 5 == 4}
 
     add(34, "free", tales.completed, whole)
     add(6, "onu", tales.completed, whole)
@@ -131,6 +142,7 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(2, CoverageStatus.PLANNED, tales.new, since(200, 1600))
     add(2, CoverageStatus.NO_ENTRY, tales.new, since(200, 1600))
     add(2, CoverageStatus.NONE, tales.new, since(200, 1600))
+    add(10, "free", tales.regular, months_ago)
     if not few:  # without a network no line comes to work, and none can break
         _troubles(add)
     if stage.platforms is not None and not few:
@@ -198,8 +210,9 @@ def tell(
 ) -> int:
     """Tell it; how many orders it is about. No worker may run meanwhile: it would hurry ahead."""
     stage = Stage(Past(worktime.calendar("cn"), now()), modems, platforms)
-    with frozen(stage.past.at(2200)):
-        partitions.ensure()
+    for ago in (_OLDEST, 2200):
+        with frozen(stage.past.at(ago)):
+            partitions.ensure()
     listed = cast(stage, Spots.of(scale, people.COUNTY), few=few)
     if not few:
         listed += neighbours(stage, Spots.of(plant.NEIGHBOUR.name, people.NEIGHBOUR))
@@ -224,8 +237,27 @@ def tell(
         with frozen(moment):
             stage.machines()
         moment += _NIGHT_STEP
+    _close_days(stage)
     _at_the_counter(stage, Spots.of(scale, people.COUNTY))
     return len(listed)
+
+
+def _close_days(stage: Stage) -> None:
+    """日结: the clerks closed their days, the shift leader has confirmed them; but for the last."""
+    clerks = {clerk.id: clerk for clerk in stage.hands[f"{people.COUNTY}.clerk"]}
+    today = timezone.localdate(now())
+    days = [one for one in closing.unclosed(stage.boss, before=today) if one[0] in clerks]
+    last = max((day for _clerk, day, _count in days), default=today)
+    for clerk_id, day, _count in days:
+        if day == last:
+            continue
+        clerk = clerks[clerk_id]
+        with frozen(start_of(day) + timedelta(hours=17, minutes=40)):
+            stood = closing.day_of(clerk, clerk_id, day)
+            if stood.cash_fen < 0:  # more went back than came in: that needs a word of the leader's
+                continue
+            row = closing.close_day(actor=clerk, day=day, counted_fen=stood.cash_fen)
+            closing.confirm_day(actor=stage.boss, closing_id=row.pk)
 
 
 def _at_the_counter(stage: Stage, spots: Spots) -> None:

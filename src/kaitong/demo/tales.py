@@ -51,6 +51,19 @@ def completed(case: Case, ago: float, visit: float, called: float) -> Tale:
     )
 
 
+def regular(case: Case, ago: float, visit: float, called: float, *, late: bool = False) -> Tale:
+    """A customer of some months: a bill each month, paid some days later; `late`: not the last."""
+    yield from completed(case, ago, visit, called)
+    months = list(case.stage.past.months(called))
+    for number, (month, written) in enumerate(months):
+        yield written
+        case.billed(month)
+        paid = written - case.some(600, 3200)
+        if paid > 0 and not (late and number == len(months) - 1):
+            yield paid
+            case.pays(month)
+
+
 def away_for_long(
     case: Case, ago: float, visit: float, called: float, back: float | None = None
 ) -> Tale:

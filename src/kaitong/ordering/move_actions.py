@@ -16,7 +16,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import relocation
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort, set_service_state
-from kaitong.ordering import bundle_actions, bundles, changes
+from kaitong.ordering import bundle_actions, bundles, changes, papers
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import OrderItem
@@ -75,6 +75,7 @@ def switch_line(ctx: ActionContext) -> dict[str, Any]:
         address_id=item.address_id,
         pattern=ctx.parameters["logical_id_pattern"],
     )
+    papers.issue(actor=actor, order=order, when=("assigned",))
     bundle_actions.follow(
         actor=actor, item=item, address_id=item.address_id, parameters=ctx.parameters
     )

@@ -363,6 +363,7 @@ FORM: dict[str, Any] = _closed(
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
                     "x-part": KEY,
+                    "x-search": {"enum": ["address"]},  # picked from what is found while typing
                     "x-choice": {"enum": ["free-port", "offering", "fault-cause", "survey-reason"]},
                 },
             },

@@ -65,7 +65,10 @@ def _each(rule: Rule, names: str) -> dict[str, Rule]:
 # By the name of the address. The figures and the hall's queue are not here: they say in words why
 # not, with 403.
 RULES: Mapping[str, Rule] = {
-    **_each(reads_customers, "customers customer service change change_prove change_photo"),
+    **_each(
+        reads_customers,
+        "customers customer service change change_addresses change_prove change_photo",
+    ),
     **_each(
         may_withdraw,
         "money money_customer money_pay money_back money_invoice money_invoice_retry money_waiting"

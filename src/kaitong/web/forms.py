@@ -76,6 +76,7 @@ class Field:
     photo: PhotoSlot | None = None
     when: str = ""  # "field=value": only asked then
     unasked: bool = False
+    search: str = ""  # where choices are asked for while somebody types (`x-search`)
     errors: tuple[str, ...] = ()
 
 

@@ -139,6 +139,11 @@ urlpatterns = [
     path("customers/<uuid:party_id>/reveal", orders.reveal, name="reveal"),
     path("services/<uuid:service_id>/do/<slug:procedure>/", changing.change, name="change"),
     path(
+        "services/<uuid:service_id>/do/<slug:procedure>/addresses",
+        changing.addresses,
+        name="change_addresses",
+    ),
+    path(
         "services/<uuid:service_id>/do/<slug:procedure>/prove",
         changing.prove,
         name="change_prove",

@@ -45,6 +45,20 @@ def test_the_later_now_is_the_later_was_then():
         assert moments == sorted(moments)
 
 
+def test_minutes_ago_are_counted_back_from_an_instant():
+    night = past(THURSDAY_NIGHT)
+    for ago in (0.5, 60, 700, 5000):
+        assert night.ago(night.at(ago)) == pytest.approx(ago)
+    assert night.ago(THURSDAY_NIGHT + timedelta(days=1)) == 0
+
+
+def test_bills_are_written_on_the_first_of_the_month_after():
+    night = past(THURSDAY_NIGHT)
+    listed = list(night.months(17_000))
+    assert [f"{month:%m-%d}" for month, _ago in listed] == ["09-01", "10-01"]
+    assert [local(night.at(ago))[4:] for _month, ago in listed] == ["10:00", "08:30"]
+
+
 def test_people_agree_on_half_hours():
     slot = past(datetime(2026, 11, 26, 2, 47, 31, tzinfo=UTC)).slot(0)
     assert local(slot) == "Thu 10:30"

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from kaitong.charging import arrears
-from kaitong.charging.models import Payment
+from kaitong.charging import arrears, books
+from kaitong.charging.models import Bill, Payment
 from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.demo import life, network, story, tales
@@ -81,6 +81,10 @@ def test_every_stage_and_every_trouble_and_nothing_ahead_of_its_time(told):
         ("suspend", "completed"),
         ("suspend", "completed"),
     ]
+    bills = list(Bill.objects.order_by("month"))
+    assert len(bills) >= 3
+    assert all(bill.paid_fen == bill.total_fen for bill in bills[:-1])
+    assert books.check() == []
     assert times() == []
     assert process.check() == []
     backwards = db.one(

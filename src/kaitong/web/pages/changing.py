@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -204,7 +204,7 @@ def _form(
         return forms.WorkForm()
     say = playbooks.words(procedure.playbook, procedure.playbook_hash)
     photo_url = reverse("web:change_photo", args=[plan.service.id, procedure.key, key])
-    return forms.build(
+    form = forms.build(
         found.schema,
         found.ui,
         values=values,
@@ -213,6 +213,14 @@ def _form(
         photo_url=photo_url,
         offered=_offered(actor, plan, found.fields),
     )
+    found_at = reverse("web:change_addresses", args=[plan.service.id, procedure.key])
+    fields = (
+        replace(one, search=f"{found_at}?field={one.name}", wide=True)
+        if found.fields.get(one.name, {}).get("x-search") == "address"
+        else one
+        for one in form.fields
+    )
+    return replace(form, fields=tuple(fields))
 
 
 def _offered(

@@ -23,6 +23,7 @@ from kaitong.ordering import bindings, rents
 from kaitong.ordering.models import NumberBinding, Order, ServiceChange
 from kaitong.org.actor import Actor
 from kaitong.party.models import Contact, IdentityDocument, Party, PartyPhone
+from kaitong.places.models import Address
 from kaitong.web.tests.world import resident_number
 
 SYSTEM = Actor.system()
@@ -401,6 +402,22 @@ def test_the_end_gives_everything_back(paying, counter, world):
     (fee,) = Charge.objects.filter(order_id=order.id)
     assert (fee.title, fee.amount_fen) == ("违约金", 35640)
     assert not Suspension.objects.filter(ended_at=None).exists()
+
+
+# ---- address -------------------------------------------------------------------------------------
+
+
+def test_where_a_line_moves_to_is_picked_from_what_is_found(world, line, signed_in, queries_of):
+    url = f"/services/{line.id}/do/move/addresses?field=address&address=hjhy"
+    html = signed_in("clerk").get(url).content.decode()
+    found = re.findall(r'name="address" value="([^"]+)"', html)
+    here = Address.objects.get(pk=line.address_id).full_text
+    assert len(found) > 3
+    assert here not in found
+    assert set(found) <= set(Address.objects.values_list("full_text", flat=True))
+    assert "没有" in signed_in("clerk").get(url + "nowhere").content.decode()
+    assert signed_in("installer").get(url).status_code == 403
+    assert signed_in("foreigner").get(url).status_code == 404
 
 
 # ---- everywhere ----------------------------------------------------------------------------------

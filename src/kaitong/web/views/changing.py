@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
 from kaitong.hall import services as hall
@@ -21,6 +21,7 @@ from kaitong.ordering.life_plans import may_ask, plan_of
 from kaitong.playbooks import changing
 from kaitong.web import forms
 from kaitong.web.pages import changing as pages
+from kaitong.web.pages.intake import spots
 from kaitong.web.views.common import SignedIn, in_words, is_part, page, render_page
 from kaitong.web.views.photos import taken
 
@@ -64,6 +65,20 @@ def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     hall.link(actor=request.actor, business_id=order.id)  # sent again, it is said again
     url = reverse("web:order", args=[order.id])
     return HttpResponse(headers={"HX-Redirect": url}) if is_part(request) else redirect(url)
+
+
+@page
+@require_GET
+def addresses(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
+    """Addresses while a clerk types where a line moves to, each with its verdict, as at the
+    intake; the one that is picked is the answer."""
+    plan = plan_of(request.actor, service_id, procedure)
+    if not may_ask(request.actor, plan.procedure):
+        raise PermissionDenied
+    name = request.GET.get("field", "")[:40]
+    typed = request.GET.get(name, "")[:100]
+    found = [one for one in spots(request.actor, typed) if one.id != plan.service.address_id]
+    return render(request, "web/change/found.html", {"spots": found, "q": typed, "name": name})
 
 
 @page
