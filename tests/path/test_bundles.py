@@ -18,6 +18,7 @@ from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.models import PoolNumber, Service, Terminal
 from kaitong.inventory.services import TerminalRow
 from kaitong.ordering import services as ordering
+from kaitong.ordering import sessions
 from kaitong.ordering.life_plans import plan_of
 from kaitong.ordering.models import Order, OrderItem, Procedure
 from kaitong.ordering.sheets import Facts
@@ -213,8 +214,11 @@ def test_what_cannot_be_had_or_seen_waits_for_people(office, network):
     office.work_until(order, "PartProofException")
     assert not {"Accept"} & office.nodes(order)
     assert not Service.objects.filter(order_id=order.id, state=ServiceState.ACTIVE).exists()
-    network.seen.add(television.characteristics["circuit_id"])
     office.complete(order, "PartProofException", decision="recheck")
+    office.work_until(order, "PartProofException")  # looked at again, and still not there
+    assert sessions.watch_terminals() == 0
+    network.seen.add(television.characteristics["circuit_id"])
+    assert sessions.watch_terminals() == 1  # seen: it goes on without anybody
     office.work_until(order, "Accept")
     office.complete(order, "Accept")
     assert states(order) == {ServiceState.ACTIVE}
