@@ -36,7 +36,7 @@ class Platforms:
             )
             self.telephones.on(str(number), password)
         elif circuit := part.characteristics.get("circuit_id"):
-            self.boxes.on(str(circuit), keep=False)
+            self.boxes.on(str(circuit))  # and it stays on: its lease is renewed
 
     def down(self) -> None:
         for stop in self.started:
@@ -52,11 +52,13 @@ def start(say: Callable[[str], None]) -> Platforms | None:
             started.append(voice.down)
         settings = voice.up().settings
         _register("voice", "voice", "固话平台 Kamailio", settings.connection(), settings.secrets())
+        boxes = SetTopBoxes(kea)
         if not kea.running():
-            started.append(kea.down)
+            started += [boxes.down, kea.down]
         served = kea.up()
+        boxes.keep()  # those of the last time
         _register("iptv", "dhcp", "IPTV 地址平台 Kea", served.connection(), served.secrets())
-        return Platforms(Telephone(voice), SetTopBoxes(kea), started)
+        return Platforms(Telephone(voice), boxes, started)
     except LabError as error:
         print()
         say(

@@ -7,8 +7,10 @@ not stay of a proof; a server that serves everybody.
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
+import time
 from uuid import uuid4
 
 import pytest
@@ -117,6 +119,26 @@ def test_a_box_plugged_in_at_the_neighbours_is_seen_there(adapter, change, boxes
 
 def test_a_line_nobody_opened_gets_nothing(boxes):
     assert boxes.on(a_line(), keep=False).state == "refused"
+
+
+def test_a_box_that_is_kept_renews_by_itself_until_the_lab_is_down(adapter, change, boxes):
+    apply(adapter, change)
+    box = boxes.on(change.circuit, keep=False)
+    boxes._save(dataclasses.replace(box, renew_at=0.0))  # its time has come
+    boxes.keep()
+    try:
+        boxes.keep()  # one keeper is enough
+        until = time.monotonic() + 20
+        while boxes.box(change.circuit).renew_at == 0.0:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    finally:
+        ended = boxes.down()
+    assert ended
+    kept = boxes.box(change.circuit)
+    assert (kept.online, kept.address) == (True, box.address)
+    assert kept.renew_at > box.renew_at
+    assert not boxes.down()
 
 
 # ---- suspended, resumed, moved, taken out ----
