@@ -14,7 +14,15 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from kaitong.activation import actions, life, operating, queries, reconciling, services
+from kaitong.activation import (
+    actions,
+    life,
+    operating,
+    queries,
+    reconciling,
+    services,
+    watching,
+)
 from kaitong.activation.adapters.base import AccountChange, AccountState, Conversation
 from kaitong.activation.adapters.sip import ha1
 from kaitong.activation.errors import ElementProblem
@@ -27,6 +35,7 @@ from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
+from kaitong.lab import commands
 from kaitong.lab.phone import Telephone
 from kaitong.org.actor import Actor
 from kaitong.process.actions import ActionContext, BusinessError, Transient, Wait
@@ -156,10 +165,13 @@ def test_a_number_is_opened_proven_and_waits_for_its_telephone(ctx, service, pho
     with pytest.raises(BusinessError) as unseen:
         actions.prove_line(ctx)
     assert unseen.value.values == {"proof_result": "not-seen"}
+    assert list(watching.seen_now([now_is(service)])) == []
     assert phone.on(service.account, password_of(service)).done
     assert actions.prove_line(ctx) == {"line_proven": True}
     proof = now_is(service).latest["line"]
     assert (proof.ok, proof.data["seen"]["user_agent"]) == (True, "Lab-Telephone")
+    ((seen, mark),) = watching.seen_now([now_is(service)])  # whoever waits for it is told
+    assert (seen.id, [m for _, m in watching.seen_now([seen])]) == (service.id, [mark])
 
 
 def test_a_telephone_heard_only_before_the_number_was_given_here_proves_nothing(
@@ -372,6 +384,25 @@ def test_who_is_registered_since_when_and_with_what(working, phone):
     assert one.expires_at > now()
     phone.off(working.account, password_of(working))
     assert queries.registrations(working) == []
+
+
+def test_the_command_line_plays_the_telephone(element, voice, county, monkeypatch, capsys):
+    monkeypatch.setattr("kaitong.lab.voice.lab_folder", lambda: voice.home)
+    number = "0559" + str(uuid7().int)[-7:]
+    services.apply_account(
+        element, AccountChange(account=number, password="Kd-8848"), For(county.id)
+    )
+    assert commands.main(["phone", "on", number, "--password", "else"]) == 1
+    told = capsys.readouterr().out
+    assert ("refused: on" in told, "401" in told) == (True, True)
+    assert commands.main(["phone", "on", number]) == 1  # Kaitong has no service of that number
+    assert "--password" in capsys.readouterr().err
+    assert commands.main(["phone", "on", number, "--password", "Kd-8848"]) == 0
+    assert commands.main(["phone", "status", number]) == 0
+    assert f"{number}: sip:{number}@" in capsys.readouterr().out
+    assert commands.main(["status"]) == 0
+    assert "voice: up, SIP 127.0.0.1:" in (told := capsys.readouterr().out)
+    assert voice.settings().oss_password not in told
 
 
 def test_what_the_platform_holds_is_compared_with_services_in_operation(
