@@ -250,7 +250,7 @@ def ask(clerk: Actor, service: ServiceView, what: str, document: str) -> Order:
     form = changing.form_of(
         procedure.playbook, procedure.playbook_hash, procedure.counter.get("form", "")
     )
-    data = form.example(lambda kind: _no_example(kind)) if form is not None else {}
+    data = form.for_parts(frozenset()).example(_no_example) if form is not None else {}
     return changing.request_change(
         actor=clerk,
         service_id=service.id,

@@ -172,7 +172,8 @@ class Walker:
         deployed = playbooks.current("home-broadband")
         assert deployed is not None
         assert node.form is not None
-        form = playbooks.form("home-broadband", deployed.hash, node.form)
+        whole = playbooks.form("home-broadband", deployed.hash, node.form)
+        form = whole.for_parts(frozenset())  # a line alone, no bundle
         take = photos.camera(actor=actor, item_id=item.id)
         data = form.example(
             lambda kind: (
