@@ -25,7 +25,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.worktime import queries as worktime
 
-DAYS, VISITS = 10, 15  # past working days, and who came on each
+DAYS, VISITS = 8, 24  # past working days, and who came on each
 OPENING = time(9, 0)
 MINUTES = {"open": 17, "change": 12, "pay": 5, "consult": 8}
 KINDS = ("open", "change", "pay", "pay", "consult")
@@ -140,7 +140,7 @@ def _now(greeter: Actor, clerks: list[Actor], moment: datetime) -> int:
     for n, clerk in enumerate(clerks):
         story.at(opening, lambda clerk=clerk, n=n: story.sit(clerk, n + 1))  # type: ignore[misc]
     minutes = (moment - opening).total_seconds() / 60
-    _arrivals(story, day, opening, round(minutes / 5), spread=max(minutes - 12, 1))
+    _arrivals(story, day, opening, round(minutes / 3.7), spread=max(minutes - 12, 1))
     _arrivals(story, day, moment - min(minutes, 11) * _MINUTE, 8, spread=min(minutes, 10), tag="n")
     story.play()
     found = queries.hall(greeter)

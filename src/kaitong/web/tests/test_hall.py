@@ -151,6 +151,7 @@ def _words(answer):
 
 def test_the_blank_form_has_the_halls_head_and_the_documents(world, clerk):
     words = _words(clerk.get("/queue/form/blank.pdf"))
+    assert re.search(r"证件号码(?!—)", words)  # an empty cell for the hand
     for one in ("业务申请表", "休宁分公司", "居民身份证", "护照", "300M家庭宽带", "F-38"):
         assert one in words
 
