@@ -41,6 +41,11 @@ def uuid_of(number: int) -> UUID:
     return made
 
 
+def uuid_from(text: str) -> UUID:
+    """An identifier as the database writes it, as `UUID(text)` reads it."""
+    return uuid_of(int(text.replace("-", ""), 16))
+
+
 def uuid7() -> UUID:
     """A new identifier; two made in one process are strictly ordered.
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from kaitong.core.ids import uuid_from
 from kaitong.org.actor import Actor
 from kaitong.process.choices import OPEN_WORK, IncidentState, WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessNotFound
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 def work(actor: Actor, item_id: UUID) -> Play:
     """Lock a work item's instance for an actor who sees it. The item is `play.row`."""
     play = Play.on_row("workitem", item_id, actor_id=actor.id)
-    if play is None or not actor.sees(UUID(play.row["branch_id"])):
+    if play is None or not actor.sees(uuid_from(play.row["branch_id"])):
         raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
     play.behalf = actor.behalf(play.row["post"], _hand(play.row))
     return play

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.errors import BadInput, KaitongError
-from kaitong.core.ids import uuid7
+from kaitong.core.ids import uuid7, uuid_from
 from kaitong.process import (
     actions,
     bounds,
@@ -61,6 +61,8 @@ class Play:
         self._calls = 0
         self._row_patch: dict[str, Any] = {}
         self._kind: RowKind | None = None
+        acted = loaded.row and loaded.row.get("token_id")
+        self._acted = uuid_from(acted) if acted else None  # the token of the row
         self.behalf: UUID | None = None  # for whom the actor acts (委托)
         self.ended_call: UUID | None = None  # the token whose called process has ended
 
@@ -307,8 +309,7 @@ class Play:
         """Close the row that watched a token's wait, unless the verb itself closes it."""
         change = self.change
         close = {"token": token.id, "at": self.now, "state": "cancelled"}
-        row = self.loaded.row or {}
-        own = self._kind if row.get("token_id") == str(token.id) else None
+        own = self._kind if token.id == self._acted else None
         match token.wait:
             case model.WaitKind.WORK:
                 if own != "workitem":

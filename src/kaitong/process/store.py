@@ -39,13 +39,13 @@ LOCK_BY_ROW = """select i.id from process_{0} r join process_instance i on i.id 
  where r.id = %s for no key update of i"""
 LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variables, i.parameters,
  i.version, i.seq, i.open_waits, i.started_at, i.parent_id,
- case when i.parent_id is not null then
- (select c.catches from process_call c where c.child_id = i.id) end,
  (select string_agg(concat_ws(E'\\x1f', t.id, t.node, t.wait, t.scope, t.arrived_by), E'\\x1e')
  from process_token t where t.instance_id = i.id), i.scopes,
  case when i.open_waits > 1 then exists (select from process_workitem w
  where w.instance_id = i.id and w.state = 'suspended') end{0}
  from process_instance i where i.id = %s"""
+# a process called by another is asked for this besides; a step of most need not open that table
+CATCHES = "select catches from process_call where child_id = %s"
 LOAD_WITH = ", (select row_to_json(r)::text from process_{0} r where r.id = %s)"
 # the instance's identifier is found anew: this statement is asked together with the lock
 _OF_ROW = "i.id = (select r.instance_id from process_{0} r where r.id = %s)"
@@ -431,13 +431,19 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
         seq=found[7],
         open_waits=found[8],
         started_at=found[9],
-        tokens=_tokens(found[12]),
-        row=_json(found[15]) if kind is not None else None,
-        scopes=_json(found[13]),
-        suspended=bool(found[14]),
+        tokens=_tokens(found[11]),
+        row=_json(found[14]) if kind is not None else None,
+        scopes=_json(found[12]),
+        suspended=bool(found[13]),
         parent_id=found[10],
-        catches=frozenset(_json(found[11]) or ()),
+        catches=frozenset() if found[10] is None else _catches(instance_id),
     )
+
+
+def _catches(instance_id: UUID) -> frozenset[str]:
+    """The error codes that the caller of this process catches."""
+    (found,) = wire.ask((CATCHES, (instance_id,)))
+    return frozenset(_json(found[0][0]) or ()) if found else frozenset()
 
 
 _WAITS = {kind.value: kind for kind in WaitKind}

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core.ids import uuid7
+from kaitong.core.ids import uuid7, uuid_from
 from kaitong.core.swift import swift
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -116,7 +116,7 @@ def complete(
         access.require_going(item)
         access.require_hand(actor, item)
         node = play.model.nodes[item["node"]]
-        token_id = UUID(item["token_id"])
+        token_id = uuid_from(item["token_id"])
         four_eyes.require(play.model, play.loaded.id, node, actor, play.behalf, item["passage"])
         answers = dict(values)
         if within is not None:
