@@ -2,30 +2,29 @@
 
 A PPPoE access server runs in a user-mode kernel; the modem is a pppd of its own. Nothing stands in
 for the network: logins are CHAP over PPP, the line is proven by the access server's accounting, the
-rate by iperf3 through the session, suspension by a cut session and a refused dial.
+rate by iperf3 through the session, suspension by a cut session and a refused dial. What is asked is
+asked at the counter, with the customer's proof; the orders' own processes do the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
-from datetime import timedelta
 
 import pytest
 
-from kaitong.activation import actions, life, nasport
+from kaitong.activation import nasport
 from kaitong.activation.queries import line_of_account
 from kaitong.conftest import lacking
-from kaitong.core.clock import now
 from kaitong.core.home import library
-from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
+from kaitong.inventory.models import Terminal
 from kaitong.lab.line import LineLab, missing
+from kaitong.ordering import services as ordering
 from kaitong.org.actor import Actor
 from kaitong.playbooks import services as playbook_verbs
-from kaitong.process.actions import ActionContext, Wait
+from tests.path.moves_kit import ask
 
 pytestmark = [pytest.mark.radius, pytest.mark.django_db(transaction=True)]
 
@@ -89,29 +88,14 @@ class Customer:
     def measured(self, direction: str = "down") -> float:
         return self.line.measure(self.service.account, seconds=3, direction=direction)
 
-    def act(self, action, **inputs):
-        """As a worker carries it out: asked again while it waits."""
-        context = ActionContext(
-            instance_id=uuid7(),
-            business_id=self.service.order_id,
-            branch_id=self.service.branch_id,
-            node="Life",
-            token_id=uuid7(),
-            key=str(uuid7()),
-            inputs={"service_id": str(self.service_id), "patience": 30, **inputs},
-            actor_id=None,
-            now=now(),
-            parameters={},
-        )
-        for _ in range(120):
-            outcome = action(context)
-            if not isinstance(outcome, Wait):
-                return outcome
-            time.sleep(min(outcome.seconds, 1))
-            context = dataclasses.replace(
-                context, memory=outcome.values, now=context.now + timedelta(seconds=1)
-            )
-        raise AssertionError(outcome.reason)
+    def asks(self, procedure: str, *, until: str = "", **answers) -> object:
+        """A change at the counter; its process brings it to its end, or to a person's step."""
+        order = ask(self.office, self.service, procedure, **answers)
+        if until:
+            self.office.work_until(order, until, 60)
+        else:
+            self.office.work_until_state(order, "completed", 60)
+        return order
 
 
 def test_what_the_customer_has_is_what_was_sold(office, radius, lab_plans, line):
@@ -137,34 +121,36 @@ def test_what_the_customer_has_is_what_was_sold(office, radius, lab_plans, line)
     assert customer.measured() == pytest.approx(8, rel=0.25)
     assert customer.measured("up") == pytest.approx(2, rel=0.25)
 
+    ordering.pay(actor=office.people["clerk"], order_id=order.id, method="cash", key="paid")
+    (begun,) = line.status()["sessions"]
+
     # another plan reaches the session that stands
-    inventory_verbs.set_characteristics(
-        actor=SYSTEM, service_id=customer.service_id, values={"down_mbps": 20, "up_mbps": 5}
-    )
-    assert customer.act(life.change_plan) == {"changed_live": 1}
-    assert customer.act(life.prove_plan) == {"plan_proven": True}
+    customer.asks("change-plan", reason="customer.faster", offering="home-1000", effective="now")
     assert customer.is_online()
+    assert list(line.status()["sessions"]) == [begun]  # the same one, never cut
     assert customer.measured() == pytest.approx(20, rel=0.25)
 
     # suspended: cut, and refused when it dials again
-    customer.act(life.suspend, reason="request")
-    assert customer.act(life.disconnect) == {"disconnected": 1}
-    assert customer.act(life.prove_suspended) == {"suspension_proven": True}
-    assert not customer.is_online()
+    customer.asks("suspend", reason="customer.away")
+    assert customer.service.latest["suspended"].ok
+    assert (str(customer.service.state), customer.is_online()) == ("inactive", False)
     assert customer.dial()["refused"] is True
 
     # resumed: accepted, with the plan it has now
-    customer.act(life.resume, reason="request")
-    assert customer.act(actions.prove_account) == {"account_proven": True}
+    customer.asks("resume", reason="customer.back")
     assert customer.dial()["online"]
-    assert customer.service.state == "active"
+    assert str(customer.service.state) == "active"
 
-    # cancelled: nothing is left, nobody is let in
-    password = customer.password()
-    customer.act(actions.remove_service)
-    assert customer.act(life.disconnect) == {"disconnected": 1}
-    assert customer.act(actions.prove_removed) == {"removal_proven": True}
-    assert customer.dial(password)["refused"] is True
+    # cancelled: cut, nothing is left, nobody is let in; the terminal comes back
+    account, password = customer.service.account, customer.password()
+    port = nasport.pattern().format(line_of_account(account))
+    serial = Terminal.objects.get(service_id=customer.service_id).serial
+    ended = customer.asks("cancel", reason="moving.away", until="Dismantle")
+    assert str(customer.service.state) == "terminated"
+    assert account not in line.status()["modems"]
+    assert line.dial(account, password, port)["refused"] is True
+    office.complete(ended, "Dismantle", outcome="recovered", recovered_serial=serial, remark="")
+    assert office.show(ended)["state"] == "completed"
 
 
 def test_warm_it_comes_up_again_and_ends_only_its_own(line):
