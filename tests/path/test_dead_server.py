@@ -32,7 +32,7 @@ def test_every_flow_waits_for_it_in_words_and_ends_proven_once(office, radius, l
     online = None if what == "database" else {"suspend"}
     made = cases(office, lab, modem, online=online)
     getattr(lab, f"stop_{what}")()
-    patient(0.1)
+    patient(0.03)
     for case in made:
         begin(case)
     for _attempt in range(5):  # the longest back-off is five minutes

@@ -17,7 +17,7 @@ from kaitong.ordering.errors import BadOrder
 from kaitong.ordering.life_plans import plan_of
 from kaitong.ordering.models import Authentication, ServiceChange
 from kaitong.org.actor import Actor
-from kaitong.web.tests.test_changing import place
+from kaitong.web.tests.test_changing import hidden, place
 from kaitong.web.tests.world import resident_number
 
 BOOK = yaml.safe_load((library() / "home-broadband" / "playbook.yaml").read_text())
@@ -45,6 +45,26 @@ def test_what_the_line_does_not_allow_is_told_and_nothing_is_compared(world, sig
         refused = clerk.post(place(line, "resume") + "prove", said, headers=part)
         assert (refused.status_code, "不能办理复机" in refused.content.decode()) == (422, True)
     assert not Authentication.objects.exists()
+
+
+def test_a_clerk_resumes_a_line_and_who_may_not_is_turned_away(world, signed_in, part):
+    line, clerk = world.line(), signed_in("clerk")
+    stop(line)
+    said = {
+        "kind": "account-document",
+        "account": line.account,
+        "document_number": resident_number(1),
+    }
+    for who, status in (("installer", 403), ("foreigner", 404)):
+        assert signed_in(who).get(place(line, "resume")).status_code == status
+        answer = signed_in(who).post(place(line, "resume") + "prove", said, headers=part)
+        assert answer.status_code == status
+    html = clerk.post(place(line, "resume") + "prove", said, headers=part).content.decode()
+    given = {**hidden(html), "reason": "customer.back"}
+    done = clerk.post(place(line, "resume"), given, headers=part)
+    change = ServiceChange.objects.select_related("item").get()
+    assert done.headers["HX-Redirect"] == f"/orders/{change.item.order_id}/"
+    assert (change.procedure, change.reason) == ("resume", "客户原因：恢复使用")
 
 
 def test_each_counter_flow_names_how_its_customer_is_known():
