@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from kaitong.activation import services as activation
 from kaitong.charging.models import Rent
@@ -93,6 +95,26 @@ def ask(office, order, procedure: str, **data) -> Order:
         data=data,
         reason=data.pop("reason", ""),
     )
+
+
+def at_once(office, *rooms) -> list[Order]:
+    """Bundles taken in at the same instant; those that go on come first."""
+    made: list[Order] = []
+    ready = threading.Barrier(len(rooms))
+
+    def submit(room) -> None:
+        try:
+            ready.wait()
+            made.append(bundle(office, address=room))
+        finally:
+            connection.close()
+
+    clerks = [threading.Thread(target=submit, args=(room,)) for room in rooms]
+    for clerk in clerks:
+        clerk.start()
+    for clerk in clerks:
+        clerk.join()
+    return sorted(made, key=lambda order: "PartException" in office.nodes(order))
 
 
 def held(network) -> list[str]:
@@ -193,8 +215,10 @@ def test_what_cannot_be_had_or_seen_waits_for_people(office, network):
     }
     opening.save(update_fields=["parameters"])
     bundle(office)
-    PoolNumber.objects.filter(state="free", rule="number").update(state="quarantine")
-    order = bundle(office, address=office.plant.rooms[1])
+    left = PoolNumber.objects.filter(state="free", rule="number").order_by("value")
+    left.exclude(pk=left.first().pk).update(state="quarantine")
+    first, order = at_once(office, office.plant.rooms[1], office.plant.rooms[2])  # for one number
+    assert office.nodes(first) == {"Appoint"}
     assert office.nodes(order) == {"PartException"}  # nobody is sent while there is no number
     assert services(order)["voice"].account == ""
     PoolNumber.objects.filter(value="0559755007").update(state="free")

@@ -14,6 +14,7 @@ from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import TerminalKind
 from kaitong.process.services import StepContext
 
+SET_TOP = "service.set_top_serial"
 TERMINAL = "terminal"  # a need of the specification whose service has a set-top box
 
 

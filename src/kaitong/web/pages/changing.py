@@ -143,7 +143,7 @@ def _also(plan: ChangePlan) -> str:
     say = playbooks.words(plan.procedure.playbook, plan.procedure.playbook_hash)
     return _("同时%(what)s：%(list)s。") % {
         "what": plan.title,
-        "list": "、".join(bundles.named(plan.also, say)),
+        "list": mark("、").join(bundles.named(plan.also, say)),
     }
 
 

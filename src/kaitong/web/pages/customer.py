@@ -20,7 +20,7 @@ from kaitong.catalog import terms
 from kaitong.core.errors import BadInput
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import customers
+from kaitong.ordering import bundles, customers
 from kaitong.ordering.choices import FindBy
 from kaitong.ordering.life_offers import offers
 from kaitong.org.actor import Actor
@@ -268,6 +268,7 @@ class Head:
     flows: tuple[FlowLink, ...] = ()
     flow_refusal: str = ""  # where one reason stands against all of them
     lead_url: str = ""  # of a bundle's further service: the line it comes with
+    parts: tuple[tuple[str, str], ...] = ()  # of a bundle's line: its further services, their pages
 
 
 def head(look: Look) -> Head:
@@ -289,6 +290,10 @@ def head(look: Look) -> Head:
             "flows": flows(look),
         }
         against = {one.why_not for one in told["flows"]}
+        told["parts"] = tuple(
+            (bundles.named([one], look.say)[0], reverse("web:service", args=[one.id]))
+            for one in inventory.parts_of([service.id]).get(service.id, [])
+        )
         told["lead_url"] = reverse("web:service", args=[service.lead_id]) if service.lead_id else ""
         told["flow_refusal"] = against.pop() if len(against) == 1 else ""
     return Head(

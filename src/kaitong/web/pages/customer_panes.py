@@ -108,7 +108,7 @@ def _overview(look: Look) -> OverviewPane:
         Fact(_("合约到期"), fmt.day(until) if until else "", _left(until)),
     )
     line = (
-        Fact(_("宽带账号"), service.account, mono=True),
+        Fact(_("电话号码") if service.lead_id else _("宽带账号"), service.account, mono=True),
         Fact(_("逻辑 SN"), service.logical_id, mono=True, sign=True),
         Fact(_("OLT / PON 口"), port.pon_text if port else ""),
         Fact(
@@ -156,8 +156,8 @@ def _overview(look: Look) -> OverviewPane:
     parts = tuple(
         Fact(
             str(say(one.title)),
-            bundles.reached_by(one) or str(one.state.label),
-            str(one.state.label) if bundles.reached_by(one) else "",
+            str(one.state.label),
+            bundles.reached_by(one),
             one.state.tone,
         )
         for one in inventory.parts_of([service.id]).get(service.id, [])

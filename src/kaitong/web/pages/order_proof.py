@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ProofView, ServiceView
 from kaitong.ordering import bundles
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 
 
@@ -80,14 +82,15 @@ def pane(actor: Actor, order: Any) -> ProofPane:
         actor, [order.id, *(s.id for s in services)], AttachmentKind.PORT_LABEL
     )
     labelled = any(photos.values())
-    return ProofPane(tuple(_service(service, labelled) for service in services))
+    say = playbooks.words(order.playbook, order.playbook_hash)
+    return ProofPane(tuple(_service(service, labelled, say) for service in services))
 
 
-def _service(service: ServiceView, labelled: bool) -> ServiceProof:
+def _service(service: ServiceView, labelled: bool, say: Callable[[str], str]) -> ServiceProof:
     latest = service.latest
     proofs = sorted(service.proofs, key=lambda p: p.at, reverse=True)
     if service.lead_id is not None:
-        return _part(service, latest, proofs)
+        return _part(service, latest, proofs, say(service.title))
     return ServiceProof(
         account_name=service.account,
         account=_account(latest.get("account")),
@@ -97,7 +100,7 @@ def _service(service: ServiceView, labelled: bool) -> ServiceProof:
 
 
 def _part(
-    service: ServiceView, latest: dict[str, ProofView], proofs: list[ProofView]
+    service: ServiceView, latest: dict[str, ProofView], proofs: list[ProofView], title: str
 ) -> ServiceProof:
     """A further service of a bundle: what its platform said, without the ports it has none of."""
     account, line = latest.get("account"), latest.get("line")
@@ -114,8 +117,8 @@ def _part(
     )
     return ServiceProof(
         account_name=reached,
-        account=AccountCard(*_card(account, service.title, _("账号")), said, ()),
-        line=LineCard(*_card(line, service.title, _("线路")), "", rows),
+        account=AccountCard(*_card(account, title, _("账号")), said, ()),
+        line=LineCard(*_card(line, title, _("线路")), "", rows),
         attempts=tuple(_attempt(proof) for proof in proofs),
         part=True,
     )

@@ -24,6 +24,7 @@ from kaitong.fieldwork.rules import Rules
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import PortView, ServiceView
 from kaitong.ordering import bundles
+from kaitong.ordering.bundle_answers import SET_TOP
 from kaitong.org.actor import Actor
 from kaitong.playbooks import onsite
 from kaitong.playbooks.forms import Form
@@ -109,6 +110,7 @@ class Job:
     scale: Scale | None
     power: forms.Field | None
     terminal: forms.Field | None
+    box: forms.Field | None  # the set-top box of a bundle
     ticks: tuple[forms.Field, ...]
     photos: tuple[forms.Field, ...]
     signature: forms.Field | None
@@ -204,6 +206,7 @@ def job(
         scale=_scale(item, parts["power"]) if checked else None,
         power=parts["power"],
         terminal=parts["terminal"],
+        box=parts["box"],
         ticks=tuple(parts["ticks"]),
         photos=tuple(parts["photos"]),
         signature=parts["signature"],
@@ -269,6 +272,7 @@ def _parts(form: Form | None, asked: forms.WorkForm) -> dict[str, Any]:
     found: dict[str, Any] = {
         "power": None,
         "terminal": None,
+        "box": None,
         "signature": None,
         "ticks": [],
         "photos": [],
@@ -284,6 +288,8 @@ def _parts(form: Form | None, asked: forms.WorkForm) -> dict[str, Any]:
             found["power"] = field
         elif field.name == targets.get(SERIAL):
             found["terminal"] = field
+        elif field.name == targets.get(SET_TOP):
+            found["box"] = field
         elif field.widget == "check":
             found["ticks"].append(field)
         elif field.photo is not None and field.photo.kind == "signature":
