@@ -50,14 +50,13 @@ def start(say: Callable[[str], None]) -> Platforms | None:
     try:
         if not ((before := voice.status()) and before.running):
             started.append(voice.down)
-        settings = voice.up().settings
-        _register("voice", "voice", "固话平台 Kamailio", settings.connection(), settings.secrets())
+        voice.up()
         boxes = SetTopBoxes(kea)
         if not kea.running():
             started += [boxes.down, kea.down]
-        served = kea.up()
+        kea.up()
         boxes.keep()  # those of the last time
-        _register("iptv", "dhcp", "IPTV 地址平台 Kea", served.connection(), served.secrets())
+        register(voice, kea)
         return Platforms(Telephone(voice), boxes, started)
     except LabError as error:
         print()
@@ -67,6 +66,14 @@ def start(say: Callable[[str], None]) -> Platforms | None:
         for stop in started:
             stop()
         return None
+
+
+def register(voice: VoiceLab, kea: KeaLab) -> None:
+    """Tell Kaitong where both are."""
+    told, served = voice.settings(), kea.settings()
+    _register("voice", "voice", "固话平台 Kamailio", told.connection(), told.secrets())
+    if served is not None:
+        _register("iptv", "dhcp", "IPTV 地址平台 Kea", served.connection(), served.secrets())
 
 
 def _register(

@@ -145,23 +145,26 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(10, "free", tales.regular, months_ago)
     if not few:  # without a network no line comes to work, and none can break
         _troubles(add)
-    if stage.platforms is not None and not few:
-        for number, (offering, tale) in enumerate(
-            (
-                ("home-300-bundle", tales.completed),
-                ("home-1000-bundle", tales.completed),
-                ("home-300-bundle", tales.visiting),
-                ("home-300-bundle", tales.appointed),
-            )
-        ):
-            case = Case(stage, BUNDLED + number, spots.take("free"), offering=offering)
-            past = {"ago": 1300.0 - 90 * number, "visit": 800.0 - 60 * number}
-            if tale is tales.completed:
-                listed.append(tale(case, **past, called=600.0 - 60 * number))
-            else:
-                listed.append(tale(case, 420.0, 30.0 if tale is tales.visiting else -90.0))
+        listed += bundles(stage, spots)
     listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
     return listed
+
+
+def bundles(stage: Stage, spots: Spots) -> list[Tale]:
+    """融合套餐: two that work, one that is being installed, one to be visited. None where
+    telephones and set-top boxes have no platform."""
+    if stage.platforms is None:
+        return []
+
+    def sold(number: int, offering: str = "home-300-bundle") -> Case:
+        return Case(stage, BUNDLED + number, spots.take("free"), offering=offering)
+
+    return [
+        tales.completed(sold(0), 1300.0, 800.0, 600.0),
+        tales.completed(sold(1, "home-1000-bundle"), 1210.0, 740.0, 540.0),
+        tales.visiting(sold(2), 420.0, 30.0),
+        tales.appointed(sold(3), 420.0, -90.0),
+    ]
 
 
 def _troubles(add: Callable[[int, str, Callable[..., Tale], Times], None]) -> None:
@@ -216,6 +219,24 @@ def tell(
     listed = cast(stage, Spots.of(scale, people.COUNTY), few=few)
     if not few:
         listed += neighbours(stage, Spots.of(plant.NEIGHBOUR.name, people.NEIGHBOUR))
+    play(stage, listed, progress)
+    # The night between the last act and now: reminders fall due, messages wait for the morning.
+    moment = stage.past.at(0) + _NIGHT_STEP
+    while moment < stage.past.end:
+        with frozen(moment):
+            stage.machines()
+        moment += _NIGHT_STEP
+    _close_days(stage)
+    _at_the_counter(stage, Spots.of(scale, people.COUNTY))
+    return len(listed)
+
+
+def play(
+    stage: Stage,
+    listed: list[Tale],
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> None:
+    """All tales, the oldest act first, each under a clock that stands at it."""
     due = [(-next(tale), number, tale) for number, tale in enumerate(listed)]
     heapq.heapify(due)
     ended = 0
@@ -231,15 +252,6 @@ def tell(
             progress(ended, len(listed))
         else:
             heapq.heappush(due, (max(-following, ago), number, tale))
-    # The night between the last act and now: reminders fall due, messages wait for the morning.
-    moment = stage.past.at(0) + _NIGHT_STEP
-    while moment < stage.past.end:
-        with frozen(moment):
-            stage.machines()
-        moment += _NIGHT_STEP
-    _close_days(stage)
-    _at_the_counter(stage, Spots.of(scale, people.COUNTY))
-    return len(listed)
 
 
 def _close_days(stage: Stage) -> None:
