@@ -123,7 +123,18 @@ def _circuit(arguments: argparse.Namespace) -> str:
             f"Kaitong has no line for the account {arguments.account!r}.",
             "Give the line by --circuit.",
         )
-    return nasport.pattern().format(line)
+    return _of_the_bundle(arguments.account) or nasport.pattern().format(line)
+
+
+def _of_the_bundle(account: str) -> str:
+    """The circuit of the television that came with this line, "" where none did."""
+    from kaitong.inventory import queries as inventory
+    from kaitong.org.actor import Actor
+
+    line = inventory.service_by_account(Actor.system(), account)
+    parts = inventory.parts_of([line.id]).get(line.id, []) if line else []
+    found = (str(part.characteristics.get("circuit_id") or "") for part in parts)
+    return next(filter(None, found), "")
 
 
 def _print(arguments: argparse.Namespace, told: Any, text: str) -> None:

@@ -7,6 +7,7 @@ after a move, taken out; a server that is away; what is told to people; two work
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 
 import pytest
@@ -15,6 +16,7 @@ from django.db import connection
 from kaitong.activation import actions, life, queries, reconciling, services
 from kaitong.activation.adapters.circuits import name_of
 from kaitong.activation.models import Difference
+from kaitong.activation.nasport import Line
 from kaitong.catalog import services as catalog
 from kaitong.catalog.services import ServiceEntry
 from kaitong.core.clock import now
@@ -24,6 +26,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
+from kaitong.lab import commands, television
 from kaitong.lab.tests.test_iptv import a_line
 from kaitong.ordering import sessions
 from kaitong.org.actor import Actor
@@ -203,6 +206,28 @@ def test_a_platform_that_is_away_is_tried_again(ctx, service, kea):
         ("undo", True),
         ("prove-removed", True),
     ]
+
+
+def test_a_box_is_plugged_in_by_the_account_of_the_line_it_came_with(
+    ctx, service, boxes, county, monkeypatch, capsys
+):
+    actions.apply_service(ctx)
+    line = inventory_verbs.create_service(
+        actor=SYSTEM, branch_id=county.id, specification="access", playbook="bundle", version="h1"
+    )
+    Service.objects.filter(pk=line.pk).update(account="t0559000001@kd")
+    Service.objects.filter(pk=service.id).update(lead_id=line.pk)
+    monkeypatch.setattr(television, "SetTopBoxes", lambda: boxes)
+    monkeypatch.setattr(commands, "_registered", lambda _: Line("OLT-01", "0/3/6", "O1"))
+    try:
+        assert commands.main(["stb", "on", "t0559000001@kd", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["circuit"] == circuit_of(service)
+        assert commands.main(["stb", "status"]) == 0
+        assert circuit_of(service) in capsys.readouterr().out
+        assert commands.main(["stb", "off", "t0559000001@kd"]) == 0
+        assert boxes.boxes() == []
+    finally:
+        boxes.down()
 
 
 # ---- reconciliation ----
