@@ -6,12 +6,14 @@ import re
 import subprocess
 
 import pytest
+from django.urls import reverse
 
+from kaitong.core.ids import uuid7
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.hall import queries
 from kaitong.hall import services as hall
-from kaitong.hall.models import Form, Ticket
+from kaitong.hall.models import Form, Link, Ticket
 from kaitong.ordering import drafts
 from kaitong.org import services as org
 from kaitong.org.queries import actor_of
@@ -234,3 +236,19 @@ def test_every_page_in_english(world, greeter, clerk):
             main = re.sub(r"<[^>]+>", " ", html[html.index("<main") : html.index("</main>")])
             left = [w for w in re.findall(r"[一-鿿]+", main) if w not in ("休宁分公司",)]
             assert not left, (path, left)
+
+
+def test_what_is_begun_while_a_number_is_served_is_linked_to_it(world, greeter, clerk):
+    taken(greeter)
+    clerk.post("/queue/sit", {"counter": "1"})
+    draft = uuid7()
+    choose = f"{reverse('web:intake_choose', args=[draft])}?address={world.addresses[0]}"
+    clerk.post(choose, {"name": "王志伟"})
+    assert not Link.objects.exists()  # nobody is being served
+    clerk.post("/queue/next")
+    ticket = Ticket.objects.get()
+    clerk.post(f"/queue/{ticket.pk}/begin")
+    clerk.post(choose, {"name": "王志伟"})
+    clerk.post(choose, {"name": "王志伟"})
+    assert Link.objects.get().business_id == draft
+    assert queries.ticket_of(world.actor("clerk"), draft) == ticket
