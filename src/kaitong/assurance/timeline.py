@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
 from kaitong.assurance.choices import Ownership
+from kaitong.assurance.handling import say
 from kaitong.assurance.models import CommonCause, Fault, Routing
 from kaitong.assurance.queries import notes, surveys
 from kaitong.documents import queries as documents
@@ -108,7 +109,7 @@ def of_fault(actor: Actor, fault: Fault, *, channels: Callable[[str], str]) -> l
             at=row.asked_at,
             kind="order",
             title=_("客户意见"),
-            text=" · ".join(filter(None, (row.reason_title, row.remark))),
+            text=" · ".join(filter(None, (say(fault.handling, row.reason_title), row.remark))),
             tone="late",
         )
         for row in surveys(fault.pk)

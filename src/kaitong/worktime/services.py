@@ -39,7 +39,7 @@ __all__ = [
 
 STATUTORY = "cn"
 STATUTORY_NAME = gettext_noop("法定工作日历")
-SOURCE = "国务院办公厅放假安排 (chinesecalendar)"
+SOURCE = gettext_noop("国务院办公厅放假安排 (chinesecalendar)")
 FULL_NAMES = {"清明": "清明节", "端午": "端午节", "中秋": "中秋节"}
 
 

@@ -310,7 +310,7 @@ def _trail_row(one: worktime.Trail, names: Mapping[object, str]) -> TrailRow:
         at=change.created_at,
         who=names.get(change.actor_id, "") if change.actor_id else _("系统"),
         what=_changed(change),
-        reason=change.reason,
+        reason=wording.read(change.reason),
         state=state,
         tone=tone,
     )

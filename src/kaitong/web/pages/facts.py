@@ -105,7 +105,7 @@ def of_orders(
             id=order.id,
             number=order.number or str(order.id)[:8],
             state=order.state,
-            product=line.title
+            product=_say(order)(line.title)
             if changed and line is not None and line.title
             else " + ".join(_title(offered, order, i, english) for i in items[order.id]),
             action=changed or (str(ItemAction(first.action).label) if first else ""),

@@ -444,5 +444,5 @@ def _told(data: Any) -> str:
     if not isinstance(data, dict):
         return ""
     parts = [fields.get(str(data["field"]), str(data["field"]))] if data.get("field") else []
-    parts += [str(data["reason"])] if data.get("reason") else []
+    parts += [wording.read(str(data["reason"]))] if data.get("reason") else []
     return fmt.mark("，").join(parts)
