@@ -16,13 +16,14 @@ import psycopg
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from kaitong.process import commands, inbound, wakeup
-from kaitong.process.shell import place
+from kaitong.process.failing import place
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
 THREADS = 4
 _LONGEST_REST = 0.5  # seconds between two batches
+_RESTS = 1.5  # times as long as a full batch took
 _AWAY = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds between tries while the database is away
 _GONE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -48,15 +49,15 @@ def drain_inbound(limit: int = 50) -> int:
 def drain_politely(
     rest: Callable[[float], object] = time.sleep, clock: Callable[[], float] = time.monotonic
 ) -> int:
-    """As `drain_inbound`; with more due than one batch, it rests as long as it worked.
+    """As `drain_inbound`; with more due than one batch, it rests half as long again as it worked.
 
     A hundred thousand timers may fall due in one minute. They have minutes; people who look at
-    their work meanwhile have not, and half of what the database can do stays theirs.
+    their work meanwhile have not, and more than half of what the database can do stays theirs.
     """
     begun = clock()
     done = drain_inbound(inbound.BATCH)
     if done >= inbound.BATCH:
-        rest(min(clock() - begun, _LONGEST_REST))
+        rest(min(_RESTS * (clock() - begun), _LONGEST_REST))
     return done
 
 

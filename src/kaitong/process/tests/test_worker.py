@@ -202,6 +202,6 @@ def test_a_backlog_of_timers_leaves_half_of_the_time_to_people(begin, monkeypatc
 
     with frozen(start + timedelta(hours=49)):
         assert drain() == 3
-        assert rested == [pytest.approx(0.1)]
+        assert rested == [pytest.approx(0.15)]
         assert [drain(), drain()] == [1, 0]
     assert len(rested) == 1
