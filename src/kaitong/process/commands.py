@@ -26,7 +26,8 @@ from kaitong.core.ids import uuid7
 from kaitong.core.swift import swift
 from kaitong.process import actions, model, values
 from kaitong.process.choices import Cause, CommandState
-from kaitong.process.shell import MESSAGE_LENGTH, Play, cause_of, describe
+from kaitong.process.failing import MESSAGE_LENGTH, cause_of, describe
+from kaitong.process.shell import Play
 
 log = logging.getLogger(__name__)
 

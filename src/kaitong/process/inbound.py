@@ -19,10 +19,12 @@ from kaitong.core import db
 from kaitong.core.clock import now as clock_now
 from kaitong.org.actor import Actor
 from kaitong.process import hearing, model, starting, suspension, values
+from kaitong.process.beginning import begin
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.errors import ProcessConflict
+from kaitong.process.failing import cause_of, describe, place
 from kaitong.process.models.work import NEXT_LOOK
-from kaitong.process.shell import Play, begin, cause_of, describe, place
+from kaitong.process.shell import Play
 
 log = logging.getLogger(__name__)
 

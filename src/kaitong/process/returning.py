@@ -28,10 +28,11 @@ from kaitong.process.advance_graph import around, can_return, reach
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessConflict, ProcessNotFound, ProcessRefused
+from kaitong.process.failing import describe
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.models import History, WorkItem
 from kaitong.process.scopes import ScopeTree
-from kaitong.process.shell import Play, describe
+from kaitong.process.shell import Play
 from kaitong.process.standing import earliest
 from kaitong.process.work import Progress, progress
 

@@ -21,6 +21,7 @@ from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
 from kaitong.process import definitions, model, starting, store, wakeup
 from kaitong.process import values as jsonb
+from kaitong.process.beginning import begin
 from kaitong.process.bpmn import parse
 from kaitong.process.bulk import Outcome, many
 from kaitong.process.choices import InstanceState
@@ -41,10 +42,11 @@ from kaitong.process.fallout import (
 from kaitong.process.ledger import correct_suspension
 from kaitong.process.models import Definition, Inbox, Instance, Message
 from kaitong.process.returning import return_to
-from kaitong.process.shell import KEEP_MESSAGES, Play, begin
+from kaitong.process.shell import Play
 from kaitong.process.signalling import signal
 from kaitong.process.suspension import agree, resume, suspend
 from kaitong.process.sweeping import mend
+from kaitong.process.thrown import KEEP_MESSAGES
 from kaitong.process.work import (
     Opened,
     Progress,

@@ -7,19 +7,16 @@ so that the completion of the person who triggered them is never lost.
 
 from __future__ import annotations
 
-import logging
-import traceback
-from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, wording
 from kaitong.core.clock import now as clock_now
-from kaitong.core.errors import BadInput, KaitongError
 from kaitong.core.ids import uuid7, uuid_from
 from kaitong.process import (
     actions,
@@ -36,13 +33,10 @@ from kaitong.process.advance import advance
 from kaitong.process.choices import Cause, InstanceState
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessConflict, ProcessNotFound
+from kaitong.process.failing import cause_of, describe, survives
 from kaitong.process.opening import Opening
 from kaitong.process.store import Change, Loaded, RowKind
 
-log = logging.getLogger(__name__)
-
-MESSAGE_LENGTH = 500  # of an incident's message
-KEEP_MESSAGES = timedelta(days=30)  # an early message waits so long for somebody to subscribe
 MAX_CALLS = bounds.STEP_ACTIONS
 
 
@@ -216,7 +210,7 @@ class Play:
                 now=now, token=token, code=error.code, message=error.what, values=error.values
             )
         except OperationalError as error:
-            if not _survives(error):
+            if not survives(error):
                 raise
             message = describe(error, node=call.node, action=call.action)
             return model.Failed(now=now, token=token, cause=Cause.TIMEOUT, message=message)
@@ -273,7 +267,7 @@ class Play:
                 case model.SetVariables():
                     change.variables = dict(self.state.variables)
                 case model.Publish():
-                    self._publish(effect)
+                    thrown.publish(self, effect)
                 case model.Broadcast():
                     thrown.throw(self, effect, effects)
                 case model.Escalate():
@@ -282,7 +276,7 @@ class Play:
                     change.state = effect.state
                     change.ended_at = self.now
                     if loaded.parent_id is not None:
-                        self._tell_caller(loaded.parent_id, effect)
+                        thrown.tell_caller(self, loaded.parent_id, effect)
                 case (
                     model.OpenWork()
                     | model.OpenCommand()
@@ -353,46 +347,6 @@ class Play:
                         self.close_timer(token.id, flow.target, "cancelled")
                     else:
                         self.close_subscription(token.id, flow.target, "cancelled")
-
-    def _publish(self, effect: model.Publish) -> None:
-        """A message of this step. Its sender's id is the line of history that tells of the visit:
-        the same when the step is done again after it was rolled back, another at another visit."""
-        change, loaded = self.change, self.loaded
-        seq = loaded.seq + len(change.history)
-        change.messages_published.append(
-            {
-                "id": uuid7(),
-                "at": self.now,
-                "branch_id": loaded.branch_id,
-                "name": effect.message,
-                "key": effect.key,
-                "sender_id": f"{loaded.id}:{effect.node}:{seq}"[:200],
-                "values": dict(effect.values),
-                "keep_until": self.now + KEEP_MESSAGES,
-            }
-        )
-        change.notify = True
-
-    def _tell_caller(self, parent_id: UUID, end: model.Finish) -> None:
-        """How this called process ended goes to the caller's inbox: never under two locks."""
-        event = {
-            "kind": "child",
-            "child": self.loaded.id,
-            "state": end.state,
-            "error": end.error,
-            "message": end.message,
-            "values": dict(end.values),
-        }
-        self.change.caller_told.append(
-            {
-                "id": uuid7(),
-                "at": self.now,
-                "parent": parent_id,
-                "key": f"child:{self.loaded.id}",
-                "event": event,
-            }
-        )
-        self.change.notify = True
 
     def _close_boundaries(self, token: model.Token) -> None:
         for boundary_id in self.model.nodes[token.node].boundaries:
@@ -477,93 +431,6 @@ class Play:
         )
 
 
-def begin(
-    *,
-    instance_id: UUID,
-    definition_id: UUID,
-    business_id: UUID | None,
-    branch_id: UUID,
-    variables: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    actor_id: UUID | None,
-    parent_id: UUID | None = None,
-    catches: Iterable[str] = (),
-    last: bool = False,
-    node: str = "",
-    why: Mapping[str, Any] | None = None,
-) -> Play:
-    """Begin an instance within the caller's transaction: it plays until everything waits.
-
-    `last`: as in `Play.save`. `node` is the start event whose message, signal or timer came
-    (`why`); "": the none start.
-    """
-    now = clock_now()
-    loaded = Loaded(
-        id=instance_id,
-        definition_id=definition_id,
-        branch_id=branch_id,
-        business_id=business_id,
-        state=InstanceState.RUNNING,
-        variables={},
-        parameters=dict(parameters),
-        version=0,
-        seq=0,
-        open_waits=0,
-        started_at=now,
-        tokens=(),
-        new=True,
-        parent_id=parent_id,
-        catches=frozenset(catches),
-    )
-    play = Play(loaded, actor_id=actor_id, now=now)
-    play.note("started", data={"definition": definition_id, **(why or {})})
-    play.advance(model.Started(now=now, variables=dict(variables), node=node))
-    play.change.variables = dict(play.state.variables)
-    play.save(last=last)
-    return play
-
-
 def _close_once(rows: list[dict[str, Any]], token: UUID | int, node: str, state: str) -> None:
     if not any(r["token"] == token and r["node"] == node for r in rows):
         rows.append({"token": token, "node": node, "state": state})
-
-
-def cause_of(error: Exception) -> str:
-    """The cause class of an exception an action raised."""
-    match error:
-        case actions.Transient():
-            return error.cause
-        case BadInput():
-            return Cause.DATA
-        case KaitongError():
-            return Cause.BUSINESS
-        case TimeoutError():
-            return Cause.TIMEOUT
-        case ConnectionError():
-            return Cause.NETWORK
-        case _:
-            return Cause.BUG
-
-
-def describe(error: Exception, *, node: str, action: str) -> str:
-    """A message for the fallout desk; the unexpected is logged with its place, not its data."""
-    if isinstance(error, KaitongError):
-        return str(error)[:MESSAGE_LENGTH]
-    where = place(error)
-    log.error(
-        "action failed node=%s action=%s error=%s at=%s", node, action, type(error).__name__, where
-    )
-    first = str(error).split("\n", 1)[0]  # a database error's further lines quote data
-    return f"{type(error).__name__}: {first} ({where.split(' < ')[0]})"[:MESSAGE_LENGTH]
-
-
-def place(error: BaseException) -> str:
-    """Where an exception came from, innermost first, without the data of its message."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return " < ".join(f"{f.name}:{f.lineno}" for f in reversed(frames[-6:]))
-
-
-def _survives(error: OperationalError) -> bool:
-    """Whether the transaction can go on after the savepoint was rolled back."""
-    code = getattr(error.__cause__, "sqlstate", None)
-    return connection.is_usable() and code not in (None, "40P01", "40001")

@@ -24,13 +24,13 @@ from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.org import queries as org
 from kaitong.process import due, model, values
+from kaitong.process.beginning import begin
 from kaitong.process.choices import StarterKind, StarterState
 from kaitong.process.cycles import cycle_of, following
 from kaitong.process.definitions import model_of
 from kaitong.process.errors import ProcessRefused
 from kaitong.process.feel.temporal import format_duration, moment_of
 from kaitong.process.models import Definition, Starter
-from kaitong.process.shell import begin
 
 TIMERS = """select id from process_starter where state = 'open' and kind = 'timer'
  and next_attempt_at <= %s order by next_attempt_at limit %s for update skip locked"""
