@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Collate
 from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.audit import tracked
@@ -158,6 +159,9 @@ class Service(ExtRow):
         ]
         indexes = [
             models.Index(fields=["branch", "state", "id"], name="service_state"),
+            models.Index(  # read beside what a network element holds, page by page
+                Collate("account", "C"), condition=~Q(account=""), name="service_in_byte_order"
+            ),
             models.Index(fields=["order_id"], name="service_order"),
             models.Index(fields=["customer_id"], name="service_customer"),
             models.Index(fields=["address"], name="service_address"),
