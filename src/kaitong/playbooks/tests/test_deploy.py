@@ -43,6 +43,8 @@ def test_deploying_twice_changes_nothing():
     assert {o.key for o in catalog.current_offerings(SYSTEM)} == {
         "home-300",
         "home-1000",
+        "home-300-bundle",
+        "home-1000-bundle",
         "home-300-family",
         "home-1000-prepaid",
     }
