@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from kaitong.charging.signing import signed
 from kaitong.core import db
@@ -33,13 +33,15 @@ from kaitong.org.models import Staff
 from kaitong.tmf.contract.events import EVENTS
 from kaitong.tmf.mapping.outgoing import moment, service_order
 from kaitong.tmf.models import Delivery, Listener
+from kaitong.tmf.posting import forbidden, literal, post
 
 log = logging.getLogger(__name__)
 
 MOST_LISTENERS = 20  # of one member of staff
 LATE = 120.0  # seconds after which nothing becomes visible any more
-CHUNK = 50
-TIMEOUT = 10.0
+EACH = 10  # of one listener in a round, and for so many seconds: the others wait no longer for it
+PATIENCE = 15.0
+ANSWERED = "HTTP "  # how a refusal by somebody who is there begins
 LEASE = timedelta(seconds=60)
 BACK_OFF = (5, 30, 120, 600, 1800, 3600, 7200)  # seconds before the next try
 MOST_TRIES = 14  # about a day and a half
@@ -47,10 +49,13 @@ KEPT = timedelta(days=7)
 
 _TO_MAKE = """insert into tmf_delivery (id, created_at, listener_id, number, order_id, event, state,
  happened_at, next_at, tries, last_error) select gen_random_uuid(), now(), %s, x.number, x.order_id,
- x.event, x.state, x.at, now(), 0, '' from unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[],
- %s::timestamptz[]) as x(number, order_id, event, state, at) on conflict do nothing"""
+ x.event, x.state, x.at, greatest(now(), (select min(d.next_at) from tmf_delivery d
+  where d.listener_id = %s and d.sent_at is null and d.given_up_at is null and d.tries > 0
+  and d.last_error <> '' and d.last_error not like 'HTTP %%')), 0, ''
+ from unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[])
+ as x(number, order_id, event, state, at) on conflict do nothing"""
 _TAKE = """with due as materialized (select d.id from tmf_delivery d
- where d.sent_at is null and d.given_up_at is null and d.next_at <= %s
+ where d.listener_id = %s and d.sent_at is null and d.given_up_at is null and d.next_at <= %s
  and (d.lease_until is null or d.lease_until <= %s)
  and not exists (select 1 from tmf_delivery e where e.listener_id = d.listener_id
   and e.order_id = d.order_id and e.number < d.number
@@ -58,7 +63,6 @@ _TAKE = """with due as materialized (select d.id from tmf_delivery d
  order by d.next_at, d.number limit %s for update skip locked)
  update tmf_delivery d set lease_until = %s, tries = d.tries + 1 from due where d.id = due.id
  returning d.id"""
-
 Send = Callable[[str, bytes, dict[str, str]], str]
 
 
@@ -125,8 +129,8 @@ def _callback_faults(callback: str) -> list[InputFault]:
         return [InputFault("callback", what, "Kaitong adds /listener/ and the event's name.")]
     if parts.username or parts.password:
         return [InputFault("callback", "must hold no name and no password")]
-    if host.startswith("169.254.") or host.startswith("fe80:"):
-        return [InputFault("callback", "must not be a link-local address")]
+    if (address := literal(host)) and forbidden(address):
+        return [InputFault("callback", "must not be a link-local, reserved or multicast address")]
     return []
 
 
@@ -182,6 +186,7 @@ def gather() -> int:
                     _TO_MAKE,
                     [
                         listener.pk,
+                        listener.pk,
                         [one.number for one in told],
                         [one.order_id for one in told],
                         [EVENTS[one.kind] for one in told],
@@ -205,30 +210,58 @@ def _is_wanted(listener: Listener, one: describing.Happening) -> bool:
 
 
 def deliver(send: Send) -> int:
-    """Send what is due, each leased first and recorded after; a lease that ran out goes again."""
-    at = now()
-    with transaction.atomic():
-        ids = [row["id"] for row in db.rows(_TAKE, [at, at, CHUNK, at + LEASE])]
-    rows = Delivery.objects.filter(pk__in=ids).select_related("listener__staff").order_by("number")
-    for row in rows:
+    """Send what is due, each leased first and recorded after; a lease that ran out goes again.
+
+    Listener by listener and a few of each, so that one that is away or slow holds up itself.
+    """
+    tried = 0
+    for listener_id in Listener.objects.values_list("pk", flat=True):
+        at = now()
+        with transaction.atomic():
+            ids = [row["id"] for row in db.rows(_TAKE, [listener_id, at, at, EACH, at + LEASE])]
+        rows = Delivery.objects.filter(pk__in=ids).select_related("listener__staff")
+        tried += _deliver(list(rows.order_by("number")), send)
+    return tried
+
+
+def _deliver(rows: list[Delivery], send: Send) -> int:
+    """The leased rows of one listener; how many were tried."""
+    until = time.monotonic() + PATIENCE
+    for number, row in enumerate(rows):
+        if time.monotonic() > until:
+            _untried(rows[number:])
+            return number
         error = _sent(row, send)
         done = Delivery.objects.filter(pk=row.pk, sent_at=None)
+        wait = timedelta(seconds=BACK_OFF[min(row.tries, len(BACK_OFF)) - 1])
         if not error:
             done.update(sent_at=now(), last_error="", lease_until=None)
         elif row.tries >= MOST_TRIES:
             log.warning("a listener does not take events: %s", error)
             done.update(given_up_at=now(), last_error=error[:120], lease_until=None)
         else:
-            wait = BACK_OFF[min(row.tries, len(BACK_OFF)) - 1]
-            later = now() + timedelta(seconds=wait)
-            done.update(next_at=later, last_error=error[:120], lease_until=None)
-    return len(ids)
+            done.update(next_at=now() + wait, last_error=error[:120], lease_until=None)
+        if error and not error.startswith(ANSWERED):  # asked once, not for each of its events
+            _untried(rows[number + 1 :])
+            _put_off(row.listener_id, now() + wait)
+            return number + 1
+    return len(rows)
+
+
+def _untried(rows: list[Delivery]) -> None:
+    ids = [row.pk for row in rows]
+    Delivery.objects.filter(pk__in=ids, sent_at=None).update(lease_until=None, tries=F("tries") - 1)
+
+
+def _put_off(listener_id: UUID, later: datetime) -> None:
+    """Who is not there for one event is not there for the others either."""
+    waiting = Delivery.objects.filter(listener_id=listener_id, sent_at=None, given_up_at=None)
+    waiting.filter(next_at__lt=later, lease_until=None).update(next_at=later)
 
 
 def forget() -> int:
-    """Deliveries that were taken or given up long ago."""
-    old = Delivery.objects.filter(created_at__lt=now() - KEPT)
-    gone, _kinds = old.exclude(sent_at=None, given_up_at=None).delete()
+    """Deliveries of long ago, taken or not: nobody waits a week for an event."""
+    gone, _kinds = Delivery.objects.filter(created_at__lt=now() - KEPT).delete()
     return gone
 
 
@@ -256,29 +289,10 @@ def _sent(row: Delivery, send: Send) -> str:
         body = notification(row, actor_for(staff))
     except NotFound:
         return ""  # not the listener's to see any more
+    except Exception as fault:  # an order that cannot be told must not hold up all others
+        log.exception("an event cannot be told")
+        return f"{ANSWERED}500 {type(fault).__name__}"
     data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     name = row.event[0].lower() + row.event[1:]
     headers = signed(str(row.listener.secret), data, identifier=str(row.pk))
     return send(f"{row.listener.callback}/listener/{name}", data, headers)
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any) -> None:
-        """What was registered is told, and nobody it points at."""
-
-
-_opener = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
-
-
-def post(url: str, data: bytes, headers: dict[str, str]) -> str:
-    """Send one notification; why it was not taken, empty when it was (2xx)."""
-    try:
-        # http or https: `register` has refused anything else
-        request = urllib.request.Request(url, data=data, headers=headers, method="POST")  # noqa: S310
-        with _opener.open(request, timeout=TIMEOUT) as answer:
-            answer.read(1024)
-    except urllib.error.HTTPError as refused:
-        return f"HTTP {refused.code}"
-    except (OSError, ValueError) as away:
-        return type(getattr(away, "reason", away)).__name__
-    return ""

@@ -1,7 +1,10 @@
 """TMF641: services in operation are changed and ended, orders described anew, listeners told."""
 
+import contextlib
 import json
+import socket
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -14,7 +17,7 @@ from kaitong.ordering.models import Authentication, Order, ServiceChange
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.process import services as process
-from kaitong.tmf import listening
+from kaitong.tmf import listening, posting
 from kaitong.tmf.models import Delivery, Listener
 from kaitong.tmf.services import issue_token
 from kaitong.tmf.tests.conftest import ORDERS, Caller
@@ -255,6 +258,9 @@ def test_a_listener_hears_only_what_it_asked_for_and_may_see(call, as_stranger, 
         {"callback": "ftp://example.com/in"},
         {"callback": "http://u:p@example.com"},
         {"callback": "http://169.254.169.254/latest"},
+        {"callback": "http://2852039166/latest"},
+        {"callback": "http://[::ffff:169.254.169.254]/latest"},
+        {"callback": "http://0.0.0.0:8000"},
         {"callback": "http://example.com", "query": "eventType=Nothing"},
         {"callback": "http://example.com", "query": "colour=green"},
     ],
@@ -262,3 +268,77 @@ def test_a_listener_hears_only_what_it_asked_for_and_may_see(call, as_stranger, 
 def test_a_listener_that_cannot_be_told_is_refused(call, body):
     assert call.post(body, HUB).status_code == 400
     assert not Listener.objects.exists()
+
+
+@pytest.fixture
+def rude():
+    """A server that takes connections and does with each what `manners` says."""
+    listening_at = socket.create_server(("127.0.0.1", 0))
+    served: list[str] = []
+
+    def serve(manners):
+        def run():
+            while True:
+                try:
+                    taken, _who = listening_at.accept()
+                except OSError:
+                    return
+                served.append(manners.__name__)
+                with taken, contextlib.suppress(OSError):
+                    taken.recv(65536)
+                    manners(taken)
+
+        threading.Thread(target=run, daemon=True).start()
+        return f"http://127.0.0.1:{listening_at.getsockname()[1]}"
+
+    serve.served = served
+    yield serve
+    listening_at.shutdown(socket.SHUT_RDWR)
+    listening_at.close()
+
+
+def nonsense(taken):
+    taken.sendall(b"hello\r\n\r\n")
+
+
+def drips(taken):
+    for _byte in range(100):
+        taken.sendall(b"H")
+        time.sleep(0.05)
+
+
+def points_inside(taken):
+    taken.sendall(b"HTTP/1.1 307 x\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+
+
+def test_who_answers_nonsense_or_is_away_holds_up_nobody_else(call, plant, body, ear, rude):
+    bad = rude(nonsense)
+    assert call.post({"callback": bad}, HUB).status_code == 201
+    good = f"http://127.0.0.1:{ear.server_port}"
+    assert call.post({"callback": good}, HUB).status_code == 201
+    for _order in range(3):
+        assert call.post(body).status_code == 201
+    listening.tell()
+    assert len(ear.heard) == 3
+    assert rude.served == ["nonsense"]  # asked once, and not for each of three orders
+    waits = Delivery.objects.filter(listener__callback=bad)
+    assert {row.next_at > now() for row in waits} == {True}
+    assert sorted(waits.filter(sent_at=None).values_list("tries", flat=True))[-1] == 1
+    call.post(body)  # what happens meanwhile does not wake it
+    listening.tell()
+    assert rude.served == ["nonsense"]
+    assert waits.filter(next_at__lte=now()).count() == 0
+
+
+@pytest.mark.parametrize("manners", [nonsense, drips, points_inside])
+def test_a_post_ends_in_time_and_goes_nowhere_else(rude, monkeypatch, manners):
+    monkeypatch.setattr(posting, "TIMEOUT", 0.5)
+    began = time.monotonic()
+    assert posting.post(rude(manners), b"{}", {})
+    assert time.monotonic() - began < 2
+
+
+def test_a_name_may_not_stand_for_an_address_of_the_link(monkeypatch):
+    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: there)
+    assert posting.post("http://innocent.example", b"{}", {}) == "address not allowed"
