@@ -32,6 +32,7 @@ class Network:
     held: dict[str, dict[str, AccountChange]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     down: set[str] = field(default_factory=set)
+    deaf: set[str] = field(default_factory=set)  # take what they are told, and do not do it
 
     def standing(self, kind: str) -> dict[str, str]:
         return {name: one.state.value for name, one in self.held.get(kind, {}).items()}
@@ -55,6 +56,8 @@ class MemoryAdapter(Adapter):
         dry_run: bool = False,
     ) -> Outcome:
         accounts, change = self._accounts(), desired()
+        if self.kind in self.network.deaf:
+            return Outcome(0)
         if change.state is AccountState.ABSENT:
             return Outcome(int(accounts.pop(account, None) is not None))
         accounts[account] = change
@@ -82,7 +85,9 @@ class MemoryAdapter(Adapter):
                 result = ProofResult.PROVEN if shut else ProofResult.STILL_OPEN
             case _:
                 result = ProofResult.PROVEN if in_it else ProofResult.REFUSED
-        return Proof(kind, result, {"account": subject.account, "expected": {}})
+        known = bool(subject.former_password)
+        facts = {"account": subject.account, "expected": {}, "old_password_known": known}
+        return Proof(kind, result, facts)
 
 
 class MemoryKind(Kind):

@@ -140,7 +140,8 @@ def prove_removed(ctx: ActionContext) -> Outcome:
 def prove_account(ctx: ActionContext) -> Outcome:
     """Account proven (账号已验证): a login is accepted, one with a wrong password refused.
 
-    One that is shut off is proven to be refused instead. A service that has worked before and wants
+    One that is shut off is proven to be refused instead. Where the password was changed, the wrong
+    one is that before: whoever had it is let in no more. A service that has worked before and wants
     no other proof is active again.
     """
     service = service_of(ctx)
@@ -148,13 +149,20 @@ def prove_account(ctx: ActionContext) -> Outcome:
         return life.prove_suspended(ctx)
     with spoken(service):
         kind, element = spoken_to(service)
-        subject = kind.subject(service, password=password_for(kind, service, "账号验证"))
+        former = life.former_password_for(kind, service, "账号验证")
+        subject = kind.subject(
+            service, password=password_for(kind, service, "账号验证"), former_password=former
+        )
         proof = services.prove_account(element, subject, for_whom(ctx, service))
     sentence = kind.sentence(proof)
     record(service, proof, sentence)
     if not proof.ok:
         tell(service, sentence)
         raise BusinessError(ACCOUNT_NOT_PROVEN, sentence, {"proof_result": proof.result.value})
+    if proof.facts.get("old_password_known"):
+        inventory_verbs.forget_former_password(
+            actor=Actor.system(), service_id=service.id, password=former
+        )
     if service.state == ServiceState.INACTIVE and not life.works_again(service):
         tell(service, "账号已验证，等待线路验证。")  # whatever kept it from here is over
     return {"account_proven": True}

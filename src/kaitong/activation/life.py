@@ -133,6 +133,15 @@ def works_again(service: ServiceView) -> bool:
     return True
 
 
+def former_password_for(kind: kinds.Kind, service: ServiceView, reason: str) -> str:
+    """The password before this one of a service that has worked, while its end is not proven."""
+    if not kind.has_password or service.started_at is None:
+        return ""
+    return inventory_verbs.reveal_former_password(
+        actor=Actor.system(), service_id=service.id, reason=reason
+    )
+
+
 # ---- password, account, plan ---------------------------------------------------------------------
 
 

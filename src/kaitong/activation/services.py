@@ -177,7 +177,10 @@ def undo_account(element: NetworkElement, change: AccountChange, what: For) -> O
 def prove_account(element: NetworkElement, subject: Subject, what: For) -> Proof:
     """Account proven (账号已验证): its own password is accepted and a wrong one refused."""
     with exchange(
-        element, Verb.PROVE_ACCOUNT, what, hide=(subject.password, *secrets_of(element).values())
+        element,
+        Verb.PROVE_ACCOUNT,
+        what,
+        hide=(subject.password, subject.former_password, *secrets_of(element).values()),
     ) as talk:
         proof = adapter(element).prove(subject, ProofKind.ACCOUNT, talk)
         talk.ok, talk.cause = proof.ok, "" if proof.ok else proof.result.value

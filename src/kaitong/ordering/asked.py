@@ -19,7 +19,7 @@ from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import Verdict
 from kaitong.inventory.results import CoverageVerdict
-from kaitong.ordering import bindings
+from kaitong.ordering import bindings, bundles
 from kaitong.ordering.choices import DemandReason
 from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Procedure
@@ -74,6 +74,8 @@ def check(actor: Actor, request: SubmitOrder) -> list[Wanted]:
         except NotFound as error:
             where = f"items[{position}].{error.field}".rstrip(".")
             faults.append(InputFault(where, str(error.what), str(error.remedy)))
+    if not faults:
+        faults += _same_names(wanted)
     books = {w.procedure.playbook for w in wanted}
     if len(books) > 1:
         faults.append(
@@ -124,6 +126,20 @@ def require_post(actor: Actor, wanted: list[Wanted]) -> None:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _same_names(wanted: list[Wanted]) -> list[InputFault]:
+    """Items, and what comes with them in a bundle, are told apart by their ids."""
+    taken = {want.asked.item_id for want in wanted}
+    faults = []
+    for position, want in enumerate(wanted):
+        parts = want.offering.parts if want.offering is not None else []
+        names = {bundles.item_id(want.asked.item_id, part["key"]) for part in parts}
+        for name in sorted(names & taken):
+            what = _("这一项随套餐办理的业务编号是 %s，订单里已有同样编号的项。") % name
+            faults.append(InputFault(f"items[{position}].item_id", what, _("请换一个项编号。")))
+        taken |= names
+    return faults
 
 
 def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:

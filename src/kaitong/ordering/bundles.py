@@ -30,6 +30,11 @@ PARTS = "parts"  # the variable of a process that its activities are repeated ov
 # ---- intake --------------------------------------------------------------------------------------
 
 
+def item_id(lead: str, part: str) -> str:
+    """What the item of a part is called in its order."""
+    return f"{lead[:40]}.{part}"[:60]
+
+
 def add_items(order: Order, lead: OrderItem, offering: Offering | None) -> list[OrderItem]:
     """An item for each further service of the offering, behind that of its line."""
     parts = offering.parts if offering is not None else []
@@ -37,7 +42,7 @@ def add_items(order: Order, lead: OrderItem, offering: Offering | None) -> list[
         OrderItem.objects.create(
             order=order,
             branch_id=order.branch_id,
-            item_id=f"{lead.item_id[:40]}.{part['key']}"[:60],
+            item_id=item_id(lead.item_id, part["key"]),
             position=lead.position,
             action=lead.action,
             state=lead.state,
@@ -86,10 +91,10 @@ def create_services(
     return variables(rows)
 
 
-def told(offering: Offering, item_id: str) -> list[dict[str, str]]:
+def told(offering: Offering, lead: str) -> list[dict[str, str]]:
     """The parts as an order's pinned price names them."""
     return [
-        {"key": part["key"], "title": part["title"], "item": f"{item_id[:40]}.{part['key']}"[:60]}
+        {"key": part["key"], "title": part["title"], "item": item_id(lead, part["key"])}
         for part in offering.parts
     ]
 

@@ -1,0 +1,96 @@
+"""融合套餐 when something goes wrong: an element that does not obey, ids that meet, a handset that
+was somebody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from kaitong.core import clock
+from kaitong.inventory import services as inventory
+from kaitong.inventory.choices import ServiceState
+from kaitong.ordering.errors import BadOrder
+from kaitong.ordering.models import Order
+from kaitong.org.actor import Actor
+from kaitong.places.models import Address
+from tests.path.flows_kit import NEW_OWNER, PASSWORD
+from tests.path.test_bundles import (
+    ask,
+    at_the_customers,
+    held,
+    network,  # noqa: F401  a fixture
+    opened,
+    services,
+    states,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+SYSTEM = Actor.system()
+
+
+def test_what_is_not_shut_off_and_taken_back_works_again_whole(office, network):  # noqa: F811
+    order = opened(office, network)
+    network.deaf.add("voice")
+    stopped = ask(office, order, "suspend", reason="away")
+    office.work_until(stopped, "LoginAccepted")
+    assert sorted(held(network)) == ["barred", "barred", "open"]
+    office.complete(stopped, "LoginAccepted", decision="undo", found="固话平台检修")
+    office.work_until_state(stopped, "failed")
+    assert held(network) == ["open"] * 3
+    assert states(order) == {ServiceState.ACTIVE}
+
+
+def test_ids_of_items_and_of_what_comes_with_them_differ(office, network):  # noqa: F811
+    (item,) = office.request().items
+    bundled = replace(item, specification="", offering="home-300-bundle")
+    with pytest.raises(BadOrder) as refused:
+        office.submit(items=(bundled, replace(item, item_id="1.voice")))
+    assert [f.field for f in refused.value.faults] == ["items[0].item_id"]
+    assert not Order.objects.exists()
+
+
+def test_a_telephone_given_away_has_forgotten_the_password_before(office, network):  # noqa: F811
+    order = opened(office, network)
+    telephone = services(order)["voice"]
+
+    def password() -> str:
+        return inventory.reveal_password(actor=SYSTEM, service_id=telephone.pk, reason="test")
+
+    before = password()
+    network.deaf.add("voice")  # still lets the old owner in
+    given = ask(office, order, "transfer", reason="customer.family", **NEW_OWNER, **PASSWORD)
+    office.work_until(given, "PasswordTrouble")
+    kept = inventory.reveal_former_password(actor=SYSTEM, service_id=telephone.pk, reason="test")
+    assert kept == before  # until its end is proven
+    network.deaf.clear()
+    office.complete(given, "PasswordTrouble")
+    office.work_until_state(given, "completed")
+    assert network.held["voice"][telephone.account].password == password() != before
+    assert not inventory.reveal_former_password(
+        actor=SYSTEM, service_id=telephone.pk, reason="test"
+    )
+    assert len({s.customer_id for s in services(order).values()}) == 1
+
+
+def test_a_platform_that_is_away_while_a_bundle_moves_is_waited_for(office, network):  # noqa: F811
+    order = opened(office, network)
+    room = office.plant.rooms[3]
+    text = Address.objects.get(pk=room).full_text
+    moving = ask(office, order, "move", reason="customer.house", address=text)
+    office.complete(moving, "Appoint")
+    network.down.add("voice")
+    office.complete(moving, "Dismount")
+    office.work()
+    assert network.standing("dhcp") == {}  # the part that could be left is, the line is not yet
+    assert office.nodes(moving) == set()
+    network.down.clear()
+    with clock.frozen(clock.now() + timedelta(hours=1)):  # the retry's time has come
+        office.work_until(moving, "Install")
+        assert sorted(held(network)) == ["open"] * 3
+        at_the_customers(network, order)
+        office.complete(moving, "Install")
+        office.work_until_state(moving, "completed")
+    assert states(order) == {ServiceState.ACTIVE}
+    assert {s.address_id for s in services(order).values()} == {room}
