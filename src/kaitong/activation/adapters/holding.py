@@ -20,10 +20,10 @@ SELECT names.username, coalesce(secret.digests, '{{}}'), coalesce(member.groups,
         UNION SELECT username FROM radreply {only}) names
   LEFT JOIN (SELECT username, array_agg(encode(sha256(convert_to(%(salt)s || value, 'UTF8')), 'hex')
                                         ORDER BY id) AS digests
-               FROM radcheck WHERE attribute = %(password)s GROUP BY username) secret
+               FROM radcheck WHERE attribute = %(password)s{named} GROUP BY username) secret
     USING (username)
   LEFT JOIN (SELECT username, array_agg(groupname ORDER BY priority, id) AS groups
-               FROM radusergroup GROUP BY username) member
+               FROM radusergroup {only} GROUP BY username) member
     USING (username)
  ORDER BY names.username COLLATE "C"
 """
@@ -42,13 +42,15 @@ def held(
     database: psycopg.Connection[Any], salt: str, accounts: Collection[str] | None = None
 ) -> Iterator[Holding]:
     """Of all accounts, or of those named. Inside a transaction of its own, which it lengthens."""
-    only = "" if accounts is None else "WHERE username = ANY(%(accounts)s)"
+    # each part is narrowed by itself: the server would else digest every password there is
+    named = "" if accounts is None else " AND username = ANY(%(accounts)s)"
+    only = named.replace("AND", "WHERE", 1)
     with database.transaction():
         database.execute("SET LOCAL statement_timeout = '300s'")
         database.execute("SET LOCAL idle_in_transaction_session_timeout = '300s'")
         with database.cursor(name="reconcile") as cursor:
             cursor.itersize = _FETCH
             values = {"salt": salt, "password": PASSWORD, "accounts": list(accounts or ())}
-            cursor.execute(_ALL.format(only=only).encode(), values)
+            cursor.execute(_ALL.format(only=only, named=named).encode(), values)
             for account, digests, groups in cursor:
                 yield Holding(account, tuple(digests), tuple(groups))
