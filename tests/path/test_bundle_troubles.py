@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from kaitong.charging.models import Rent
 from kaitong.core import clock
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
@@ -94,3 +95,18 @@ def test_a_platform_that_is_away_while_a_bundle_moves_is_waited_for(office, netw
         office.work_until_state(moving, "completed")
     assert states(order) == {ServiceState.ACTIVE}
     assert {s.address_id for s in services(order).values()} == {room}
+
+
+def test_another_bundle_calls_what_comes_with_the_line_as_it_does(office, network):  # noqa: F811
+    order = opened(office, network)
+    assert services(order)["iptv"].title == "IPTV 高清"
+    asked = {"offering": "home-1000-bundle", "effective": "now", "reason": "customer.faster"}
+    changed = ask(office, order, "change-plan", **asked)
+    office.work_until_state(changed, "completed")
+    found = services(order)
+    assert (found["access"].title, found["iptv"].title) == ("1000M 融合套餐", "IPTV 4K")
+    paid = Rent.objects.filter(service_id=found["access"].pk, until=None)
+    assert sorted(paid.values_list("title", "amount_fen")) == [
+        ("IPTV 4K 月租费", 1000),
+        ("套餐月租费", 19900),
+    ]

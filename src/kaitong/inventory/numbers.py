@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from kaitong.inventory.errors import BadPattern
 
 _PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(?::(\d{1,2}))?\}")
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _SEQUENCE = "seq"
 
 LOGICAL_ID_LENGTH = 16  # FMT-01
@@ -78,9 +79,19 @@ def bind(pattern: str, values: Mapping[str, object]) -> str:
 def fill(pattern: str, values: Mapping[str, object]) -> str:
     """A pattern without a sequence: what stands by itself, such as a circuit.
 
+    What is in square brackets is left out where one of its values is missing.
+
     >>> fill("{access_node} xpon {pon_port}", {"access_node": "XN-OLT-01", "pon_port": "0/3/6"})
     'XN-OLT-01 xpon 0/3/6'
+    >>> fill("{pon_port}[:{user_port}]", {"pon_port": "0/3/6", "user_port": ""})
+    '0/3/6'
     """
+
+    def there(part: re.Match[str]) -> str:
+        names = [name for name, _width in _PLACE.findall(part[1])]
+        return part[1] if all(str(values.get(name, "")) for name in names) else ""
+
+    pattern = _OPTIONAL.sub(there, pattern)
     if "{" in _PLACE.sub("", pattern) or "}" in _PLACE.sub("", pattern):
         raise BadPattern(
             _("编号格式 %(pattern)s 的花括号不完整。") % {"pattern": pattern},

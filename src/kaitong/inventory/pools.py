@@ -106,8 +106,9 @@ def derive_circuit(*, actor: Actor, service_id: UUID, pattern: str) -> str:
     """Give a service the circuit its network knows it by (Option 82), from its line's port.
 
     The port is its own, or that of the line it comes with in a bundle. The pattern's values are
-    `access_node`, `pon_port`, `user_port` and `logical_id`. It follows the line: asked again after
-    a move it is another. Raises BadPattern where a value is missing, NoSuchResource without a port.
+    `access_node`, `pon_port`, `user_port` (of a building's ONU; `[:{user_port}]` is left out where
+    there is none) and `logical_id`. It follows the line: asked again after a move it is another.
+    Raises BadPattern where a value is missing, NoSuchResource without a port.
     """
     service = locked_service(actor, service_id)
     line = running.expected_line(service.lead_id or service.pk)

@@ -56,6 +56,7 @@ def schedule_plan(ctx: ActionContext) -> dict[str, Any]:
         agreed={
             "price": price_of(offer, item.item_id),
             "characteristics": offer.offering.characteristics,
+            "parts": {part["service"]: part["title"] for part in offer.offering.parts},
             "keeps_case": offer.case is not None,
             "since": since.isoformat(),
         },
@@ -112,6 +113,9 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
         title=price["title"],
         characteristics=agreed["characteristics"],
     )
+    for part in inventory.parts_of([item.service_id]).get(item.service_id, []):
+        title = agreed.get("parts", {}).get(part.specification, part.title)
+        replanning.change_plan(actor=actor, service_id=part.id, title=title, characteristics={})
     if not agreed["keeps_case"]:
         sold = OrderItem.objects.filter(service_id=item.service_id)
         for order_id, item_id in sold.values_list("order_id", "item_id"):

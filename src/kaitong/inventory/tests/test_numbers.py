@@ -124,3 +124,11 @@ def test_wrong_port_numbers_are_named(ports, fault):
 def test_impossible_numbers_of_ports(wanted):
     with pytest.raises(ValueError):
         number_ports(**wanted)
+
+
+@pytest.mark.parametrize(
+    "port, circuit", [("", "OLT eth 0/3/6"), (0, "OLT eth 0/3/6:0"), (3, "OLT eth 0/3/6:3")]
+)
+def test_what_stands_in_brackets_is_left_out_where_there_is_none(port, circuit):
+    values = {"access_node": "OLT", "pon_port": "0/3/6", "user_port": port}
+    assert numbers.fill("{access_node} eth {pon_port}[:{user_port}]", values) == circuit

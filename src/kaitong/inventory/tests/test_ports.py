@@ -12,10 +12,10 @@ from kaitong.core.errors import BadInput, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.core.models import AuditEntry
 from kaitong.inventory import queries, services
-from kaitong.inventory.choices import LINE_PORTS, AssignmentState, ResourceState, Verdict
+from kaitong.inventory.choices import LINE_PORTS, AssignmentState, Kind, ResourceState, Verdict
 from kaitong.inventory.errors import PortTakenElsewhere, ReservationGone, WrongState
 from kaitong.inventory.models import Assignment, Resource
-from kaitong.inventory.services import NoPort, PortTaken
+from kaitong.inventory.services import NoPort, PortTaken, ResourceRow
 from kaitong.inventory.tests.conftest import BOX, PON, SECOND_BOX, build
 
 pytestmark = pytest.mark.django_db
@@ -411,3 +411,26 @@ def test_free_address_is_covered_free_and_unused(plant):
     assert queries.free_address(plant.actor) == plant.rooms[3]
     plant.service(plant.rooms[3])
     assert queries.free_address(plant.actor) is None
+
+
+def test_a_circuit_names_the_user_port_of_a_buildings_onu_and_follows_the_line(plant):
+    """Option 82 of television: two flats on one ONU are told apart by its ports."""
+    pattern = "{access_node} eth {pon_port}:{logical_id}[:{user_port}]"
+    services.add_resources(
+        actor=plant.actor,
+        branch_id=plant.branch_id,
+        rows=[ResourceRow(Kind.ONU, "6栋 ONU-01", "海阳机房>横江花园", PON, ports=4)],
+    )
+    onu = queries.find_port(plant.actor, "6栋 ONU-01")[2].id
+    line = plant.service()
+    television = plant.service(lead_id=line)
+    take(plant, line)
+    services.allocate_logical_id(actor=plant.actor, service_id=line, pattern="O0559{olt:2}{seq:9}")
+
+    def circuit() -> str:
+        return services.derive_circuit(actor=plant.actor, service_id=television, pattern=pattern)
+
+    assert circuit() == "XN-HY-OLT01 eth 0/3/6:O055901000000001"
+    services.release_port(actor=plant.actor, service_id=line, reason="移机")
+    take(plant, line, port_id=onu)
+    assert circuit() == "XN-HY-OLT01 eth 0/3/6:O055901000000001:2"
