@@ -97,7 +97,8 @@ def close_day(
 ) -> CashClosing:
     """Close the actor's own day with the cash that was counted (日结).
 
-    A difference needs a reason. `expected_fen` is what the page showed: other money by now is a
+    Counted is without the float (备用金); what was given back out of it on a day with more refunds
+    than takings is a sum below zero. A difference needs a reason. `expected_fen` is what the page showed: other money by now is a
     conflict. Closed already with the same count it stays as it is.
     """
     if actor.id is None or actor.branch_id is None:
@@ -107,8 +108,6 @@ def close_day(
     this_day = today()
     if day > this_day:
         raise ChargingRefused(_("这一天还没有到，不能日结。"), _("请核对日期。"), field="day")
-    if counted_fen < 0:
-        raise ChargingRefused(_("实点现金不能为负数。"), _("请核对金额。"), field="counted")
     with db.whole():
         _turns(actor.id, shared=False)
         row = CashClosing.objects.select_for_update().filter(clerk_id=actor.id, day=day).first()
@@ -120,6 +119,12 @@ def close_day(
         expected = sum(one.net_fen for one in sums if one.method == Method.CASH)
         if expected_fen is not None and expected_fen != expected:
             raise ChargingConflict(_("应有现金已变动。"), _("请刷新页面，核对后再日结。"))
+        if counted_fen < min(0, expected):
+            raise ChargingRefused(
+                _("实点现金太少：只有退费比收费多的日子可以是负数，也不能比应有的更少。"),
+                _("请核对金额。"),
+                field="counted",
+            )
         if counted_fen != expected and not reason.strip():
             raise ChargingRefused(
                 _("实点现金与应有现金不符，要写明原因。"), _("请填写原因。"), field="reason"

@@ -14,7 +14,8 @@ class CashClosing(Row):
     """A clerk's day, added up and closed (日结). From then on the database refuses money of that
     clerk on that day; taken back (`state` open again) it may be closed anew.
 
-    `sums` are fen by method: taken, given back. `counted_fen` is the cash that was counted.
+    `sums` are fen by method: taken, given back. `counted_fen` is the cash that was counted, below
+    zero where more went back than came in.
     """
 
     branch = models.ForeignKey(Branch, models.PROTECT, related_name="+")
@@ -34,7 +35,7 @@ class CashClosing(Row):
         constraints = [
             models.UniqueConstraint(fields=["clerk_id", "day"], name="charging_closing_once"),
             models.CheckConstraint(
-                condition=Q(counted_fen__gte=0)
+                condition=(Q(counted_fen__gte=0) | Q(counted_fen__gte=models.F("expected_fen")))
                 & (Q(counted_fen=models.F("expected_fen")) | ~Q(reason="")),
                 name="charging_difference_has_reason",
             ),

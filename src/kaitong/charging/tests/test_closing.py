@@ -80,6 +80,21 @@ def test_a_difference_wants_its_reason(clerk, customer):
 
 
 @pytest.mark.django_db
+def test_a_day_with_more_refunds_than_takings_closes_below_zero(clerk, boss, customer):
+    paid = receive(boss, customer)
+    services.take_back(actor=clerk, payment_id=paid.pk, key="r", reason="多收", amount_fen=1000)
+    assert closing.day_of(clerk, clerk.id, today()).cash_fen == -1000
+    with pytest.raises(Refused, match="太少"):
+        close(clerk, -1001, reason="少十元零一分")
+    with pytest.raises(Refused, match="写明原因"):
+        close(clerk, 0)
+    row = close(clerk, -1000, expected_fen=-1000)
+    assert (row.counted_fen, row.difference_fen) == (-1000, 0)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CashClosing.objects.filter(pk=row.pk).update(counted_fen=-1001, reason="x")
+
+
+@pytest.mark.django_db
 def test_a_closed_day_takes_no_more_money_whoever_writes(clerk, boss, customer):
     paid = receive(clerk, customer)
     row = close(clerk, 5000)

@@ -182,15 +182,19 @@ def tabs(current: str) -> list[Tab]:
     return [Tab(key, label, None, key == current) for key, label in labels.items()]
 
 
-def read_yuan(text: str, name: str = "amount") -> int:
-    """Fen of a sum as people type it: `72.6`, `1,234`, `¥99.00`. Raises BadInput."""
+def read_yuan(text: str, name: str = "amount", *, signed: bool = False) -> int:
+    """Fen of a sum as people type it: `72.6`, `1,234`, `¥99.00`; `-10` only where it may be below
+    zero. Raises BadInput."""
     plain = text.strip().translate(str.maketrans("０１２３４５６７８９．", "0123456789."))
     plain = plain.removeprefix("¥").removeprefix("￥").replace(",", "").replace("，", "").strip()
+    below = signed and plain[:1] in ("-", "−", "－")
+    plain = plain[below:].removeprefix("¥").strip() if below else plain
     found = _SUM.fullmatch(plain)
     if found is None:
         what = _("金额不对：“%(text)s”。") % {"text": text[:20]} if plain else _("请填写金额。")
         raise BadInput([InputFault(name, what, _("如 99 或 99.50，最多两位小数。"))])
-    return int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0"))
+    fen = int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0"))
+    return -fen if below else fen
 
 
 def as_typed(fen: int) -> str:

@@ -39,7 +39,7 @@ def closing(request: SignedIn) -> HttpResponse:
         row = charging.close_day(
             actor=request.actor,
             day=day,
-            counted_fen=money.read_yuan(typed["counted"], "counted"),
+            counted_fen=money.read_yuan(typed["counted"], "counted", signed=True),
             reason=typed["reason"],
             expected_fen=_whole(request.POST.get("expected", "")),
         )
@@ -114,4 +114,4 @@ def _day(text: str) -> date:
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 16 else None
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) < 16 else None
