@@ -98,8 +98,8 @@ def close_day(
     """Close the actor's own day with the cash that was counted (日结).
 
     Counted is without the float (备用金); what was given back out of it on a day with more refunds
-    than takings is a sum below zero. A difference needs a reason. `expected_fen` is what the page showed: other money by now is a
-    conflict. Closed already with the same count it stays as it is.
+    than takings is a sum below zero. A difference needs a reason. `expected_fen` is what the page
+    showed: other money by now is a conflict. Closed already with the same count it stays as it is.
     """
     if actor.id is None or actor.branch_id is None:
         raise ChargingRefused(_("只有人员可以日结。"))
