@@ -122,6 +122,8 @@ def _faults(
     data: Mapping[str, str], kinds: Sequence[KindRule], offerings: set[str]
 ) -> list[InputFault]:
     found: list[InputFault] = []
+    if data.get("kind", PartyKind.INDIVIDUAL) not in PartyKind.values:
+        found.append(InputFault("kind", _("没有这种客户类别。"), _("请选个人或单位。")))
     if not data.get("name"):
         found.append(InputFault("name", _("没有填姓名。"), _("请填证件上的姓名。")))
     if data.get("phone") and parse_phone(data["phone"]) is None:

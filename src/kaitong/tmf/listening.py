@@ -124,7 +124,9 @@ def _callback_faults(callback: str) -> list[InputFault]:
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         parts, host = urlsplit(""), ""
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
+    spelt = parts.path.isascii() and not any(one <= " " for one in callback)
+    more = parts.query or parts.fragment
+    if not spelt or parts.scheme not in ("http", "https") or not host or more:
         what = "must be an http or https address without query and fragment"
         return [InputFault("callback", what, "Kaitong adds /listener/ and the event's name.")]
     if parts.username or parts.password:

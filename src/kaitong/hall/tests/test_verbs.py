@@ -279,6 +279,9 @@ def test_a_form_is_kept_sealed_until_it_is_forgotten(people):
             data={"phone": "1", "document_kind": "resident-id", "number": "34", "offering": "x"},
         )  # fmt: skip
     assert {f.field for f in refused.value.faults} == {"name", "phone", "number", "offering"}
+    with pytest.raises(BadHall) as refused:
+        hall.fill_in(actor=greeter, ticket_id=ticket.pk, data={"name": "王志刚", "kind": "x"})
+    assert [f.field for f in refused.value.faults] == ["kind"]
     assert not Form.objects.exists()
     for name in ("王志伟", "王志刚"):
         hall.fill_in(actor=greeter, ticket_id=ticket.pk, data={"name": name, "q": "横江花园"})

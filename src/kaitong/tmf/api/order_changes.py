@@ -1,5 +1,6 @@
 """TMF641: what a requester says anew of an order (PATCH), and who listens to orders (hub)."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,6 +35,7 @@ _COLUMNS = {
     "requestedStartDate": "requested_start",
     "requestedCompletionDate": "requested_completion",
 }
+MOST_KEPT = 200_000  # of an order's document, after a patch
 _USUAL = {"priority": "4"}
 _KNOWN = frozenset(item.name for item in TMF641.resource)
 
@@ -96,7 +98,12 @@ def _merged(row: Order, patch: Mapping[str, Any]) -> dict[str, Any]:
     kept = dict(row.ext.get(DOCUMENT) or told(row))
     gone = {name for name, value in patch.items() if value is None}
     said = tidy(TMF641, TMF641.resource, patch, mask=True)
-    return {name: value for name, value in {**kept, **said}.items() if name not in gone}
+    merged = {name: value for name, value in {**kept, **said}.items() if name not in gone}
+    if len(json.dumps(merged)) > MOST_KEPT:  # patch by patch it would grow, and every event with it
+        what = f"would be longer than {MOST_KEPT} characters as a whole"
+        largest = max(said, key=lambda name: len(json.dumps(said[name])), default="")
+        raise BadInput([InputFault(largest, what, "Keep large documents elsewhere.")])
+    return merged
 
 
 @api.post(

@@ -163,6 +163,16 @@ def test_what_the_server_owns_is_not_patched(call, plant, body, said):
     assert call.get(url).json() == before
 
 
+def test_patch_by_patch_a_document_does_not_grow_without_end(call, plant, body):
+    url = f"{ORDERS}/{call.post(body).json()['id']}"
+    assert patch(call, url, {"one": "x" * 120_000}).status_code == 200
+    refused = patch(call, url, {"two": "x" * 120_000, "description": "y"})
+    assert refused.status_code == 400
+    assert refused.json()["fault"][0]["attribute"] == "two"
+    read = call.get(url).json()
+    assert (read.get("two"), read.get("description") == "y") == (None, False)
+
+
 def test_an_order_that_has_ended_is_not_described_and_none_is_deleted(call, plant, body):
     url = f"{ORDERS}/{call.post(body).json()['id']}"
     Order.objects.update(state="completed")
@@ -261,6 +271,9 @@ def test_a_listener_hears_only_what_it_asked_for_and_may_see(call, as_stranger, 
         {"callback": "http://2852039166/latest"},
         {"callback": "http://[::ffff:169.254.169.254]/latest"},
         {"callback": "http://0.0.0.0:8000"},
+        {"callback": "http://exa mple.com/"},
+        {"callback": "http://example.com/a\r\nX-Y: z"},
+        {"callback": "http://example.com/ü"},
         {"callback": "http://example.com", "query": "eventType=Nothing"},
         {"callback": "http://example.com", "query": "colour=green"},
     ],
