@@ -167,7 +167,10 @@ def close(asked: argparse.Namespace) -> None:
     day = _day(asked.day)
     if asked.counted:
         closing.close_day(
-            actor=actor, day=day, counted_fen=read_yuan(asked.counted, signed=True), reason=asked.reason
+            actor=actor,
+            day=day,
+            counted_fen=read_yuan(asked.counted, signed=True),
+            reason=asked.reason,
         )
     shown = closing.day_of(actor, actor.id, day)
     for row in shown.rows:
