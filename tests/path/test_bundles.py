@@ -193,6 +193,9 @@ def test_one_order_opens_all_three_and_all_three_live_and_end_together(office, n
     assert held(network) == []
     assert states(order) == {ServiceState.TERMINATED}
     onu = Terminal.objects.get(service=found["access"])
+    with pytest.raises(BadInput) as refused:  # fetched, and nobody says which
+        office.complete(ended, "Dismantle", set_top_outcome="recovered")
+    assert [f.field for f in refused.value.faults] == ["recovered_set_top"]
     office.complete(
         ended,
         "Dismantle",

@@ -353,6 +353,12 @@ FORM: dict[str, Any] = _closed(
         "additionalProperties": {"const": False},
         "if": {"type": "object"},
         "then": {"type": "object"},
+        # several conditions, each by itself
+        "allOf": {
+            "type": "array",
+            "minItems": 1,
+            "items": _closed({"if": {"type": "object"}, "then": {"type": "object"}}, "if", "then"),
+        },
         "properties": {
             "type": "object",
             "additionalProperties": {

@@ -137,7 +137,12 @@ def build(
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     required = set(schema.get("required", ()))
     # asked only with another answer, and then needed
-    needed = {n for n in schema.get("then", {}).get("required", ()) if n in ui.get("when", {})}
+    needed = {
+        name
+        for rule in (schema, *schema.get("allOf", ()))
+        for name in rule.get("then", {}).get("required", ())
+        if name in ui.get("when", {})
+    }
     ordered = [n for n in ui.get("order", ()) if n in properties]
     ordered += [n for n in properties if n not in ordered]
     ordered = [n for n in ordered if ui.get("only", {}).get(n, "") in ("", *posts)]
