@@ -15,7 +15,7 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import life_plans
 from kaitong.org.actor import Actor
-from kaitong.tmf.mapping.incoming import Reading
+from kaitong.tmf.mapping.incoming import NAMED, Reading
 
 #: Characteristics that say which flow, and why; the others are the form's.
 PROCEDURE, REASON = "procedure", "reason"
@@ -64,6 +64,9 @@ def asked(actor: Actor, reading: Reading) -> Asked:
     ]
     given = dict(item.characteristics)
     places = {name: reading.place(f"items[0].characteristics.{name}") for name in given}
+    for name, column in NAMED.items():  # of an order to build these are its item's, here the form's
+        if value := getattr(item, column):
+            given[name], places[name] = value, reading.place(f"items[0].{column}")
     said = str(given.pop(PROCEDURE, "") or (known[0] if len(known) == 1 else ""))
     if said not in known:
         where = places.get(PROCEDURE, "serviceOrderItem[0].service.serviceCharacteristic")

@@ -24,7 +24,7 @@ OFFERING = "offering"
 #: The characteristics that name the marketing case (营销案) and the number bound to it (BB-15).
 CASE, BOUND_NUMBER = "marketingCase", "boundNumber"
 INSTALLATION = "installation address"
-_NAMED = {OFFERING: "offering", CASE: "case", BOUND_NUMBER: "bound_number"}
+NAMED = {OFFERING: "offering", CASE: "case", BOUND_NUMBER: "bound_number"}
 _UUID_HINT = "Use the id that Kaitong gave."
 
 Document = Mapping[str, Any]
@@ -142,7 +142,7 @@ class Reading:
             f"{field}.service_id": f"{place}.service.id",
             f"{field}.characteristics": f"{place}.service.serviceCharacteristic",
         }
-        for name in _NAMED.values():
+        for name in NAMED.values():
             self._places.setdefault(f"{field}.{name}", f"{place}.service.serviceCharacteristic")
         return SubmitItem(
             item_id=item["id"],
@@ -166,12 +166,12 @@ class Reading:
                 self._fault(f"{where}.name", "is there more than once")
             values[item["name"]] = item["value"]
             self._places[f"{field}.characteristics.{item['name']}"] = f"{where}.value"
-            if item["name"] in _NAMED:
-                self._places[f"{field}.{_NAMED[item['name']]}"] = f"{where}.value"
+            if item["name"] in NAMED:
+                self._places[f"{field}.{NAMED[item['name']]}"] = f"{where}.value"
                 if not isinstance(item["value"], str):
                     what = "It names an offering, a case or a number."
                     self._fault(f"{where}.value", "must be a string", what)
-        return values, {name: str(values.pop(name, "")) for name in _NAMED}
+        return values, {name: str(values.pop(name, "")) for name in NAMED}
 
     def _service_id(self, value: Any, place: str) -> UUID | None:
         if not value:

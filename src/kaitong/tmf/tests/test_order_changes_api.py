@@ -91,6 +91,18 @@ def test_what_the_form_is_told_is_sealed_and_faults_stand_at_their_attribute(cal
     assert Service.objects.get(pk=line.pk).account == "13955901234"
 
 
+def test_a_plan_is_changed_by_the_characteristic_that_names_the_offering(call, line):
+    more = {"effective": "now", "reason": "customer.faster"}
+    wrong = call.post(change(line, procedure="change-plan", offering="none", **more))
+    assert wrong.status_code == 400
+    assert wrong.json()["fault"][0]["attribute"] == (
+        "serviceOrderItem[0].service.serviceCharacteristic[1].value"
+    )
+    made = call.post(change(line, procedure="change-plan", offering="home-1000", **more))
+    assert made.status_code == 201, made.content
+    assert ServiceChange.objects.get().procedure == "change-plan"
+
+
 @pytest.mark.parametrize(
     ("said", "place"),
     [
