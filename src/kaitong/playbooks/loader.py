@@ -620,6 +620,11 @@ class _Reader:
         wanted: dict[str, tuple[str, int]] = {}
         told = [*notice_texts(content), *counter_rules.texts(content), *assurance.texts(content)]
         told += hall.texts(content)
+        told += [
+            ([part, position, "description"], entry.get("description", ""))
+            for part in ("offerings", "cases")
+            for position, entry in enumerate(content.get(part, []))
+        ]
         for path, text in [*_titles(content, ("title",)), *told]:
             wanted.setdefault(text, ("playbook.yaml", self._line("playbook.yaml", path)))
         for file, form in forms.items():
