@@ -185,5 +185,7 @@ def calendar_key(branch_id: UUID, department: str = "") -> str:
 
 
 def branch_names(actor: Actor) -> dict[UUID, str]:
-    """Names of the branches the actor sees."""
-    return dict(visible_to(Branch.objects.all(), actor, "id").values_list("id", "name"))
+    """Names of the branches the actor sees, in the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+    rows = visible_to(Branch.objects.all(), actor, "id").values_list("id", "name", "name_en")
+    return {key: (name_en if english else "") or name for key, name, name_en in rows}

@@ -1,6 +1,7 @@
 """Branches, posts, actors and the rule of who sees what."""
 
 import pytest
+from django.utils.translation import override
 
 from kaitong.core.errors import NotFound
 from kaitong.org import queries
@@ -17,6 +18,14 @@ def test_staff_see_their_branch_and_below(county, staff_of):
     assert not county_actor.sees(county.parent_id)
     assert city_actor.sees(county.id)
     assert city_actor.branch_ids[0] == county.parent_id
+
+
+def test_branches_are_named_in_the_readers_language(county, staff_of):
+    Branch.objects.filter(pk=county.pk).update(name_en="Xiuning")
+    actor = staff_of(county, "clerk1", "clerk")
+    assert queries.branch_names(actor) == {county.pk: county.name}
+    with override("en"):
+        assert queries.branch_names(actor) == {county.pk: "Xiuning"}
 
 
 def test_sibling_branch_is_invisible(county, other_county, staff_of):

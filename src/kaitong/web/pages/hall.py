@@ -384,6 +384,10 @@ def form_fields(actor: Actor, data: dict[str, str], faults: Iterable[InputFault]
     ]  # fmt: skip
 
 
+def fillable_page(actor: Actor) -> dict[str, object]:
+    return {"rows": fillable(actor), "page": {"branch": branch_name(actor)}}
+
+
 def fillable(actor: Actor) -> tuple[TicketRow, ...]:
     """Numbers whose form can be filled in now."""
     found = seen(actor)

@@ -190,7 +190,7 @@ def board(request: SignedIn) -> HttpResponse:
 @require_GET
 def forms(request: SignedIn) -> HttpResponse:
     """Whose form is to be filled in; and the blank one."""
-    return render(request, "web/hall/forms.html", {"rows": pages.fillable(request.actor)})
+    return render(request, "web/hall/forms.html", pages.fillable_page(request.actor))
 
 
 @for_hall
