@@ -60,6 +60,10 @@ def test_from_the_tablet_to_the_papers(world, greeter, clerk, part, queries_of):
     assert "驾驶" not in html  # no longer accepted
     assert "暂无窗口办理" in html
     assert "13812345678" not in html
+    for page in (html, text_of(greeter.get("/queue/take/")), text_of(greeter.get("/queue/form/"))):
+        links = set(re.findall(r'<a [^>]*href="([^"]+)"', page))
+        assert links  # a customer stands there: none leads to what the staff has
+        assert not [one for one in links if not re.match(r"/queue/(take|form)/", one)]
 
     ticket = Ticket.objects.get()
     form = f"/queue/form/{ticket.pk}/"
