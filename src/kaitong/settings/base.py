@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlparse
 from csp.constants import NONCE, NONE, SELF
 
 from kaitong.core.home import REPOSITORY, home
+from kaitong.core.logs import without_traceback_of_refusals
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -217,7 +218,19 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {
+        "refusals": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_traceback_of_refusals,
+        }
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "plain",
+            "filters": ["refusals"],
+        }
+    },
     "root": {"handlers": ["console"], "level": os.environ.get("KAITONG_LOG", "WARNING")},
     "loggers": {"axes": {"level": "ERROR"}},
 }
