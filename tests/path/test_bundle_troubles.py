@@ -12,6 +12,7 @@ from kaitong.charging.models import Rent
 from kaitong.core import clock
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.models import Service
 from kaitong.ordering.errors import BadOrder
 from kaitong.ordering.models import Order
 from kaitong.org.actor import Actor
@@ -110,3 +111,28 @@ def test_another_bundle_calls_what_comes_with_the_line_as_it_does(office, networ
         ("IPTV 4K 月租费", 1000),
         ("套餐月租费", 19900),
     ]
+
+
+def test_a_bundle_of_which_one_is_not_at_work_is_not_left_half_shut_off(office, network):  # noqa: F811
+    order = opened(office, network)
+    found = services(order)
+    network.deaf.add("aaa")
+    stopped = ask(office, order, "suspend", reason="away")
+    office.work_until(stopped, "LoginAccepted")
+    network.deaf.clear()
+    # its record was put right by hand meanwhile
+    inventory.resume(actor=SYSTEM, service_id=found["iptv"].pk, kind="request")
+    Service.objects.filter(pk=found["iptv"].pk).update(state=ServiceState.TERMINATED)
+    office.complete(stopped, "LoginAccepted")
+    office.work_until(stopped, "PartsStateTrouble")
+    assert held(network)[0] == "barred"
+    office.complete(stopped, "PartsStateTrouble", decision="refuse", found="IPTV 已退订")
+    office.work_until_state(stopped, "failed")
+    assert network.standing("aaa") == {found["access"].account: "open"}
+    assert network.standing("voice") == {found["voice"].account: "open"}
+    assert network.standing("dhcp") == {}  # what ended is not brought back
+    assert {key: s.state for key, s in services(order).items()} == {
+        "access": ServiceState.ACTIVE,
+        "voice": ServiceState.ACTIVE,
+        "iptv": ServiceState.TERMINATED,
+    }

@@ -140,11 +140,13 @@ def prove_removed(ctx: ActionContext) -> Outcome:
 def prove_account(ctx: ActionContext) -> Outcome:
     """Account proven (账号已验证): a login is accepted, one with a wrong password refused.
 
-    One that is shut off is proven to be refused instead. Where the password was changed, the wrong
-    one is that before: whoever had it is let in no more. A service that has worked before and wants
-    no other proof is active again.
+    One that is shut off is proven to be refused instead, one that ended to be gone. Where the
+    password was changed, the wrong one is that before: whoever had it is let in no more. A service
+    that has worked before and wants no other proof is active again.
     """
     service = service_of(ctx)
+    if service.state == ServiceState.TERMINATED:
+        return prove_removed(ctx)
     if barred_for(service):
         return life.prove_suspended(ctx)
     with spoken(service):
