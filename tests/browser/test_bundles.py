@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kaitong.activation import services as activation
+from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
 from kaitong.inventory.services import TerminalRow, add_terminals
@@ -56,6 +57,22 @@ def test_a_bundle_on_the_pages(county, sit, no_sideways, monkeypatch):
     installer.get_by_label("机顶盒串号").wait_for()
     no_sideways(installer)
     shot(installer, "phone-job")
+    secret = inventory.reveal_password(actor=actor, service_id=found["voice"].pk, reason="test")
+    assert secret not in installer.content()
+    installer.get_by_role("button", name="查看密码").click()
+    installer.get_by_text(secret, exact=True).wait_for()
+    no_sideways(installer)
+    shot(installer, "phone-passwords")
+    installer.reload()
+    installer.get_by_role("button", name="查看密码").wait_for()
+    assert secret not in installer.content()
+    if SHOTS:
+        for theme, language in (("dark", "zh-hans"), ("light", "en")):
+            page = sit("installer", size=PHONE, theme=theme, language=language)
+            page.goto(installer.url)
+            page.locator("#entries button").click()
+            page.get_by_text(secret, exact=True).wait_for()
+            shot(page, f"phone-passwords-{theme}-{language}")
 
     clerk = sit("clerk")
     clerk.goto("/intake/")

@@ -174,6 +174,7 @@ class ServiceView:
     ext: dict[str, Any] = field(default_factory=dict)
     prove_since: datetime | None = None  # proofs before it are of another line
     lead_id: UUID | None = None  # the line it comes with in a bundle
+    account_since: datetime | None = None  # when its login was changed while it worked
 
     @property
     def port_text(self) -> str:

@@ -113,6 +113,7 @@ def _view(service: Any, proofs: list[Proof], held: Held | None) -> ServiceView:
         ext=service.ext,
         prove_since=service.prove_since,
         lead_id=service.lead_id,
+        account_since=service.account_since,
     )
 
 

@@ -74,6 +74,9 @@ RULES: Mapping[str, Rule] = {
         "money money_customer money_pay money_back money_invoice money_invoice_retry money_waiting"
         " closing closing_confirm closing_reopen closing_sheet",
     ),
+    # a telephone's new password after a transfer; on site (`phone_passwords`) it is for whoever has
+    # the work in hand, whatever the post, which the verb says
+    **_each(may_withdraw, "order_passwords"),
     **_each(may_refund, "refunds refund refund_call refund_prove refund_settle"),
     **_each(
         at_counter,

@@ -26,7 +26,7 @@ from kaitong.inventory.results import PortView, ServiceView
 from kaitong.ordering import bundles
 from kaitong.ordering.bundle_answers import SET_TOP
 from kaitong.org.actor import Actor
-from kaitong.playbooks import onsite
+from kaitong.playbooks import entering, onsite
 from kaitong.playbooks.forms import Form
 from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK, WorkState
@@ -97,6 +97,7 @@ class Job:
     account: str
     logical_id: str
     serial: str
+    entries: tuple[entering.Entry, ...]  # 入网参数, for who has the work in hand
     parts: tuple[tuple[str, str], ...]  # further services of a bundle: title, number or circuit
     work_text: str
     state: str
@@ -193,6 +194,7 @@ def job(
         account=service.account if service else "",
         logical_id=service.logical_id_grouped if service else "",
         serial=serial,
+        entries=tuple(replace(e, title=say(e.title)) for e in entering.of_item(actor, item)),
         parts=_bundled(item, say),
         work_text=say(item.definition.documentation),
         state=str(WorkState(item.state).label),

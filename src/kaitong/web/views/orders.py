@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase, JsonResponse
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError, NotFound
+from kaitong.playbooks import entering
 from kaitong.playbooks import handbook as handbooks
 from kaitong.process import services as process
 from kaitong.web.pages import customers as people
@@ -46,6 +48,10 @@ def order(request: SignedIn, order_id: UUID) -> HttpResponse:
         "order": found,
         "tabs": order_tabs.tabs(tab),
         "pane": order_tabs.pane_of(reading, tab),
+        "entries": [
+            replace(one, title=reading.facts.say(one.title))
+            for one in entering.renewed(request.actor, reading.order, reading.services)
+        ],
     }
     return render_page(request, "web/order/page.html", context, place="orders")
 
