@@ -10,23 +10,26 @@ import pytest
 
 from kaitong.charging.models import Rent
 from kaitong.core import clock
+from kaitong.core.errors import Refused
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
 from kaitong.ordering.errors import BadOrder
-from kaitong.ordering.models import Order
+from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
 from kaitong.places.models import Address
 from tests.path.flows_kit import NEW_OWNER, PASSWORD
 from tests.path.test_bundles import (
     ask,
     at_the_customers,
+    bundle,
     held,
     network,  # noqa: F401  a fixture
     opened,
     services,
     states,
 )
+from tests.path.test_withdrawal import withdraw
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()
@@ -136,3 +139,27 @@ def test_a_bundle_of_which_one_is_not_at_work_is_not_left_half_shut_off(office, 
         "voice": ServiceState.ACTIVE,
         "iptv": ServiceState.TERMINATED,
     }
+
+
+def test_a_bundle_may_be_withdrawn_until_all_that_comes_with_it_is_proven(office, network):  # noqa: F811
+    opening = Procedure.objects.get(key="open", retired_at=None)
+    opening.parameters = {**opening.parameters, "proof_patience": 0}
+    opening.save(update_fields=["parameters"])
+    proven, withdrawn = bundle(office), bundle(office, address=office.plant.rooms[1])
+    office.work()
+    for order in (proven, withdrawn):
+        office.complete(order, "Appoint")
+        at_the_customers(network, order)
+        network.seen.discard(services(order)["iptv"].characteristics["circuit_id"])
+        office.complete(order, "Install")
+        office.work_until(order, "PartProofException")  # the line is proven, television is not
+    at_the_customers(network, proven)
+    office.complete(proven, "PartProofException", decision="recheck")
+    office.work_until(proven, "Accept")
+    with pytest.raises(Refused, match="最后环节：开通验证通过"):
+        withdraw(office, proven)
+    withdraw(office, withdrawn, key="k2")
+    office.work()
+    office.work_until_state(withdrawn, "cancelled")
+    assert len(held(network)) == 3  # of the other
+    assert states(withdrawn) == {ServiceState.TERMINATED}

@@ -284,11 +284,11 @@ def test_past_the_point_of_no_return_it_is_refused_with_what_to_do(office):
 
 
 def _as_if_proven(instance_id) -> None:
-    """The history says that 开通验证 was left, as it does once the line is proven."""
+    """The history says that 开通验证通过 was left, as it does once the line is proven."""
     with connection.cursor() as cursor:
         cursor.execute(
             """update process_history set lines = replace(lines::text,
- '["left", "AssignPort"', '["left", "ProveLine"')::jsonb where instance_id = %s""",
+ '["left", "AssignPort"', '["left", "Proven"')::jsonb where instance_id = %s""",
             [instance_id],
         )
 
