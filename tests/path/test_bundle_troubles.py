@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from kaitong.activation.models import NetworkElement
 from kaitong.charging.models import Rent
 from kaitong.core import clock
 from kaitong.core.errors import Refused
@@ -18,6 +19,8 @@ from kaitong.ordering.errors import BadOrder
 from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
 from kaitong.places.models import Address
+from kaitong.process import queries as process
+from kaitong.process import services as process_verbs
 from tests.path.flows_kit import NEW_OWNER, PASSWORD
 from tests.path.test_bundles import (
     ask,
@@ -163,3 +166,26 @@ def test_a_bundle_may_be_withdrawn_until_all_that_comes_with_it_is_proven(office
     office.work_until_state(withdrawn, "cancelled")
     assert len(held(network)) == 3  # of the other
     assert states(withdrawn) == {ServiceState.TERMINATED}
+
+
+def test_an_element_taken_from_the_register_is_an_incident_not_a_silent_end(
+    office,
+    network,  # noqa: F811
+    other_county,
+):
+    order = bundle(office)
+    office.work()
+    assert held(network) == ["open"] * 3
+    platform = NetworkElement.objects.filter(key="voice")
+    at_home = platform.get().branch_id
+    platform.update(title="语音平台", branch_id=other_county.id)
+    withdraw(office, order)
+    office.work()
+    (stuck,) = process.incidents(SYSTEM, business_id=order.id).rows
+    assert (stuck.node, stuck.cause) == ("RemoveParts", "data")
+    assert "语音平台（voice）" in stuck.message
+    assert office.show(order)["state"] == "pendingCancellation"
+    platform.update(branch_id=at_home)
+    process_verbs.retry_incident(actor=office.people["network"], incident_id=stuck.id)
+    office.work_until_state(order, "cancelled")
+    assert held(network) == []

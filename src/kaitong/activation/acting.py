@@ -81,6 +81,22 @@ def spoken_to(service: ServiceView) -> tuple[Kind, NetworkElement]:
     return kind, queries.element_for(kind.key, service.branch_id)
 
 
+def stands_nowhere(service: ServiceView, kind: Kind) -> bool:
+    """Whether nothing of a service can stand in the network: its branch has no such element.
+
+    Where it was sent to one that has been taken from the branch since, its data are there still:
+    bad input, which names the element.
+    """
+    if queries.known_to_network(kind.key, service.branch_id):
+        return False
+    element = queries.last_spoken_to(kind.key, service.id)
+    if element is None:
+        return True
+    what = f"本分公司已没有登记网元{element.title}（{element.key}），而这项业务下发到过那里。"
+    tell(service, what)
+    raise BadInput([InputFault("network", what, "把网元登记回本分公司后重试。")])
+
+
 def wanted_now(
     service: ServiceView, element: NetworkElement, why: str, former: tuple[str, ...] = ()
 ) -> Callable[[], AccountChange]:

@@ -25,6 +25,7 @@ from kaitong.activation.acting import (
     service_of,
     spoken,
     spoken_to,
+    stands_nowhere,
     tell,
     wanted_now,
 )
@@ -92,7 +93,7 @@ def remove_service(ctx: ActionContext) -> Outcome:
     service = service_of(ctx)
     kind = kinds.of_service(service)
     name = kind.name(service)
-    if not name or not queries.known_to_network(kind.key, service.branch_id):
+    if not name or stands_nowhere(service, kind):
         return None
     if ctx.business_id is not None:
         process_verbs.stop_machines(
@@ -122,7 +123,7 @@ def prove_removed(ctx: ActionContext) -> Outcome:
     if (
         not name
         or (kind.has_password and not service.has_password)
-        or not queries.known_to_network(kind.key, service.branch_id)
+        or stands_nowhere(service, kind)
     ):
         return None
     with spoken(service):

@@ -88,6 +88,17 @@ def known_to_network(kind: str, branch_id: UUID) -> bool:
     return NetworkElement.objects.filter(kind=kind, branch__path__in=above).exists()
 
 
+def last_spoken_to(kind: str, service_id: UUID) -> NetworkElement | None:
+    """The element of this kind to which a service was last sent, wherever it is registered now."""
+    row = (
+        Exchange.objects.filter(service_id=service_id, element__kind=kind)
+        .select_related("element")
+        .order_by("-id")
+        .first()
+    )
+    return row.element if row else None
+
+
 def elements_in_service(kind: str) -> list[NetworkElement]:
     """All elements of a kind to which something may be sent."""
     return list(NetworkElement.objects.filter(kind=kind, state=ElementState.IN_SERVICE))

@@ -87,6 +87,8 @@ SENTENCES = (
     gettext_noop("网元把属性 %(name)s 写作 %(value)s，无法套用。"),
     gettext_noop("登记网元，或把停用的网元恢复在用。"),
     gettext_noop("本分公司没有在用的网元（%(kind)s）。"),
+    gettext_noop("本分公司已没有登记网元%(title)s（%(key)s），而这项业务下发到过那里。"),
+    gettext_noop("把网元登记回本分公司后重试。"),
     gettext_noop("没有 %(kind)s 类网元的适配器。"),
     gettext_noop("%(kind)s 类网元没有上网会话。"),
     gettext_noop("网络激活"),
