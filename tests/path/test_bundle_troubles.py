@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from kaitong.activation import services as activation
 from kaitong.activation.models import NetworkElement
 from kaitong.charging.models import Rent
 from kaitong.core import clock
@@ -15,12 +16,14 @@ from kaitong.core.errors import Refused
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
+from kaitong.ordering import counter
 from kaitong.ordering.errors import BadOrder
 from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
 from kaitong.places.models import Address
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
+from tests.path import bundles_kit
 from tests.path.flows_kit import NEW_OWNER, PASSWORD
 from tests.path.test_bundles import (
     ask,
@@ -57,6 +60,40 @@ def test_ids_of_items_and_of_what_comes_with_them_differ(office, network):  # no
         office.submit(items=(bundled, replace(item, item_id="1.voice")))
     assert [f.field for f in refused.value.faults] == ["items[0].item_id"]
     assert not Order.objects.exists()
+
+
+def test_a_bundle_is_sold_only_where_every_part_has_its_platform(office, county, monkeypatch):
+    bundles_kit.install(monkeypatch, bundles_kit.Network())
+
+    def lacking() -> tuple[str, ...]:
+        offers = counter.offers(office.people["clerk"])
+        (plan,) = [one for one in offers if one.offering.key == "home-300-bundle"]
+        assert not any(one.lacking for one in offers if not one.offering.parts)
+        return plan.lacking
+
+    def refused() -> str:
+        with pytest.raises(BadOrder) as bad:
+            bundle(office)
+        (fault,) = bad.value.faults
+        assert fault.field == "items[0].offering"
+        assert "登记网元" in str(fault.remedy)
+        return str(fault.what)
+
+    assert set(lacking()) == {"voice", "dhcp"}
+    assert "固话平台" in (said := refused())
+    assert "DHCP 平台" in said
+    for key in ("voice", "dhcp"):
+        activation.register_element(
+            key=key, kind=key, title=key, branch_id=county.id, connection={}, secret={}
+        )
+    activation.set_element_state(key="voice", state="out-of-service")
+    assert lacking() == ("voice",)
+    assert "DHCP" not in refused()
+    assert not Order.objects.exists()
+    office.submit()  # a line alone needs neither
+    activation.set_element_state(key="voice", state="in-service")
+    assert lacking() == ()
+    assert bundle(office, address=office.plant.rooms[1]).state != "rejected"
 
 
 def test_a_telephone_given_away_has_forgotten_the_password_before(office, network):  # noqa: F811

@@ -81,6 +81,14 @@ def element_for(kind: str, branch_id: UUID) -> NetworkElement:
     return found[0]
 
 
+def kinds_in_service(branch_id: UUID) -> set[str]:
+    """The kinds of element that serve a branch now: its own or those above it."""
+    parts = org.branch(branch_id).path.split(".")
+    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
+    rows = NetworkElement.objects.filter(state=ElementState.IN_SERVICE, branch__path__in=above)
+    return set(rows.values_list("kind", flat=True).distinct())
+
+
 def known_to_network(kind: str, branch_id: UUID) -> bool:
     """Whether a branch ever had an element of this kind: else nothing of it stands anywhere."""
     parts = org.branch(branch_id).path.split(".")

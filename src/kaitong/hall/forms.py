@@ -54,7 +54,9 @@ def fill_in(*, actor: Actor, ticket_id: UUID, data: Mapping[str, str]) -> Form:
             raise NoSuchTicket(_("没有这个排队号。"), _("请重新取号。"))
         if ticket.state not in (TicketState.WAITING, TicketState.CALLED):
             raise WrongTicketState(_("这个号已经到窗口。"), _("请在窗口办理。"))
-        faults = _faults(entered, document_kinds(offers), {one.offering.key for one in offers})
+        faults = _faults(
+            entered, document_kinds(offers), {one.offering.key for one in offers if not one.lacking}
+        )
         if faults:
             raise BadHall(faults)
         form = Form.objects.filter(ticket=ticket).first() or Form(

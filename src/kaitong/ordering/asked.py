@@ -76,6 +76,7 @@ def check(actor: Actor, request: SubmitOrder) -> list[Wanted]:
             faults.append(InputFault(where, str(error.what), str(error.remedy)))
     if not faults:
         faults += _same_names(wanted)
+        faults += _platforms(actor, wanted, request)
     books = {w.procedure.playbook for w in wanted}
     if len(books) > 1:
         faults.append(
@@ -140,6 +141,22 @@ def _same_names(wanted: list[Wanted]) -> list[InputFault]:
             faults.append(InputFault(f"items[{position}].item_id", what, _("请换一个项编号。")))
         taken |= names
     return faults
+
+
+def _platforms(actor: Actor, wanted: list[Wanted], request: SubmitOrder) -> list[InputFault]:
+    """A bundle is taken in only where every part has an element to live at. What becomes a mere
+    demand is kept: by the time it is built the platform may be there."""
+    if request.demand_only or any(
+        want.verdict and want.verdict.verdict in REFUSED_AT_INTAKE for want in wanted
+    ):
+        return []
+    offered = [want.offering for want in wanted if want.offering is not None]
+    missing = bundles.platforms_missing(offered, actor.branch_id)
+    return [
+        InputFault(f"items[{position}].offering", *bundles.without_platforms(missing[plan.pk]))
+        for position, want in enumerate(wanted)
+        if (plan := want.offering) is not None and plan.pk in missing
+    ]
 
 
 def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:

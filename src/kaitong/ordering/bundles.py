@@ -13,9 +13,13 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
+from kaitong.activation import queries as activation
+from kaitong.activation.choices import ElementKind
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
@@ -110,6 +114,46 @@ def variables(rows: Iterable[OrderItem]) -> dict[str, Any]:
         for row in rows
     ]
     return {"bundled": True, PARTS: parts} if parts else {}
+
+
+# ---- what the branch has for them ----------------------------------------------------------------
+
+
+def platforms_missing(
+    offerings: Iterable[Offering], branch_id: UUID | None
+) -> dict[UUID, tuple[str, ...]]:
+    """By plan: the kinds of element its parts live at of which the branch has none in service.
+
+    Such a bundle would be sold, visited and then wait at its activation: it is not offered, and
+    refused (`asked`). The line itself is not asked about: its element is the branch's first.
+    Constant queries.
+    """
+    bundled = [one for one in offerings if one.parts]
+    if not bundled or branch_id is None:
+        return {}
+    there = activation.kinds_in_service(branch_id)
+    found: dict[UUID, tuple[str, ...]] = {}
+    read: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for offering in bundled:
+        book = (offering.playbook, offering.version)
+        if book not in read:
+            rows = catalog.service_specifications(playbook=book[0], version=book[1])
+            read[book] = {row.key: [str(a.get("on")) for a in row.activates] for row in rows}
+        kinds = [kind for part in offering.parts for kind in read[book].get(part["service"], ())]
+        lacking = tuple(kind for kind in dict.fromkeys(kinds) if kind not in there)
+        if lacking:
+            found[offering.pk] = lacking
+    return found
+
+
+def without_platforms(kinds: Iterable[str]) -> tuple[str, str]:
+    """What is said of a plan whose platforms are missing: what, and what to do."""
+    labels = dict(ElementKind.choices)
+    names = wording.several(str(labels.get(kind, kind)) for kind in kinds)
+    return (
+        _("本分公司没有在用的%s，这个融合套餐开通不了。") % names,
+        _("请改办单独的宽带套餐；要办融合套餐，先请网络岗登记网元，或把停用的恢复在用。"),
+    )
 
 
 # ---- reading -------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering
 from kaitong.catalog.pricing import priced
-from kaitong.ordering import evidence
+from kaitong.ordering import bundles, evidence
 from kaitong.ordering.models import Procedure
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -31,6 +31,7 @@ class Offer:
     offering: Offering
     procedure: Procedure
     case: Offering | None = None  # the marketing case chosen with it (营销案)
+    lacking: tuple[str, ...] = ()  # kinds of element its parts need, and the branch has not
 
     @property
     def specification(self) -> str:
@@ -91,15 +92,20 @@ def cases(on: date, offers: Iterable[Offer]) -> list[Offering]:
 
 
 def offers(actor: Actor) -> list[Offer]:
-    """Every plan that can be ordered at the counter, in the catalogue's order; two queries."""
+    """Every plan that can be ordered at the counter, in the catalogue's order; constant queries.
+
+    A bundle whose platforms the branch has not is among them, to be shown with the reason.
+    """
     opening = {
         (row.playbook, row.specification): row
         for row in Procedure.objects.filter(action="add", retired_at=None)
     }
     found = []
-    for offering in catalog.current_offerings(actor, kind=OfferingKind.PLAN):
+    plans = catalog.current_offerings(actor, kind=OfferingKind.PLAN)
+    missing = bundles.platforms_missing(plans, actor.branch_id)
+    for offering in plans:
         service = (offering.services or [""])[0]
         procedure = opening.get((offering.playbook, service))
         if procedure is not None and procedure.parameters.get("port_hold"):
-            found.append(Offer(offering, procedure))
+            found.append(Offer(offering, procedure, lacking=missing.get(offering.pk, ())))
     return found

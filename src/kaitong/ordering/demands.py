@@ -150,7 +150,9 @@ def begin(*, actor: Actor, demand_id: UUID) -> UUID:
     offers = counter.offers(actor)
     if not offers:
         raise OrderRefused(_("现在没有可办的套餐。"), _("请先部署业务流程包。"))
-    offer = next((one for one in offers if one.offering.key == seen.offering), None)
+    offer = next(
+        (one for one in offers if one.offering.key == seen.offering and not one.lacking), None
+    )
     data = {"offering": offer.offering.key} if offer is not None else {}
     if seen.party_id is not None:
         data["party"] = str(seen.party_id)

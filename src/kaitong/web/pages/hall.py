@@ -376,6 +376,7 @@ def form_fields(actor: Actor, data: dict[str, str], faults: Iterable[InputFault]
                     help=_("每月 %(sum)s") % {"sum": fmt.yuan(one.monthly_fen)},
                 )
                 for one in offers
+                if not one.lacking
             ),
             wide=True,
             errors=errors.get("offering", ()),

@@ -15,7 +15,7 @@ from kaitong.charging.choices import Method
 from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import counter, evidence
+from kaitong.ordering import bundles, counter, evidence
 from kaitong.ordering.models import Draft
 from kaitong.ordering.requests import AddressRef, PaymentData, SubmitItem, SubmitOrder
 from kaitong.org.actor import Actor
@@ -182,7 +182,10 @@ def page(
         address=address,
         hold=hold,
         gone=bool(draft and draft.port and hold is None and not refusing),
-        plans=tuple(plan_of(one, one.offering.key == data.get("offering")) for one in offers),
+        plans=tuple(
+            plan_of(one, one.offering.key == data.get("offering"), refusing=refusing)
+            for one in offers
+        ),
         cases=marketing.cards(offer, cases, data, wrong, shown) if not refusing else nothing_more,
         data=data,
         known=known,
@@ -246,6 +249,8 @@ def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faul
         marketing.check(found, offer, data)
     if offer is None:
         found["offering"] = [people.sentences(_("没有选套餐。"), _("请选一个。"))]
+    elif offer.lacking and not refusing:
+        found["offering"] = [people.sentences(*bundles.without_platforms(offer.lacking))]
     if data.get("party"):
         known = people.known(actor, data["party"], on, kinds)
         if known is None or (known.fault and not refusing):

@@ -11,6 +11,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog.models import Offering
+from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bundles, counter, drafts
@@ -57,6 +58,7 @@ class Plan:
     monthly: int
     lines: tuple[str, ...]
     chosen: bool
+    lacking: str = ""  # why it cannot be had here
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ def _title(offering: Offering) -> str:
     return offering.title_en if _english() and offering.title_en else offering.title
 
 
-def plan_of(offer: counter.Offer, chosen: bool) -> Plan:
+def plan_of(offer: counter.Offer, chosen: bool, *, refusing: bool = False) -> Plan:
+    """`refusing`: only a demand is kept, which any plan may be."""
     offering = offer.offering
     lines = []
     speed = offering.characteristics
@@ -147,12 +150,14 @@ def plan_of(offer: counter.Offer, chosen: bool) -> Plan:
             % {"down": speed["down_mbps"], "up": speed.get("up_mbps", fmt.DASH)}
         )
     if offering.parts:
-        lines.append(_("含 %s") % "、".join(bundles.titles(offering)))
+        lines.append(_("含 %s") % wording.several(bundles.titles(offering)))
     number, _space, unit = offering.term.partition(" ")
     if number.isdigit() and unit.startswith("month"):
         lines.append(_("合约 %(n)s 个月") % {"n": number})
     lines += [f"{fee.title} {fmt.yuan(fee.amount)}" for fee in fees_of(offer)]
-    return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen)
+    lacking = bundles.without_platforms(offer.lacking)[0] if offer.lacking and not refusing else ""
+    chosen = chosen and not lacking
+    return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen, lacking)
 
 
 def fees_of(offer: counter.Offer | None) -> tuple[Fee, ...]:
@@ -187,7 +192,11 @@ def todo_of(
         Todo(_("装机地址"), True, "s-address")
         if refusing
         else Todo(_("地址与端口"), hold is not None, "s-address"),
-        Todo(_("套餐"), offer is not None and "bound_number" not in wrong, "s-plan"),
+        Todo(
+            _("套餐"),
+            offer is not None and "bound_number" not in wrong and (refusing or not offer.lacking),
+            "s-plan",
+        ),
         Todo(
             _("客户姓名与电话"),
             known is not None if data.get("party") else not set(own) & {"name", "phone"},

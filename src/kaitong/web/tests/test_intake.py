@@ -381,3 +381,17 @@ def test_plans_and_document_kinds_have_their_english_names(world, desk):
     assert "300M home broadband" in html
     assert "Resident identity card" in html
     assert "Installation fee" in html
+
+
+def test_a_bundle_without_its_platforms_cannot_be_chosen(desk, world):
+    draft_id = hold(desk, world.addresses[0])
+    html = text_of(desk.get(f"/intake/{draft_id}/"))
+    card = html[html.index('value="home-300-bundle"') :].split("</label>")[0]
+    assert " disabled" in card.split(">")[0]
+    assert "固话平台" in card
+    assert "DHCP 平台" in card
+    assert " disabled" not in html[html.index('value="home-300"') :].split(">")[0]
+    answer = post(desk, draft_id, offering="home-300-bundle")  # not by the page
+    assert answer.status_code == 422
+    assert "固话平台" in text_of(answer)
+    assert not Order.objects.exists()
