@@ -86,6 +86,9 @@ def test_the_heat_map_paints_what_waits_and_leads_to_the_work(county, stuck, sit
     assert "kt-h-4" in node.get_attribute("class")
     expect(page.locator("#picture .kt-flag").first).to_contain_text("3 ·")
     expect(page.locator("#n-Appoint")).to_contain_text("预约派单")
+    expect(page.locator('#picture [data-element-id="Activate"]')).to_be_in_viewport()  # the hottest
+    for _step in range(3):  # the process is larger than its window
+        page.locator("[data-zoom=out]").click()
     node.click()
     page.wait_for_url("**/work/?tab=open&step=*")
     expect(page.locator("tr[data-row]")).to_have_count(3)

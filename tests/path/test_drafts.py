@@ -372,8 +372,14 @@ def test_only_clerks_take_in(desk, county, staff_of):
 
 
 def test_what_the_counter_offers_comes_from_the_playbook(desk):
-    first, second = counter.offers(desk.clerk)
-    assert (first.offering.key, second.offering.key) == ("home-300", "home-1000")
+    offers = counter.offers(desk.clerk)
+    assert [offer.offering.key for offer in offers] == [
+        "home-300",
+        "home-1000",
+        "home-300-bundle",
+        "home-1000-bundle",
+    ]
+    first = offers[0]
     assert (first.due_now_fen, first.monthly_fen) == (10000, 9900)
     assert first.hold_time == HALF_HOUR
     assert first.specification == "home-broadband.access"

@@ -89,6 +89,7 @@ def run(place: Place, size: Size) -> list[Figure]:
         checking, problems = _timed(books.check)
         assert (done.lines, nothing.lines, problems) == (size.services, 0, [])
         peer, _rows = _timed(lambda: db.execute(_PEER))
+        db.execute("DROP TABLE bench_line")
     speed = size.services / first
     return [
         Figure("billing: a month's run", first, "s", "<=", SECONDS, f"{size.services:,} services"),

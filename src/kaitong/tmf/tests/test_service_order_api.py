@@ -265,16 +265,17 @@ def test_what_is_not_there_is_404(call, number):
     told(call.get(f"{ORDERS}/{number}"), 404)
 
 
-@pytest.mark.parametrize("path", ["/tmf-api/", "/tmf-api/x", "/tmf-api/serviceOrdering/v4/hub"])
+@pytest.mark.parametrize("path", ["/tmf-api/", "/tmf-api/x", "/tmf-api/serviceOrdering/v4/hubs"])
 def test_other_addresses_are_404_in_the_same_form(call, path):
     told(call.get(path), 404)
 
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_are_405(call, order, method):
-    one = getattr(call.client, method)(f"{ORDERS}/{order['id']}", headers=call.headers)
-    told(one, 405)
-    assert one["Allow"] == "GET"
+    if method != "patch":
+        one = getattr(call.client, method)(f"{ORDERS}/{order['id']}", headers=call.headers)
+        told(one, 405)
+        assert one["Allow"] == "GET, PATCH"
     many = getattr(call.client, method)(ORDERS, headers=call.headers)
     told(many, 405)
     assert many["Allow"] == "GET, POST"

@@ -214,7 +214,7 @@ def test_hand_over_is_signed_by_both(staffed, signed_in):
     fault = faults.report(staffed, faults.line(staffed))
     giver, taker = signed_in("hotline"), signed_in("hotline2")
     other = staffed.actor("hotline2")
-    assert signed_in("transmission").post("/faults/hand-over/", {"to": other.id}).status_code == 409
+    assert signed_in("transmission").post("/faults/hand-over/", {"to": other.id}).status_code == 403
     assert giver.post("/faults/hand-over/", {"to": "", "key": "a"}).status_code == 409
     data = {"to": other.id, "notes": "注意横江花园", "key": "a"}
     for _twice in range(2):

@@ -308,8 +308,10 @@
         const { inner, outer } = canvas.viewbox(), pad = 10;
         canvas.viewbox({ x: inner.x - pad, y: inner.y - pad, width: inner.width + 2 * pad, height: inner.height + 2 * pad });
         if (canvas.zoom() >= 0.4 || !outer.width) return;
-        // too small to read (a phone): as much as can be read, around where the order stands
-        const at = live(), here = Object.keys(at.nodes || {}).find(id => ['failed', 'active', 'waiting'].includes(at.nodes[id]));
+        // too small to read (a phone, a long process): as much as can be read, around where the
+        // order stands, or where most orders do
+        const at = live(), hottest = Object.entries(at.heat || {}).sort((a, b) => b[1] - a[1])[0];
+        const here = Object.keys(at.nodes || {}).find(id => ['failed', 'active', 'waiting'].includes(at.nodes[id])) || (hottest && hottest[0]);
         const shape = here && registry.get(here);
         const wide = outer.width / 0.62, tall = outer.height / 0.62;
         const cx = shape ? shape.x + shape.width / 2 : inner.x + wide / 2, cy = shape ? shape.y + shape.height / 2 : inner.y + tall / 2;
