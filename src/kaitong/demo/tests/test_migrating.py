@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 
+from kaitong.conftest import _migration_state
 from kaitong.core.postgres import binaries
 
 
@@ -27,7 +28,10 @@ def schema(database: str) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_short_way_makes_the_schema_django_makes():
-    made = connection.settings_dict["NAME"]  # by the short way, as every database of the tests
+    own = connection.settings_dict["NAME"]
+    made = (
+        f"template_{_migration_state()}"  # by the short way: what databases of tests are copies of
+    )
     with connection._nodb_cursor() as admin:
         admin.execute('DROP DATABASE IF EXISTS "kaitong_plainly" WITH (FORCE)')
         admin.execute('CREATE DATABASE "kaitong_plainly"')
@@ -38,7 +42,7 @@ def test_the_short_way_makes_the_schema_django_makes():
             connection.close()
         finally:
             connection.close()
-            connections["default"].settings_dict["NAME"] = made
+            connections["default"].settings_dict["NAME"] = own
         plainly = schema("kaitong_plainly")
         admin.execute('DROP DATABASE "kaitong_plainly" WITH (FORCE)')
 
