@@ -51,6 +51,10 @@ def _begin() -> int:
     return _asked * 1_000_003
 
 
+# Steps of one turn at most: the smaller of the two databases must have some left for the last turn.
+_MOST = 1_200
+
+
 def _waiting() -> Iterator[dict[str, Any]]:
     """First steps of instances laid before, from places all over the table."""
     pages = db.one(
@@ -73,7 +77,7 @@ def _complete(told: dict[str, Any]) -> dict[str, Any]:
 
     global _asked
     _asked += 1
-    ready = list(islice(_waiting(), round(1000 * told["seconds"]) + 20))
+    ready = list(islice(_waiting(), min(round(1000 * told["seconds"]) + 20, _MOST)))
 
     def one() -> Iterator[None]:
         item = ready.pop()
