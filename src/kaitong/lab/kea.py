@@ -24,15 +24,13 @@ import psycopg
 from psycopg import sql
 
 from kaitong.activation.adapters.dhcpwire import DhcpClient
-from kaitong.core.postgres import Cluster
 from kaitong.core.privileges import Runner, runner
-from kaitong.lab.daemon import Daemon
+from kaitong.lab.element import ElementLab, ensure_role
 from kaitong.lab.errors import LabError, LabMissing
 from kaitong.lab.state import (
     BARRED_GROUPS,
     HOST,
     free_udp_port,
-    lab_folder,
     locked,
     udp_port_is_free,
     write_private,
@@ -124,18 +122,10 @@ class KeaSettings:
         return {"database": self.oss_password}
 
 
-class KeaLab:
+class KeaLab(ElementLab):
     """The lab's DHCP server. `up` and `down` may be called again, and by two commands at once."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or lab_folder()
-        self.folder = self.home / "iptv"
-        self.server_folder = self.folder / "server"
-        self.cluster = Cluster(
-            self.folder / "postgres",
-            settings={"shared_buffers": "32MB", "max_connections": "60"},
-        )
-        self.daemon = Daemon(self.server_folder / "process.json")
+    NAME = "iptv"
 
     # ---- life -----------------------------------------------------------------------------------
 
@@ -155,15 +145,6 @@ class KeaLab:
             self._start(settings, program, run)
             return settings
 
-    def down(self) -> bool:
-        """End what `up` started, and nothing else. True when something ran."""
-        with locked(self.home):
-            ended = self.daemon.stop()
-            if self.cluster.running():
-                self.cluster.stop()
-                ended = True
-            return ended
-
     def running(self) -> bool:
         """Whether it answers."""
         settings = self.settings()
@@ -177,16 +158,6 @@ class KeaLab:
         """Where the server is, or will be: made once, also before Kea is installed."""
         with locked(self.home):
             return KeaSettings.ensure(self.home)
-
-    def stop_server(self) -> bool:
-        """End Kea alone; its database runs on (a bad day to practise)."""
-        with locked(self.home):
-            return self.daemon.stop()
-
-    def stop_database(self) -> None:
-        """End the database alone; Kea runs on, and answers nobody until it is back."""
-        with locked(self.home):
-            self.cluster.stop()
 
     def dsn(self) -> str:
         """Kea's database, as the server's own role."""
@@ -214,13 +185,7 @@ class KeaLab:
             settings.database, owner=settings.server_role, password=settings.server_password
         )
         with psycopg.connect(self.cluster.dsn(), autocommit=True, connect_timeout=5) as admin:
-            known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [settings.oss_role])
-            verb = "ALTER" if known.fetchone() else "CREATE"
-            admin.execute(
-                sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(
-                    sql.Identifier(settings.oss_role), sql.Literal(settings.oss_password)
-                )
-            )
+            ensure_role(admin, settings.oss_role, settings.oss_password)
         dsn = self.cluster.dsn(settings.database, settings.server_role, settings.server_password)
         with psycopg.connect(dsn, autocommit=True, connect_timeout=5) as server:
             made = server.execute("SELECT to_regclass('schema_version')").fetchone()

@@ -18,19 +18,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from kaitong.activation.adapters.wire import RadiusClient
-from kaitong.core.postgres import Cluster
 from kaitong.core.privileges import Runner, runner
 from kaitong.lab.daemon import Daemon
+from kaitong.lab.element import ElementLab, ensure_role
 from kaitong.lab.errors import LabError, LabMissing
 from kaitong.lab.state import (
     RadiusSettings,
     free_radius_ports,
     free_udp_port,
     has_address,
-    lab_folder,
     locked,
     udp_port_is_free,
     write_private,
@@ -91,18 +89,13 @@ class Status:
     database_running: bool
 
 
-class RadiusLab:
+class RadiusLab(ElementLab):
     """The lab's AAA server. `up` and `down` may be called again, and by two commands at once."""
 
+    NAME = "radius"
+
     def __init__(self, home: Path | None = None) -> None:
-        self.home = home or lab_folder()
-        self.folder = self.home / "radius"
-        self.server_folder = self.folder / "server"
-        self.cluster = Cluster(
-            self.folder / "postgres",
-            settings={"shared_buffers": "32MB", "max_connections": "60"},
-        )
-        self.daemon = Daemon(self.server_folder / "process.json")
+        super().__init__(home)
         # the access server beside it, that can be asked to end sessions
         self.nas_folder = self.folder / "nas"
         self.nas = Daemon(self.nas_folder / "process.json")
@@ -133,11 +126,7 @@ class RadiusLab:
         """End what `up` started, and nothing else. True when something ran."""
         with locked(self.home):
             ended = self.nas.stop()
-            ended = self.daemon.stop() or ended
-            if self.cluster.running():
-                self.cluster.stop()
-                ended = True
-            return ended
+        return super().down() or ended
 
     def status(self) -> Status | None:
         """None when the lab was never set up."""
@@ -154,16 +143,6 @@ class RadiusLab:
             settings = RadiusSettings.ensure(self.home).with_line(host, nas)
             settings.save(self.home)
         return self.up()
-
-    def stop_server(self) -> bool:
-        """End FreeRADIUS alone; its database runs on (a bad day to practise)."""
-        with locked(self.home):
-            return self.daemon.stop()
-
-    def stop_database(self) -> None:
-        """End the AAA database alone; FreeRADIUS runs on and answers nobody."""
-        with locked(self.home):
-            self.cluster.stop()
 
     def settings(self) -> RadiusSettings:
         """Where the server is, or will be: made once, also before FreeRADIUS is installed."""
@@ -191,13 +170,7 @@ class RadiusLab:
                 (settings.server_role, settings.server_password),
                 (settings.oss_role, settings.oss_password),
             ):
-                known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
-                verb = "ALTER" if known.fetchone() else "CREATE"
-                admin.execute(
-                    sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(
-                        sql.Identifier(role), sql.Literal(password)
-                    )
-                )
+                ensure_role(admin, role, password)
             schema = files("kaitong.lab").joinpath("schema.sql").read_text()
             admin.execute(
                 schema.replace("@SERVER_ROLE@", settings.server_role)

@@ -24,14 +24,12 @@ import psycopg
 from psycopg import sql
 
 from kaitong.activation.adapters.sip import SipClient
-from kaitong.core.postgres import Cluster
 from kaitong.core.privileges import Runner, runner
-from kaitong.lab.daemon import Daemon
+from kaitong.lab.element import ElementLab, ensure_role
 from kaitong.lab.errors import LabError, LabMissing
 from kaitong.lab.state import (
     HOST,
     free_udp_port,
-    lab_folder,
     locked,
     udp_port_is_free,
     write_private,
@@ -158,18 +156,10 @@ class VoiceStatus:
     database_running: bool
 
 
-class VoiceLab:
+class VoiceLab(ElementLab):
     """The lab's voice platform. `up` and `down` may be called again, by two commands at once."""
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = home or lab_folder()
-        self.folder = self.home / "voice"
-        self.server_folder = self.folder / "server"
-        self.cluster = Cluster(
-            self.folder / "postgres",
-            settings={"shared_buffers": "32MB", "max_connections": "60"},
-        )
-        self.daemon = Daemon(self.server_folder / "process.json")
+    NAME = "voice"
 
     # ---- life -----------------------------------------------------------------------------------
 
@@ -190,15 +180,6 @@ class VoiceLab:
                 self._start(settings, programs, run)
             return VoiceStatus(settings, running=True, database_running=True)
 
-    def down(self) -> bool:
-        """End what `up` started, and nothing else. True when something ran."""
-        with locked(self.home):
-            ended = self.daemon.stop()
-            if self.cluster.running():
-                self.cluster.stop()
-                ended = True
-            return ended
-
     def status(self) -> VoiceStatus | None:
         """None when the lab was never set up."""
         settings = VoiceSettings.load(self.home)
@@ -206,16 +187,6 @@ class VoiceLab:
             return None
         running = self.daemon.pid() is not None and _answers(settings)
         return VoiceStatus(settings, running, self.cluster.running())
-
-    def stop_server(self) -> bool:
-        """End Kamailio alone; its database runs on (a bad day to practise)."""
-        with locked(self.home):
-            return self.daemon.stop()
-
-    def stop_database(self) -> None:
-        """End the database alone; Kamailio runs on and knows nobody."""
-        with locked(self.home):
-            self.cluster.stop()
 
     def settings(self) -> VoiceSettings:
         """Where the platform is, or will be: made once, also before Kamailio is installed."""
@@ -243,13 +214,7 @@ class VoiceLab:
                 (settings.server_role, settings.server_password),
                 (settings.oss_role, settings.oss_password),
             ):
-                known = admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
-                verb = "ALTER" if known.fetchone() else "CREATE"
-                admin.execute(
-                    sql.SQL(verb + " ROLE {} LOGIN PASSWORD {}").format(
-                        sql.Identifier(role), sql.Literal(password)
-                    )
-                )
+                ensure_role(admin, role, password)
             there = admin.execute("SELECT to_regclass('public.dbaliases')").fetchone()
             if there is None or there[0] is None:  # the last of them: one transaction for all
                 for name in _TABLES:

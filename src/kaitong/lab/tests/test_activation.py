@@ -482,7 +482,7 @@ def test_watching_a_server_that_is_down_is_quiet(element, lab):
 
 
 def test_session_knows_the_registered_line(ctx, service, lab, monkeypatch, capsys):
-    monkeypatch.setattr("kaitong.lab.radius.lab_folder", lambda: lab.home)
+    monkeypatch.setattr("kaitong.lab.element.lab_folder", lambda: lab.home)
     monkeypatch.setenv("KAITONG_DATABASE_URL", "postgresql://as-in-the-settings/")
     actions.apply_service(ctx)
     assert commands.main(["session", service.account, "--wrong-port", "--json"]) == 0

@@ -387,7 +387,7 @@ def test_who_is_registered_since_when_and_with_what(working, phone):
 
 
 def test_the_command_line_plays_the_telephone(element, voice, county, monkeypatch, capsys):
-    monkeypatch.setattr("kaitong.lab.voice.lab_folder", lambda: voice.home)
+    monkeypatch.setattr("kaitong.lab.element.lab_folder", lambda: voice.home)
     number = "0559" + str(uuid7().int)[-7:]
     services.apply_account(
         element, AccountChange(account=number, password="Kd-8848"), For(county.id)
