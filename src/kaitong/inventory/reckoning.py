@@ -60,19 +60,7 @@ def in_operation(
         last = page[-1].account
         suspended = _suspended(page)
         for row in page:
-            yield Standing(
-                service_id=row.pk,
-                branch_id=row.branch_id,
-                account=row.account,
-                logical_id=row.logical_id,
-                specification=row.specification,
-                playbook=row.playbook,
-                version=row.version,
-                characteristics=row.characteristics,
-                suspended=tuple(sorted(suspended.get(row.pk, ()))),
-                started=row.started_at is not None,
-                digest=digest(salt, _spelled(row, spelled)),
-            )
+            yield _standing(row, suspended, digest(salt, _spelled(row, spelled)))
 
 
 def _spelled(row: Service, spelled: Callable[[str, str], str] | None) -> str | None:
@@ -102,19 +90,23 @@ def standing(
         last = page[-1].pk
         suspended = _suspended(page)
         for row in page:
-            yield Standing(
-                service_id=row.pk,
-                branch_id=row.branch_id,
-                account=row.account,
-                logical_id=row.logical_id,
-                specification=row.specification,
-                playbook=row.playbook,
-                version=row.version,
-                characteristics=row.characteristics,
-                suspended=tuple(sorted(suspended.get(row.pk, ()))),
-                digest="",
-                started=row.started_at is not None,
-            )
+            yield _standing(row, suspended, "")
+
+
+def _standing(row: Service, suspended: dict[UUID, list[str]], digested: str) -> Standing:
+    return Standing(
+        service_id=row.pk,
+        branch_id=row.branch_id,
+        account=row.account,
+        logical_id=row.logical_id,
+        specification=row.specification,
+        playbook=row.playbook,
+        version=row.version,
+        characteristics=row.characteristics,
+        suspended=tuple(sorted(suspended.get(row.pk, ()))),
+        digest=digested,
+        started=row.started_at is not None,
+    )
 
 
 def _suspended(page: list[Service]) -> dict[UUID, list[str]]:
