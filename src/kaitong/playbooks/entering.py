@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from uuid import UUID
 
 from django.utils import timezone
@@ -118,7 +117,7 @@ def _renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> lis
     done = order.completed_at
     if order.state != OrderState.COMPLETED or done is None or not may_withdraw(actor):
         return []
-    if _day(done) != _day(now()):
+    if timezone.localdate(done) != timezone.localdate(now()):
         return []
     return [
         one
@@ -128,10 +127,6 @@ def _renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> lis
         and one.account_since is not None
         and order.ordered_at <= one.account_since <= done
     ]
-
-
-def _day(moment: object) -> date:
-    return timezone.localdate(moment)  # type: ignore[arg-type]
 
 
 def _entry(service: ServiceView, password: str = "") -> Entry:

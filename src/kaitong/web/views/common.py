@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from kaitong.core.errors import KaitongError, NotFound
+from kaitong.core.errors import Forbidden, KaitongError, NotFound
 from kaitong.org.actor import Actor
 from kaitong.web import format as fmt
 from kaitong.web.access import may_open
@@ -126,6 +126,25 @@ def toast(request: HttpRequest, text: str, tone: str = "ok") -> str:
 
 def part(target: str, html: str, swap: str = "outerHTML") -> str:
     return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+def refusal_as_page(view: View) -> View:
+    """A verb or query that is not for this person becomes a page that says so."""
+
+    @wraps(view)
+    def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Forbidden as refused:
+            context = {
+                "base": "web/base.html",
+                "title": _("不能查看"),
+                "text": str(refused),
+                "icon_name": "lock",
+            }
+            return render_page(request, "web/gone.html", context, place="", status=403)
+
+    return guarded
 
 
 def missing(request: SignedIn, absent: KaitongError) -> HttpResponse:

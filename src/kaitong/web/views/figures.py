@@ -3,44 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from kaitong.core.errors import Forbidden
 from kaitong.web.pages import figure_orders as behind
 from kaitong.web.pages import figure_report, figure_tables
 from kaitong.web.pages import figures as pages
-from kaitong.web.views.common import SignedIn, page, render_page
+from kaitong.web.views.common import SignedIn, page, refusal_as_page, render_page
 from kaitong.web.views.exports import sent
 
 
-def for_leaders(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Figures are for who leads; anybody else is told so."""
-
-    @wraps(view)
-    def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            return view(request, *args, **kwargs)
-        except Forbidden as refused:
-            context = {
-                "base": "web/base.html",
-                "title": _("不能查看"),
-                "text": str(refused),
-                "icon_name": "lock",
-            }
-            return render_page(request, "web/gone.html", context, place="", status=403)
-
-    return guarded
-
-
 @page
-@for_leaders
+@refusal_as_page
 @require_GET
 def figures(request: SignedIn) -> HttpResponse:
     context = {"page": pages.figures_page(request.actor, request.GET)}
@@ -48,7 +25,7 @@ def figures(request: SignedIn) -> HttpResponse:
 
 
 @page
-@for_leaders
+@refusal_as_page
 @require_GET
 def figure_orders(request: SignedIn) -> HttpResponse:
     context = {"page": behind.behind_page(request.actor, request.GET)}
@@ -56,7 +33,7 @@ def figure_orders(request: SignedIn) -> HttpResponse:
 
 
 @page
-@for_leaders
+@refusal_as_page
 @require_GET
 def figure_sheet(request: SignedIn) -> HttpResponse:
     """The printed report (运营月报, 运营周报)."""
@@ -69,7 +46,7 @@ def figure_sheet(request: SignedIn) -> HttpResponse:
 
 
 @page
-@for_leaders
+@refusal_as_page
 @require_GET
 def figure_book(request: SignedIn) -> HttpResponseBase:
     target = tempfile.TemporaryFile()  # noqa: SIM115 (the answer closes it)

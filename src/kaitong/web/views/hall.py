@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -24,30 +22,24 @@ from kaitong.hall import services as hall
 from kaitong.hall.forms import FIELDS
 from kaitong.hall.queries import ticket as own_ticket
 from kaitong.web.pages import hall as pages
-from kaitong.web.views.common import SignedIn, in_words, is_part, page, render_page, toast
+from kaitong.web.views.common import (
+    SignedIn,
+    View,
+    in_words,
+    is_part,
+    page,
+    refusal_as_page,
+    render_page,
+    toast,
+)
 
 CONFLICT, REFUSED = 409, 422
 KIOSK = "web/hall/kiosk.html"
-View = Callable[..., HttpResponseBase]
 
 
 def for_hall(view: View) -> View:
     """For people of a hall; anybody else is told so."""
-
-    @wraps(view)
-    def guarded(request: SignedIn, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        try:
-            return view(request, *args, **kwargs)
-        except Forbidden as refused:
-            context = {
-                "base": "web/base.html",
-                "title": _("不能查看"),
-                "text": str(refused),
-                "icon_name": "lock",
-            }
-            return render_page(request, "web/gone.html", context, place="", status=403)
-
-    return page(never_cache(guarded))
+    return page(never_cache(refusal_as_page(view)))
 
 
 # ---- the queue's own page ------------------------------------------------------------------------
