@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from kaitong.charging.models import Charge
 from kaitong.core.errors import BadInput, KaitongError
 from kaitong.documents.models import Paper
 from kaitong.fieldwork.errors import CheckFailed
+from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ResourceState
 from kaitong.inventory.models import Assignment, Resource
 from kaitong.messaging.models import Notice
@@ -16,7 +19,9 @@ from kaitong.ordering.models import Order, ServiceChange
 from kaitong.org.models import Branch
 from kaitong.places import services as places
 from kaitong.places.models import Address
-from tests.path.moves_kit import ask, fresh, opened, text_of
+from kaitong.process import queries as process
+from kaitong.web.pages import phone_job
+from tests.path.moves_kit import SYSTEM, ask, fresh, opened, text_of
 
 pytestmark = [pytest.mark.radius, pytest.mark.django_db(transaction=True)]
 
@@ -40,14 +45,37 @@ def port_of(service):
     return Assignment.objects.exclude(state="released").get(service_id=service.id, role="port")
 
 
+def told_on_site(office, order, node: str):
+    """What the installer's phone says of both addresses: title, what is done there, port, now."""
+    rows = process.open_items_of(SYSTEM, [order.id])[order.id]
+    item = next(row for row in rows if row.node == node)
+    found = phone_job.job(office.people["installer"], item.id)
+    return found, [(s.title, s.what, s.address, s.port, s.now) for s in found.sites]
+
+
 def test_the_line_moves_with_its_account_and_the_old_port_rests(line, office, lab, modem):
     old = port_of(line).resource_id
     order = ask(office, line, "move", reason="customer.house", address=to(office))
     assert states(line) == {"port": "in-use", "moving": "pre-empted"}
     assert fresh(line.id).address_id == line.address_id
     office.complete(order, "Appoint")
+    spots = Address.objects.in_bulk(office.plant.rooms[:2])
+    there, here = spots[office.plant.rooms[1]], spots[office.plant.rooms[0]]
+    ends = [inventory.port_text_of(one) for one in (old, role_of(line, "moving"))]
+    page, sites = told_on_site(office, order, "Dismount")
+    assert sites == [
+        ("旧址", "现在在这里拆线", here.short_text, ends[0], True),
+        ("新址", "拆完到这里装", there.short_text, ends[1], False),
+    ]
+    assert quote(here.full_text) in page.map_url
     office.complete(order, "Dismount")
     office.work_until(order, "Install")
+    page, sites = told_on_site(office, order, "Install")
+    assert sites == [
+        ("旧址", "已从这里拆线", here.short_text, ends[0], False),
+        ("新址", "现在在这里装", there.short_text, ends[1], True),
+    ]
+    assert quote(there.full_text) in page.map_url
     (sheet,) = Paper.objects.filter(order_id=order.id, kind="move-order")
     assert sheet.title == "移机工单"
     moved = fresh(line.id)
@@ -69,6 +97,11 @@ def test_the_line_moves_with_its_account_and_the_old_port_rests(line, office, la
     (told,) = Notice.objects.filter(order_id=order.id, kind="moved")
     assert "201室" in told.text
     assert not ServiceChange.objects.filter(ended_at=None).exists()
+
+
+def role_of(service, role: str):
+    rows = Assignment.objects.exclude(state="released")
+    return rows.get(service_id=service.id, role=role).resource_id
 
 
 def test_taken_back_before_the_switch_gives_the_new_port_back(line, office):

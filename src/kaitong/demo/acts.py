@@ -316,6 +316,12 @@ class Case:
         )
         self.stage.machines(1, 2, 4, 8, 16)
 
+    def follow(self, what: str) -> None:
+        """The story goes on with the order of this change."""
+        clerks = self.stage.hands[f"{self.branch}.clerk"]
+        clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
+        self.order = Order.objects.filter(requester_id=clerk.id, idempotency_key=key).first()
+
     def retry(self) -> None:
         """The network post runs what failed again."""
         assert self.order is not None

@@ -35,6 +35,7 @@ from kaitong.worktime import queries as worktime
 __all__ = ["request", "tell", "told"]
 
 BUNDLED = 1981  # serial of the first bundle
+MOVING = 1971  # serial of the first line that moves
 LAST = 1999  # serial of the order whose taking in ends the story
 _OLDEST = 26_000  # business minutes ago: before anything happened
 _AT_THE_COUNTER = 6  # minutes a draft is old
@@ -145,7 +146,7 @@ def cast(stage: Stage, spots: Spots, *, few: bool = False) -> list[Tale]:
     add(10, "free", tales.regular, months_ago)
     if not few:  # without a network no line comes to work, and none can break
         _troubles(add)
-        listed += bundles(stage, spots)
+        listed += bundles(stage, spots) + movers(stage, spots)
     listed.append(tales.new(Case(stage, LAST, spots.take("free")), 2.2))
     return listed
 
@@ -164,6 +165,21 @@ def bundles(stage: Stage, spots: Spots) -> list[Tale]:
         tales.completed(sold(1, "home-1000-bundle"), 1210.0, 740.0, 540.0),
         tales.visiting(sold(2), 420.0, 30.0),
         tales.appointed(sold(3), 420.0, -90.0),
+    ]
+
+
+def movers(stage: Stage, spots: Spots) -> list[Tale]:
+    """移机 under way: one line to be taken down, one being installed where it goes."""
+    return [
+        tales.moved(
+            Case(stage, MOVING + number, spots.take("free")),
+            1900.0 - 40 * number,
+            1400.0,
+            1290.0,
+            there=spots.take("free"),
+            done=bool(number),
+        )
+        for number in range(2)
     ]
 
 

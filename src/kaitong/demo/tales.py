@@ -7,8 +7,10 @@ is when the installer comes; negative times are still to come.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from uuid import UUID
 
 from kaitong.demo.acts import Case
+from kaitong.places import queries as places
 
 Tale = Iterator[float]
 
@@ -82,6 +84,30 @@ def forgot_password(case: Case, ago: float, visit: float, called: float) -> Tale
     yield called - case.some(20, 60)
     secret = f"Huangshan{case.serial}"
     case.change("reset-password", password=secret, password_again=secret)
+
+
+def moved(case: Case, ago: float, visit: float, called: float, there: UUID, done: bool) -> Tale:
+    """移机: somebody takes the line down at the old address now, or (`done`) is at the new one."""
+    yield from completed(case, ago, visit, called)
+    yield (asked := called - case.some(20, 40))
+    case.change("move", "customer.house", address=places.addresses([there])[there].full_text)
+    case.follow("move")
+    if case.order is None:  # without a network nothing was asked for
+        return
+    yield (asked := asked - 25)
+    case.claim("Appoint")
+    case.complete(
+        "Appoint",
+        appointment_start=case.stage.past.slot(20).isoformat(),
+        appointment_minutes=120,
+    )
+    yield 24
+    case.claim("Dismount")
+    if done:
+        yield 12
+        case.complete("Dismount")
+        case.stage.machines(1, 2, 4)
+        case.claim("Install")
 
 
 def left(case: Case, ago: float, visit: float, called: float) -> Tale:

@@ -24,7 +24,7 @@ from kaitong.core.ids import uuid7
 from kaitong.core.masking import mask_account
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, bundles, life_numbers, notices, papers
+from kaitong.ordering import authenticating, bundles, life_numbers, moves, notices, papers
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
@@ -171,6 +171,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
             "title": service.title,
             "state": str(service.state),
             "account": mask_account(service.account),
+            moves.WAS_AT: str(service.address_id) if service.address_id else None,
         },
         reason_code=reason.code if reason else "",
         reason=reason.full[:130] if reason else "",

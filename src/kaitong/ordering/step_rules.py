@@ -2,7 +2,8 @@
 
 `kaitong:amend="appointment:clerk,installer phone:clerk"` names fields and the posts that may change
 them there; `kaitong:withdraw="no"`, or posts, says whether the order may be withdrawn while it
-stands there. Supervisors hold every post of these rules.
+stands there. Supervisors hold every post of these rules. `kaitong:site="old"` or `"new"` says at
+which address of a move the step is done.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from kaitong.process.model import Node
 APPOINTMENT, PHONE, REMARK = "appointment", "phone", "remark"
 FIELDS = (APPOINTMENT, PHONE, REMARK)
 AMEND, WITHDRAW, NO = "amend", "withdraw", "no"
+SITE, OLD, NEW = "site", "old", "new"  # at which end of a move (移机) a step's work is done
+SITES = (OLD, NEW)
 
 
 def parse(text: str) -> dict[str, tuple[str, ...]]:
@@ -43,6 +46,9 @@ def faults(node: Node, posts: Iterable[str]) -> Iterable[tuple[str, str]]:
         yield f"No post {post!r}.", f"Name it under posts:, or write {NO!r}."
     if NO in rule and len(rule) > 1:
         yield f"{NO!r} beside posts.", f"Write {NO!r} alone, or posts."
+    site = node.extension.get(SITE, "")
+    if site and site not in SITES:
+        yield f"No end {site!r} of a move.", f"Known: {', '.join(SITES)}."
 
 
 def withdrawal_refusal(actor: Actor, nodes: Iterable[Node]) -> tuple[str, str]:

@@ -79,7 +79,7 @@ _WORK |= {
     "amend",
     "withdraw",
 }  # what of the order may be changed here, whether it may be taken back
-_WORK |= {"subject"}
+_WORK |= {"subject", "site"}
 _SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
 _WORK |= {"levels", "phase"}
 _SERVICE |= {"phase"}

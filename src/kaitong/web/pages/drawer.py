@@ -34,6 +34,7 @@ from kaitong.web.pages.facts import OrderFacts, facts_of
 from kaitong.web.pages.follow import after
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Line, Note, Person
+from kaitong.web.pages.sites import Site, sites_of
 from kaitong.web.pages.workbench import appointment_text, work_due
 from kaitong.web.why import Why
 
@@ -112,6 +113,7 @@ class WorkDetail:
     after: str
     can: Can
     difference_url: str = ""  # the difference of reconciliation it is about
+    sites: tuple[Site, ...] = ()  # of a move: both addresses
     on_site: bool = False  # done at the customer's: the phone's page has the live check
 
 
@@ -192,6 +194,7 @@ def work_detail(
         after=_after(item, model, say, posts, can),
         can=can,
         difference_url=_difference(actor, item),
+        sites=sites_of(item),
         on_site=bool(item.definition.extension.get("check")),
     )
 

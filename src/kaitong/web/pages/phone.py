@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
 from django.utils import timezone
@@ -14,16 +13,21 @@ from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now as clock_now
 from kaitong.inventory import queries as inventory
+from kaitong.ordering import moves
 from kaitong.ordering import queries as ordering
+from kaitong.ordering.step_rules import SITE
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.choices import WorkState
+from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
 from kaitong.web.pages import customers
 from kaitong.web.pages.facts import OrderFacts, of_orders
 from kaitong.web.pages.fault_facts import of_tickets
+from kaitong.web.pages.maps import map_link
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Person
+from kaitong.web.pages.sites import Site, current, sites
 from kaitong.web.pages.workbench import work_due
 
 _MOST = 60
@@ -48,6 +52,7 @@ class Card:
     next: bool
     claimable: bool
     suspended: bool
+    sites: tuple[Site, ...]  # of a move: both addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +101,12 @@ def today(actor: Actor, tab: str) -> Today:
     about = [f.service_id for f in facts.values() if f.service_id]
     ports = inventory.port_texts_of_services(about) if about else {}
     moment = clock_now()
+    moving = moves.of_orders([order.id for order in orders])
     cards = sorted(
-        (_card(actor, row, facts.get(row.business_id), lines, ports, moment) for row in rows),
+        (
+            _card(actor, row, facts.get(row.business_id), lines, ports, moving, moment)
+            for row in rows
+        ),
         key=lambda pair: pair[0],
     )
     found = [card for _key, card in cards]
@@ -133,6 +142,7 @@ def _card(
     facts: OrderFacts | None,
     lines: Any,
     ports: Mapping[UUID, str],
+    moving: Mapping[UUID, moves.Move],
     moment: datetime,
 ) -> tuple[tuple[bool, datetime], Card]:
     start = facts.appointment_start if facts else None
@@ -142,12 +152,14 @@ def _card(
     tone, state = ("you", _("处理中")) if mine else ("wait", _("待接单"))
     if suspended:
         tone, state = "wait", _("已挂起")
-    address = facts.address_full if facts else ""
+    ends = sites(moving.get(row.business_id) if row.business_id else None, _site_of(row))
+    here = current(ends)
+    address = here.whole if here else facts.address_full if facts else ""
     card = Card(
         id=row.id,
         step=fmt.of_many(facts.say(row.title) if facts else row.title, row.part),
         product=facts.product if facts else "",
-        address=facts.address if facts else "",
+        address=here.address if here else facts.address if facts else "",
         map_url=map_link(address),
         customer=customers.masked(facts.customer, scope=f"c{str(row.id)[-12:]}")
         if facts and facts.customer
@@ -165,9 +177,16 @@ def _card(
         next=False,
         claimable=row.claimed_by is None and not suspended,
         suspended=suspended,
+        sites=ends,
     )
     far = datetime.max.replace(tzinfo=moment.tzinfo)
     return (suspended, start or row.due_at or far), card
+
+
+def _site_of(row: process.WorkRow) -> str:
+    """At which end of a move its step is done, as the process says."""
+    node = model_of(row.definition_id).nodes.get(row.node)
+    return node.extension.get(SITE, "") if node is not None else ""
 
 
 def _other_day(start: datetime | None, moment: datetime) -> str:
@@ -175,11 +194,6 @@ def _other_day(start: datetime | None, moment: datetime) -> str:
     if start is None or timezone.localtime(start).date() == timezone.localtime(moment).date():
         return ""
     return fmt.day(start)
-
-
-def map_link(address: str) -> str:
-    """Opens the phone's own map at an address."""
-    return f"geo:0,0?q={quote(address)}" if address else ""
 
 
 def _window(facts: OrderFacts | None) -> str:

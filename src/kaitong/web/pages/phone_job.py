@@ -37,8 +37,9 @@ from kaitong.web.pages import customers, fault_facts
 from kaitong.web.pages.drawer import form_of as drawer_form
 from kaitong.web.pages.drawer import offered_reasons, verb_words
 from kaitong.web.pages.facts import facts_of
+from kaitong.web.pages.maps import map_link
 from kaitong.web.pages.parts import Person
-from kaitong.web.pages.phone import map_link
+from kaitong.web.pages.sites import Site, current, sites_of
 from kaitong.web.pages.workbench import appointment_text
 
 _SCALE = (-35.0, -3.0)  # what the power's scale shows, in dBm
@@ -132,6 +133,7 @@ class Job:
     returnable: bool  # 退回: there is an earlier step to go back to
     lengths: tuple[tuple[str, str], ...]  # of a visit, as the playbook's appointment offers them
     tomorrow: str
+    sites: tuple[Site, ...]  # of a move: both addresses, each with its port
 
 
 def job(
@@ -171,6 +173,8 @@ def job(
     theirs = [r for r in reasons if reason(item.parameters, r[0]).customer]
     tomorrow = timezone.localtime(clock_now() + timedelta(days=1)).replace(hour=9, minute=0)
     last = item.suspensions[-1] if item.suspensions else None
+    ends = sites_of(item)
+    here = current(ends)
     serial = ""
     if service is not None:
         pieces = inventory.terminals_of([service.id]).get(service.id, [])
@@ -184,8 +188,8 @@ def job(
         customer=customers.masked(facts.customer, scope="work")
         if facts and facts.customer
         else None,
-        address=facts.address if facts else "",
-        map_url=map_link(facts.address_full if facts else ""),
+        address=here.address if here else facts.address if facts else "",
+        map_url=here.map_url if here else map_link(facts.address_full if facts else ""),
         appointment=appointment_text(facts.appointment_start, facts.appointment_end)
         if facts
         else "",
@@ -235,6 +239,7 @@ def job(
         returnable=bool(item.return_targets),
         lengths=tuple((str(m), say(t)) for m, t in onsite.visit_lengths(item)),
         tomorrow=tomorrow.strftime("%Y-%m-%dT%H:%M"),
+        sites=ends,
     )
 
 

@@ -55,6 +55,30 @@
       history.replaceState(null, '', url);
     }
   }
+  // what was focused and is swapped away hands its place to its successor, else to the fault or the
+  // head of the part it stood in, so that a keyboard and a screen reader go on from there
+  const PARTS = '#drawer, #dialog, #intake, #change, #tabs, #check, #list';
+  let place = null, entered = false;
+  function hold() {
+    const at = document.activeElement;
+    place = at && at !== document.body
+      ? { id: at.id, row: at.closest('tr[data-row]')?.dataset.row, part: at.closest(PARTS)?.id } : null;
+  }
+  function focus(el) {
+    if (!el) return;
+    if (!el.matches('a[href], button, input, select, textarea, summary, [tabindex]')) el.tabIndex = -1;
+    el.focus({ preventScroll: true });
+  }
+  function regain() {
+    const was = place;
+    place = null;
+    if (entered && $('#drawer [data-item]')) { entered = false; focus($('#drawer h2')); return; }
+    if (!was || document.activeElement !== document.body) return;
+    const part = was.part && document.getElementById(was.part);
+    focus((was.id && document.getElementById(was.id))
+      || (was.row && $(`tr[data-row="${CSS.escape(was.row)}"]`))
+      || (part && ($('[role=alert]', part) || $('h1, h2', part))));
+  }
   const hidePops = () => $$('.kt-pop[data-float]:not([hidden])').map(p => {
     p.hidden = true;
     $(`[aria-controls="${p.id}"]`)?.setAttribute('aria-expanded', 'false');
@@ -189,7 +213,7 @@
       if (!rows().length) return;
       if (e.key === 'j') move(1);
       else if (e.key === 'k') move(-1);
-      else if (e.key === 'Enter' && !e.target.closest('a, button, summary')) select(chosen() || rows()[0], true);
+      else if (e.key === 'Enter' && !e.target.closest('a, button, summary')) { entered = true; select(e.target.closest('tr[data-row]') || chosen() || rows()[0], true); }
       else if (e.key === 'x') $('input[name=pick]', chosen() || rows()[0])?.click();
       else if (e.key === 'c') (chosen() && $('[data-claim]', chosen()) || $('#drawer [data-claim]'))?.click();
     });
@@ -199,7 +223,8 @@
     document.addEventListener('htmx:before:request', e => { if (e.target.id === 'list' && busy()) e.preventDefault(); });
     document.addEventListener('htmx:before:request', e => { if (e.target.closest?.('.kt-drawer')) $('#drawer')?.setAttribute('aria-busy', 'true'); });
     document.addEventListener('htmx:finally:request', () => $('#drawer')?.removeAttribute('aria-busy'));
-    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); $$('#dialog dialog:not([open])').forEach(d => d.showModal()); });
+    document.addEventListener('htmx:before:swap', hold);
+    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); regain(); $$('#dialog dialog:not([open])').forEach(d => d.showModal()); });
     opened();
     $$('[data-count]').forEach(el => {
       let left = Number(el.dataset.count);
