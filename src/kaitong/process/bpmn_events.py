@@ -56,38 +56,6 @@ def message(
     return values
 
 
-def check_timer(reader: NodeReader, element: Element, holder: Element, kind: NodeKind) -> None:
-    """Where which kind of timer may stand."""
-    if holder.tag == "timeCycle" and (
-        kind is NodeKind.TIMER_CATCH
-        or (kind is NodeKind.BOUNDARY_TIMER and element.get("cancelActivity", "true") != "false")
-        or (
-            element.id in reader.begun_by_events
-            and element.get("isInterrupting", "true") != "false"
-        )
-    ):
-        reader.faults.add(
-            element,
-            "A timer that happens only once has a timeCycle.",
-            "Use timeDuration or timeDate; a cycle belongs to a start event of a process, or to an"
-            " event that interrupts nothing.",
-        )
-    if kind is not NodeKind.TIMER_START or element.id in reader.begun_by_events:
-        return
-    if holder.tag == "timeDuration":
-        reader.faults.add(
-            element,
-            "A timer that begins an instance has a timeDuration: there is nothing it runs from.",
-            "Use timeDate, or timeCycle (R/P1D).",
-        )
-    elif not re.match(r"R\d*/|\d{4}-", holder.text.strip()):
-        reader.faults.add(
-            element,
-            "A timer that begins an instance is not written as a constant.",
-            "Write ISO 8601 (2026-01-31T08:30:00+08:00, R/P1D): there are no variables yet.",
-        )
-
-
 def read(
     reader: NodeReader,
     element: Element,

@@ -3,149 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from kaitong.process import bpmn_events, bpmn_scopes
+from kaitong.process import bpmn_events, bpmn_kinds, bpmn_scopes, bpmn_timers
 from kaitong.process.bpmn_faults import PICTURES, Faults, did_you_mean
 from kaitong.process.bpmn_xml import BPMN, KAITONG, Element
-from kaitong.process.cycles import cycle_of
 from kaitong.process.feel import Expression, FeelError, compile
-from kaitong.process.feel.temporal import duration_of, moment_of
-from kaitong.process.model import Node, NodeKind, TimerSpec
+from kaitong.process.model import Node, NodeKind
 
-_KINDS = {
-    "userTask": NodeKind.USER,
-    "manualTask": NodeKind.MANUAL,
-    "serviceTask": NodeKind.SERVICE,
-    "receiveTask": NodeKind.RECEIVE,
-    "businessRuleTask": NodeKind.RULE,
-    "callActivity": NodeKind.CALL,
-    "scriptTask": NodeKind.SCRIPT,
-    "sendTask": NodeKind.SEND,
-    "inclusiveGateway": NodeKind.INCLUSIVE,
-    "exclusiveGateway": NodeKind.EXCLUSIVE,
-    "parallelGateway": NodeKind.PARALLEL,
-    "eventBasedGateway": NodeKind.EVENT_BASED,
-    "startEvent": NodeKind.START,
-    "endEvent": NodeKind.END,
-    "subProcess": NodeKind.SUB,
-}
-# Which event definitions an event may hold; "" is none.
-_EVENTS: dict[str, dict[str, NodeKind]] = {
-    "startEvent": {
-        "": NodeKind.START,
-        "messageEventDefinition": NodeKind.MESSAGE_START,
-        "signalEventDefinition": NodeKind.SIGNAL_START,
-        "timerEventDefinition": NodeKind.TIMER_START,
-    },
-    "endEvent": {
-        "": NodeKind.END,
-        "terminateEventDefinition": NodeKind.TERMINATE_END,
-        "errorEventDefinition": NodeKind.ERROR_END,
-        "messageEventDefinition": NodeKind.MESSAGE_END,
-        "signalEventDefinition": NodeKind.SIGNAL_END,
-        "escalationEventDefinition": NodeKind.ESCALATION_END,
-        "compensateEventDefinition": NodeKind.COMPENSATE_END,
-    },
-    "intermediateThrowEvent": {
-        "": NodeKind.NONE_THROW,
-        "linkEventDefinition": NodeKind.LINK_THROW,
-        "messageEventDefinition": NodeKind.MESSAGE_THROW,
-        "signalEventDefinition": NodeKind.SIGNAL_THROW,
-        "escalationEventDefinition": NodeKind.ESCALATION_THROW,
-        "compensateEventDefinition": NodeKind.COMPENSATE_THROW,
-    },
-    "intermediateCatchEvent": {
-        "linkEventDefinition": NodeKind.LINK_CATCH,
-        "timerEventDefinition": NodeKind.TIMER_CATCH,
-        "messageEventDefinition": NodeKind.MESSAGE_CATCH,
-        "signalEventDefinition": NodeKind.SIGNAL_CATCH,
-        "conditionalEventDefinition": NodeKind.CONDITION_CATCH,
-    },
-    "boundaryEvent": {
-        "timerEventDefinition": NodeKind.BOUNDARY_TIMER,
-        "errorEventDefinition": NodeKind.BOUNDARY_ERROR,
-        "messageEventDefinition": NodeKind.BOUNDARY_MESSAGE,
-        "signalEventDefinition": NodeKind.BOUNDARY_SIGNAL,
-        "conditionalEventDefinition": NodeKind.BOUNDARY_CONDITION,
-        "escalationEventDefinition": NodeKind.BOUNDARY_ESCALATION,
-        "compensateEventDefinition": NodeKind.BOUNDARY_COMPENSATE,
-    },
-}
-_WORK = {"form", "budget", "warn", "escalate-to", "paper", "notice", "four-eyes-with", "milestone"}
-_WORK |= {"point-of-no-return", "pick", "suspend-reasons", "in", "out", "check", "returns"}
-_WORK |= {
-    "amend",
-    "withdraw",
-}  # what of the order may be changed here, whether it may be taken back
-_WORK |= {"subject", "site"}
-_SERVICE = {"action", "in", "out", "retries", "compensate", "budget", "warn", "escalate-to"}
-_WORK |= {"levels", "phase"}
-_SERVICE |= {"phase"}
-_SERVICE |= {"amend", "withdraw", "paper", "notice", "milestone", "point-of-no-return"}
-_WAIT = {"key", "out", "budget", "warn", "escalate-to", "notice", "milestone"}
-_ATTRIBUTES: dict[NodeKind, set[str]] = {
-    NodeKind.USER: _WORK,
-    NodeKind.MANUAL: _WORK - {"form", "check", "returns"},
-    NodeKind.SERVICE: _SERVICE,
-    NodeKind.RULE: {"decision", "in", "out", "notice", "milestone", "point-of-no-return"},
-    NodeKind.CALL: {"in", "out", "notice", "milestone", "point-of-no-return"},
-    NodeKind.RECEIVE: _WAIT,
-    NodeKind.MESSAGE_CATCH: _WAIT,
-    NodeKind.TIMER_CATCH: {"working", "notice", "milestone"},
-    NodeKind.BOUNDARY_TIMER: {"working", "notice"},
-    NodeKind.BOUNDARY_MESSAGE: {"key", "notice"},
-    NodeKind.BOUNDARY_ERROR: {"notice"},
-    NodeKind.SUB: {"in", "out", "notice", "milestone", "point-of-no-return"},
-    NodeKind.ERROR_START: {"notice"},
-    NodeKind.ESCALATION_START: {"notice"},
-    NodeKind.CONDITION_START: {"notice"},
-    NodeKind.COMPENSATE_THROW: {"notice", "milestone"},
-    NodeKind.COMPENSATE_END: {"notice", "milestone", "paper"},
-    NodeKind.START: {"notice", "milestone"},
-    NodeKind.MESSAGE_START: {"key", "out", "notice", "milestone"},
-    NodeKind.SIGNAL_START: {"out", "notice", "milestone"},
-    NodeKind.TIMER_START: {"working", "notice", "milestone"},
-    NodeKind.END: {"notice", "milestone", "paper"},
-    NodeKind.TERMINATE_END: {"notice", "milestone", "paper"},
-    NodeKind.ERROR_END: {"notice", "milestone", "paper"},
-    NodeKind.MESSAGE_END: {"key", "in", "notice", "milestone", "paper"},
-    NodeKind.MESSAGE_THROW: {"key", "in", "notice", "milestone"},
-    NodeKind.SEND: {"key", "in", "notice", "milestone", "point-of-no-return"},
-    NodeKind.SCRIPT: {"in", "out", "result", "notice", "milestone", "point-of-no-return"},
-    NodeKind.NONE_THROW: {"notice", "milestone"},
-    NodeKind.LINK_THROW: {"notice", "milestone"},
-    NodeKind.SIGNAL_THROW: {"in", "notice", "milestone"},
-    NodeKind.SIGNAL_END: {"in", "notice", "milestone", "paper"},
-    NodeKind.SIGNAL_CATCH: {"out", "notice", "milestone"},
-    NodeKind.BOUNDARY_SIGNAL: {"notice"},
-    NodeKind.CONDITION_CATCH: {"notice", "milestone"},
-    NodeKind.BOUNDARY_CONDITION: {"notice"},
-    NodeKind.ESCALATION_THROW: {"in", "notice", "milestone"},
-    NodeKind.ESCALATION_END: {"in", "notice", "milestone", "paper"},
-    NodeKind.BOUNDARY_ESCALATION: {"notice"},
-}
-for _kind in NodeKind:  # anything may fail: what people may correct there, and with whom
-    _ATTRIBUTES[_kind] = _ATTRIBUTES.get(_kind, set()) | {"correct", "correct-second"}
-_MESSAGES = frozenset(
-    {
-        NodeKind.RECEIVE,
-        NodeKind.MESSAGE_CATCH,
-        NodeKind.BOUNDARY_MESSAGE,
-        NodeKind.MESSAGE_THROW,
-        NodeKind.MESSAGE_END,
-        NodeKind.SEND,
-        NodeKind.MESSAGE_START,
-    }
-)
-_TIMERS = frozenset({NodeKind.TIMER_CATCH, NodeKind.BOUNDARY_TIMER, NodeKind.TIMER_START})
-_ERRORS = frozenset({NodeKind.ERROR_END, NodeKind.BOUNDARY_ERROR, NodeKind.ERROR_START})
 _SCRIPT = ("scriptTask", "script")
-_OWN_FIELDS = {"form", "action", "decision", "in", "out", "key", "working", "result"}
-_OWN_FIELDS |= {"subject"}
-_ALL_ATTRIBUTES = frozenset(name for names in _ATTRIBUTES.values() for name in names)
-
 _NAME = re.compile(r"[^\W\d]\w*")
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f"
 _BETWEEN_CJK = re.compile(rf"(?<=[{_CJK}])\s*\n\s*(?=[{_CJK}])")
@@ -178,7 +45,7 @@ class NodeReader:
 
     def node(self, element: Element) -> Node | None:
         """The node without its flows; None if the element is not executed (a fault by then)."""
-        if element.tag not in _KINDS and element.tag not in _EVENTS:
+        if element.tag not in bpmn_kinds.KINDS and element.tag not in bpmn_kinds.EVENTS:
             return None
         definition = self._definition(element)
         kind = self._kind(element, definition)
@@ -187,11 +54,11 @@ class NodeReader:
         self._strange_flags(element)
         attributes = self._attributes(element, kind, definition)
         values: dict[str, Any] = {}
-        if kind in _TIMERS and definition is not None:
-            values["timer"] = self._timer(element, definition, attributes, kind)
-        if kind in _MESSAGES:
+        if kind in bpmn_kinds.TIMERS and definition is not None:
+            values["timer"] = bpmn_timers.read(self, element, definition, attributes, kind)
+        if kind in bpmn_kinds.MESSAGES:
             values |= bpmn_events.message(self, element, definition, kind, attributes)
-        if kind in _ERRORS and definition is not None:
+        if kind in bpmn_kinds.ERRORS and definition is not None:
             values["error_code"] = self._error_code(element, definition, kind)
         values.update(bpmn_events.read(self, element, definition, kind, attributes))
         if element.tag == "boundaryEvent":
@@ -218,7 +85,7 @@ class NodeReader:
             called=element.get("calledElement").strip().rpartition(":")[2],
             inputs=self._mapping(element, "in", attributes),
             outputs=self._mapping(element, "out", attributes),
-            extension={k: v for k, v in attributes.items() if k not in _OWN_FIELDS},
+            extension={k: v for k, v in attributes.items() if k not in bpmn_kinds.OWN_FIELDS},
             **values,
         )
         self._demands(element, node)
@@ -245,7 +112,7 @@ class NodeReader:
                 continue
             if element.tag == "subProcess" or child.tag in bpmn_scopes.REPEATS:
                 continue
-            if child.tag.endswith("EventDefinition") and element.tag in _EVENTS:
+            if child.tag.endswith("EventDefinition") and element.tag in bpmn_kinds.EVENTS:
                 found.append(child)
             elif child.tag == "eventDefinitionRef":
                 self.faults.add(
@@ -276,11 +143,11 @@ class NodeReader:
                 )
 
     def _kind(self, element: Element, definition: Element | None) -> NodeKind | None:
-        allowed = _EVENTS.get(element.tag)
+        allowed = bpmn_kinds.EVENTS.get(element.tag)
         if allowed is None:
             if element.get("triggeredByEvent") == "true" and element.tag == "subProcess":
                 return NodeKind.EVENT_SUB
-            return _KINDS[element.tag]
+            return bpmn_kinds.KINDS[element.tag]
         if element.tag == "startEvent" and element.id in self.begun_by_events:
             allowed = {"": NodeKind.START, **bpmn_scopes.STARTS}
         tag = definition.tag if definition is not None else ""
@@ -324,16 +191,18 @@ class NodeReader:
     def _attributes(
         self, element: Element, kind: NodeKind, definition: Element | None
     ) -> dict[str, str]:
-        known = _ATTRIBUTES.get(kind, set())
+        known = bpmn_kinds.ATTRIBUTES.get(kind, set())
         found: dict[str, str] = {}
         holders = [element] if definition is None else [element, definition, *definition.children]
         for holder in holders:
             for (space, name), value in holder.attributes.items():
                 if space != KAITONG:
                     continue
-                if name not in _ALL_ATTRIBUTES:
+                if name not in bpmn_kinds.ALL_ATTRIBUTES:
                     self.faults.add(
-                        holder, f"kaitong:{name} is unknown.", did_you_mean(name, _ALL_ATTRIBUTES)
+                        holder,
+                        f"kaitong:{name} is unknown.",
+                        did_you_mean(name, bpmn_kinds.ALL_ATTRIBUTES),
                     )
                 elif name not in known:
                     self.faults.add(
@@ -422,62 +291,6 @@ class NodeReader:
             return None
 
     # ---- event definitions
-
-    def _timer(
-        self,
-        element: Element,
-        definition: Element,
-        attributes: Mapping[str, str],
-        kind: NodeKind,
-    ) -> TimerSpec:
-        working = attributes.get("working") == "true"
-        holders = [c for c in definition.children if c.space == BPMN and c.tag.startswith("time")]
-        if len(holders) != 1 or not holders[0].text.strip():
-            self.faults.add(
-                definition,
-                "The timer says several times." if len(holders) > 1 else "The timer says no time.",
-                "Give it one timeDuration (PT48H), timeDate or timeCycle (R3/PT1H).",
-            )
-            return TimerSpec(working=working)
-        holder = holders[0]
-        bpmn_events.check_timer(self, element, holder, kind)
-        if holder.tag == "timeCycle":
-            cycle = self._time(element, holder, r"R\d*/", cycle_of)
-            return TimerSpec(cycle=cycle, working=working)
-        if holder.tag == "timeDate":
-            if working:
-                self.faults.add(
-                    element, "kaitong:working stands beside a date.", "It counts durations only."
-                )
-            return TimerSpec(date=self._time(element, holder, r"\d{4}-", moment_of))
-        return TimerSpec(
-            duration=self._time(element, holder, r"-?P[\dT]", duration_of), working=working
-        )
-
-    def _time(
-        self, element: Element, holder: Element, iso: str, check: Callable[[object], object]
-    ) -> Expression | None:
-        """ISO 8601 as it stands, or FEEL; what is constant must make sense already."""
-        text = holder.text.strip()
-        line = holder.text_line or holder.line
-        remedy = "Write ISO 8601 (PT48H, P3D, 2026-01-31T08:30:00+08:00) or a FEEL expression."
-        if holder.tag == "timeCycle":
-            remedy = "Write ISO 8601 (R3/PT1H, R/P1D, R/2026-01-31T08:30:00+08:00/P1D)."
-        if re.match(iso, text) and '"' not in text:
-            text = f'"{text}"'
-        try:
-            expression = compile(text, where=f"{element.id} {holder.tag}")
-            if not expression.names:
-                value = check(expression.evaluate({}))
-                if holder.tag == "timeDuration" and str(value).startswith("-"):
-                    raise ValueError("the duration is negative")
-        except FeelError as error:
-            self.faults.add_at(line + error.line - 1, element.label, str(error), remedy)
-            return None
-        except (ValueError, OverflowError) as error:
-            self.faults.add_at(line, element.label, f"{holder.tag}: {error}.", remedy)
-            return None
-        return expression
 
     def message(self, element: Element, holder: Element) -> str:
         reference = holder.get("messageRef").rpartition(":")[2]
