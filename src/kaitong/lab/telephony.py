@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import Any
 
+from kaitong.lab import known, telling
 from kaitong.lab.errors import LabError
 from kaitong.lab.phone import Telephone
 from kaitong.lab.voice import VoiceLab, VoiceSettings, VoiceStatus
@@ -14,8 +14,7 @@ from kaitong.lab.voice import VoiceLab, VoiceSettings, VoiceStatus
 KEY = "voice"  # of the lab's element, and of Kaitong's record of it
 
 
-def add_parser(verbs: Any, password_of: Callable[[str], str | None]) -> argparse.ArgumentParser:
-    """`password_of` finds the password Kaitong has for a number."""
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
     phone: argparse.ArgumentParser = verbs.add_parser(
         "phone", help="a customer's telephone: on, off, call, status"
     )
@@ -24,30 +23,24 @@ def add_parser(verbs: Any, password_of: Callable[[str], str | None]) -> argparse
     phone.add_argument("--password", help="default: the one Kaitong has for the number")
     phone.add_argument("--to", default="", help="what is dialled")
     phone.add_argument("--seconds", type=int, default=3600, help="how long it stays registered")
-    phone.set_defaults(run=_phone, password_of=password_of)
+    phone.set_defaults(run=_phone)
     return phone
 
 
-def up(as_json: bool, tell: Callable[[str, dict[str, Any], dict[str, str]], bool]) -> None:
+def up(as_json: bool) -> None:
     """The registrar; Kaitong is told where it is."""
     status = VoiceLab().up()
     settings = status.settings
-    told = tell(KEY, settings.connection(), settings.secrets())
-    if as_json:
-        print(json.dumps(facts(status)))
-    else:
-        print(
-            f"voice: up, {_place(settings)}{', Kaitong follows its new place' if told else ''}\n"
-            "a telephone: ./run lab phone on NUMBER"
-        )
+    told = known.follow(KEY, settings.connection(), settings.secrets())
+    line = (
+        f"voice: up, {_place(settings)}{', Kaitong follows its new place' if told else ''}\n"
+        "a telephone: ./run lab phone on NUMBER"
+    )
+    telling.came(as_json, facts(status), line)
 
 
 def down(as_json: bool) -> None:
-    ended = VoiceLab().down()
-    if as_json:
-        print(json.dumps({"element": KEY, "running": False, "ended": ended}))
-    else:
-        print("voice: down" if ended else "voice: was not running")
+    telling.went(as_json, KEY, VoiceLab().down())
 
 
 def status() -> tuple[str, dict[str, Any]] | None:
@@ -94,7 +87,7 @@ def _phone(arguments: argparse.Namespace) -> int:
         return 0
     if not number:
         raise LabError("The number is missing.", f"./run lab phone {arguments.what} NUMBER")
-    password = arguments.password or arguments.password_of(number)
+    password = arguments.password or known.password(number)
     if not password:
         raise LabError(
             f"Kaitong has no password for the number {number}.", "Give it by --password."

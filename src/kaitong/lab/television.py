@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from kaitong.activation import nasport
-from kaitong.activation.nasport import Line
+from kaitong.lab import known, telling
 from kaitong.lab.errors import LabError
 from kaitong.lab.kea import KeaLab, KeaSettings
 from kaitong.lab.stb import Box, SetTopBoxes
@@ -17,8 +16,7 @@ from kaitong.lab.stb import Box, SetTopBoxes
 KEY = "iptv"  # of the lab's element, and of Kaitong's record of it
 
 
-def add_parser(verbs: Any, registered: Callable[[str], Line | None]) -> argparse.ArgumentParser:
-    """`registered` finds the line Kaitong has for an account."""
+def add_parser(verbs: Any) -> argparse.ArgumentParser:
     stb: argparse.ArgumentParser = verbs.add_parser(
         "stb", help="a customer's set-top box: on, off, renew, status"
     )
@@ -26,33 +24,27 @@ def add_parser(verbs: Any, registered: Callable[[str], Line | None]) -> argparse
     stb.add_argument("account", nargs="?", default="", help="of the line it is plugged in at")
     stb.add_argument("--circuit", metavar="CIRCUIT-ID", help="default: the registered line")
     stb.add_argument("--mac", default="", help="its hardware address; default: made of the line")
-    stb.set_defaults(run=_stb, registered=registered)
+    stb.set_defaults(run=_stb)
     return stb
 
 
-def up(as_json: bool, tell: Callable[[str, dict[str, Any], dict[str, str]], bool]) -> None:
+def up(as_json: bool) -> None:
     """The DHCP server, and the keeper of boxes that are on; Kaitong is told where it is."""
     lab = KeaLab()
     settings = lab.up()
     SetTopBoxes(lab).keep()
-    told = tell(KEY, settings.connection(), settings.secrets())
-    if as_json:
-        print(json.dumps(facts(settings, running=True)))
-    else:
-        print(
-            f"iptv: up, {_place(settings)}{', Kaitong follows its new place' if told else ''}\n"
-            "a set-top box: ./run lab stb on ACCOUNT"
-        )
+    told = known.follow(KEY, settings.connection(), settings.secrets())
+    line = (
+        f"iptv: up, {_place(settings)}{', Kaitong follows its new place' if told else ''}\n"
+        "a set-top box: ./run lab stb on ACCOUNT"
+    )
+    telling.came(as_json, facts(settings, running=True), line)
 
 
 def down(as_json: bool) -> None:
     lab = KeaLab()
     kept = SetTopBoxes(lab).down()
-    ended = lab.down() or kept
-    if as_json:
-        print(json.dumps({"element": KEY, "running": False, "ended": ended}))
-    else:
-        print("iptv: down" if ended else "iptv: was not running")
+    telling.went(as_json, KEY, lab.down() or kept)
 
 
 def status() -> tuple[str, dict[str, Any]] | None:
@@ -117,7 +109,7 @@ def _stb(arguments: argparse.Namespace) -> int:
 
 
 def _circuit(arguments: argparse.Namespace) -> str:
-    line = arguments.registered(arguments.account) if arguments.account else None
+    line = known.registered(arguments.account) if arguments.account else None
     if line is None:
         raise LabError(
             f"Kaitong has no line for the account {arguments.account!r}.",

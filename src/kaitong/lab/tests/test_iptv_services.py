@@ -26,7 +26,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
-from kaitong.lab import commands, television
+from kaitong.lab import commands, known, television
 from kaitong.lab.tests.test_iptv import a_line
 from kaitong.ordering import sessions
 from kaitong.org.actor import Actor
@@ -218,7 +218,7 @@ def test_a_box_is_plugged_in_by_the_account_of_the_line_it_came_with(
     Service.objects.filter(pk=line.pk).update(account="t0559000001@kd")
     Service.objects.filter(pk=service.id).update(lead_id=line.pk)
     monkeypatch.setattr(television, "SetTopBoxes", lambda: boxes)
-    monkeypatch.setattr(commands, "_registered", lambda _: Line("OLT-01", "0/3/6", "O1"))
+    monkeypatch.setattr(known, "registered", lambda _: Line("OLT-01", "0/3/6", "O1"))
     try:
         assert commands.main(["stb", "on", "t0559000001@kd", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["circuit"] == circuit_of(service)
