@@ -35,7 +35,7 @@ from tests.path.test_bundles import (
     services,
     states,
 )
-from tests.path.test_withdrawal import withdraw
+from tests.path.withdrawal_kit import withdraw
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()

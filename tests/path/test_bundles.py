@@ -28,7 +28,7 @@ from kaitong.playbooks import changing
 from kaitong.tmf.mapping.outgoing import service_order
 from tests.path import bundles_kit, moves_kit
 from tests.path.moves_kit import fresh
-from tests.path.test_withdrawal import money, withdraw
+from tests.path.withdrawal_kit import money, withdraw
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

@@ -1,7 +1,6 @@
-"""Withdrawal (撤单): what it shows, undoes and gives back, at any instant and on bad days.
+"""Withdrawal (撤单): what it shows, undoes and gives back, who may ask for it, and at any instant.
 
-Money goes back the way it came; the network is told first and asked afterwards; of two at the same
-instant one wins and the other is told.
+Money goes back the way it came; of two at the same instant one wins and the other is told.
 """
 
 from __future__ import annotations
@@ -9,96 +8,42 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import timedelta
-from types import SimpleNamespace
 
-import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 
-from kaitong.activation import actions as activation
-from kaitong.activation import queries as exchanges
 from kaitong.charging import queries as charging
 from kaitong.charging import services as charging_verbs
 from kaitong.charging.models import JournalLine, Payment
-from kaitong.cli import commands as commands_of
+from kaitong.cli import orders as commands_of
 from kaitong.cli.__main__ import parser
-from kaitong.core import clock
 from kaitong.core.errors import BadInput, Conflict, Forbidden, NotFound, Refused
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
-from kaitong.inventory import queries as inventory
 from kaitong.inventory.models import Terminal
-from kaitong.ordering import actions
 from kaitong.ordering import queries as orders
 from kaitong.ordering import services as ordering
 from kaitong.ordering.errors import PlanChanged, WrongOrderState
-from kaitong.ordering.models import Order, OrderItem, Procedure, Withdrawal
-from kaitong.ordering.requests import AddressRef
+from kaitong.ordering.models import Procedure, Withdrawal
 from kaitong.ordering.timeline import timeline
 from kaitong.org.actor import Actor
-from kaitong.playbooks import onsite, photos
-from kaitong.playbooks import queries as forms
 from kaitong.playbooks import services as playbooks
-from kaitong.process import commands, sweeper
-from kaitong.process import queries as process
-from kaitong.process import services as process_verbs
-from kaitong.process.models import Command, Instance
+from kaitong.process import sweeper
 from tests.path.test_invoices import books, platform
+from tests.path.withdrawal_kit import (
+    answers,
+    free_ports,
+    limit_of_approval,
+    money,
+    pay,
+    plan,
+    withdraw,
+)
 
 __all__ = ["books", "platform"]
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SYSTEM = Actor.system()
-
-
-def withdraw(office, order, who="clerk", reason="customer.no-need", key="k1", **more):
-    return ordering.withdraw(
-        actor=office.people[who], order_id=order.id, reason=reason, key=key, **more
-    )
-
-
-def pay(office, order, method="cash"):
-    return ordering.pay(actor=office.people["clerk"], order_id=order.id, method=method, key="paid")
-
-
-def plan(office, order, who="clerk"):
-    return orders.withdrawal_plan(office.people[who], order.id)
-
-
-def free_ports(office) -> int:
-    return inventory.port_counts(office.plant.actor)["free"]
-
-
-def money(office, order):
-    return charging.money(office.people["clerk"], order.id)
-
-
-def service_of(office, order):
-    return inventory.services_of_order(order.id)[0]
-
-
-def answers(office, order, node: str):
-    """The open work of a step and what completes it, a failed live check let pass."""
-    item = office.item(order, node)
-    pinned = item.parameters["playbook"]
-    data = forms.example_for(
-        playbook=pinned["key"],
-        version=pinned["hash"],
-        file=item.definition.form,
-        branch_id=item.branch_id,
-        photo=photos.camera(actor=office.people["supervisor"], item_id=item.id),
-        override=True,
-    )
-    return item, data
-
-
-def limit_of_approval(fen: int) -> None:
-    """The playbook's limit, as if the operator had written another figure."""
-    for row in Procedure.objects.all():
-        row.cancel = {**row.cancel, "approve_above_fen": fen}
-        row.save(update_fields=["cancel"])
 
 
 # ---- what it does --------------------------------------------------------------------------------
@@ -460,246 +405,3 @@ def test_the_command_line_shows_the_plan_and_then_acts(office, capsys):
     assert done["withdrawal"] == str(Withdrawal.objects.get().pk)
     office.work()
     assert office.show(order)["state"] == "cancelled"
-
-
-# ---- the network ---------------------------------------------------------------------------------
-
-
-@pytest.mark.radius
-def test_the_account_is_gone_and_a_login_is_refused(office, radius, lab, modem):
-    order = office.submit()
-    pay(office, order)
-    office.work()
-    account = office.show(order)["services"][0]["account"]
-    password = _password(lab, account)
-    assert modem.start(account, "x", password=password).accepted
-    withdraw(office, order)
-    office.work_until_state(order, "cancelled")
-    assert not modem.start(account, "x", password=password).accepted
-    assert _rows(lab, account) == 0
-    (service,) = office.show(order)["services"]
-    assert (service["state"], service["account"]) == ("terminated", "")
-    proofs = {p["kind"]: p["ok"] for p in service["proof"]}
-    assert proofs["removed"] is True
-    verbs = [e.verb for e in exchanges.exchanges(SYSTEM, order_id=order.id)]
-    assert verbs[-2:] == ["undo", "prove-removed"]
-
-
-def _password(lab, account) -> str:
-    with psycopg.connect(lab.cluster.dsn("radius")) as admin:
-        row = admin.execute("SELECT value FROM radcheck WHERE username = %s", [account]).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def _rows(lab, account) -> int:
-    with psycopg.connect(lab.cluster.dsn("radius")) as admin:
-        found = admin.execute(
-            "SELECT (SELECT count(*) FROM radcheck WHERE username = %(a)s)"
-            " + (SELECT count(*) FROM radreply WHERE username = %(a)s)"
-            " + (SELECT count(*) FROM radusergroup WHERE username = %(a)s)",
-            {"a": account},
-        ).fetchone()
-    return found[0]
-
-
-@pytest.mark.radius
-def test_with_the_aaa_database_down_it_waits_visibly_and_can_be_retried(office, radius, lab):
-    order = office.submit()
-    pay(office, order)
-    office.work()
-    account = office.show(order)["services"][0]["account"]
-    assert _rows(lab, account)
-    lab.stop_database()
-    withdraw(office, order)
-    office.work()
-    shown = office.show(order)
-    assert shown["state"] == "pendingCancellation"
-    (wait,) = shown["waiting"]
-    assert wait["node"] == "RemoveData"
-    assert wait["reason"]
-    moment = clock.now()
-    for _attempt in range(12):
-        if process.incidents(SYSTEM, business_id=order.id).rows:
-            break
-        moment += timedelta(minutes=5)
-        with clock.frozen(moment):
-            office.work()
-    (incident,) = process.incidents(SYSTEM, business_id=order.id).rows
-    assert (incident.cause, incident.node) == ("network", "RemoveData")
-    assert money(office, order).refunded_fen == 0  # nothing is given back before it is undone
-    assert service_of(office, order).account == account
-    lab.up()
-    with clock.frozen(moment + timedelta(hours=2)):
-        process_verbs.retry_incident(actor=office.people["network"], incident_id=incident.id)
-        office.work_until_state(order, "cancelled")
-    assert _rows(lab, account) == 0
-    assert money(office, order).refunded_fen == 10000
-
-
-@pytest.mark.radius
-def test_a_worker_killed_between_removal_and_record(office, radius, lab):
-    order = office.submit()
-    office.work()
-    account = office.show(order)["services"][0]["account"]
-    withdraw(office, order)
-    (taken,) = commands.lease(1)
-    assert taken.action == "activation.remove"
-    assert commands.run(taken) == {}  # removed, and the worker dies before it says so
-    assert _rows(lab, account) == 0
-    assert office.show(order)["state"] == "pendingCancellation"
-    later = clock.now() + timedelta(seconds=commands.lease_seconds() + 1)
-    with clock.frozen(later):
-        office.work_until_state(order, "cancelled")
-    commands.record(taken, {})  # it was not dead after all: nobody listens any more
-    assert office.show(order)["state"] == "cancelled"
-    removals = [e for e in exchanges.exchanges(SYSTEM, order_id=order.id) if e.verb == "undo"]
-    assert [e.ok for e in removals] == [True, True]
-
-
-@pytest.mark.radius
-def test_what_is_being_sent_at_that_instant_is_removed_after_it(office, radius, lab):
-    """A worker is in the middle of 网络激活 when the customer withdraws."""
-    order = office.submit()
-    (taken,) = commands.lease(1)
-    assert taken.action == "activation.apply"
-    withdraw(office, order)
-    office.work()
-    (wait,) = office.show(order)["waiting"]
-    assert (wait["node"], wait["reason"]) == ("RemoveData", "等待正在执行的下发结束。")
-    account = service_of(office, order).account
-    commands.record(taken, commands.run(taken))  # it writes the account all the same
-    assert _rows(lab, account)
-    with clock.frozen(clock.now() + timedelta(seconds=3)):
-        office.work_until_state(order, "cancelled")
-    assert _rows(lab, account) == 0
-    assert Command.objects.get(pk=taken.id).state == "cancelled"
-
-
-@pytest.mark.radius
-def test_a_server_that_still_lets_it_in_becomes_work_of_the_network_post(office, radius, lab):
-    order = office.submit()
-    office.work()
-    account = office.show(order)["services"][0]["account"]
-    password = _password(lab, account)
-    withdraw(office, order)
-    (taken,) = commands.lease(1)
-    assert activation.remove_service(taken.context) is None
-    with psycopg.connect(lab.cluster.dsn("radius"), autocommit=True) as admin:
-        admin.execute(  # somebody puts it back by hand between removal and proof
-            "INSERT INTO radcheck (username, attribute, op, value)"
-            " VALUES (%s, 'Cleartext-Password', ':=', %s)",
-            [account, password],
-        )
-    commands.record(taken, {})
-    office.work_until(order, "LoginAccepted")
-    assert office.show(order)["state"] == "pendingCancellation"
-    assert service_of(office, order).account == account
-    office.complete(order, "LoginAccepted")
-    office.work_until_state(order, "cancelled")
-    assert _rows(lab, account) == 0
-
-
-def at_once(order) -> None:
-    """An operator whose playbook does not let failed orders' money wait at the counter."""
-    pinned = {**order.parameters, "failed_refund": "at-once"}
-    Order.objects.filter(pk=order.pk).update(parameters=pinned)
-
-
-def test_an_order_that_was_refused_gives_the_money_back_once(office):
-    """退单 at the document review: its refund stands beside 撤单 and is not done twice."""
-    order = office.submit(read=False)
-    at_once(order)
-    pay(office, order)
-    office.complete(order, "DocumentReview", decision="refuse", document_read=False)
-    assert office.show(order)["state"] == "failed"
-    assert money(office, order).refunded_fen == 10000
-    vouchers = [
-        p.state
-        for p in documents.papers_of_order(office.people["clerk"], order.id)
-        if p.kind == "voucher"
-    ]
-    assert vouchers == ["void", "issued"]
-    with pytest.raises(WrongOrderState, match="没有可撤的"):
-        withdraw(office, order)
-    assert service_of(office, order).state == "terminated"
-
-
-# ---- what else is under way for the order --------------------------------------------------------
-
-
-@pytest.mark.radius
-def test_data_on_their_way_again_are_stopped_before_the_network_is_cleared(office, radius, lab):
-    """The installer had the data sent again; that must not come after what the withdrawal
-    removed. What people look at meanwhile (资源核查) goes on."""
-    order = office.submit()
-    office.work()
-    office.complete(order, "Appoint")
-    item = office.item(order, "Install")
-    change = onsite.change_port(
-        actor=office.people["installer"], item_id=item.id, reason="bad-port"
-    )
-    mine = Command.objects.filter(instance_id=change.resend_id)
-    assert mine.update(next_attempt_at=clock.now() + timedelta(hours=1)) == 1
-    withdraw(office, order)
-    office.work_until_state(order, "cancelled")
-    assert Instance.objects.get(pk=change.resend_id).state == "cancelled"
-    mine.update(next_attempt_at=clock.now())
-    office.work()
-    assert mine.get().state == "cancelled"
-    assert Instance.objects.get(pk=change.resource_check_id).state == "running"
-    assert sweeper.check() == []
-
-
-def two_lines(office):
-    asked = office.request().items[0]
-    second = replace(asked, item_id="2", address=AddressRef(address_id=office.plant.rooms[1]))
-    order = office.submit(items=(asked, second))
-    return order, {i.item_id: i for i in OrderItem.objects.filter(order=order)}
-
-
-def test_a_refused_line_takes_back_its_own_charges_only(office):
-    order, items = two_lines(office)
-    at_once(order)
-    pay(office, order)
-    context = SimpleNamespace(
-        inputs={"item_id": str(items["1"].id), "reason": "管路不通"}, actor_id=None
-    )
-    with transaction.atomic():
-        actions.refuse(context)
-    assert {c.item: c.state for c in money(office, order).charges} == {
-        "1": "refunded", "2": "paid"
-    }  # fmt: skip
-    told = plan(office, order)
-    assert {line.item: line.outcome for line in told.money} == {"1": "refunded", "2": "refund"}
-
-
-def test_a_line_that_works_keeps_its_price_when_another_is_withdrawn(office):
-    order, items = two_lines(office)
-    pay(office, order)
-    OrderItem.objects.filter(pk=items["1"].pk).update(state="completed")
-    told = plan(office, order)
-    assert {line.item: (line.outcome, line.back_fen) for line in told.money} == {
-        "1": ("keep", 0), "2": ("refund", 10000)
-    }  # fmt: skip
-
-
-def test_of_two_lines_the_withdrawal_ends_with_the_last(office):
-    order, _items = two_lines(office)
-    pay(office, order)
-    made = withdraw(office, order)
-    first, second = Instance.objects.filter(
-        business_id=order.id, definition__key="withdraw"
-    ).order_by("pk")
-    late = Command.objects.filter(instance=second)
-    late.update(next_attempt_at=clock.now() + timedelta(hours=1))
-    office.work()
-    assert Instance.objects.get(pk=first.pk).state == "completed"
-    assert Withdrawal.objects.get(pk=made.pk).ended_at is None
-    late.update(next_attempt_at=clock.now())
-    office.work_until_state(order, "cancelled")
-    assert Withdrawal.objects.get(pk=made.pk).ended_at is not None
-    assert {c.item: c.state for c in money(office, order).charges} == {
-        "1": "refunded", "2": "refunded"
-    }  # fmt: skip
-    assert sum(p.amount_fen for p in Payment.objects.filter(kind="refund")) == 20000
