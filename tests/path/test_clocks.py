@@ -12,8 +12,8 @@ import pytest
 from django.urls import reverse
 from python_calamine import CalamineWorkbook
 
-from kaitong.cli import commands
 from kaitong.cli.__main__ import parser
+from kaitong.cli.orders import why
 from kaitong.core.clock import frozen
 from kaitong.core.errors import Refused
 from kaitong.documents.models import Attachment
@@ -110,7 +110,7 @@ def test_why_says_so_on_the_command_line_and_in_the_interface(office, order, cap
 
         def told(words):
             asked = parser().parse_args(["why", words, "--json"])
-            getattr(commands, asked.handler)(asked)
+            why(asked)
             return json.loads(capsys.readouterr().out)
 
         customer, step, phase = told(order.number)

@@ -308,14 +308,14 @@ def test_one_key_for_two_items_at_once_is_a_conflict(office, visit):
 def test_the_command_line_names_what_brings_the_session_up(office, visit):
     from argparse import Namespace
 
-    from kaitong.cli import commands
+    from kaitong.cli.work import work_complete
 
     item = office.item(visit.order, "Install")
     asked = {"id": str(item.id), "data": "", "example": True}
     with pytest.raises(BadInput) as refusal:
-        commands.work_complete(Namespace(user="installer", **asked))
+        work_complete(Namespace(user="installer", **asked))
     said = [str(fault) for fault in refusal.value.faults]
     assert sum(f"./run lab session {visit.account}" in line for line in said) == 1
     assert office.nodes(visit.order) == {"Install"}
-    commands.work_complete(Namespace(user="supervisor", **asked))  # with its evidence
+    work_complete(Namespace(user="supervisor", **asked))  # with its evidence
     assert office.nodes(visit.order) == set()

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from kaitong.cli import commands
+from kaitong.cli import notices as commands
 from kaitong.cli.__main__ import parser
 from kaitong.core.clock import frozen, now
 from kaitong.core.errors import Conflict
@@ -212,16 +212,16 @@ def test_undone_step_tells_nobody(office):
 def test_lists_on_the_command_line_mask(office, capsys):
     order = office.submit()
     arguments = parser().parse_args(["notices", "list", "--order", order.number, "--json"])
-    commands.notice_list(arguments)
+    commands.listed(arguments)
     out = capsys.readouterr().out
     assert PHONE not in out
     (fact,) = json.loads(out)
     assert (fact["channel"], fact["state"], fact["address"]) == ("sms", "queued", "139****0123")
     asked = parser().parse_args(["notices", "retry", fact["id"], "--as", "clerk"])
-    commands.notice_retry(asked)
+    commands.retry(asked)
     sending.drain_all()
     with pytest.raises(Conflict):
-        commands.notice_retry(asked)
+        commands.retry(asked)
 
 
 def test_another_branch_sees_no_notice_of_the_order(office, other_county, staff_of):

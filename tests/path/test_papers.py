@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 from django.utils import translation
 
-from kaitong.cli import commands
 from kaitong.cli.__main__ import parser
+from kaitong.cli.orders import paper_print
 from kaitong.conftest import lacking
 from kaitong.core.errors import Conflict, NotFound
 from kaitong.core.home import library
@@ -325,7 +325,7 @@ def test_command_prints_a_paper_and_marks_the_next_as_a_copy(office, tmp_path, c
     file = tmp_path / "sheet.pdf"
 
     def run(*words: str) -> None:
-        commands.paper_print(parser().parse_args(["paper", "print", *words, "-o", str(file)]))
+        paper_print(parser().parse_args(["paper", "print", *words, "-o", str(file)]))
 
     run(order.number, "work-order")
     assert the(office, order, "work-order").number in capsys.readouterr().out

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from kaitong.cli import commands
+from kaitong.cli import work
 from kaitong.cli.__main__ import parser
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, NotFound, Refused
@@ -21,7 +21,7 @@ SYSTEM = Actor.system()
 
 def run(*words: str) -> None:
     asked = parser().parse_args(["work", *words])
-    getattr(commands, asked.handler)(asked)
+    getattr(work, asked.handler.removeprefix("work."))(asked)
 
 
 @pytest.fixture

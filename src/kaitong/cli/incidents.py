@@ -8,12 +8,36 @@ from uuid import UUID
 
 from django.db import transaction
 
+from kaitong.cli.asking import SYSTEM, show
 from kaitong.core.errors import Refused
 from kaitong.documents import services as documents
 from kaitong.documents.choices import AttachmentKind
 from kaitong.org import queries as org
 from kaitong.process import queries, services
 from kaitong.process.choices import ProposalKind
+
+
+def listed(asked: argparse.Namespace) -> None:
+    rows = queries.incidents(SYSTEM, limit=500).rows
+    facts = [
+        {
+            "id": str(row.id),
+            "order": str(row.business_id) if row.business_id else None,
+            "node": row.node,
+            "title": row.title,
+            "cause": row.cause,
+            "message": row.message,
+            "since": row.created_at.isoformat(),
+            "tries": row.tries,
+            "claimed_by": row.claimed_name,
+        }
+        for row in rows
+    ]
+    if asked.json:
+        show(facts)
+        return
+    for fact in facts:
+        print(f"{fact['id']}  {fact['title']}  {fact['cause']}  {fact['message']}")
 
 
 def retry(asked: argparse.Namespace) -> None:

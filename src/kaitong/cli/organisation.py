@@ -9,13 +9,14 @@ from dataclasses import asdict
 
 from django.utils.translation import gettext as _
 
+from kaitong.cli.asking import show
 from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.home import library
 from kaitong.org import queries as org
 from kaitong.org import services as org_verbs
 from kaitong.org.choices import BranchKind
-from kaitong.org.models import Department
+from kaitong.org.models import Department, Staff
 from kaitong.transfer import beginning
 from kaitong.transfer.beginning import BranchRow
 
@@ -91,6 +92,26 @@ def staff_add(asked: argparse.Namespace) -> None:
 
 def staff_password(asked: argparse.Namespace) -> None:
     _tell(asked.user, org_verbs.reset_password(username=asked.user))
+
+
+def staff_list(asked: argparse.Namespace) -> None:
+    facts = [
+        {
+            "username": row.username,
+            "name": row.name,
+            "branch": row.branch.name if row.branch else None,
+            "posts": [holding.post.key for holding in row.holdings.all()],
+        }
+        for row in Staff.objects.filter(is_active=True)
+        .select_related("branch")
+        .prefetch_related("holdings__post")
+        .order_by("username")
+    ]
+    if asked.json:
+        show(facts)
+        return
+    for fact in facts:
+        print(f"{fact['username']}  {fact['name']}  {fact['branch']}  {' '.join(fact['posts'])}")
 
 
 def _tell(username: str, password: str) -> None:
