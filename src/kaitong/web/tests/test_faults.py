@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
@@ -11,6 +13,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.messaging.models import Notice
 from kaitong.playbooks import photos, wiring
 from kaitong.process import worker
+from kaitong.reporting import services as reporting
 from kaitong.web.tests import fault_world as faults
 
 NOT_SOLVED = {"lights": "los-red", "others": "no", "restarted": "same", "result": "not-solved"}
@@ -107,6 +110,11 @@ def test_from_the_telephone_to_the_call_back(staffed, signed_in):
     text = agent.get(f"/faults/{fault.pk}/").content.decode()
     for word in ("外线修障单", "客户说已经解决", "10050 → 10086", "光信号灯亮红"):
         assert word in text
+
+    reporting.fold()  # QA-07: what the customer said stands in the manager's figures
+    figures = signed_in("supervisor").get("/figures/").content.decode()
+    said_there = figures[figures.index('id="t-survey-call-back"') :].split("</section>")[0]
+    assert re.search(r"满意率</td>\s*<td[^>]*>100.0%", said_there), said_there
 
 
 def test_solved_by_telephone_ends_at_once(staffed, signed_in):

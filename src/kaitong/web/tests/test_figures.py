@@ -15,6 +15,7 @@ from kaitong.core.models import AuditEntry
 from kaitong.reporting import folding
 from kaitong.reporting import services as reporting
 from kaitong.web.tests import fault_world as faults
+from kaitong.web.tests.test_changing import hidden, place, said
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +179,15 @@ def test_a_fault_from_the_telephone_stands_in_the_figures(world, signed_in):
     assert (told["受理"], told["修复（办结）"]) == ("1", "1")
     assert told["按时率"] == "100.0%"
     assert "路由器" in html[html.index('id="t-ticket-cause"') :]
+
+
+def test_a_change_asked_at_the_counter_counts_under_its_business(world, signed_in, part):
+    """QA-03: from the counter's page to the manager's."""
+    service, clerk = world.line(), signed_in("clerk")
+    proven = clerk.post(place(service) + "prove", said(service), headers=part).content.decode()
+    given = {**hidden(proven), "reason": "customer.away", "note": "出国两个月"}
+    assert clerk.post(place(service), given, headers=part).headers["HX-Redirect"]
+    reporting.fold()
+    boss = signed_in("supervisor")
+    assert "<b>1</b>" in tile(text_of(boss.get("/figures/?action=suspend")), "受理量")
+    assert "这段时间没有订单" in text_of(boss.get("/figures/?action=cancel"))
