@@ -36,6 +36,12 @@ class CryptoError(KaitongError):
 
 
 def _key_folder() -> Path:
+    return _folder(os.environ.get("KAITONG_HOME"))
+
+
+@lru_cache(maxsize=8)
+def _folder(_home: str | None) -> Path:
+    """Made, and made private, when it is first asked for: not for each value that is sealed."""
     return private_folder("keys")
 
 
@@ -82,8 +88,7 @@ def _current_version(folder: Path) -> int:
     return versions[-1]
 
 
-def _data_key(version: int) -> bytes:
-    folder = _key_folder()
+def _data_key(folder: Path, version: int) -> bytes:
     try:
         return _read_key(folder, f"v{version}.key")
     except FileNotFoundError:
@@ -95,9 +100,17 @@ def _data_key(version: int) -> bytes:
 
 def _index_key() -> bytes:
     folder = _key_folder()
-    if not (folder / "index.key").exists():
+    try:
+        return _read_key(folder, "index.key")
+    except FileNotFoundError:
         _create_once(folder / "index.key", os.urandom(_KEY_BYTES).hex().encode())
     return _read_key(folder, "index.key")
+
+
+@lru_cache(maxsize=32)
+def _cipher(folder: Path, version: int) -> AESGCM:
+    """The cipher of a key, made once: it is asked with a nonce of its own each time."""
+    return AESGCM(_data_key(folder, version))
 
 
 def rotate() -> int:
@@ -113,6 +126,8 @@ def forget_cached_keys() -> None:
     """Drop keys held in memory (after `KAITONG_HOME` changed, in tests)."""
     _read_key.cache_clear()
     _current_version.cache_clear()
+    _cipher.cache_clear()
+    _folder.cache_clear()
 
 
 def _associated(purpose: str, row_id: UUID | str) -> bytes:
@@ -121,9 +136,10 @@ def _associated(purpose: str, row_id: UUID | str) -> bytes:
 
 def seal(purpose: str, row_id: UUID | str, plain: bytes) -> bytes:
     """Encrypt `plain`, readable again only with the same purpose and row."""
-    version = _current_version(_key_folder())
+    folder = _key_folder()
+    version = _current_version(folder)
     nonce = os.urandom(12)
-    body = AESGCM(_data_key(version)).encrypt(nonce, plain, _associated(purpose, row_id))
+    body = _cipher(folder, version).encrypt(nonce, plain, _associated(purpose, row_id))
     return _FORMAT + version.to_bytes(2) + nonce + body
 
 
@@ -134,7 +150,7 @@ def unseal(purpose: str, row_id: UUID | str, stored: bytes) -> bytes:
         raise CryptoError("This is not an encrypted value of Kaitong.")
     version = int.from_bytes(stored[1:3])
     try:
-        return AESGCM(_data_key(version)).decrypt(
+        return _cipher(_key_folder(), version).decrypt(
             stored[3:15], stored[15:], _associated(purpose, row_id)
         )
     except InvalidTag:
