@@ -47,6 +47,7 @@ from kaitong.playbooks import changing
 
 LIMIT_MS = 150.0
 BATCH_SHARE, ORDER_SHARE = 0.60, 0.15
+COMPARE_SECONDS, COMPARE_MEGABYTES = 60.0, 100.0
 PLAIN = 500  # accounts inserted plainly
 LINES_A_WORKER = 40
 SYSTEM = Actor.system()
@@ -81,6 +82,7 @@ def run(place: Place, size: Size) -> list[Figure]:
         figures = _provisioning()
         plain = figures[0].value
         figures += _changes(size, plain)
+        figures += _compared()
         figures += _pages(size)
     return figures
 
@@ -263,6 +265,24 @@ def ask(clerk: Actor, service: ServiceView, what: str, document: str) -> Order:
 
 def _no_example(kind: str) -> Any:
     raise BenchError(f"There is no fresh {kind} at the benchmark's counter.")
+
+
+# ---- reconciliation ------------------------------------------------------------------------------
+
+
+def _compared() -> list[Figure]:
+    """All accounts of the AAA server beside all services, by a process that does nothing else."""
+    say("comparing")
+    worker = child("kaitong.bench.reconciler", stdout=subprocess.PIPE)
+    told = hear(worker)
+    worker.wait(timeout=15)
+    note = f"{told['compared']:,} accounts, {told['found']} differ, {told['cpu']:.1f} s of its CPU"
+    return [
+        Figure("broadband: reconciliation", told["seconds"], "s", "<=", COMPARE_SECONDS, note),
+        Figure(
+            "broadband: memory while it compares", told["grown_mb"], "MB", "<=", COMPARE_MEGABYTES
+        ),
+    ]
 
 
 # ---- pages ---------------------------------------------------------------------------------------

@@ -20,6 +20,8 @@ from kaitong.inventory.choices import (
     TerminalState,
 )
 
+PASSWORD = "inventory.service.password"  # noqa: S105  what its ciphertexts are bound to
+
 
 class Resource(ExtRow):
     """A piece of the network, in the tree of where it stands.
@@ -130,7 +132,7 @@ class Service(ExtRow):
     )
     account = models.CharField(_("账号"), max_length=80, blank=True)
     logical_id = models.CharField(_("逻辑 SN"), max_length=24, blank=True)
-    password = EncryptedTextField(purpose="inventory.service.password", null=True)
+    password = EncryptedTextField(purpose=PASSWORD, null=True)
     # the one before, until the network is seen to refuse it
     former_password = EncryptedTextField(purpose="inventory.service.former-password", null=True)
     # names it had that are mobile numbers, as JSON; `ext` tells of them masked

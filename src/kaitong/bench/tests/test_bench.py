@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection
 
+from kaitong.activation.models import Reconciliation
 from kaitong.bench import (
     billing,
     broadband,
@@ -149,6 +150,10 @@ def test_broadband(place, monkeypatch):
     assert changed.exists()
     assert not changed.exclude(item__state="completed").exists()
     assert found["broadband: changes of lines"].value > 0
+    assert found["broadband: reconciliation"].mark == "pass"
+    assert found["broadband: memory while it compares"].mark == "pass"
+    run = Reconciliation.objects.get()
+    assert (run.compared >= lines, run.found) == (True, 0)
     assert found["broadband: change page, p95"].value > 0
     assert not process.check()
 
