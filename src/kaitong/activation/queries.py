@@ -14,6 +14,7 @@ from kaitong.activation.choices import ElementKind, ElementState, Verb
 from kaitong.activation.errors import ElementProblem
 from kaitong.activation.models import Exchange, NetworkElement
 from kaitong.activation.nasport import Line
+from kaitong.core import plain
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
@@ -65,15 +66,13 @@ def element_for(kind: str, branch_id: UUID) -> NetworkElement:
 
     Raises ElementProblem when there is none in service: people must register one.
     """
-    path = org.branch(branch_id).path
-    parts = path.split(".")
-    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
-    found = sorted(
-        NetworkElement.objects.filter(
-            kind=kind, state=ElementState.IN_SERVICE, branch__path__in=above
-        ).select_related("branch"),
-        key=lambda element: (-len(element.branch.path), element.key),
+    above = _above(branch_id)
+    rows = plain.kept(
+        NetworkElement,
+        "kind = %s and state = %s and branch_id = any(%s::uuid[])",
+        [kind, ElementState.IN_SERVICE.value, plain.array(above)],
     )
+    found = sorted(rows, key=lambda element: (above.index(element.branch_id), element.key))
     if not found:
         raise ElementProblem(
             f"本分公司没有在用的网元（{kind}）。", "登记网元，或把停用的网元恢复在用。"
@@ -83,17 +82,20 @@ def element_for(kind: str, branch_id: UUID) -> NetworkElement:
 
 def kinds_in_service(branch_id: UUID) -> set[str]:
     """The kinds of element that serve a branch now: its own or those above it."""
-    parts = org.branch(branch_id).path.split(".")
-    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
-    rows = NetworkElement.objects.filter(state=ElementState.IN_SERVICE, branch__path__in=above)
+    above = _above(branch_id)
+    rows = NetworkElement.objects.filter(state=ElementState.IN_SERVICE, branch_id__in=above)
     return set(rows.values_list("kind", flat=True).distinct())
 
 
 def known_to_network(kind: str, branch_id: UUID) -> bool:
     """Whether a branch ever had an element of this kind: else nothing of it stands anywhere."""
-    parts = org.branch(branch_id).path.split(".")
-    above = [".".join(parts[: n + 1]) for n in range(len(parts))]
-    return NetworkElement.objects.filter(kind=kind, branch__path__in=above).exists()
+    where = "kind = %s and branch_id = any(%s::uuid[]) limit 1"
+    return bool(plain.kept(NetworkElement, where, [kind, plain.array(_above(branch_id))]))
+
+
+def _above(branch_id: UUID) -> list[UUID]:
+    """A branch and those above it, the nearest first. Raises NotFound without such a branch."""
+    return org.branches_above(branch_id) or [org.branch(branch_id).pk]
 
 
 def last_spoken_to(kind: str, service_id: UUID) -> NetworkElement | None:

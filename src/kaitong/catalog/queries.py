@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from kaitong.catalog.choices import EntryState, OfferingKind
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.models import Offering, ResourceSpecification, ServiceSpecification
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.org.actor import Actor
 
 
@@ -91,11 +91,15 @@ def service_specification(
     key: str, *, playbook: str = "", version: str = ""
 ) -> ServiceSpecification:
     """A service specification: of a version, else the active one. Raises NotOffered."""
-    rows = ServiceSpecification.objects.filter(key=key)
+    where, told = "key = %s", [key]
     if playbook:
-        rows = rows.filter(playbook=playbook)
-    rows = rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE)
-    found = rows.first()
+        where, told = f"{where} and playbook = %s", [*told, playbook]
+    where += " and version = %s" if version else " and state = %s"
+    told.append(version or EntryState.ACTIVE.value)
+    rows = plain.kept(
+        ServiceSpecification, f"{where} order by playbook, position, key limit 1", told
+    )
+    found = rows[0] if rows else None
     if found is None:
         raise NotOffered(
             _("没有服务规格 %(key)s。") % {"key": key},

@@ -45,7 +45,7 @@ from kaitong.charging.invoices import platform_for
 from kaitong.charging.models import Charge, Invoice, JournalLine, Payment
 from kaitong.core import wording
 from kaitong.org.actor import Actor
-from kaitong.org.queries import staff_names, visible_to
+from kaitong.org.queries import staff_names, visible_rows, visible_to
 
 __all__ = [
     "account",
@@ -114,7 +114,7 @@ def yuan(fen: int) -> str:
 
 def charges(actor: Actor, order_id: UUID) -> list[Charge]:
     """An order's charges in the order they were raised."""
-    return list(visible_to(Charge.objects.filter(order_id=order_id), actor).order_by("pk"))
+    return visible_rows(Charge, actor, "order_id = %s", [order_id], "order by id")
 
 
 def owed_on_orders(actor: Actor, order_ids: Any) -> int:
@@ -126,7 +126,7 @@ def owed_on_orders(actor: Actor, order_ids: Any) -> int:
 
 def payments(actor: Actor, order_id: UUID) -> list[Payment]:
     """Money taken and given back for an order, oldest first."""
-    return list(visible_to(Payment.objects.filter(order_id=order_id), actor).order_by("pk"))
+    return visible_rows(Payment, actor, "order_id = %s", [order_id], "order by id")
 
 
 def money(actor: Actor, order_id: UUID) -> Money:

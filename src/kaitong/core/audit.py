@@ -13,6 +13,7 @@ import pghistory
 from django.db import connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from kaitong.core import plain
 from kaitong.core.models import AuditEntry
 
 M = TypeVar("M", bound=type[models.Model])
@@ -71,6 +72,21 @@ def _telling(execute: Any, sql: Any, params: Any, many: bool, context: dict[str,
     return execute(sql, params, many, context)
 
 
+def tell(on: BaseDatabaseWrapper) -> bool:
+    """Set the surrounding context before a statement that passes no cursor of Django's; False where
+    there is no transaction to set it for."""
+    told = _context.get()
+    if told is None:
+        return True
+    if not on.in_atomic_block:
+        return False
+    if not told.is_set(on):
+        with on.cursor() as cursor:
+            cursor.execute(_SET, told.params)
+        on.on_commit(told)
+    return True
+
+
 @contextmanager
 def acting(actor_id: UUID | None, reason: str = "") -> Iterator[None]:
     """Within the block every change of an audited table carries this actor and reason."""
@@ -106,6 +122,7 @@ def tracked(*, exclude: list[str] | None = None) -> Callable[[M], M]:
             exclude=exclude or [],
         )
         tracked_model: M = track(model)
+        plain.audited.add(tracked_model)
         return tracked_model
 
     return decorate

@@ -21,6 +21,8 @@ from uuid import UUID
 
 from django.db import models
 
+from kaitong.core import plain
+
 M = TypeVar("M", bound=models.Model)
 
 
@@ -37,5 +39,21 @@ def lock_ids(queryset: models.QuerySet[M], ids: Iterable[UUID]) -> list[UUID]:
 
 def lock_row(queryset: models.QuerySet[M], row_id: UUID) -> M | None:
     """Lock one row; None when it does not exist."""
+    if _is_whole(queryset):
+        return plain.by_key(queryset.model, row_id, lock=True)
     found = lock_rows(queryset, [row_id])
     return found[0] if found else None
+
+
+def _is_whole(queryset: models.QuerySet[M]) -> bool:
+    """Whether a queryset is nothing but all rows of its table, as they are."""
+    query = queryset.query
+    return (
+        not query.where
+        and not query.annotations
+        and not query.select_related
+        and query.deferred_loading == (frozenset(), True)
+        and not query.combinator
+        and queryset._prefetch_related_lookups == ()  # type: ignore[attr-defined]
+        and plain.reads(queryset.model)
+    )

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
+from kaitong.core import plain
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
 
 
-class Row(models.Model):
+class Plain(models.Model):
+    """A model whose rows are saved plainly where they can be."""
+
+    class Meta:
+        abstract = True
+
+    def save(self, **how: Any) -> None:
+        """As Django's; what inserts a row or changes named columns is said plainly."""
+        if not plain.save(self, **how):
+            super().save(**how)
+
+
+class Row(Plain):
     """A row with a UUIDv7 key, known before it is saved, and the instant of its making."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -27,7 +42,7 @@ class ExtRow(Row):
         abstract = True
 
 
-class AuditEntry(models.Model):
+class AuditEntry(Plain):
     """A recorded act that changes no row of its own: a reading in clear, a sign-in, an export.
 
     Never holds the data that was read, only what kind and whose.

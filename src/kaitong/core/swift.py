@@ -1,7 +1,7 @@
 """`transaction.atomic()` for verbs that end their transaction with their last statement.
 
 Django's outermost block asks for its connection nine times and commits in an exchange of its own. A
-verb of the hot path sends its COMMIT together with its last statement (`process.wire`); then there
+verb of the hot path sends its COMMIT together with its last statement (`core.wire`); then there
 is nothing left to send, and leaving the block is a matter of a few flags. Whatever is otherwise - a
 block within another, an error, a commit that is still to come - goes Django's way.
 """

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from kaitong.core import plain
 from kaitong.documents.choices import PaperState
 from kaitong.documents.errors import DocumentsNotFound
 from kaitong.documents.models import Attachment, Paper
@@ -43,7 +44,7 @@ def paper(actor: Actor, paper_id: UUID) -> Paper:
 
 def issued(order_id: UUID) -> dict[str, Paper]:
     """An order's papers by the key they were issued under; for verbs that issue the next."""
-    rows = Paper.objects.filter(order_id=order_id).defer("data").order_by("pk")
+    rows = plain.where(Paper, "order_id = %s order by id", [order_id], without=("data",))
     return {row.key: row for row in rows}
 
 

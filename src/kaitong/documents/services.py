@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock, db
+from kaitong.core import audit, clock, db, plain
 from kaitong.core.crypto import seal, unseal
 from kaitong.core.ids import uuid7
 from kaitong.documents import blobs, render
@@ -327,7 +327,8 @@ def sweep_files() -> int:
 
 
 def _issued(order_id: UUID, key: str) -> Paper | None:
-    return Paper.objects.filter(order_id=order_id, key=key).first()
+    found = plain.where(Paper, "order_id = %s and key = %s", [order_id, key])
+    return found[0] if found else None
 
 
 def _create_paper(

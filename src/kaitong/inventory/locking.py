@@ -10,17 +10,18 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core.locks import lock_row, lock_rows
+from kaitong.core import plain
+from kaitong.core.locks import lock_rows
 from kaitong.inventory.choices import AssignmentState
 from kaitong.inventory.errors import NoSuchResource
 from kaitong.inventory.models import Assignment, Resource, Service
 from kaitong.org.actor import Actor
-from kaitong.org.queries import visible_to
+from kaitong.org.queries import branches_seen, visible_to
 
 
 def locked_service(actor: Actor, service_id: UUID) -> Service:
     """The service, locked; NoSuchResource when it is absent or another branch's."""
-    found = lock_row(visible_to(Service.objects.all(), actor), service_id)
+    found = plain.by_key(Service, service_id, lock=True, branches=branches_seen(actor))
     if found is None:
         raise NoSuchResource(_("没有这个服务。"), _("请核对编号和所在分公司。"), field="service_id")
     return found
@@ -41,7 +42,12 @@ def living_assignment(
     *, service_id: UUID | None, order_id: UUID | None, role: str
 ) -> Assignment | None:
     """What a service (or a draft without one) holds for a role; read without a lock."""
-    rows = Assignment.objects.exclude(state=AssignmentState.RELEASED).filter(role=role)
-    if service_id is not None:
-        return rows.filter(service_id=service_id).first()
-    return rows.filter(order_id=order_id, service__isnull=True).first()
+    where, holder = "service_id = %s", service_id
+    if service_id is None:
+        where, holder = "order_id = %s and service_id is null", order_id
+    found = plain.where(
+        Assignment,
+        f"{where} and role = %s and state <> %s order by id limit 1",
+        [holder, role, AssignmentState.RELEASED.value],
+    )
+    return found[0] if found else None

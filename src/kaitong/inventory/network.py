@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import Count, F, Func, Q, QuerySet, Value
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, plain
 from kaitong.inventory.choices import (
     LINE_PORTS,
     AssignmentState,
@@ -88,7 +88,7 @@ class Held:
 
 
 _HELD = """
-SELECT a.service_id, a.state AS held, a.reserved_until, p.id, p.name, p.position, p.state,
+SELECT a.service_id, a.state, a.reserved_until, p.id, p.name, p.position, p.state,
        p.specification, p.parent_id, p.pon_port_id,
        coalesce(box.name, '') AS box, coalesce(pon.name, '') AS pon,
        coalesce(olt.name, '') AS olt, coalesce(olt.attributes->>'node', '') AS node
@@ -100,31 +100,31 @@ LEFT JOIN inventory_resource up ON up.id = pon.parent_id
 LEFT JOIN inventory_resource olt
     ON olt.id = CASE WHEN up.specification = 'olt' THEN up.id ELSE up.parent_id END
     AND olt.specification = 'olt'
-WHERE a.service_id = ANY(%s) AND a.role = 'port' AND a.state <> 'released'
+WHERE a.service_id = ANY(%s::uuid[]) AND a.role = 'port' AND a.state <> 'released'
 """
 
 
 def held_ports(service_ids: Iterable[UUID]) -> dict[UUID, Held]:
     """The ports of services in words, in one statement: most pages and steps ask for them."""
     found = {}
-    for row in db.rows(_HELD, [list(service_ids)]):
-        text, pon_text, box_text = _texts(
-            row["olt"], row["pon"], row["box"], row["name"], row["position"]
-        )
+    for row in plain.ask(_HELD, [plain.array(service_ids)]):
+        service_id, held, until, port_id, name, position, state, kind, box_id, pon_id = row[:10]
+        box, pon, olt, node = row[10:]
+        text, pon_text, box_text = _texts(olt, pon, box, name, position)
         port = PortView(
-            id=row["id"],
+            id=port_id,
             text=text,
             pon_text=pon_text,
             box_text=box_text,
-            state=row["state"],
-            access_node=row["node"] or row["olt"],
-            pon_port=row["pon"],
-            position=row["position"],
-            box_id=row["parent_id"],
-            pon_port_id=row["pon_port_id"],
-            on_onu=row["specification"] == Kind.ONU_PORT,
+            state=state,
+            access_node=node or olt,
+            pon_port=pon,
+            position=position,
+            box_id=box_id,
+            pon_port_id=pon_id,
+            on_onu=kind == Kind.ONU_PORT,
         )
-        found[row["service_id"]] = Held(port, row["held"], row["reserved_until"])
+        found[service_id] = Held(port, held, until)
     return found
 
 

@@ -8,14 +8,15 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from kaitong.core import plain
 from kaitong.inventory.models import Suspension
 
 
 def standing(service_ids: Iterable[UUID]) -> dict[UUID, list[Suspension]]:
     """The reasons for which services stand still now, by service, in one query."""
-    rows = Suspension.objects.filter(service_id__in=list(service_ids), ended_at=None)
     found: dict[UUID, list[Suspension]] = {}
-    for row in rows.order_by("since"):
+    where = "service_id = any(%s::uuid[]) and ended_at is null order by since"
+    for row in plain.where(Suspension, where, [plain.array(service_ids)]):
         found.setdefault(row.service_id, []).append(row)
     return found
 

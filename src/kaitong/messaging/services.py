@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
+from kaitong.core import audit, plain
 from kaitong.core.clock import now
 from kaitong.core.masking import mask_phone
 from kaitong.messaging.choices import UNSENT, Channel, NoticeState, To, Trouble
@@ -45,6 +45,9 @@ class NewNotice:
     not_before: datetime | None = None
 
 
+_KNOWN = "select key from messaging_notice where key = any(%s::text[])"
+
+
 def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
     """Put notices into the outbox within the caller's transaction; how many are new.
 
@@ -58,9 +61,8 @@ def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
         rows += [row for row in made if row.state != NoticeState.SKIPPED] or made[:1]
     if not rows:
         return 0
-    known = set(
-        Notice.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True)
-    )
+    keys = plain.array(row.key for row in rows)
+    known = {key for (key,) in plain.ask(_KNOWN, [keys])}
     fresh = [row for row in rows if row.key not in known]
     # Whoever tells the same at this instant was first: theirs stands.
     Notice.objects.bulk_create(fresh, ignore_conflicts=True)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
+from kaitong.core import plain
 from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
@@ -42,7 +43,7 @@ from kaitong.process.actions import ActionContext, BusinessError
 
 def subject_of(ctx: ActionContext) -> tuple[Order, OrderItem, Actor]:
     """The locked order, the item, and the machine that acts in their branch."""
-    item = OrderItem.objects.filter(pk=UUID(str(ctx.inputs["item_id"]))).first()
+    item = plain.by_key(OrderItem, UUID(str(ctx.inputs["item_id"])))
     if item is None:
         raise OrderNotFound("没有这个订单项。")
     return locked(item.order_id), item, Actor.system(branch_id=item.branch_id)

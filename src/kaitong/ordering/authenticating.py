@@ -13,11 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, plain
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.inventory import queries as inventory
@@ -59,7 +58,7 @@ def authenticate(
     with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
         # Two tries at once count as two: they take turns.
         turns = sorted((f"authenticate {service_id}", f"authenticate {actor.id}"))
-        db.rows(
+        plain.ask(
             "select pg_advisory_xact_lock(hashtextextended(%s, 0)),"
             " pg_advisory_xact_lock(hashtextextended(%s, 0))",
             turns,
@@ -95,6 +94,12 @@ def authenticate(
     return made
 
 
+_OF_CLERK = """select created_at from ordering_authentication
+ where not ok and created_at > %s and """
+_OF_SERVICE = """select kind, ok, created_at from ordering_authentication
+ where service_id = %s and created_at > %s order by created_at"""
+
+
 def locked_until(
     service_id: UUID, clerk_id: UUID | None, limits: Mapping[str, Any]
 ) -> datetime | None:
@@ -105,10 +110,12 @@ def locked_until(
     tries = int(limits["tries"])
     found = []
     since = moment - pause - span
-    of_clerk = Authentication.objects.filter(clerk_id=clerk_id, ok=False, created_at__gt=since)
+    who, by = plain.same("clerk_id", clerk_id)
+    of_clerk = [at for (at,) in plain.ask(_OF_CLERK + who, [since, *by])]
+    of_clerk.sort()
     for times, most in (
-        (_wrong_times(Authentication.objects.filter(service_id=service_id), since), tries),
-        (sorted(of_clerk.values_list("created_at", flat=True)), tries * CLERK_TRIES),
+        (_wrong_times(service_id, since), tries),
+        (of_clerk, tries * CLERK_TRIES),
     ):
         for first, last in zip(times, times[most - 1 :], strict=False):
             if last - first <= span and last + pause > moment:
@@ -147,19 +154,21 @@ def forget(service_id: UUID) -> None:
     unused.update(used_at=now())
 
 
+_STANDING = """service_id = %s and kind = any(%s::text[]) and ok
+ and used_at is null and good_until > %s order by created_at desc limit 1"""
+
+
 def standing(
     actor: Actor, service_id: UUID, kinds: Sequence[str], *, lock: bool = False
 ) -> Authentication | None:
     """The proof this clerk has for this service that still holds and was not used."""
-    rows = Authentication.objects.filter(
-        service_id=service_id,
-        clerk_id=actor.id,
-        kind__in=list(kinds),
-        ok=True,
-        used_at=None,
-        good_until__gt=now(),
-    ).order_by("-created_at")
-    return (rows.select_for_update() if lock else rows).first()
+    who, by = plain.same("clerk_id", actor.id)
+    rows = plain.where(
+        Authentication,
+        f"{who} and {_STANDING}" + (" for update" if lock else ""),
+        [*by, service_id, plain.array(kinds), now()],
+    )
+    return rows[0] if rows else None
 
 
 def limits_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -173,17 +182,13 @@ def limits_of(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _failures(service_id: UUID, limits: Mapping[str, Any], moment: datetime) -> int:
     since = moment - timedelta(minutes=int(limits["within_minutes"]))
-    return len(_wrong_times(Authentication.objects.filter(service_id=service_id), since))
+    return len(_wrong_times(service_id, since))
 
 
-def _wrong_times(rows: QuerySet[Authentication], since: datetime) -> list[datetime]:
+def _wrong_times(service_id: UUID, since: datetime) -> list[datetime]:
     """When answers were wrong, the oldest first. A right one forgives those of its own kind: who
     has the bound number does not guess at the password for ever."""
-    found = list(
-        rows.filter(created_at__gt=since)
-        .order_by("created_at")
-        .values_list("kind", "ok", "created_at")
-    )
+    found = plain.ask(_OF_SERVICE, [service_id, since])
     good = {kind: at for kind, ok, at in found if ok}
     return [at for kind, ok, at in found if not ok and (kind not in good or at > good[kind])]
 

@@ -19,7 +19,7 @@ from kaitong.activation import queries as activation
 from kaitong.activation.choices import ElementKind
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
@@ -161,7 +161,7 @@ def without_platforms(kinds: Iterable[str]) -> tuple[str, str]:
 
 def parts_of(item: OrderItem) -> list[OrderItem]:
     """The items that come with this one, in the order they were sold."""
-    return list(OrderItem.objects.filter(lead=item).order_by("pk"))
+    return plain.where(OrderItem, "lead_id = %s order by id", [item.pk])
 
 
 def service_ids(item: OrderItem) -> list[UUID]:

@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils.translation import get_language
 
+from kaitong.core import plain
 from kaitong.core.clock import now
-from kaitong.ordering.models import OrderItem, Procedure, ServiceChange
+from kaitong.ordering.models import Authentication, OrderItem, Procedure, ServiceChange
 
 
 def wanted(item: OrderItem) -> dict[str, Any]:
@@ -20,19 +21,24 @@ def wanted(item: OrderItem) -> dict[str, Any]:
     For the verb that carries the change out, within its transaction: never for a variable, a
     history or a log.
     """
-    row = ServiceChange.objects.filter(item=item).first()
+    row = of_item(item.id)
     return dict(json.loads(row.sealed)) if row is not None and row.sealed else {}
 
 
 def of_item(item_id: UUID) -> ServiceChange | None:
     """The change an order's item makes, if it is one."""
-    return ServiceChange.objects.defer("sealed").filter(item_id=item_id).first()
+    found = plain.where(ServiceChange, "item_id = %s", [item_id])
+    return found[0] if found else None
 
 
 def of_items(item_ids: Iterable[UUID]) -> dict[UUID, ServiceChange]:
     """Changes by their items, in one query."""
-    rows = ServiceChange.objects.defer("sealed").filter(item_id__in=list(item_ids))
-    rows = rows.select_related("authentication")
+    where = "item_id = any(%s::uuid[])"
+    rows = plain.where(ServiceChange, where, [plain.array(item_ids)], without=("sealed",))
+    proofs = plain.array(row.authentication_id for row in rows if row.authentication_id)
+    known = {row.pk: row for row in plain.where(Authentication, "id = any(%s::uuid[])", [proofs])}
+    for row in rows:
+        row.authentication = known.get(row.authentication_id) if row.authentication_id else None
     return {row.item_id: row for row in rows}
 
 
@@ -46,9 +52,15 @@ def titles(procedure_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     return {pk: (english and title_en) or title for pk, title, title_en in rows}
 
 
+_OPEN = """select 1 from ordering_servicechange
+ where service_id = %s and ended_at is null limit 1"""
+
+
 def open_of(service_id: UUID, procedure: str = "") -> ServiceChange | None:
     """The change under way on a service, with its item and order: the one that holds the line, or,
     for who asks for the same procedure again, one that waits for its day."""
+    if not plain.ask(_OPEN, [service_id]):
+        return None  # as it mostly is: nothing is joined to say so
     rows = ServiceChange.objects.defer("sealed").filter(service_id=service_id, ended_at=None)
     rows = rows.filter(Q(waits_until=None) | Q(procedure=procedure))
     rows = rows.select_related("item__order", "item__procedure")
@@ -57,4 +69,5 @@ def open_of(service_id: UUID, procedure: str = "") -> ServiceChange | None:
 
 def end(item_id: UUID) -> None:
     """A change is over, however it ended: what it asked for is forgotten, the service is free."""
-    ServiceChange.objects.filter(item_id=item_id, ended_at=None).update(ended_at=now(), sealed=None)
+    ended = {"ended_at": now(), "sealed": None}
+    plain.update(ServiceChange, ended, "item_id = %s and ended_at is null", [item_id])

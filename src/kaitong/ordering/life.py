@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
-from kaitong.core import audit, db, wording
+from kaitong.core import audit, plain, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
@@ -109,9 +109,11 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
 def _made_before(actor: Actor, request: ChangeRequest) -> Order | None:
     """What was made under this key. One that made something else is no answer to this request."""
     key = request.key[:160]
-    found = Order.objects.filter(requester_id=actor.id, idempotency_key=key).first()
-    if found is None:
+    asked, by = plain.same("requester_id", actor.id)
+    rows = plain.where(Order, f"{asked} and idempotency_key = %s", [*by, key])
+    if not rows:
         return None
+    found = rows[0]
     same = ServiceChange.objects.filter(
         item__order=found, service_id=request.service_id, procedure=request.procedure
     )
@@ -130,7 +132,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     # Requests for one line take turns, so that each reads what the one before has done: a change
     # that ends at once leaves no open row for the index to refuse the next one by.
     turn = f"change {request.service_id}"
-    db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [turn])
+    plain.ask("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [turn])
     plan = plan_of(actor, request.service_id, request.procedure)
     service, procedure = plan.service, plan.procedure
     require_may_ask(actor, procedure)
@@ -154,6 +156,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         branch_id=order.branch_id,
         item_id="1",
         action=procedure.action,
+        state=OrderState.IN_PROGRESS,
         specification=f"{service.playbook}.{service.specification}",
         procedure=procedure,
         service_id=service.id,
@@ -182,7 +185,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
     move(order, OrderState.IN_PROGRESS)
     _start(actor, order, item, reason, {**request.variables, **parts})
-    order.refresh_from_db()  # the first steps of the process may have ended it already
+    plain.refresh(order)  # the first steps of the process may have ended it already
     order.number = documents.next_number(
         rule=f"order.{procedure.playbook}",
         branch_code=org.branch(order.branch_id).code,
@@ -306,8 +309,6 @@ def _start(
 ) -> None:
     procedure: Procedure | None = item.procedure
     assert procedure is not None
-    item.state = OrderState.IN_PROGRESS
-    item.save(update_fields=["state"])
     parameters = dict(order.parameters)
     steering = {k: v for k, v in parameters.items() if isinstance(v, int | str)}
     instance_id = process.start(
@@ -325,4 +326,4 @@ def _start(
         },
         parameters=parameters,
     )
-    OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)
+    plain.update(OrderItem, {"instance_id": instance_id}, "id = %s", [item.id])

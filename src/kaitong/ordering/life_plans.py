@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ServiceState, SuspensionKind
@@ -88,12 +88,13 @@ def standings(service: ServiceView, suspended: Iterable[Suspension]) -> set[str]
     return found
 
 
+_CURRENT = """playbook = %s and specification = %s and retired_at is null
+ and counter <> '{}'::jsonb order by action, key"""
+
+
 def procedures(service: ServiceView) -> list[Procedure]:
     """The changes a service's playbook knows now, in the order of the playbook's titles."""
-    rows = Procedure.objects.filter(
-        playbook=service.playbook, specification=service.specification, retired_at=None
-    ).exclude(counter={})
-    return list(rows.order_by("action", "key"))
+    return plain.kept(Procedure, _CURRENT, [service.playbook, service.specification])
 
 
 def procedure_of(service: ServiceView, key: str) -> Procedure:

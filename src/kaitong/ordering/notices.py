@@ -30,6 +30,7 @@ from kaitong.messaging import quiet
 from kaitong.messaging import services as messaging
 from kaitong.messaging.choices import To
 from kaitong.messaging.services import NewNotice
+from kaitong.ordering import kept
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.models import Order, OrderItem, OrderNote
 from kaitong.org import queries as org
@@ -149,7 +150,7 @@ def taken_in(*, actor: Actor, order: Order) -> None:
         return
     told = of_order(order)
     tell(actor=actor, order=order, when="accepted", entries=told)
-    states = list(OrderItem.objects.filter(order=order).values_list("item_id", "state"))
+    states = [(item.item_id, item.state) for item in kept.items_of(order.id)]
     for state, when in ((OrderState.FAILED, "refused"), (OrderState.COMPLETED, "completed")):
         for item_id in (one for one, is_ in states if is_ == state):
             tell(actor=actor, order=order, when=when, once=item_id, entries=told)
@@ -159,12 +160,9 @@ def taken_in(*, actor: Actor, order: Order) -> None:
 
 def of_order(order: Order) -> dict[str, dict[str, Any]]:
     """Notices of the order's procedures by key; the first item's come first."""
-    rows = OrderItem.objects.filter(order_id=order.id, procedure__isnull=False)
     found: dict[str, dict[str, Any]] = {}
-    for notices in rows.order_by("position", "item_id").values_list(
-        "procedure__notices", flat=True
-    ):
-        for key, entry in notices.items():
+    for item in kept.items_of(order.id):
+        for key, entry in (item.procedure.notices if item.procedure else {}).items():
             found.setdefault(key, entry)
     return found
 
@@ -278,7 +276,7 @@ class _Facts:
 
     @cached_property
     def items(self) -> list[OrderItem]:
-        return list(OrderItem.objects.filter(order=self.order).order_by("position", "item_id"))
+        return kept.items_of(self.order.id)
 
     @cached_property
     def branch(self) -> Branch:

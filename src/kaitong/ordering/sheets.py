@@ -23,7 +23,7 @@ from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bundles, changes, queries
+from kaitong.ordering import bundles, changes, kept, queries
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.models import Order, OrderItem, OrderNote, ServiceChange
@@ -53,8 +53,7 @@ class Facts:
 
     @cached_property
     def items(self) -> list[OrderItem]:
-        rows = OrderItem.objects.filter(order_id=self.order.id).select_related("procedure")
-        return list(rows.order_by("position", "item_id"))
+        return kept.items_of(self.order.id)
 
     @cached_property
     def papers(self) -> dict[str, dict[str, Any]]:

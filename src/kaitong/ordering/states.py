@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from kaitong.core import plain
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
 from kaitong.ordering import bindings, changes
@@ -18,6 +18,11 @@ from kaitong.ordering.models import Order, OrderItem, OrderNote
 
 # Orders that processes carry; those that stand still go on to any end through *inProgress*.
 GOING = frozenset({OrderState.IN_PROGRESS, OrderState.PENDING, OrderState.HELD})
+
+
+_ENDED = plain.array(sorted(FINAL))
+_WITH_PARTS = "(id = %s or lead_id = %s) and state <> all(%s::text[])"
+_STATES = "select distinct state from ordering_orderitem where order_id = %s"
 
 
 def locked(order_id: UUID) -> Order:
@@ -57,13 +62,12 @@ def finish_item(order: Order, item: OrderItem, state: str, *, reason: str = "") 
     """End an item of a locked order; the last item to end decides how the order ends."""
     item.state = state
     # what comes with it in a bundle ends with it, and alike
-    both = OrderItem.objects.filter(Q(pk=item.pk) | Q(lead=item))
-    both.exclude(state__in=FINAL).update(state=state)
+    plain.update(OrderItem, {"state": state}, _WITH_PARTS, [item.pk, item.pk, _ENDED])
     if item.action != ItemAction.ADD:  # a new line's item changes nothing
         changes.end(item.pk)
     if state != OrderState.COMPLETED:
         bindings.end(order.pk, item.item_id)  # whatever becomes of the order's other lines
-    states = set(OrderItem.objects.filter(order=order).values_list("state", flat=True))
+    states = {one for (one,) in plain.ask(_STATES, [order.pk])}
     if not states <= FINAL:
         return
     if states == {state}:

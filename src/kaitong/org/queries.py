@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import plain
 from kaitong.core.errors import NotFound
 from kaitong.org.actor import Actor, actor_for
 from kaitong.org.models import Branch, Department, Post, Staff
@@ -29,6 +30,23 @@ def visible_to(
     if len(actor.branch_ids) == 1:
         return queryset.filter(**{field: actor.branch_ids[0]})
     return queryset.filter(**{f"{field}__in": actor.branch_ids})
+
+
+def branches_seen(actor: Actor) -> Sequence[UUID] | None:
+    """The same for rows read plainly: of these branches, or of any (None)."""
+    return None if actor.is_system else actor.branch_ids
+
+
+def visible_rows(
+    model: type[M], actor: Actor, condition: str, params: Sequence[Any], then: str = ""
+) -> list[M]:
+    """Rows by a condition in SQL (`core.plain.where`) that an actor sees; `then` goes behind it: an
+    order, a limit."""
+    branches = branches_seen(actor)
+    if branches is None:
+        return plain.where(model, f"{condition} {then}", params)
+    only = f"{condition} and branch_id = any(%s::uuid[]) {then}"
+    return plain.where(model, only, [*params, plain.array(branches)])
 
 
 def require_visible(row: Any, actor: Actor, what: str = "") -> Any:
@@ -98,10 +116,14 @@ def colleagues(branch_id: UUID) -> list[Staff]:
 
 
 def branch(branch_id: UUID) -> Branch:
-    found = Branch.objects.filter(pk=branch_id).first()
+    found = _branch(branch_id)
     if found is None:
         raise NotFound(_("没有这个分公司。"))
     return found
+
+
+def _branch(branch_id: UUID) -> Branch | None:
+    return next(iter(plain.kept(Branch, "id = %s", [branch_id])), None)
 
 
 def branches_below(branch_id: UUID) -> list[UUID]:
@@ -115,12 +137,13 @@ def branches_below(branch_id: UUID) -> list[UUID]:
 
 def branches_above(branch_id: UUID) -> list[UUID]:
     """A branch and all above it, the nearest first."""
-    path = Branch.objects.filter(pk=branch_id).values_list("path", flat=True).first()
-    if path is None:
+    own = _branch(branch_id)
+    if own is None:
         return []
-    parts = path.split(".")
+    parts = own.path.split(".")
     paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    found = dict(Branch.objects.filter(path__in=paths).values_list("path", "id"))
+    rows = plain.kept(Branch, "path = any(%s::text[])", [plain.array(paths)])
+    found = {row.path: row.pk for row in rows}
     return [found[path] for path in paths if path in found]
 
 
@@ -174,14 +197,12 @@ def calendar_users(keys: Iterable[str]) -> dict[str, list[str]]:
 def calendar_key(branch_id: UUID, department: str = "") -> str:
     """The working calendar that counts for a department of a branch."""
     if department:
-        own = (
-            Department.objects.filter(branch_id=branch_id, key=department)
-            .values_list("calendar", flat=True)
-            .first()
-        )
-        if own:
-            return own
-    return Branch.objects.filter(pk=branch_id).values_list("calendar", flat=True).first() or "cn"
+        where = "branch_id = %s and key = %s"
+        own = next(iter(plain.kept(Department, where, [branch_id, department])), None)
+        if own is not None and own.calendar:
+            return own.calendar
+    found = _branch(branch_id)
+    return (found.calendar if found is not None else "") or "cn"
 
 
 def branch_names(actor: Actor) -> dict[UUID, str]:

@@ -6,11 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import plain
 from kaitong.core.crypto import blind_index
 from kaitong.core.masking import mask_name, mask_phone
 from kaitong.org.actor import Actor
@@ -59,15 +60,19 @@ class Reach:
     language: str = ""
 
 
+_FIRST_PHONE = """select digits from party_partyphone where party_id = %s
+ order by "primary" desc, id desc limit 1"""
+
+
 def reach(party_id: UUID | None) -> Reach | None:
     """A customer's first telephone, mail address and language; None when there is no such one."""
-    party = Party.objects.filter(pk=party_id).first() if party_id else None
+    party = plain.by_key(Party, party_id) if party_id else None
     if party is None:
         return None
-    phones = PartyPhone.objects.filter(party=party).order_by("-primary", "-id")
+    phones = plain.ask(_FIRST_PHONE, [party_id])
     return Reach(
         name=mask_name(party.name),
-        phone=phones.values_list("digits", flat=True).first() or "",
+        phone=phones[0][0] if phones else "",
         email=party.email or "",
         language=party.language,
     )
@@ -114,7 +119,11 @@ def find(actor: Actor, text: str, *, limit: int = 20) -> list[Summary]:
     if len(compact) >= SHORTEST_DOCUMENT:
         searches.append(_by_document(actor, compact))
     found = searches[0].union(*searches[1:]) if len(searches) > 1 else searches[0]
-    return _summaries(Party.objects.filter(pk__in=found).order_by("name_sort", "id")[:limit])
+    rows = Party.objects.filter(pk__in=found).order_by("name_sort", "id")[:limit]
+    return _summaries(rows.only(*_TOLD))
+
+
+_THESE = "id = any(%s::uuid[])"
 
 
 def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:
@@ -122,7 +131,7 @@ def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:
     wanted = {i for i in ids if i is not None}
     if not wanted:
         return {}
-    return {one.id: one for one in _summaries(Party.objects.filter(pk__in=wanted))}
+    return {one.id: one for one in _summaries(plain.where(Party, _THESE, [plain.array(wanted)]))}
 
 
 def names(ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -137,7 +146,7 @@ def names(ids: Iterable[UUID]) -> dict[UUID, str]:
 def summary(actor: Actor, party_id: UUID) -> Summary:
     """Masked facts of one customer."""
     own = own_party(actor, party_id)
-    return _summaries(Party.objects.filter(pk=own.pk))[0]
+    return _summaries([own])[0]
 
 
 def documents(actor: Actor, party_id: UUID) -> list[IdentityDocument]:
@@ -160,6 +169,10 @@ def party_by_document(
     )
 
 
+_SHOWS = """select 1 from party_identitydocument
+ where party_id = %s and number_index = any(%s::bytea[]) limit 1"""
+
+
 def shows_document(party_id: UUID, number: str) -> bool:
     """Whether a customer has a document of this number, whatever its kind (VER-09)."""
     compact = normalize(number)
@@ -167,8 +180,8 @@ def shows_document(party_id: UUID, number: str) -> bool:
         return False
     families = sorted({rule.family for rule in tables.DEFAULT_KINDS})
     indexes = [blind_index(DOCUMENT_PURPOSE, f"{family}:{compact}") for family in families]
-    rows = IdentityDocument.objects.filter(party_id=party_id, number_index__in=indexes)
-    return rows.exists()
+    told = plain.array("\\x" + index.hex() for index in indexes)
+    return bool(plain.ask(_SHOWS, [party_id, told]))
 
 
 def document_kinds(
@@ -217,15 +230,20 @@ def _by_document(actor: Actor, number: str) -> QuerySet[IdentityDocument, Any]:
     return found.values_list("party_id")
 
 
-def _summaries(parties: QuerySet[Party]) -> list[Summary]:
-    rows = list(parties.only("number", "kind", "name", "name_sort", "grade"))
-    ids = [row.pk for row in rows]
-    told = PartyPhone.objects.filter(party__in=ids).order_by("primary", F("id").desc())
-    phones = dict(told.values_list("party_id", "digits"))
+# the columns of a summary
+_TOLD = ("number", "kind", "name", "name_sort", "grade")
+# the first telephone is written last and stays
+_PHONES = """select party_id, digits from party_partyphone where party_id = any(%s::uuid[])
+ order by "primary", id desc"""
+_DOCUMENTS = "party_id = any(%s::uuid[]) order by created_at, id"
+
+
+def _summaries(parties: Iterable[Party]) -> list[Summary]:
+    rows = list(parties)
+    ids = plain.array(row.pk for row in rows)
+    phones: dict[UUID, str] = dict(plain.ask(_PHONES, [ids]))
     newest: dict[UUID, IdentityDocument] = {}
-    for document in (
-        IdentityDocument.objects.filter(party__in=ids).defer("number").order_by("created_at", "id")
-    ):
+    for document in plain.where(IdentityDocument, _DOCUMENTS, [ids], without=("number",)):
         newest[document.party_id] = document
     return [_summary(row, phones.get(row.pk, ""), newest.get(row.pk)) for row in rows]
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, plain
 from kaitong.core.errors import NotFound
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
@@ -174,7 +174,9 @@ def addresses(address_ids: Iterable[UUID | None]) -> dict[UUID, Address]:
     wanted = {i for i in address_ids if i is not None}
     if not wanted:
         return {}
-    return {a.pk: a for a in Address.objects.defer("grams").filter(pk__in=wanted)}
+    where = "id = any(%s::uuid[])"
+    rows = plain.where(Address, where, [plain.array(wanted)], without=("grams",))
+    return {row.pk: row for row in rows}
 
 
 def area_name(address: Address) -> str:

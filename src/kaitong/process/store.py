@@ -23,8 +23,9 @@ import psycopg
 from django.db import DataError
 from django.utils.translation import gettext as _
 
+from kaitong.core import wire
 from kaitong.core.ids import uuid7, uuid_of
-from kaitong.process import scopes, values, wakeup, wire
+from kaitong.process import scopes, values, wakeup
 from kaitong.process.arms import ARMS, CHANGED
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.model import State, Token, WaitKind

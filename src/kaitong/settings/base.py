@@ -53,7 +53,7 @@ def _database() -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "application_name": "kaitong",
-            "prepare_threshold": None,  # kaitong.process.wire prepares what is worth it
+            "prepare_threshold": None,  # kaitong.core.wire prepares what is worth it
             "connect_timeout": 5,
             "server_side_binding": False,
         },

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from kaitong.core import db
 from kaitong.core.clock import frozen, now
+from kaitong.core.errors import KaitongError
 from kaitong.core.ids import uuid7, uuid7_at
 from kaitong.process import partitions, services, store, values
 from kaitong.process.errors import ProcessConflict, ProcessError
@@ -90,7 +91,7 @@ def _step_of_history(line: UUID, instance_id: UUID, at: datetime) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_lock_needs_a_transaction():
-    with pytest.raises(ProcessError, match="outside a transaction"):
+    with pytest.raises(KaitongError, match="outside a transaction"):
         store.lock(uuid7())
 
 

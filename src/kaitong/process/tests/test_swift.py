@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from kaitong.core import db
+from kaitong.core import db, wire
 from kaitong.core.swift import swift
-from kaitong.process import wire
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

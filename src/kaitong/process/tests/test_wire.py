@@ -17,10 +17,10 @@ from django.db import (
 )
 from django.test.utils import CaptureQueriesContext
 
-from kaitong.core import db
+from kaitong.core import db, wire
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
-from kaitong.process import services, store, wire
+from kaitong.process import services, store
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.models import History, Instance, WorkItem
 from kaitong.process.tests.shell_kit import item_of

@@ -18,7 +18,8 @@ import select
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -28,8 +29,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import errors
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 
+from kaitong.core.errors import KaitongError
 from kaitong.core.ids import uuid_of
-from kaitong.process.errors import ProcessError
 
 Params = Sequence[Any]
 Rows = list[tuple[Any, ...]]
@@ -53,13 +54,22 @@ def _uuid(value: bytes) -> UUID:
     return uuid_of(int(value.replace(b"-", b""), 16))
 
 
-# by type of the column; jsonb stays text for `values.load`
+def _bytes(value: bytes) -> bytes:
+    return bytes.fromhex(value[2:].decode())
+
+
+# by type of the column; jsonb stays text for who knows what is in it
 _READ: dict[int, Callable[[bytes], Any]] = {
     16: b"t".__eq__,
+    17: _bytes,
     20: int,
     21: int,
     23: int,
+    700: float,
+    701: float,
+    1082: lambda value: date.fromisoformat(value.decode()),
     1184: _moment,
+    1700: lambda value: Decimal(value.decode()),
     2950: _uuid,
 }
 
@@ -309,7 +319,7 @@ def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]
     database = connections[DEFAULT_DB_ALIAS]
     begin = database.in_atomic_block
     if within and not begin:
-        raise ProcessError("A lock outside a transaction would be gone at once.")
+        raise KaitongError("A lock outside a transaction would be gone at once.")
     if database.connection is None:
         database.ensure_connection()
     raw = database.connection
