@@ -20,6 +20,8 @@ import pytest
 from kaitong.cli.__main__ import parser as cli_parser
 from kaitong.core.home import REPOSITORY
 from kaitong.lab.commands import _parser as lab_parser
+from kaitong.process.bpmn_kinds import ALL_ATTRIBUTES
+from kaitong.process.feel.builtins import BUILTINS
 
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])
 COVERAGE = REPOSITORY / "docs" / "coverage.md"
@@ -100,6 +102,16 @@ def test_every_requirement_has_its_row():
             places = {file for file, _name in _TEST.findall(rows[name])}
             assert any(place.startswith(FACES) for place in places), f"{name}: through no face"
         assert rows[name].split("|")[4].strip().startswith(("done", "partly", "missing")), name
+
+
+def test_the_page_of_the_runtime_names_every_attribute_and_function():
+    text = (REPOSITORY / "docs" / "process-runtime.md").read_text(encoding="utf-8")
+    table = text[text.index("## Kaitong's attributes") : text.index("## One step")]
+    assert {n for n in ALL_ATTRIBUTES if f"`{n}`" not in table and f"`{n}=" not in table} == set()
+    part = text[text.index("### What an expression may say") :]
+    part = part[part.index("these functions:") : part.index("### What an expression may cost")]
+    named = {" ".join(name.split()) for name in re.findall(r"`([a-z ]+)`", part)}
+    assert named == set(BUILTINS)
 
 
 # ---- commands and settings -----------------------------------------------------------------------
