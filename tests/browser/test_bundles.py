@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kaitong.activation import services as activation
+from kaitong.charging import services as charging
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.models import Service
@@ -116,3 +117,82 @@ def test_a_bundle_on_the_pages(county, sit, no_sideways, monkeypatch):
             shot(page, f"items-{name}")
             page.goto(f"/services/{line.pk}/")
             shot(page, f"line-{name}")
+
+
+def test_a_number_is_picked_and_one_part_comes_and_leaves(county, sit, no_sideways, monkeypatch):
+    network = bundles_kit.Network()
+    bundles_kit.install(monkeypatch, network)
+    for key in ("aaa", "voice", "dhcp"):
+        activation.register_element(
+            key=key, kind=key, title=key, branch_id=county.branch.id, connection={}, secret={}
+        )
+    clerk = sit("clerk")
+    clerk.goto("/intake/")
+    clerk.get_by_text("300M 宽带加固话").click()
+    clerk.locator("#f-ending").wait_for()
+    clerk.locator("#f-ending").press_sequentially("88")
+    clerk.get_by_role("button", name="05597550188").wait_for()
+    no_sideways(clerk)
+    shot(clerk, "pick")
+    clerk.get_by_role("button", name="05597550188").click()
+    clerk.get_by_text("已预占").first.wait_for()
+    clerk.locator("#telephone b", has_text="05597550188").wait_for()
+    shot(clerk, "picked")
+    other = sit("supervisor")
+    line = county.line(1)
+    charging.void_due(actor=Actor.system(), order_id=line.order_id)
+
+    def prove(page, procedure: str) -> None:
+        page.goto(f"/services/{line.id}/do/{procedure}/")
+        page.get_by_role("textbox", name="宽带账号").fill(line.account)
+        page.get_by_role("textbox", name="开户证件号码").fill(resident_number(1))
+        page.get_by_role("button", name="核对").click()
+
+    prove(other, "add-part")
+    other.get_by_text("加装固定电话", exact=True).click()
+    other.locator("#f-telephone").press_sequentially("88")
+    other.get_by_role("button", name="05597550288").wait_for()
+    assert other.get_by_role("button", name="05597550188").count() == 0  # the clerk's customer's
+    shot(other, "add-part")
+    other.get_by_role("button", name="05597550288").click()
+    other.locator("#found-telephone").get_by_text("已预占").wait_for()
+    no_sideways(other)
+    shot(other, "add-part-picked")
+    other.get_by_role("combobox", name="原因").select_option("customer.wanted")
+    other.locator("#submit").click()
+    other.wait_for_url("**/orders/**")
+    worker.drain_all()
+    telephone = Service.objects.get(lead_id=line.id)
+    assert telephone.account == "05597550288"
+    other.reload()
+    other.get_by_role("button", name="查看密码").click()
+    secret = inventory.reveal_password(
+        actor=Actor.system(branch_id=county.branch.id), service_id=telephone.pk, reason="test"
+    )
+    other.get_by_text(secret, exact=True).wait_for()
+    shot(other, "added")
+    network.seen.add(telephone.account)
+    for _look in range(40):
+        worker.drain_all()
+        telephone.refresh_from_db()
+        if telephone.state == ServiceState.ACTIVE:
+            break
+        other.wait_for_timeout(250)
+    assert telephone.state == ServiceState.ACTIVE
+    prove(other, "end-part")
+    other.get_by_text("退订固定电话 05597550288").wait_for()
+    no_sideways(other)
+    shot(other, "end-part")
+    if SHOTS:
+        for name, size, theme, language in (
+            ("dark", {"width": 1440, "height": 900}, "dark", "zh-hans"),
+            ("phone-en", PHONE, "light", "en"),
+        ):
+            page = sit("supervisor", size=size, theme=theme, language=language)
+            page.goto(f"/services/{line.id}/do/end-part/")
+            no_sideways(page)
+            shot(page, f"end-part-{name}")
+            page = sit("clerk", size=size, theme=theme, language=language)
+            page.goto(clerk.url)
+            no_sideways(page)
+            shot(page, f"picked-{name}")

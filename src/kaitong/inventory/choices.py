@@ -149,6 +149,8 @@ class NumberState(models.TextChoices):
 
     # nobody has it
     FREE = "free", _("空闲")
+    # picked for a draft or an order (选号), until `held_until`
+    HELD = "held", _("预占")
     # a service has it
     IN_USE = "in-use", _("占用")
     # given back, rests until `rests_until` (冷冻期) so that strangers' calls do not reach the next

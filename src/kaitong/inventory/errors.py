@@ -33,6 +33,12 @@ class PortTakenElsewhere(InventoryError, Conflict):
     default_code = "port-taken"
 
 
+class NumberGone(InventoryError, Conflict):
+    """The number that was picked is somebody else's by now, or none of the range."""
+
+    default_code = "number-gone"
+
+
 class TerminalRefused(InventoryError, Refused):
     """A terminal is unknown, or not in the state the act needs."""
 

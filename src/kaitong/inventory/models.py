@@ -337,6 +337,8 @@ class PoolNumber(Row):
         Service, models.PROTECT, null=True, blank=True, related_name="numbers"
     )
     rests_until = models.DateTimeField(null=True, blank=True)
+    held_for = models.UUIDField(null=True, blank=True)  # the draft or order it is held for
+    held_until = models.DateTimeField(null=True, blank=True)  # without: until a service has it
 
     class Meta:
         db_table = "inventory_poolnumber"
@@ -355,6 +357,7 @@ class PoolNumber(Row):
             models.Index(
                 fields=["rests_until"], condition=Q(state="quarantine"), name="number_rest"
             ),
+            models.Index(fields=["held_for"], condition=Q(state="held"), name="number_held"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
-from kaitong.inventory import queries, running
+from kaitong.inventory import choosing, queries, running
 from kaitong.inventory.choices import Kind, NumberState
 from kaitong.inventory.errors import BadPattern
 from kaitong.inventory.locking import living_assignment, locked_service
@@ -23,7 +23,7 @@ from kaitong.org.actor import Actor
 
 ACCOUNT = "account"
 LOGICAL_ID = "logical-id"
-NUMBER = "number"  # a fixed telephone number
+NUMBER = choosing.NUMBER  # a fixed telephone number
 
 # In a service's characteristics: what it is reached by, and what it loses when it ends.
 NUMBER_PLACE, CIRCUIT_PLACE = "number", "circuit_id"
@@ -88,12 +88,15 @@ def allocate_number(
 ) -> str:
     """Give a telephone service its number by a pattern, such as `0559755{seq:4}`; one it has stays.
 
-    The number is its account, and stands in its characteristics as `number`. Raises BadPattern when
+    One that was picked and is held for its order comes first (选号, `inventory.choosing`). The
+    number is its account, and stands in its characteristics as `number`. Raises BadPattern when
     none is left.
     """
     service = locked_service(actor, service_id)
     if not service.account:
-        number = _allocate(service, NUMBER, pattern, {}, quarantine_days)
+        number = choosing.take_held(service, service.order_id) or _allocate(
+            service, NUMBER, pattern, {}, quarantine_days
+        )
         service.account = number
         service.characteristics = {**service.characteristics, NUMBER_PLACE: number}
         service.updated_at = now()
@@ -230,6 +233,8 @@ def _refill(pool: NumberPool) -> None:
 def give_back(*, actor: Actor, service_id: UUID) -> list[str]:
     """A service's numbers return to their pools, at once or after a quarantine (冷冻期)."""
     service = locked_service(actor, service_id)
+    if service.order_id is not None:  # picked for its order, and never given to it
+        choosing.release_numbers(holder=service.order_id)
     rows = list(
         PoolNumber.objects.filter(service=service)
         .select_related("pool")

@@ -1,6 +1,7 @@
 """The public verbs of the inventory, in one place; each module beside this one holds one idea."""
 
 from kaitong.inventory.adoption import LineRow, adopt_lines
+from kaitong.inventory.choosing import hold_number, release_numbers
 from kaitong.inventory.former import forget_former_password, reveal_former_password
 from kaitong.inventory.operations import (
     attach_order,
@@ -81,6 +82,7 @@ __all__ = [
     "give_back",
     "hold",
     "hold_line",
+    "hold_number",
     "install_terminal",
     "is_password",
     "issue_password",
@@ -92,6 +94,7 @@ __all__ = [
     "put_resources",
     "put_terminals",
     "record_proof",
+    "release_numbers",
     "release_port",
     "resume",
     "return_to_stock",

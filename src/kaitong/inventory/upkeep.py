@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
-from kaitong.inventory import queries
+from kaitong.inventory import choosing, queries
 from kaitong.inventory.choices import (
     LINE_PORTS,
     AssignmentState,
@@ -96,7 +96,8 @@ FOR NO KEY UPDATE OF r, a SKIP LOCKED
 
 @transaction.atomic
 def expire_reservations(*, limit: int = 200) -> list[Released]:
-    """Give back what is due: drafts' ports whose countdown ran out; ports and numbers that rested.
+    """Give back what is due: drafts' ports and picked numbers whose countdown ran out; ports and
+    numbers that rested.
 
     Called by the worker every few seconds; any number of workers at once. Returns the drafts'
     ports, so that the caller can tell their orders.
@@ -120,6 +121,7 @@ def expire_reservations(*, limit: int = 200) -> list[Released]:
     ).order_by("pk")
     ids = [n.pk for n in numbers.select_for_update(skip_locked=True, no_key=True)[:limit]]
     PoolNumber.objects.filter(pk__in=ids).update(state=NumberState.FREE, rests_until=None)
+    choosing.expire_holds()
     texts = queries.port_texts([r.resource_id for r in released])
     return [
         Released(r.resource_id, r.service_id, r.order_id, texts.get(r.resource_id, ""))

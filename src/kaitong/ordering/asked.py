@@ -23,6 +23,7 @@ from kaitong.ordering import bindings, bundles
 from kaitong.ordering.choices import DemandReason
 from kaitong.ordering.errors import BadOrder, OrderForbidden, OrderRefused
 from kaitong.ordering.models import Procedure
+from kaitong.ordering.number_choice import range_of
 from kaitong.ordering.requests import AddressRef, SubmitItem, SubmitOrder
 from kaitong.org.actor import Actor
 from kaitong.party.names import PhoneNumber
@@ -201,6 +202,9 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
     verdict = inventory.coverage_verdict(address_id) if address_id else None
     case = _case(item, offering, place)
     number = _bound_number(item, case, place)
+    if item.telephone and (offering is None or range_of(offering, procedure.parameters) is None):
+        what = _("这个套餐没有可选的电话号码。")
+        raise BadOrder([InputFault(f"{place}.telephone", what, _("请删去号码，或另选套餐。"))])
     return Wanted(item, procedure, specification, offering, address_id, verdict, case, number)
 
 

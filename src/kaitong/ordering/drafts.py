@@ -25,6 +25,7 @@ from kaitong.ordering import evidence
 from kaitong.ordering.choices import DraftState
 from kaitong.ordering.errors import DraftGone, OrderNotFound, OrderRefused
 from kaitong.ordering.models import Draft, Order
+from kaitong.ordering.number_choice import NumberRange
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 from kaitong.places import queries as places
@@ -89,6 +90,19 @@ def choose(
     return answer
 
 
+def pick_number(*, actor: Actor, draft_id: UUID, number: str, chosen: NumberRange | None) -> None:
+    """选号: hold a telephone number while the customer decides; none: what was held is free.
+
+    Raises NumberGone when somebody else has it by now.
+    """
+    with transaction.atomic():
+        draft = _living(actor, draft_id)
+        if not number or chosen is None:
+            inventory.release_numbers(holder=draft.pk)
+            return
+        chosen.hold(actor=actor, branch_id=draft.branch_id, number=number, holder=draft.pk)
+
+
 def drop(*, actor: Actor, draft_id: UUID) -> None:
     """Give up a draft: its port is free at once and what was entered is forgotten."""
     with transaction.atomic():
@@ -96,6 +110,7 @@ def drop(*, actor: Actor, draft_id: UUID) -> None:
         if draft.state not in LIVING:
             return
         inventory.release_port(actor=actor, order_id=draft.pk, reason="放弃草稿")
+        inventory.release_numbers(holder=draft.pk)
         documents.discard_uploads(owner_ids=[draft.pk])
         _end(draft, DraftState.DROPPED)
 

@@ -24,6 +24,7 @@ from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.models import Order, OrderItem
+from kaitong.ordering.number_choice import range_of
 from kaitong.ordering.requests import CustomerData, SubmitOrder
 from kaitong.ordering.states import move, note
 from kaitong.org import queries as org
@@ -284,6 +285,15 @@ def _begin(
         item.service_id = service.id
         if drafted and item.position == 0:
             inventory_verbs.hold(actor=actor, order_id=order.id, service_id=service.id)
+        if wanted.asked.telephone and wanted.offering is not None:
+            picked = range_of(wanted.offering, order.parameters)
+            assert picked is not None  # looked at by `asked.check`
+            picked.keep(
+                actor=actor,
+                branch_id=order.branch_id,
+                number=wanted.asked.telephone,
+                order_id=order.id,
+            )
         parts = bundles.create_services(
             actor=actor, order=order, lead=item, offering=wanted.offering
         )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_noop
 
 from kaitong.core.errors import BadInput
 from kaitong.inventory import services as inventory
-from kaitong.ordering import life_numbers, life_people, moving, plan_change
+from kaitong.ordering import life_numbers, life_people, moving, part_change, plan_change
 from kaitong.ordering.life_answer import VALUE, Answer, Kept, Whole, at, hidden, nothing, wrong
 from kaitong.ordering.life_checks import Subject
 
@@ -60,11 +60,13 @@ ANSWERS: dict[str, Answer] = {
     **life_numbers.ANSWERS,
     **plan_change.ANSWERS,
     **moving.ANSWERS,
+    **part_change.ANSWERS,
 }
 WHOLE: tuple[Whole, ...] = (
     Whole(frozenset({"change.password_again"}), _passwords),
     *life_people.WHOLE,
     *life_numbers.WHOLE,
+    *part_change.WHOLE,
 )
 
 

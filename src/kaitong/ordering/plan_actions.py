@@ -24,6 +24,7 @@ from kaitong.ordering.plan_change import (
     NEXT_MONTH,
     NOW,
     OFFERING,
+    PlanOffer,
     beginning_of,
     offer_named,
     price_of,
@@ -48,7 +49,12 @@ def schedule_plan(ctx: ActionContext) -> dict[str, Any]:
     service = inventory.service(actor, item.service_id)
     subject = Subject(actor, service, item.procedure, order.ordered_at)
     offer = offer_named(subject, str(wanted[OFFERING]))
-    later = wanted.get(EFFECTIVE) == NEXT_MONTH
+    return agree(ctx, subject, offer, later=wanted.get(EFFECTIVE) == NEXT_MONTH)
+
+
+def agree(ctx: ActionContext, subject: Subject, offer: PlanOffer, *, later: bool) -> dict[str, Any]:
+    """Pin what was told of another plan, and what leaving the contract costs; when it begins."""
+    order, item, actor = subject_of(ctx)
     since = starts(subject, NEXT_MONTH if later else NOW)
     moment = beginning_of(since) if later else ctx.now
     ServiceChange.objects.filter(item=item).update(

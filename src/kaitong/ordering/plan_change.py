@@ -70,12 +70,44 @@ def offers_of(subject: Subject) -> list[PlanOffer]:
     term, day = term_of(service), timezone.localdate(subject.at)
     parts = inventory.parts_of([service.id]).get(service.id, [])
     return [
-        _offer(subject, terms, one, term, day)
+        plan_offer(subject, terms, one, term, day)
         for one in plans
         if service.specification in one.services
         and one.key != terms["offering"]
         and bundles.same_parts(one, parts)
     ]
+
+
+def plan_offer(
+    subject: Subject, terms: dict[str, Any], offering: Offering, term: Term | None, day: date
+) -> PlanOffer:
+    """What a plan would mean to a line whose plan and contract are these, from a day on."""
+    case, lost = _case(terms, offering, day)
+    charges = charges_of(offering, case)
+    old, new = _monthly(terms["charges"]), _monthly(charges)
+    months = months_left(term, day)
+    fee, refusal = 0, ""
+    if months and new < old:
+        rules = _rules(subject)
+        if rules["down"] == "refuse":
+            refusal = _("合约到 %s 才满，期内不能降档。") % (term.until if term else "")
+        elif rules["down"] == "fee":
+            fee = min((old - new) * months * rules["percent"] // 100, rules["most"])
+    month = first_of(day)
+    before = _days(terms["charges"], month, day, month)
+    after = _days(charges, day, None, month)
+    return PlanOffer(
+        offering=offering,
+        case=case,
+        monthly_fen=new,
+        this_month_fen=before + after,
+        old_days_fen=before,
+        new_days_fen=after,
+        fee_fen=fee,
+        months_left=months,
+        case_lost=lost,
+        refusal=refusal,
+    )
 
 
 def terms_of(subject: Subject) -> dict[str, Any] | None:
@@ -222,37 +254,6 @@ def _rules(subject: Subject) -> dict[str, Any]:
         "percent": int(given.get("percent", 0)),
         "most": int(given.get("most", 0)),
     }
-
-
-def _offer(
-    subject: Subject, terms: dict[str, Any], offering: Offering, term: Term | None, day: date
-) -> PlanOffer:
-    case, lost = _case(terms, offering, day)
-    charges = charges_of(offering, case)
-    old, new = _monthly(terms["charges"]), _monthly(charges)
-    months = months_left(term, day)
-    fee, refusal = 0, ""
-    if months and new < old:
-        rules = _rules(subject)
-        if rules["down"] == "refuse":
-            refusal = _("合约到 %s 才满，期内不能降档。") % (term.until if term else "")
-        elif rules["down"] == "fee":
-            fee = min((old - new) * months * rules["percent"] // 100, rules["most"])
-    month = first_of(day)
-    before = _days(terms["charges"], month, day, month)
-    after = _days(charges, day, None, month)
-    return PlanOffer(
-        offering=offering,
-        case=case,
-        monthly_fen=new,
-        this_month_fen=before + after,
-        old_days_fen=before,
-        new_days_fen=after,
-        fee_fen=fee,
-        months_left=months,
-        case_lost=lost,
-        refusal=refusal,
-    )
 
 
 def _case(terms: dict[str, Any], offering: Offering, day: date) -> tuple[Offering | None, str]:

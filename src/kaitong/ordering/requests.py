@@ -81,6 +81,7 @@ class SubmitItem:
     address: AddressRef | None = None
     case: str = ""  # key of the marketing case (营销案), such as "home-300-family"
     bound_number: str = field(default="", repr=False)  # the mobile number it is bound to
+    telephone: str = ""  # the fixed number picked for it (选号); without: the next of the range
     characteristics: Mapping[str, Any] = field(default_factory=dict)
 
 

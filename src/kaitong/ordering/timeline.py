@@ -109,6 +109,8 @@ def _event_titles() -> dict[str, str]:
         "password-set": _("密码登记"),
         "password-restored": _("密码恢复"),
         "changed": _("变更办结"),
+        "part-ended": _("退订业务"),
+        "part-added": _("加装业务"),
     }
 
 
@@ -128,7 +130,7 @@ def _event_text(data: dict[str, Any]) -> str:
         return timezone.localtime(datetime.fromisoformat(data["start"])).strftime("%m-%d %H:%M")
     if "covered" in data and data.get("reason"):  # a port of a box that does not cover the address
         return f"{data['port']} · {data['reason']}"
-    told = ("port", "reason", "plan", "account", "sum")
+    told = ("port", "reason", "plan", "account", "sum", "part")
     return next((str(data[key]) for key in told if data.get(key)), "")
 
 

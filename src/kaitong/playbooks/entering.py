@@ -4,7 +4,8 @@ The account of the line, and in a bundle the telephone's number and the circuit 
 on the page. Passwords are read by an act of their own, one recorded reading a service
 (`inventory.reveal_password`): by whoever has a work item of the order in hand while it is open, and
 by the counter on the day on which a change gave a telephone a new one (过户), since its new owner
-must enter it and nobody else knows it.
+must enter it and nobody else knows it; so too while a telephone is added to a line (加装), whose
+customer connects it himself.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderForbidden, OrderRefused
 from kaitong.ordering.models import Order
 from kaitong.ordering.plans import may_withdraw
+from kaitong.ordering.states import GOING
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK, WorkState
@@ -81,8 +83,8 @@ def reveal_on_site(*, actor: Actor, item_id: UUID) -> tuple[Entry, ...]:
 
 
 def renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> tuple[Entry, ...]:
-    """Parts of a bundle to whose telephone a change of today gave a new password, without it;
-    empty for who is not of the counter."""
+    """Parts of a bundle to whose telephone a change gives a new password, or gave one today,
+    without it; empty for who is not of the counter."""
     return tuple(_entry(one) for one in _renewed(actor, order, services))
 
 
@@ -96,7 +98,7 @@ def reveal_renewed(*, actor: Actor, order_id: UUID) -> tuple[Entry, ...]:
     if not services:
         raise OrderRefused(
             _("这个订单没有可以查看的新密码。"),
-            _("只在换发密码的业务办结当天可以查看；过后请系统管理员用命令行查看。"),
+            _("只在换发密码或加装的业务办理期间和办结当天可以查看；过后请系统管理员用命令行查看。"),
         )
     return _revealed(actor, services, f"入网参数：订单 {order.number}，变更办结当天")
 
@@ -114,18 +116,35 @@ def _of(item: process.WorkDetail) -> list[ServiceView]:
 
 
 def _renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> list[ServiceView]:
-    done = order.completed_at
-    if order.state != OrderState.COMPLETED or done is None or not may_withdraw(actor):
+    if not may_withdraw(actor):
+        return []
+    listed, done = list(services), order.completed_at
+    if order.state in GOING:
+        return _added(order, listed)
+    if order.state != OrderState.COMPLETED or done is None:
         return []
     if timezone.localdate(done) != timezone.localdate(now()):
         return []
-    return [
+    return _added(order, listed) + [
         one
-        for one in services
+        for one in listed
         if one.lead_id is not None
         and one.has_password
         and one.account_since is not None
         and order.ordered_at <= one.account_since <= done
+    ]
+
+
+def _added(order: Order, services: list[ServiceView]) -> list[ServiceView]:
+    """What this order adds to a line that was there before."""
+    mine = {one.id for one in services if one.order_id == order.id}
+    return [
+        one
+        for one in services
+        if one.id in mine
+        and one.lead_id is not None
+        and one.lead_id not in mine
+        and one.has_password
     ]
 
 

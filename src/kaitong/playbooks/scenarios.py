@@ -47,6 +47,10 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
             "no-entry": Failure("no-port", {"verdict": "no-entry"}),
         },
     ),
+    "ordering.end-part": (
+        "left",
+        {"": Values({"boxes": 0}), "nothing": Values({"boxes": 0}), "box": Values({"boxes": 1})},
+    ),
     "ordering.reserve-parts": ("parts", {"had": "", "none": "part-not-had"}),
     "ordering.reserve-move": (
         "move-port",

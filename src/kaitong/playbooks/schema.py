@@ -203,7 +203,8 @@ PLAYBOOK: dict[str, Any] = {
                                 {
                                     "take": REFERENCE,
                                     "where": REFERENCE,
-                                    "choose": {"enum": ["system"]},
+                                    # who picks: the system, or the customer at the counter (选号)
+                                    "choose": {"enum": ["system", "customer"]},
                                     "hold": REFERENCE,
                                     "rule": REFERENCE,
                                     "quarantine": {"type": "integer", "minimum": 0},
@@ -369,8 +370,19 @@ FORM: dict[str, Any] = _closed(
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
                     "x-part": KEY,
-                    "x-search": {"enum": ["address"]},  # picked from what is found while typing
-                    "x-choice": {"enum": ["free-port", "offering", "fault-cause", "survey-reason"]},
+                    "x-search": {
+                        "enum": ["address", "number"]
+                    },  # picked from what is found while typing
+                    "x-choice": {
+                        "enum": [
+                            "free-port",
+                            "offering",
+                            "part-to-end",
+                            "part-to-add",
+                            "fault-cause",
+                            "survey-reason",
+                        ]
+                    },
                 },
             },
         },

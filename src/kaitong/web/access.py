@@ -67,7 +67,8 @@ def _each(rule: Rule, names: str) -> dict[str, Rule]:
 RULES: Mapping[str, Rule] = {
     **_each(
         reads_customers,
-        "customers customer service change change_addresses change_prove change_photo",
+        "customers customer service change change_addresses change_prove change_photo"
+        " change_numbers change_number",
     ),
     **_each(
         may_withdraw,
@@ -81,7 +82,7 @@ RULES: Mapping[str, Rule] = {
     **_each(
         at_counter,
         "intake intake_draft intake_addresses intake_keep intake_choose intake_photo intake_rename"
-        " intake_drop intake_submit",
+        " intake_drop intake_submit intake_numbers intake_number",
     ),
     **_each(plans, "demands demands_export demand_begin demand_withdraw"),
     **_each(imports, "transfer_template"),

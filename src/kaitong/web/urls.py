@@ -147,6 +147,16 @@ urlpatterns = [
         name="change_addresses",
     ),
     path(
+        "services/<uuid:service_id>/do/<slug:procedure>/numbers/<uuid:key>",
+        changing.numbers,
+        name="change_numbers",
+    ),
+    path(
+        "services/<uuid:service_id>/do/<slug:procedure>/number/<uuid:key>",
+        changing.number,
+        name="change_number",
+    ),
+    path(
         "services/<uuid:service_id>/do/<slug:procedure>/prove",
         changing.prove,
         name="change_prove",
@@ -161,6 +171,8 @@ urlpatterns = [
     path("intake/<uuid:draft_id>/addresses", intake.addresses, name="intake_addresses"),
     path("intake/<uuid:draft_id>/keep", intake.keep, name="intake_keep"),
     path("intake/<uuid:draft_id>/choose", intake.choose, name="intake_choose"),
+    path("intake/<uuid:draft_id>/numbers", intake.numbers, name="intake_numbers"),
+    path("intake/<uuid:draft_id>/number", intake.number, name="intake_number"),
     path("intake/<uuid:draft_id>/photo", intake.photo, name="intake_photo"),
     path("intake/<uuid:draft_id>/rename", intake.rename, name="intake_rename"),
     path("intake/<uuid:draft_id>/drop", intake.drop, name="intake_drop"),

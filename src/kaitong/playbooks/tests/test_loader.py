@@ -240,7 +240,7 @@ def test_texts_of_a_paper_are_tried_on_its_template(folder):
     line = "#let r = d.result\n"  # the sample has four photos, this playbook asks for three
     change(folder, "papers/work-order.typ", line, f"{line}#let fourth = d.photos.at(3)\n")
     found = {(fault.file, fault.element) for fault in faults(folder, sheets=True)}
-    papers = ("papers.work-order", "papers.move-order")  # one template makes both
+    papers = ("papers.work-order", "papers.move-order", "papers.part-order")  # one template
     assert found == {("playbook.yaml", paper) for paper in papers}
 
 

@@ -9,28 +9,23 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import authenticating, bundles
-from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication
-from kaitong.ordering.plan_change import explained, offers_of
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks.changing import form_of
-from kaitong.web import format as fmt
 from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import Field
-from kaitong.web.pages import spoken
+from kaitong.web.pages import change_choices, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,37 +206,15 @@ def _form(
         faults=faults,
         say=say,
         photo_url=photo_url,
-        offered=_offered(actor, plan, found.fields),
+        offered=change_choices.offered(actor, plan, found.fields),
     )
-    found_at = reverse("web:change_addresses", args=[plan.service.id, procedure.key])
+    searches = change_choices.searches(actor, plan, found.fields, key)
     fields = (
-        replace(one, search=f"{found_at}?field={one.name}", wide=True)
-        if found.fields.get(one.name, {}).get("x-search") == "address"
-        else one
+        replace(one, search=searches[one.name], wide=True) if one.name in searches else one
         for one in form.fields
+        if searches.get(one.name, one.name)  # nothing could be found: it is not asked
     )
     return replace(form, fields=tuple(fields))
-
-
-def _offered(
-    actor: Actor, plan: ChangePlan, fields: Mapping[str, Mapping[str, Any]]
-) -> dict[str, list[forms.Option]]:
-    """Choices that are found: the plans a line may change to, each with what it would mean."""
-    wanted = [name for name, spec in fields.items() if spec.get("x-choice") == "offering"]
-    if not wanted:
-        return {}
-    subject = Subject(actor, plan.service, plan.procedure, now())
-    english = (get_language() or "zh").startswith("en")
-    options = [
-        forms.Option(
-            one.offering.key,
-            one.offering.title_en if english and one.offering.title_en else one.offering.title,
-            help=mark("").join(explained(subject, one)),
-            tag=_("%s/月") % fmt.yuan(one.monthly_fen),
-        )
-        for one in offers_of(subject)
-    ]
-    return dict.fromkeys(wanted, options)
 
 
 def _facts(service: ServiceView) -> Iterable[Fact]:

@@ -17,6 +17,7 @@ from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bundles, counter, evidence
 from kaitong.ordering.models import Draft
+from kaitong.ordering.number_choice import NumberRange
 from kaitong.ordering.requests import AddressRef, PaymentData, SubmitItem, SubmitOrder
 from kaitong.org.actor import Actor
 from kaitong.party import kinds as tables
@@ -25,6 +26,7 @@ from kaitong.places import queries as places
 from kaitong.web.forms import Field
 from kaitong.web.pages import intake_case as marketing
 from kaitong.web.pages import intake_evidence as proof
+from kaitong.web.pages import intake_number as telephone
 from kaitong.web.pages import intake_people as people
 from kaitong.web.pages.intake_parts import (
     Fee,
@@ -45,7 +47,7 @@ from kaitong.web.pages.intake_parts import (
 from kaitong.web.pages.intake_people import Data, Faults, Known
 
 SHORTEST, MOST = 2, 12
-ASKED = ("q", "offering", "method", *marketing.INPUTS, *people.names())
+ASKED = ("q", "offering", "method", telephone.INPUT, *marketing.INPUTS, *people.names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class IntakePage:
     gone: bool
     plans: tuple[Plan, ...]
     cases: marketing.Cases
+    telephone: telephone.Pick | None  # where the plan has a number to be picked (选号)
     data: Data
     known: Known | None
     hits: tuple[Summary, ...]
@@ -187,6 +190,7 @@ def page(
             for one in offers
         ),
         cases=marketing.cards(offer, cases, data, wrong, shown) if not refusing else nothing_more,
+        telephone=None if refusing else telephone.pick(actor, draft_id, offer, data, shown),
         data=data,
         known=known,
         hits=tuple(people.hits(actor, data)),
@@ -247,6 +251,7 @@ def faults_of(actor: Actor, draft: Draft, data: Data, *, refusing: bool) -> Faul
     )
     if not refusing:
         marketing.check(found, offer, data)
+        telephone.check(found, draft.pk, offer, data)
     if offer is None:
         found["offering"] = [people.sentences(_("没有选套餐。"), _("请选一个。"))]
     elif offer.lacking and not refusing:
@@ -288,6 +293,9 @@ def request(actor: Actor, draft: Draft, data: Data, *, refusing: bool, shown: in
                 offering=offer.offering.key,
                 case=case.key if case is not None else "",
                 bound_number=bound,
+                telephone=""
+                if refusing or telephone.range_for(offer) is None
+                else str(data.get(telephone.INPUT, "")),
                 address=AddressRef(address_id=draft.address_id),
             ),
         ),
@@ -299,6 +307,18 @@ def hold_time(actor: Actor, data: Data) -> timedelta:
     offers = counter.offers(actor)
     offer = _chosen(offers, data) or next(iter(offers), None)
     return offer.hold_time if offer is not None else timedelta(0)
+
+
+def numbers(actor: Actor, draft: Draft | None, data: Data, ending: str) -> tuple[str, ...]:
+    """Telephone numbers that may be picked, by their last digits."""
+    if draft is None:
+        return ()
+    return telephone.found(actor, draft.pk, _chosen(counter.offers(actor), data), ending)
+
+
+def number_range(actor: Actor, data: Data) -> NumberRange | None:
+    """The range that the chosen plan's number is picked from."""
+    return telephone.range_for(_chosen(counter.offers(actor), data))
 
 
 def kinds_of(actor: Actor, data: Data) -> tuple[tables.KindRule, ...]:

@@ -27,6 +27,7 @@ ALLOWED = {
     "service": CUSTOMERS,
     "change": COUNTER,
     "change_addresses": COUNTER,
+    "change_numbers": COUNTER,
     "money": COUNTER,
     "money_customer": COUNTER,
     "money_back": COUNTER,
@@ -38,6 +39,7 @@ ALLOWED = {
     "intake": frozenset({"clerk"}),
     "intake_draft": frozenset({"clerk"}),
     "intake_addresses": frozenset({"clerk"}),
+    "intake_numbers": frozenset({"clerk"}),
     "demands": PLANNING,
     "demands_export": PLANNING,
     "demand_withdraw": PLANNING,
@@ -99,7 +101,7 @@ def url_of(pattern: URLPattern, things: dict) -> str:
     }
     if pattern.name == "process":
         words["key"] = "open"
-    elif "key" in words and pattern.name == "change_photo":
+    elif "key" in words and pattern.name in ("change_photo", "change_numbers", "change_number"):
         words["key"] = uuid4()
     return reverse(f"web:{pattern.name}", kwargs=words)
 

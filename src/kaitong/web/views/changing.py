@@ -12,12 +12,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
 from kaitong.hall import services as hall
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
 from kaitong.ordering.errors import PlanChanged
+from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_plans import may_ask, plan_of
+from kaitong.ordering.part_change import range_in
 from kaitong.playbooks import changing
 from kaitong.web import forms
 from kaitong.web.pages import changing as pages
@@ -79,6 +82,49 @@ def addresses(request: SignedIn, service_id: UUID, procedure: str) -> HttpRespon
     typed = request.GET.get(name, "")[:100]
     found = [one for one in spots(request.actor, typed) if one.id != plan.service.address_id]
     return render(request, "web/change/found.html", {"spots": found, "q": typed, "name": name})
+
+
+@page
+@require_GET
+def numbers(request: SignedIn, service_id: UUID, procedure: str, key: UUID) -> HttpResponse:
+    """选号: free telephone numbers for a part that is added, while the last digits are typed."""
+    return _numbers(request, service_id, procedure, key)
+
+
+@page
+@require_POST
+def number(request: SignedIn, service_id: UUID, procedure: str, key: UUID) -> HttpResponse:
+    """Hold the number that was picked for this page, as a port is held for a draft."""
+    return _numbers(request, service_id, procedure, key, request.GET.get("number", "")[:20])
+
+
+def _numbers(
+    request: SignedIn, service_id: UUID, procedure: str, key: UUID, picked: str = ""
+) -> HttpResponse:
+    plan = plan_of(request.actor, service_id, procedure)
+    if not may_ask(request.actor, plan.procedure):
+        raise PermissionDenied
+    chosen = range_in(Subject(request.actor, plan.service, plan.procedure, now()))
+    name, fault = request.GET.get("field", "")[:40], ""
+    if picked and chosen is not None:
+        try:
+            chosen.hold(
+                actor=request.actor,
+                branch_id=plan.service.branch_id,
+                number=picked,
+                holder=key,
+            )
+        except KaitongError as refused:
+            picked, fault = "", in_words(refused)
+    typed = request.GET.get(name, "")[:20]
+    found = (
+        chosen.free(plan.service.branch_id, typed, holder=key)
+        if chosen is not None and not picked
+        else [picked]
+    )
+    url = reverse("web:change_number", args=[service_id, procedure, key])
+    context = {"numbers": found, "picked": picked, "name": name, "url": url, "fault": fault}
+    return render(request, "web/change/numbers.html", context, status=CONFLICT if fault else 200)
 
 
 @page

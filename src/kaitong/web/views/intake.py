@@ -116,6 +116,43 @@ def choose(request: SignedIn, draft_id: UUID) -> HttpResponse:
 
 
 @counter
+@require_GET
+def numbers(request: SignedIn, draft_id: UUID) -> HttpResponse:
+    """选号: free telephone numbers while the last digits are typed."""
+    draft = drafts.draft_of(request.actor, draft_id)
+    data = drafts.entered(draft) if draft is not None else {}
+    found = pages.numbers(request.actor, draft, data, request.GET.get("ending", "")[:8])
+    url = reverse("web:intake_number", args=[draft_id])
+    context = {"numbers": found, "url": url, "target": "#intake"}
+    return render(request, "web/parts/numbers.html", context)
+
+
+@counter
+@require_POST
+def number(request: SignedIn, draft_id: UUID) -> HttpResponse:
+    """Hold the number that was picked; none picked: the one held is free."""
+    draft, data = _kept(request, draft_id)
+    wanted = request.GET.get("number", "")[:20]
+    fault = ""
+    try:
+        drafts.pick_number(
+            actor=request.actor,
+            draft_id=draft_id,
+            number=wanted,
+            chosen=pages.number_range(request.actor, data),
+        )
+    except DraftGone:
+        raise
+    except KaitongError as refused:
+        fault = str(refused)
+    data.pop("telephone", None)
+    if wanted and not fault:
+        data["telephone"] = wanted
+    draft = drafts.keep(actor=request.actor, draft_id=draft_id, data=data)
+    return _answer(request, draft, data, fault=fault, status=CONFLICT if fault else 200)
+
+
+@counter
 @require_POST
 def photo(request: SignedIn, draft_id: UUID) -> HttpResponse:
     """A photo of a document, kept with the draft (VER-05)."""

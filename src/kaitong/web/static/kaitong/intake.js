@@ -4,7 +4,7 @@
   const keep = () => $('#keeper')?.dispatchEvent(new CustomEvent('ktkeep', { bubbles: false }));
   let timer = 0, hold = null, end = 0;
   const later = wait => { clearTimeout(timer); timer = setTimeout(keep, wait); };
-  const ours = e => e.target.form?.id === 'intake' && e.target.name && !['q', 'rename_reason'].includes(e.target.name);
+  const ours = e => e.target.form?.id === 'intake' && e.target.name && !['q', 'rename_reason', 'ending'].includes(e.target.name);
 
   document.addEventListener('change', e => { if (ours(e)) later(60); });
   // a customer is found while his telephone or name is typed

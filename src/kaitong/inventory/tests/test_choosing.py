@@ -1,0 +1,126 @@
+"""选号: found by the last digits, held for one, of two at once the first."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from kaitong.core import clock
+from kaitong.core.ids import uuid7
+from kaitong.inventory import choosing
+from kaitong.inventory.errors import NumberGone
+from kaitong.inventory.models import PoolNumber
+from kaitong.inventory.services import (
+    allocate_number,
+    create_service,
+    expire_reservations,
+    release_numbers,
+)
+from kaitong.org.actor import Actor
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+SYSTEM = Actor.system()
+PATTERN = "0559755{seq:4}"
+
+
+def hold(county, number: str, holder, minutes: int | None = 30) -> str:
+    return choosing.hold_number(
+        actor=SYSTEM,
+        branch_id=county.id,
+        pattern=PATTERN,
+        number=number,
+        holder=holder,
+        hold_for=None if minutes is None else timedelta(minutes=minutes),
+        quarantine_days=90,
+    )
+
+
+def free(county, ending: str = "", holder=None) -> list[str]:
+    return choosing.free_numbers(branch_id=county.id, pattern=PATTERN, ending=ending, holder=holder)
+
+
+def service(county, order_id=None, account: str = ""):
+    made = create_service(
+        actor=SYSTEM, branch_id=county.id, specification="voice", order_id=order_id
+    )
+    if account:
+        type(made).objects.filter(pk=made.pk).update(account=account)
+    return made
+
+
+def test_numbers_are_found_by_their_last_digits_made_or_not(county):
+    service(county, account="05597550088")  # brought in as it stood, of no pool
+    allocate_number(actor=SYSTEM, service_id=service(county).pk, pattern=PATTERN)  # 0001
+    assert free(county)[:2] == ["05597550002", "05597550003"]
+    assert free(county, "88")[:3] == ["05597550188", "05597550288", "05597550388"]
+    assert free(county, "8888") == ["05597558888"]
+    assert free(county, "0001") == []
+    assert free(county, "12345") == []
+
+
+def test_a_number_held_is_nobody_elses_until_its_time_is_over(county):
+    mine, other = uuid7(), uuid7()
+    assert hold(county, "0559755 8888", mine) == "05597558888"
+    assert choosing.held_number(mine) == "05597558888"
+    assert free(county, "8888") == []
+    assert free(county, "8888", mine) == ["05597558888"]
+    with pytest.raises(NumberGone):
+        hold(county, "05597558888", other)
+    hold(county, "05597556666", mine)  # another is picked: the one before is free again
+    assert free(county, "8888") == ["05597558888"]
+    for wrong in ("05597560001", "8888", "05597550000", "0559755888x"):
+        with pytest.raises(NumberGone, match="不是可选的号码"):
+            hold(county, wrong, other)
+    with clock.frozen(clock.now() + timedelta(minutes=31)):
+        assert choosing.held_number(mine) == ""
+        assert hold(county, "05597556666", other) == "05597556666"
+        expire_reservations()
+    assert PoolNumber.objects.filter(state="held").count() == 1
+    assert release_numbers(holder=other) == 1
+    assert not PoolNumber.objects.filter(state="held").exists()
+
+
+def test_the_order_that_held_a_number_has_it_and_no_other(county):
+    order, line = uuid7(), uuid7()
+    hold(county, "05597558888", line)
+    choosing.hold_number(
+        actor=SYSTEM,
+        branch_id=county.id,
+        pattern=PATTERN,
+        number="05597558888",
+        holder=order,
+        formerly=line,
+        hold_for=None,
+    )
+    with clock.frozen(clock.now() + timedelta(days=9)):
+        expire_reservations()  # an accepted order's hold has no end
+        first, second = service(county, order), service(county, order)
+        one = allocate_number(actor=SYSTEM, service_id=first.pk, pattern=PATTERN)
+        two = allocate_number(actor=SYSTEM, service_id=second.pk, pattern=PATTERN)
+    assert (one, two) == ("05597558888", "05597550001")
+    row = PoolNumber.objects.get(value="05597558888")
+    assert (row.state, row.service_id, row.held_for) == ("in-use", first.pk, None)
+
+
+def test_of_two_clerks_and_one_number_one_has_it(county):
+    ready = threading.Barrier(4)
+    told: list[str] = []
+
+    def pick() -> None:
+        try:
+            ready.wait(10)
+            told.append(hold(county, "05597558888", uuid7()))
+        except NumberGone:
+            told.append("gone")
+        finally:
+            connection.close()
+
+    clerks = [threading.Thread(target=pick) for _one in range(4)]
+    for clerk in clerks:
+        clerk.start()
+    for clerk in clerks:
+        clerk.join()
+    assert sorted(told) == ["05597558888", "gone", "gone", "gone"]

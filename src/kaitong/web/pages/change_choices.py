@@ -1,0 +1,98 @@
+"""Choices of a change's form that are found and not written down (`x-choice`), each with what it
+would mean for this line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from kaitong.core.clock import now
+from kaitong.ordering import part_change
+from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_plans import ChangePlan
+from kaitong.ordering.part_change import PartOffer, range_in
+from kaitong.ordering.plan_change import explained, offers_of
+from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
+from kaitong.web import format as fmt
+from kaitong.web import forms
+from kaitong.web.format import mark
+
+Found = Callable[[Subject], list[forms.Option]]
+
+
+def offered(
+    actor: Actor, plan: ChangePlan, fields: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[forms.Option]]:
+    """The choices of each field that has some, by its name."""
+    subject = Subject(actor, plan.service, plan.procedure, now())
+    return {
+        name: _KINDS[spec["x-choice"]](subject)
+        for name, spec in fields.items()
+        if spec.get("x-choice") in _KINDS
+    }
+
+
+def searches(
+    actor: Actor, plan: ChangePlan, fields: Mapping[str, Mapping[str, Any]], key: str
+) -> dict[str, str]:
+    """Where choices are asked for while somebody types (`x-search`), by the field's name; empty
+    where nothing could be found for this line."""
+    where = [plan.service.id, plan.procedure.key]
+    subject = Subject(actor, plan.service, plan.procedure, now())
+    found = {}
+    for name, spec in fields.items():
+        match spec.get("x-search"):
+            case "address":
+                found[name] = f"{reverse('web:change_addresses', args=where)}?field={name}"
+            case "number":
+                url = reverse("web:change_numbers", args=[*where, key])
+                found[name] = f"{url}?field={name}" if range_in(subject) is not None else ""
+    return found
+
+
+def _plans(subject: Subject) -> list[forms.Option]:
+    """The plans a line may change to."""
+    english = (get_language() or "zh").startswith("en")
+    return [
+        forms.Option(
+            one.offering.key,
+            one.offering.title_en if english and one.offering.title_en else one.offering.title,
+            help=mark("").join(explained(subject, one)),
+            tag=_("%s/月") % fmt.yuan(one.monthly_fen),
+        )
+        for one in offers_of(subject)
+    ]
+
+
+def _endings(subject: Subject) -> list[forms.Option]:
+    return _of_parts(subject, part_change.endings_of(subject), _("退订%s"))
+
+
+def _additions(subject: Subject) -> list[forms.Option]:
+    return _of_parts(subject, part_change.additions_of(subject), _("加装%s"))
+
+
+def _of_parts(subject: Subject, offers: list[PartOffer], verb: str) -> list[forms.Option]:
+    service = subject.service
+    say = playbooks.words(service.playbook, service.version)
+    return [
+        forms.Option(
+            one.offering.key,
+            verb % part_change.title_of(one, say),
+            help=mark("").join(part_change.told(subject, one)),
+            tag=_("%s/月") % fmt.yuan(one.plan.monthly_fen),
+        )
+        for one in offers
+    ]
+
+
+_KINDS: Mapping[str, Found] = {
+    "offering": _plans,
+    "part-to-end": _endings,
+    "part-to-add": _additions,
+}
