@@ -33,6 +33,7 @@ from kaitong.ordering.requests import CustomerData, DocumentData
 from kaitong.places.models import Address
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
+from kaitong.process.models import WorkItem
 from kaitong.web.tests.world import resident_number
 from tests.path import moves_kit
 from tests.path.moves_kit import SYSTEM, fresh, text_of
@@ -78,6 +79,7 @@ class Case:
     order: Any = None
     was: tuple[str, str] = ("", "")  # account and password before
     online: bool = True  # its session stands while the flow goes on, where the flow has one
+    away: int = 20  # rooms from here to where it moves
 
     # ---- the line -------------------------------------------------------------------------------
 
@@ -95,7 +97,9 @@ class Case:
 
     def submit(self) -> Order:
         return self.office.submit(
-            customer=self.customer(), address=self.office.plant.rooms[self.serial]
+            customer=self.customer(),
+            address=self.office.plant.rooms[self.serial],
+            idempotency_key=f"open-{self.serial}",
         )
 
     def open(self, *, online: bool) -> None:
@@ -124,10 +128,15 @@ class Case:
         )
 
     def ask(self, procedure: str, by: str = "clerk", **answers: Any) -> Order:
-        moves_kit.prove(
-            self.office, self.line, procedure, by, document=resident_number(self.serial)
+        """Asked again, as a page that is sent again, it is the same request."""
+        key = f"{procedure}-{self.service_id}"
+        if not Order.objects.filter(idempotency_key=key).exists():
+            moves_kit.prove(
+                self.office, self.line, procedure, by, document=resident_number(self.serial)
+            )
+        return moves_kit.ask(
+            self.office, self.line, procedure, by=by, proven=False, key=key, **answers
         )
-        return moves_kit.ask(self.office, self.line, procedure, by=by, proven=False, **answers)
 
     def bill(self) -> None:
         """A month that is billed and long overdue."""
@@ -196,13 +205,22 @@ class Case:
     def until_state(self, state: str) -> None:
         self.until(lambda: self.state() == state, state)
 
+    def did(self, node: str) -> bool:
+        """Whether this work of people is done."""
+        done = WorkItem.objects.filter(business_id=self.order.id, node=node)
+        return done.filter(state="done").exists()
+
     def people(self, node: str, **answers: Any) -> None:
-        """A person's work, once it is there."""
+        """A person's work, once it is there; what is done already he leaves alone."""
+        if self.did(node):
+            return
         self.until_node(node)
         with self.time.on():
             self.office.complete(self.order, node, **answers)
 
     def dials_in(self) -> None:
+        if self.modem.open_sessions(self.line.account):
+            return
         assert self.modem.start(self.line.account, text_of(self.lab, self.line)).ok
 
     # ---- what must be true at the end -----------------------------------------------------------
@@ -322,30 +340,36 @@ def _install(case: Case) -> None:
 
 def _to_move(case: Case) -> None:
     case.open(online=case.online)
-    room = case.office.plant.rooms[case.serial + ROOMS_BEFORE_MOVES]
+    ask_to_move(case)
+
+
+def ask_to_move(case: Case) -> None:
+    room = case.office.plant.rooms[case.serial + case.away]
     text = Address.objects.get(pk=room).full_text
     case.order = case.ask("move", reason="customer.house", address=text)
     case.people("Appoint")
 
 
 def _dismount(case: Case) -> Order:
-    case.office.complete(case.order, "Dismount")
+    case.people("Dismount")
     return case.order
 
 
 def _install_there(case: Case) -> None:
-    case.until_node("Install")
-    case.dials_in()
-    case.people("Install")
+    if not case.did("Install"):
+        case.until_node("Install")
+        case.dials_in()
+        case.people("Install")
 
 
 def _dismantle(case: Case) -> None:
+    if case.did("Dismantle"):
+        return
     case.until_node("Dismantle")
     serial = Terminal.objects.get(service_id=case.service_id).serial
     case.people("Dismantle", outcome="recovered", recovered_serial=serial, remark="")
 
 
-ROOMS_BEFORE_MOVES = 20
 FLOWS: dict[str, Flow] = {
     "open": Flow(_begin_opening, before=lambda case: None, after=_install),
     "withdraw": Flow(
@@ -427,4 +451,4 @@ def _twice(lab: Any, names: dict[str, str]) -> Iterator[tuple[str, str]]:
             )
 
 
-__all__ = ["FLOWS", "Case", "begin", "cases", "disagreements", "finish"]
+__all__ = ["FLOWS", "Case", "ask_to_move", "begin", "cases", "disagreements", "finish"]

@@ -15,6 +15,7 @@ from kaitong.lab import line
 FORMS = {
     "--nightly": {"KAITONG_ORACLE_RUNS": "2000"},
 }
+CHAOS = ["tests/chaos", "tests/path/test_every_death.py"]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -75,8 +76,10 @@ def main() -> int:
     print(f"· PostgreSQL {version} on port {cluster.port}", flush=True)
     import pytest
 
-    if "--chaos" in arguments:  # two hundred kills instead of ten, and nothing else
-        arguments = [a for a in arguments if a != "--chaos"] + ["tests/chaos", "-s"]
+    if "--chaos" in arguments:  # two hundred kills instead of ten, every death, and nothing else
+        kept = [a for a in arguments if a != "--chaos"]
+        paths = [a for a in kept if not a.startswith("-") and Path(a.split("::")[0]).exists()]
+        arguments = kept + ([] if paths else CHAOS) + ["-s"]
         os.environ["KAITONG_CHAOS"] = "full"
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in arguments):
         cores = os.cpu_count() or 2
