@@ -44,6 +44,7 @@ TROUBLES = {
     "AccountException", "AccountRefused",
 }  # fmt: skip
 NEW_OWNER = {
+    "owner_is": "individual",
     "owner_name": "程小满",
     "owner_phone": "13955902222",
     "owner_kind": "passport",

@@ -30,6 +30,7 @@ from tests.path.test_path import line_of_account, line_text
 pytestmark = [pytest.mark.radius, pytest.mark.django_db(transaction=True)]
 DOCUMENT = "341022197001151214"
 NEW_OWNER = {
+    "owner_is": "individual",
     "owner_name": "程小满",
     "owner_phone": "13955902222",
     "owner_kind": "passport",

@@ -10,6 +10,9 @@ counter:
   posts: [clerk]                   # who may; without: the post of the process's first step
   told: 停机期间……                  # what the customer is told before he agrees
   machine: true                    # not offered at the counter: only machines ask for it
+
+`acting:` of the playbook is asked beside the form of every change whose customer proves himself: a
+form for each kind of customer about who comes in his place (VER-03, VER-04).
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.ordering.life_checking import CHECKS
 from kaitong.ordering.life_choices import AT_COUNTER, Standing, Weight
+from kaitong.party.choices import PartyKind
 
 AUTHENTICATION = "authentication"  # the parameter with the limits of it
 LIMITS = ("tries", "within_minutes", "locked_minutes", "good_for_minutes")
@@ -52,6 +56,12 @@ def schema(reasons: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def acting_schema() -> dict[str, Any]:
+    """The JSON Schema of `acting:`: a form for each kind of customer."""
+    forms = {kind: {"type": "string", "minLength": 1} for kind in PartyKind.values}
+    return {"type": "object", "additionalProperties": False, "properties": forms}
+
+
 def faults(
     content: Mapping[str, Any], entry: Mapping[str, Any], forms: Mapping[str, Any]
 ) -> Iterator[tuple[list[Any], str, str]]:
@@ -75,6 +85,23 @@ def faults(
                 f"No parameter {AUTHENTICATION} says how often somebody may be wrong.",
                 f"Add it as a table of {', '.join(LIMITS)}.",
             )
+
+
+def acting_faults(
+    content: Mapping[str, Any], forms: Mapping[str, Any]
+) -> Iterator[tuple[list[Any], str, str]]:
+    """Every fault of `acting:`: where, what, remedy. A field may not be one of a change's form."""
+    changes = content["processes"].items()
+    own = {key: entry.get("counter", {}).get("form", "") for key, entry in changes}
+    for kind, file in content.get("acting", {}).items():
+        if file not in forms:
+            yield ["acting", kind], f"No form {file!r}.", "Add it to forms/."
+            continue
+        for key, form in own.items():
+            both = set(forms[file].fields) & set(forms[form].fields) if form in forms else set()
+            for name in sorted(both):
+                what = f"{name} of {file} is a field of {form}, too, which {key} asks for."
+                yield ["acting", kind], what, "Call one of them otherwise."
 
 
 def selections(content: Mapping[str, Any]) -> Iterator[tuple[list[Any], str, str]]:
@@ -106,13 +133,16 @@ def texts(content: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
             yield ("processes", key, "counter", "told"), told
 
 
-def resolved(entry: Mapping[str, Any], english: Mapping[str, str]) -> dict[str, Any]:
-    """`counter:` as a procedure carries it, its texts in both languages."""
+def resolved(
+    entry: Mapping[str, Any], english: Mapping[str, str], acting: Mapping[str, str]
+) -> dict[str, Any]:
+    """`counter:` as a procedure carries it, its texts in both languages, with who may act."""
     counter = entry.get("counter")
     if counter is None:
         return {}
     return {
         **counter,
+        **({"acting": dict(acting)} if acting and counter.get("authenticate") else {}),
         "told_en": english.get(counter.get("told", ""), ""),
         "reasons": [
             {

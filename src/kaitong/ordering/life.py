@@ -24,7 +24,15 @@ from kaitong.core.ids import uuid7
 from kaitong.core.masking import mask_account
 from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, bundles, life_numbers, moves, notices, papers
+from kaitong.ordering import (
+    authenticating,
+    bundles,
+    life_acting,
+    life_numbers,
+    moves,
+    notices,
+    papers,
+)
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
 from kaitong.ordering.errors import (
@@ -147,10 +155,11 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     reason = _reason(plan, request.reason)
     subject = Subject(actor, service, procedure, now())
     kept, told = _answers(subject, request.answers)
-    if plan.form and not kept and not request.variables:
+    changed = [target for target in kept if not life_acting.asks(target)]
+    if plan.form and not changed and not request.variables:
         raise BadOrder([InputFault("", _("没有填要改的内容。"), _("至少填一项。"))])
-    _prepare(subject, kept, request.key)
-    order = _order(actor, plan, request)
+    _prepare(subject, kept, request)
+    order = _order(actor, plan, request, kept.pop(life_acting.PARTY, None))
     item = OrderItem.objects.create(
         order=order,
         branch_id=order.branch_id,
@@ -270,21 +279,27 @@ def _answers(
     return kept, told
 
 
-def _prepare(subject: Subject, kept: dict[str, Any], key: str) -> None:
+def _prepare(subject: Subject, kept: dict[str, Any], request: ChangeRequest) -> None:
     """What answers mean together; they may register people and take photos of this page."""
     try:
-        prepare(subject, kept, key)
+        if not request.vouched:  # a system that vouches has seen who acts
+            life_acting.require(subject, kept)
+        prepare(subject, kept, request.key)
     except BadInput as bad:
         raise BadOrder(bad.faults) from None
 
 
-def _order(actor: Actor, plan: ChangePlan, request: ChangeRequest) -> Order:
+def _order(
+    actor: Actor, plan: ChangePlan, request: ChangeRequest, acting: str | None = None
+) -> Order:
     moment = now()
     procedure = plan.procedure
     order = Order(
         id=uuid7(),
         branch_id=plan.service.branch_id,
         party_id=plan.service.customer_id,
+        agent_id=UUID(acting) if acting else None,
+        introduction_letter=f"{life_acting.HANDLER}letter" in request.answers,
         external_id=request.external_id[:120],
         idempotency_key=request.key[:160],
         requester_id=actor.id,

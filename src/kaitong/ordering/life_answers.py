@@ -13,7 +13,14 @@ from django.utils.translation import gettext_noop
 
 from kaitong.core.errors import BadInput
 from kaitong.inventory import services as inventory
-from kaitong.ordering import life_numbers, life_people, moving, part_change, plan_change
+from kaitong.ordering import (
+    life_acting,
+    life_numbers,
+    life_people,
+    moving,
+    part_change,
+    plan_change,
+)
 from kaitong.ordering.life_answer import VALUE, Answer, Kept, Whole, at, hidden, nothing, wrong
 from kaitong.ordering.life_checks import Subject
 
@@ -56,6 +63,7 @@ ANSWERS: dict[str, Answer] = {
     "change.password": Answer(gettext_noop("密码"), _password, hidden, hidden),
     "change.password_again": Answer(gettext_noop("密码"), _same, nothing, nothing),
     "change.old_password": Answer(gettext_noop("原密码"), _old_password, nothing, nothing),
+    **life_acting.ANSWERS,
     **life_people.ANSWERS,
     **life_numbers.ANSWERS,
     **plan_change.ANSWERS,
@@ -64,6 +72,7 @@ ANSWERS: dict[str, Answer] = {
 }
 WHOLE: tuple[Whole, ...] = (
     Whole(frozenset({"change.password_again"}), _passwords),
+    *life_acting.WHOLE,
     *life_people.WHOLE,
     *life_numbers.WHOLE,
     *part_change.WHOLE,

@@ -128,12 +128,11 @@ def real_name(subject: Subject) -> Found:
         )
         for document in parties.documents(subject.actor, party.id)[:1]
     ]
-    if party.kind == PartyKind.ORGANIZATION:
-        shown.append(rules.Presented(Bearer.LETTER, evidence=1))
     day = timezone.localdate(subject.at)
     for what in dict.fromkeys(
         fault.what
         for fault in rules.check_handling(party.kind, shown, day, by_agent=False, kinds=known)
+        if fault.bearer is bearer  # who acts for an organisation shows his own with the request
     ):
         yield what, _("请先补齐证件资料。")
 

@@ -4,88 +4,53 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
-from uuid import UUID
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_document, mask_name, mask_phone
-from kaitong.documents import services as document_verbs
-from kaitong.documents.choices import AttachmentKind
-from kaitong.documents.errors import AttachmentRefused
-from kaitong.ordering import evidence
+from kaitong.ordering import life_shown as shown
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Subject
-from kaitong.party import kinds
 from kaitong.party import queries as parties
-from kaitong.party import services as party_verbs
 from kaitong.party.choices import PartyKind
-from kaitong.party.errors import PartyConflict
-from kaitong.party.models import IdentityDocument
-from kaitong.party.names import clean_name, name_shape, parse_phone
-from kaitong.party.numbers import normalize
+from kaitong.party.models import Party
+from kaitong.party.names import clean_name, name_shape
 
 OWNER = "change.owner"  # the new owner's identifier, once he is registered
-NAME, PHONE = "change.owner_name", "change.owner_phone"
-KIND, NUMBER = "change.owner_document_kind", "change.owner_document_number"
-UNTIL, LONG_TERM = "change.owner_valid_until", "change.owner_long_term"
-READER, FRONT, BACK = "change.owner_reader", "change.owner_front", "change.owner_back"
-_PICTURES = {FRONT: AttachmentKind.IDENTITY_FRONT, BACK: AttachmentKind.IDENTITY_BACK}
-# Where a fault of the registration stands on the form.
-_FIELDS = {
-    "name": NAME,
-    "phone": PHONE,
-    "document.kind": KIND,
-    "document.number": NUMBER,
-    "document.valid_until": UNTIL,
-}
+PREFIX, HANDLER = "change.owner_", "change.owner_handler_"
+IS = "change.owner_is"  # person or organisation; a person where it is not said
+NAME, PHONE, NUMBER = PREFIX + shown.NAME, PREFIX + shown.PHONE, PREFIX + shown.NUMBER
 
 
 # ---- one answer ----------------------------------------------------------------------------------
 
 
-def _name(_subject: Subject, value: Any) -> str:
-    name = clean_name(str(value))
-    shape = name_shape(name, PartyKind.INDIVIDUAL)
-    if not name or shape:
+def _name(subject: Subject, value: Any) -> str:
+    """A name of the holder's own kind: a person's, or an organisation's."""
+    plain = clean_name(str(value))
+    holder = subject.service.customer_id
+    shape = name_shape(plain, parties.kind_of(holder) or PartyKind.INDIVIDUAL)
+    if not plain or shape:
         raise wrong(shape or _("没有填写客户名称，或名称过长。"), _("请按证件录入。"))
-    return name
+    return plain
 
 
-def _phone(_subject: Subject, value: Any) -> str:
-    number = parse_phone(str(value))
-    if number is None:
-        raise wrong(_("电话号码不对。"), _("手机 11 位；固定电话带区号。"))
-    return number.digits
+def _contact(_subject: Subject, value: Any) -> str:
+    plain = clean_name(str(value))
+    shape = name_shape(plain, PartyKind.INDIVIDUAL)
+    if not plain or shape:
+        raise wrong(shape or _("没有填写客户名称，或名称过长。"), _("请按证件录入。"))
+    return plain
 
 
-def _kind(subject: Subject, value: Any) -> str:
-    day = timezone.localdate(subject.at)
-    rules = evidence.document_rules(subject.procedure.parameters)
-    accepted = kinds.accepted_on(day, PartyKind.INDIVIDUAL, rules)
-    if str(value) not in {rule.kind for rule in accepted}:
-        raise wrong(_("不接受这种证件。"), _("请出示有效的个人证件原件。"))
+def _is(_subject: Subject, value: Any) -> str:
+    if value not in PartyKind.values:
+        raise wrong(_("没有这种客户类别。"), wording.several(PartyKind.values))
     return str(value)
-
-
-def _number(_subject: Subject, value: Any) -> str:
-    return normalize(str(value))
-
-
-def _day(_subject: Subject, value: Any) -> str:
-    try:
-        return date.fromisoformat(str(value)).isoformat()
-    except ValueError:
-        raise wrong(_("日期不对。"), _("例如 %s。") % "2030-01-31") from None
-
-
-def _tick(_subject: Subject, value: Any) -> bool:
-    return bool(value)
 
 
 def _text(_subject: Subject, value: Any) -> str:
@@ -118,20 +83,17 @@ def _masked_mail(value: Any) -> str:
 
 
 ANSWERS: dict[str, Answer] = {
-    NAME: Answer(gettext_noop("机主"), _name, _holders_name, mask_name),
-    PHONE: Answer(gettext_noop("联系电话"), _phone, _holders_phone, mask_phone),
-    KIND: Answer(gettext_noop("证件类型"), _kind, nothing, nothing),
-    NUMBER: Answer(gettext_noop("证件号码"), _number, _holders_document, mask_document),
-    UNTIL: Answer(gettext_noop("有效期止"), _day, nothing, nothing),
-    LONG_TERM: Answer(gettext_noop("长期有效"), _tick, nothing, nothing),
-    READER: Answer(gettext_noop("已读卡"), _tick, nothing, nothing),
-    FRONT: Answer(gettext_noop("证件影像"), _text, nothing, nothing),
-    BACK: Answer(gettext_noop("证件影像"), _text, nothing, nothing),
+    **shown.answers(PREFIX, gettext_noop("机主"), gettext_noop("证件号码")),
+    IS: Answer(gettext_noop("客户类别"), _is, nothing, nothing),
+    NAME: Answer(gettext_noop("机主"), shown.name, _holders_name, mask_name),
+    PHONE: Answer(gettext_noop("联系电话"), shown.phone, _holders_phone, mask_phone),
+    NUMBER: Answer(gettext_noop("证件号码"), shown.number, _holders_document, mask_document),
+    **shown.answers(HANDLER, gettext_noop("新单位经办人"), gettext_noop("新单位经办人证件")),
     "change.name": Answer(gettext_noop("客户姓名"), _name, _holders_name, mask_name),
-    "change.phone": Answer(gettext_noop("联系电话"), _phone, _holders_phone, mask_phone),
+    "change.phone": Answer(gettext_noop("联系电话"), shown.phone, _holders_phone, mask_phone),
     "change.email": Answer(gettext_noop("邮箱"), _text, nothing, _masked_mail),
-    "change.contact_name": Answer(gettext_noop("联系人"), _name, nothing, mask_name),
-    "change.contact_phone": Answer(gettext_noop("联系人电话"), _phone, nothing, mask_phone),
+    "change.contact_name": Answer(gettext_noop("联系人"), _contact, nothing, mask_name),
+    "change.contact_phone": Answer(gettext_noop("联系人电话"), shown.phone, nothing, mask_phone),
 }
 
 
@@ -139,78 +101,32 @@ ANSWERS: dict[str, Answer] = {
 
 
 def _new_owner(subject: Subject, kept: Kept, key: str) -> None:
-    """Register the new owner with his document (VER-01, BB-16) and what proves it (VER-05).
+    """Register the new owner with his document (VER-01, BB-16) and what proves it (VER-05): a
+    person, or an organisation by its licence, its letter of introduction and its handler (VER-04).
 
-    In the request's transaction: refused later, nobody was registered.
+    Every fault of both at once; in the request's transaction: refused later, nobody was registered.
     """
-    until = kept.get(UNTIL)
-    rules = evidence.document_rules(subject.procedure.parameters)
+    organization = kept.get(IS) == PartyKind.ORGANIZATION
+    kind = PartyKind.ORGANIZATION if organization else PartyKind.INDIVIDUAL
+    faults: list[InputFault] = []
+    owner: Party | None = None
     try:
-        party = party_verbs.register(
-            actor=subject.actor,
-            name=kept[NAME],
-            phone=kept.get(PHONE, ""),
-            document=party_verbs.DocumentData(
-                kind=kept[KIND],
-                number=kept[NUMBER],
-                valid_until=date.fromisoformat(until) if until else None,
-                long_term=bool(kept.get(LONG_TERM)),
-                reader_used=bool(kept.get(READER)),
-            ),
-            branch_id=subject.service.branch_id,
-            kinds=rules,
-        )
+        owner = shown.present(subject, kept, key, PREFIX, kind)
     except BadInput as bad:
-        raise BadInput(
-            [InputFault(_FIELDS.get(f.field, NUMBER), f.what, f.remedy) for f in bad.faults]
-        ) from None
-    except PartyConflict as conflict:
-        raise at(NUMBER, conflict.what, conflict.remedy) from None
-    if party.pk == subject.service.customer_id:
+        faults += bad.faults
+    if owner is not None and owner.pk == subject.service.customer_id:
         raise at(NUMBER, _("这就是现在的机主。"), _("过户请登记新的机主。"))
-    document = next(iter(parties.documents(subject.actor, party.pk)))
-    _prove(subject, kept, key, party.pk, document)
-    if not document.reader_used and not kept.get(READER):
-        document.refresh_from_db()
-        lacking = evidence.missing(document, rules)
-        if lacking or not document.evidence:
-            names = wording.several(str(AttachmentKind(kind).label) for kind in lacking)
-            what = _("缺少证件影像：%s。") % names if names else _("没有留存证件影像，也没有读卡。")
-            raise at(
-                BACK if lacking == [AttachmentKind.IDENTITY_BACK] else FRONT, what, _("请补拍。")
-            )
-    kept[OWNER] = str(party.pk)
-
-
-def _prove(
-    subject: Subject, kept: Kept, key: str, party_id: UUID, document: IdentityDocument
-) -> None:
-    """What was shown at the counter becomes part of the new owner's document."""
-    taken = []
-    for target, kind in _PICTURES.items():
-        if not kept.get(target):
-            continue
+    if organization:
         try:
-            upload = document_verbs.use_photo(
-                actor=subject.actor,
-                attachment_id=UUID(kept[target]),
-                kind=kind,
-                from_id=UUID(key),
-                owner_type="party",
-                owner_id=party_id,
-                field=target,
-            )
-        except (AttachmentRefused, ValueError) as refused:
-            what = getattr(refused, "what", _("这张照片已经不在，或不是为这一单拍的。"))
-            raise at(target, str(what), _("请重新拍照。")) from None
-        taken.append(upload.pk)
-    if taken or kept.get(READER):
-        party_verbs.record_verification(
-            actor=subject.actor,
-            document_id=document.pk,
-            reader_used=bool(kept.get(READER)),
-            evidence=taken,
-        )
+            if owner is None:  # its letter is looked at when it can be anybody's
+                shown.present(subject, kept, key, HANDLER)
+            else:
+                shown.handler(subject, kept, key, HANDLER, owner.pk)
+        except BadInput as bad:
+            faults += bad.faults
+    if faults or owner is None:
+        raise BadInput(faults)
+    kept[OWNER] = str(owner.pk)
 
 
 def _data(subject: Subject, kept: Kept, _key: str) -> None:

@@ -107,14 +107,15 @@ def procedure_of(service: ServiceView, key: str) -> Procedure:
     return found
 
 
-def asked_for(actor: Actor, service_id: UUID, key: str) -> Procedure:
-    """The procedure of a change that its asker may ask for: before its state is looked at.
+def asked_for(actor: Actor, service_id: UUID, key: str) -> tuple[Procedure, ServiceView]:
+    """The procedure of a change that its asker may ask for, and the service: before its state is
+    looked at.
 
     Raises OrderForbidden for whoever may not."""
     service = inventory.service(actor, service_id, proofs=False, line=False)
     procedure = procedure_of(service, key)
     require_may_ask(actor, procedure)
-    return procedure
+    return procedure, service
 
 
 def plan_of(actor: Actor, service_id: UUID, key: str) -> ChangePlan:

@@ -30,6 +30,7 @@ from kaitong.ordering.models import Order, OrderItem, OrderNote, ServiceChange
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
+from kaitong.party.choices import PartyKind
 from kaitong.places import queries as places
 from kaitong.worktime.budgets import BudgetKind, parse_budget
 from kaitong.worktime.explain import UNITS_ZH, WEEKDAYS_ZH
@@ -243,7 +244,11 @@ class Facts:
                 "grade": person.grade if person else None,
                 "verified": person.verified if person else None,
             },
-            "agent": {"name": agent.name, "document_number": agent.document_number}
+            "agent": {
+                "title": "经办人" if person and person.kind == PartyKind.ORGANIZATION else "代办人",
+                "name": agent.name,
+                "document_number": agent.document_number,
+            }
             if agent
             else None,
             "operation": "、".join(dict.fromkeys(self.operation(item) for item in self.items)),

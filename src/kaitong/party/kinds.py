@@ -158,6 +158,16 @@ DEFAULT_KINDS: tuple[KindRule, ...] = (
         expires=False,
         photos=LICENCE,
     ),
+    # an organisation without any of these, by what its superior body has approved (特批, VER-04)
+    KindRule(
+        "special-approval",
+        "特批证明",
+        "Specially approved document",
+        "approval",
+        "special-approval",
+        ORGANIZATION,
+        photos=LICENCE,
+    ),
     KindRule(
         "organization-code",
         "组织机构代码证",

@@ -100,6 +100,8 @@ FORMATS: Mapping[str, Callable[[str], list[FaultCode]]] = MappingProxyType(
         "taiwan": _pattern(r"\d{8}(\d{2}[A-Z]?)?"),
         "service": _pattern(r"[\u4e00-\u9fff]{0,6}[A-Z0-9]{4,18}[\u4e00-\u9fff]?"),
         "tax": _pattern(r"[A-Z0-9]{15,20}"),
+        # a document's number as offices write it: 休政函〔2026〕12号
+        "approval": _pattern(r"[\u4e00-\u9fffA-Z0-9〔〕\[\]()第]{8,40}"),
         "any": _pattern(r"\S{2,40}"),
     }
 )

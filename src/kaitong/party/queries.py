@@ -134,6 +134,12 @@ def summaries(ids: Iterable[UUID]) -> dict[UUID, Summary]:
     return {one.id: one for one in _summaries(plain.where(Party, _THESE, [plain.array(wanted)]))}
 
 
+def kind_of(party_id: UUID | None) -> str:
+    """Person or organisation; "" where there is no such customer. For who has found him before."""
+    rows = Party.objects.filter(pk=party_id).values_list("kind", flat=True) if party_id else ()
+    return next(iter(rows), "")
+
+
 def names(ids: Iterable[UUID]) -> dict[UUID, str]:
     """Masked names of the customers of orders already found visible, in one query."""
     wanted = {i for i in ids if i is not None}

@@ -12,10 +12,12 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
+from kaitong.inventory.results import ServiceView
 from kaitong.ordering import services as ordering
 from kaitong.ordering.life_plans import asked_for, may_ask, plan_of
-from kaitong.ordering.models import Order
+from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
 from kaitong.playbooks import queries
 from kaitong.playbooks.forms import Form
 from kaitong.playbooks.model import PHOTO_PURPOSE
@@ -24,6 +26,17 @@ from kaitong.playbooks.model import PHOTO_PURPOSE
 def form_of(playbook: str, version: str, file: str) -> Form | None:
     """The form of a change; None where nothing is asked."""
     return queries.form(playbook, version, file) if file else None
+
+
+def form_for(procedure: Procedure, service: ServiceView) -> Form | None:
+    """What is asked for a change of this line: the form of the change, and beside it the one about
+    who comes for a holder of his kind (`acting:`); None where nothing is asked."""
+    playbook, version = procedure.playbook, procedure.playbook_hash
+    own = form_of(playbook, version, procedure.counter.get("form", ""))
+    forms = procedure.counter.get("acting", {})
+    file = forms.get(parties.kind_of(service.customer_id), "") if forms else ""
+    acting = form_of(playbook, version, file)
+    return own.beside(acting) if own is not None else acting
 
 
 def store_photo(
@@ -35,7 +48,7 @@ def store_photo(
     the playbook's. Raises AttachmentRefused for whoever may not ask for the change.
     """
     plan = plan_of(actor, service_id, procedure)
-    found = form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
+    found = form_for(plan.procedure, plan.service)
     if found is None or field not in found.photos or not may_ask(actor, plan.procedure):
         raise AttachmentRefused(_("这一步不要这张照片。"), _("请刷新页面。"), field=field)
     return documents.store_photo(
@@ -71,8 +84,12 @@ def request_change(
     at the form's own field.
     """
     # who may not ask is told before its form is checked: it is none of anybody else's
-    known = asked_for(actor, service_id, procedure)
-    found = form_of(known.playbook, known.playbook_hash, known.counter.get("form", ""))
+    known, service = asked_for(actor, service_id, procedure)
+    found = (
+        form_of(known.playbook, known.playbook_hash, known.counter.get("form", ""))
+        if vouched  # a system that vouches for the customer has seen who comes for him
+        else form_for(known, service)
+    )
     variables: Mapping[str, Any] = {}
     answers: Mapping[str, Any] = {}
     fields: dict[str, str] = {}

@@ -91,6 +91,41 @@ class Form:
         ]
         return replace(self, content=content)
 
+    def beside(self, other: Form | None) -> Form:
+        """This form with another one before it, as one that is asked and answered together."""
+        if other is None:
+            return self
+        both = (other.content, self.content)
+        ui: dict[str, Any] = {}
+        for part in (one.get("ui", {}) for one in both):
+            for name, entries in part.items():
+                known = ui.get(name)
+                if isinstance(known, list):
+                    ui[name] = [*known, *entries]
+                else:
+                    ui[name] = {**known, **entries} if isinstance(known, dict) else entries
+        first = next(iter(self.ui.get("order", ()) or self.fields), "")
+        ui["groups"] = {first: self.title, **ui.get("groups", {})}  # where the other one ends
+        conditions = [
+            rule
+            for one in both
+            for rule in ({k: one[k] for k in ("if", "then") if k in one}, *one.get("allOf", ()))
+            if rule
+        ]
+        content = {
+            **{k: v for k, v in self.content.items() if k not in ("if", "then")},
+            "required": [n for one in both for n in one.get("required", ())],
+            "properties": {n: s for one in both for n, s in one["properties"].items()},
+            "ui": ui,
+            "examples": [
+                {**mine, **theirs}
+                for mine in self.content.get("examples", ())
+                for theirs in other.content.get("examples", ({},))[:1]
+            ],
+            **({"allOf": conditions} if conditions else {}),
+        }
+        return replace(self, content=content)
+
     def check(self, data: Mapping[str, Any]) -> None:
         """Raise BadInput with every fault of the answers; nothing is written."""
         validator = _Answers(self.schema, format_checker=FORMATS)
@@ -115,7 +150,8 @@ class Form:
         return [
             name
             for name, when in self.ui.get("when", {}).items()
-            if name in data and any(data.get(other) != value for other, value in when.items())
+            if data.get(name, False) is not False  # a box that is not ticked answers nothing
+            and any(data.get(other) != value for other, value in when.items())
         ]
 
     def split(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

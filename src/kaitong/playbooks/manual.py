@@ -13,6 +13,8 @@ from django.utils.translation import override
 
 from kaitong.ordering.counter_rules import AUTHENTICATION, CHECKS, belongs
 from kaitong.ordering.life_choices import AT_COUNTER, AuthenticationKind, Standing, Weight
+from kaitong.party.choices import PartyKind
+from kaitong.playbooks.forms import Form
 from kaitong.playbooks.handbook import of_playbook
 from kaitong.playbooks.handbook_rows import Rows, fields
 from kaitong.playbooks.model import Playbook
@@ -53,6 +55,7 @@ def _lines(book: Playbook, picture: Picture) -> Iterator[str]:
     yield ""
     yield from _pages(picture)
     yield from _proofs(content)
+    yield from _acting(book)
     yield from _overview(content, changes)
     yield from _opening(book, picture)
     for key, entry in changes.items():
@@ -90,6 +93,29 @@ def _proofs(content: Mapping[str, Any]) -> Iterator[str]:
         f"锁定 {limits['locked_minutes']} 分钟；核对通过后 {limits['good_for_minutes']} 分钟内"
         "有效，只对办理的营业员有效。"
     )
+    yield ""
+
+
+def _acting(book: Playbook) -> Iterator[str]:
+    """Who may come for a holder, and what he shows (VER-03, VER-04)."""
+    forms = book.content.get("acting", {})
+    if not forms:
+        return
+    yield "## 谁来办理"
+    yield ""
+    yield "凡要核对客户的变更，都先问来人是谁；来人登记在订单和受理单上，证件影像加密保存。"
+    yield ""
+    for kind, file in forms.items():
+        yield f"**机主是{PartyKind(kind).label}**"
+        yield ""
+        yield from _fields(book.forms[file])
+
+
+def _fields(form: Form) -> Iterator[str]:
+    yield "| 项目 | 必填 | 怎么填 | 说明 |"
+    yield "|---|---|---|---|"
+    for row in fields(form.content):
+        yield f"| {row['title']} | {row['required']} | {row['kind']} | {row['help']} |"
     yield ""
 
 
@@ -172,11 +198,7 @@ def _change(book: Playbook, key: str, entry: Mapping[str, Any], picture: Picture
     if form is not None:
         yield "**填写**"
         yield ""
-        yield "| 项目 | 必填 | 怎么填 | 说明 |"
-        yield "|---|---|---|---|"
-        for row in fields(form.content):
-            yield f"| {row['title']} | {row['required']} | {row['kind']} | {row['help']} |"
-        yield ""
+        yield from _fields(form)
     if counter.get("reasons"):
         yield "**原因**"
         yield ""

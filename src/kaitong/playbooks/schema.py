@@ -264,6 +264,7 @@ PLAYBOOK: dict[str, Any] = {
                     "number",
                 )
             ),
+            "acting": counter_rules.acting_schema(),
             "fieldwork": ONSITE,
             "faults": FAULTS,
             "hall": HALL,

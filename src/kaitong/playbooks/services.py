@@ -281,7 +281,7 @@ def _deploy_procedures(actor: Actor, book: Playbook, folder: Path) -> None:
                     if counter_rules.belongs(entries["notices"][name], key, entry)
                 },
                 cancel=cancel,
-                counter=counter_rules.resolved(entry, book.english),
+                counter=counter_rules.resolved(entry, book.english, entries.get("acting", {})),
                 parameters={
                     **book.parameters,
                     "posts": posts,

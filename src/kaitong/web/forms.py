@@ -159,8 +159,9 @@ def build(
     group = ""
     for name in ordered:
         heading = str(ui.get("groups", {}).get(name, ""))
+        title = None
         if heading and heading != group:
-            fields.append(Field(f"group-{len(fields)}", say(heading), "heading", wide=True))
+            title = Field(f"group-{len(fields)}", say(heading), "heading", wide=True)
         group = heading
         spec = properties[name]
         must = name in required or name in needed or spec.get("const") is True
@@ -178,8 +179,10 @@ def build(
             listed = ui.get("widgets", {}).get(name) == "select"
             made = _offered(made, offered[name], (values or {}).get(name), listed=listed)
         for other, value in ui.get("when", {}).get(name, {}).items():
-            unasked = made.unasked or (values or {}).get(other) != value
-            made = replace(made, when=f"{other}={value}", unasked=unasked)
+            said = (values or {}).get(other, properties.get(other, {}).get("default"))
+            made = replace(made, when=f"{other}={value}", unasked=made.unasked or said != value)
+        if title is not None:  # it stands over what is asked, and goes with it
+            fields.append(replace(title, when=made.when, unasked=made.unasked))
         fields.append(made)
     return WorkForm(tuple(fields), say(str(ui["verb"])) if ui.get("verb") else "", tuple(loose))
 

@@ -32,6 +32,8 @@ def check(
         folder.spot(path, what, remedy)
     _budgets(folder, content)
     _processes(folder, content, models, forms)
+    for path, what, remedy in counter_rules.acting_faults(content, forms):
+        folder.spot(path, what, remedy)
     for path, what, remedy in counter_rules.selections(content):
         folder.spot(path, what, remedy)
     _offerings(folder, content)

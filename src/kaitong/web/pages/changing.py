@@ -21,7 +21,7 @@ from kaitong.ordering.models import Authentication
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
-from kaitong.playbooks.changing import form_of
+from kaitong.playbooks.changing import form_for
 from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import Field
@@ -194,7 +194,7 @@ def _form(
     key: str,
 ) -> forms.WorkForm:
     procedure = plan.procedure
-    found = form_of(procedure.playbook, procedure.playbook_hash, plan.form)
+    found = form_for(procedure, plan.service)
     if found is None:
         return forms.WorkForm()
     say = playbooks.words(procedure.playbook, procedure.playbook_hash)

@@ -30,6 +30,8 @@ from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.plans import may_withdraw, method_back
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
+from kaitong.party import queries as parties
+from kaitong.party.choices import PartyKind
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import queries as process
 from kaitong.process.definitions import model_of
@@ -270,7 +272,9 @@ def _characteristics(values: Any) -> str:
 
 def _papers(actor: Actor, order: Any) -> PapersPane:
     papers = documents.papers_of_order(actor, order.id)
-    people = {order.party_id: _("客户"), order.agent_id: _("代办人")}
+    organization = parties.kind_of(order.party_id) == PartyKind.ORGANIZATION
+    agent = _("经办人") if organization else _("代办人")
+    people = {order.party_id: _("客户"), order.agent_id: agent}
     owners = [order.id, *(i.service_id for i in order.items.all() if i.service_id)]
     owners += [party_id for party_id in people if party_id is not None]
     files = [f for found in documents.attachments(actor, owners).values() for f in found]

@@ -36,7 +36,8 @@ ASKED: dict[str, tuple[str, dict[str, object]]] = {
     "transfer": (
         "customer.family",
         {
-            "owner_name": "程小满", "owner_phone": "13955902222", "owner_kind": "passport",
+            "owner_is": "individual", "owner_name": "程小满",
+            "owner_phone": "13955902222", "owner_kind": "passport",
             "owner_number": "E12345678", "valid_until": "2036-01-01", "reader": True, **PASSWORD,
         },
     ),

@@ -284,6 +284,7 @@ def test_only_a_number_of_this_line_is_unbound(paying, counter):
 # ---- transfer ------------------------------------------------------------------------------------
 
 NEW_OWNER = {
+    "owner_is": "individual",
     "owner_name": "程小满",
     "owner_phone": "13955902222",
     "owner_kind": "resident-id",

@@ -41,7 +41,7 @@ def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     given = {name: request.POST.get(name, "")[:500] for name in ("reason", "note")}
     given["key"] = _key(request.POST.get("key", ""))
     plan = plan_of(request.actor, service_id, procedure)
-    form = changing.form_of(plan.procedure.playbook, plan.procedure.playbook_hash, plan.form)
+    form = changing.form_for(plan.procedure, plan.service)
     answers = forms.read(form.schema, request.POST) if form is not None else {}
     try:
         order = changing.request_change(

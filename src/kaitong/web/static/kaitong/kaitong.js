@@ -158,7 +158,12 @@
     if (count) count.textContent = String(n);
   }
 
-  // fields that another answer asks for (`data-when="decision=assign"`)
+  // fields that another answer asks for (`data-when="decision=assign"`): not asked, not sent
+  function unsent() {
+    $$('[data-when]').forEach(field => {
+      $$('input, select, textarea', field).forEach(one => { one.disabled = field.hidden; });
+    });
+  }
   function asked(input) {
     $$(`[data-when^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
       field.hidden = field.dataset.when !== `${input.name}=${input.value}`;
@@ -166,6 +171,7 @@
     $$(`[data-unless^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
       field.hidden = field.dataset.unless === `${input.name}=${input.value}`;
     });
+    unsent();
   }
 
   function theme(event) {
@@ -178,6 +184,7 @@
   addEventListener('DOMContentLoaded', () => {
     if (keep.get('kt-folded')) $('.kt')?.classList.add('is-folded');
     age();
+    unsent();
 
     document.addEventListener('submit', e => { if (e.target.matches('[data-theme-form]')) theme(e); });
     document.addEventListener('change', e => {
@@ -224,7 +231,7 @@
     document.addEventListener('htmx:before:request', e => { if (e.target.closest?.('.kt-drawer')) $('#drawer')?.setAttribute('aria-busy', 'true'); });
     document.addEventListener('htmx:finally:request', () => $('#drawer')?.removeAttribute('aria-busy'));
     document.addEventListener('htmx:before:swap', hold);
-    document.addEventListener('htmx:after:swap', () => { opened(); age(); picked(); picture(); regain(); $$('#dialog dialog:not([open])').forEach(d => d.showModal()); });
+    document.addEventListener('htmx:after:swap', () => { opened(); age(); unsent(); picked(); picture(); regain(); $$('#dialog dialog:not([open])').forEach(d => d.showModal()); });
     opened();
     $$('[data-count]').forEach(el => {
       let left = Number(el.dataset.count);
