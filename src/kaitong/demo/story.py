@@ -35,7 +35,7 @@ from kaitong.worktime import queries as worktime
 __all__ = ["request", "tell", "told"]
 
 BUNDLED = 1981  # serial of the first bundle
-MOVING = 1971  # serial of the first line that moves
+MOVING = 1961  # serial of the first line that moves
 LAST = 1999  # serial of the order whose taking in ends the story
 _OLDEST = 26_000  # business minutes ago: before anything happened
 _AT_THE_COUNTER = 6  # minutes a draft is old
