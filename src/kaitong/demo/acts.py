@@ -15,6 +15,7 @@ from kaitong.activation import queries as activation
 from kaitong.activation import services as activation_verbs
 from kaitong.charging import arrears as money
 from kaitong.charging import queries as charging
+from kaitong.charging.models import Payment
 from kaitong.core.clock import frozen, now
 from kaitong.demo import invented, people
 from kaitong.demo.past import Past
@@ -236,9 +237,11 @@ class Case:
             key=f"demo-{self.serial}",
         )
 
-    def settle(self) -> None:
-        """What is still owed is paid at the counter."""
+    def settle(self, before: str) -> None:
+        """What is still owed is paid at the counter, before this change is asked for."""
         assert self.order is not None
+        if self._asked(before) is not None:  # since then other things fell due
+            return
         clerks = self.stage.hands[f"{self.branch}.clerk"]
         if charging.owed_on_orders(SYSTEM, [self.order.id]):
             ordering.pay(
@@ -267,6 +270,9 @@ class Case:
         assert self.order is not None
         (service,) = inventory.services_of_order(self.order.id)
         owed = money.arrears(service_id=service.id).owed_fen
+        key = f"demo-{self.serial}-bill-{month:%Y-%m}"
+        if Payment.objects.filter(key=key).exists():  # in an earlier telling, when less was owed
+            return
         if owed and service.customer_id is not None:
             clerks = self.stage.hands[f"{self.branch}.clerk"]
             till.receive(
@@ -274,7 +280,7 @@ class Case:
                 customer_id=service.customer_id,
                 method=self.chance.choice(("cash", "cash", "card")),
                 amount_fen=owed,
-                key=f"demo-{self.serial}-bill-{month:%Y-%m}",
+                key=key,
             )
 
     def document(self) -> str:
@@ -318,9 +324,13 @@ class Case:
 
     def follow(self, what: str) -> None:
         """The story goes on with the order of this change."""
+        self.order = self._asked(what)
+
+    def _asked(self, what: str) -> Order | None:
+        """The order of a change that was asked for, in this telling or an earlier one."""
         clerks = self.stage.hands[f"{self.branch}.clerk"]
         clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
-        self.order = Order.objects.filter(requester_id=clerk.id, idempotency_key=key).first()
+        return Order.objects.filter(requester_id=clerk.id, idempotency_key=key).first()
 
     def retry(self) -> None:
         """The network post runs what failed again."""

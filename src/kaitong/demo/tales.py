@@ -90,7 +90,7 @@ def moved(case: Case, ago: float, visit: float, called: float, there: UUID, done
     """移机: somebody takes the line down at the old address now, or (`done`) is at the new one."""
     yield from completed(case, ago, visit, called)
     yield (asked := called - case.some(20, 40))
-    case.settle()
+    case.settle("move")
     case.change("move", "customer.house", address=places.addresses([there])[there].full_text)
     case.follow("move")
     if case.order is None:  # without a network nothing was asked for
@@ -115,7 +115,7 @@ def left(case: Case, ago: float, visit: float, called: float) -> Tale:
     """销户: the line is refused at once, somebody is to fetch the modem."""
     yield from completed(case, ago, visit, called)
     yield called - case.some(20, 60)
-    case.settle()
+    case.settle("cancel")
     case.change("cancel", "moving.away")
 
 
