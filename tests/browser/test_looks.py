@@ -1,5 +1,5 @@
-"""Every page at once, as a phone and as a small tablet see it: nothing scrolls sideways or stands out
-of its card, no script fails, everything operated has a name, nothing is left untranslated.
+"""Every page at once, as a phone and as a small tablet see it: nothing scrolls sideways or stands
+out of its card, no script fails, everything operated has a name, nothing is left untranslated.
 
 One walk for all: a page is loaded once, in English and dark, and looked at in two widths. What is
 wrong is found by `seen.js`; the whole list of faults is told at once.
@@ -45,7 +45,8 @@ def living(county):
         "clerk": f"""
             /work/ /work/?item={todo.id} /intake/ /orders/ /orders/{stuck.id}/
             /orders/{stuck.id}/items/ /orders/{stuck.id}/timeline/ /orders/{stuck.id}/money/
-            /orders/{stuck.id}/papers/ /orders/{stuck.id}/proof/ /orders/{stuck.id}/audit/ /orders/{stuck.id}/duty/
+            /orders/{stuck.id}/papers/ /orders/{stuck.id}/proof/
+            /orders/{stuck.id}/audit/ /orders/{stuck.id}/duty/
             /orders/{stuck.id}/reappoint /orders/{stuck.id}/withdraw /orders/{stuck.id}/replay
             /customers/ /customers/?q=138 /customers/{order.party_id}/ /services/{line.id}/
             /services/{line.id}/do/move/ /services/{line.id}/do/change-plan/
