@@ -14,8 +14,8 @@ from kaitong.process import commands
 from tests.path.test_changes import SYSTEM, ask, at_work, now_is, prove
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-MOST = 152  # of suspending a line, from the customer's proof to the end
-MOST_DJANGOS = 40  # of them those that Django compiles anew each time; there were 130
+MOST = 145  # of suspending a line, from the customer's proof to the end
+MOST_DJANGOS = 14  # of them those that Django compiles anew each time; there were 130
 
 
 class Counted(list):

@@ -17,6 +17,7 @@ from kaitong.charging.choices import ChargeState, DunningAct
 from kaitong.charging.days import today
 from kaitong.charging.models import Account, Bill, Charge, Rent
 from kaitong.charging.policies import Level, Rules, every_rules
+from kaitong.core import plain
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import SuspensionKind
 from kaitong.org import queries as org
@@ -87,7 +88,11 @@ def arrears(
 def arrears_of(customer_ids: Iterable[UUID], *, on: date | None = None) -> dict[UUID, Arrears]:
     """What many customers owe, by customer, in three queries. Who has no account is absent."""
     day = on or today()
-    accounts = {a.pk: a for a in Account.objects.filter(customer_id__in=set(customer_ids))}
+    where = "customer_id = any(%s::uuid[])"
+    rows = plain.where(Account, where, [plain.array(set(customer_ids))])
+    accounts = {row.pk: row for row in rows}
+    if not accounts:
+        return {}
     sums = {
         row["account"]: row
         for row in _open(Bill.objects.filter(account__in=accounts))
@@ -184,11 +189,13 @@ def settled_since(branch_id: UUID, since: datetime, on: date | None = None) -> l
 # ---- inside --------------------------------------------------------------------------------------
 
 
+_PAYERS = """select r.until, a.customer_id from charging_rent r
+ join charging_account a on a.id = r.account_id where r.service_id = %s"""
+
+
 def _payers(service_id: UUID) -> list[UUID]:
     """Whoever pays for a service, or paid for it last: a former owner's debts are his own."""
-    rows = list(
-        Rent.objects.filter(service_id=service_id).values_list("until", "account__customer_id")
-    )
+    rows = plain.ask(_PAYERS, [service_id])
     ends = [until for until, _payer in rows if until is not None]
     last = None if len(ends) < len(rows) else max(ends, default=None)
     return sorted({payer for until, payer in rows if until == last})

@@ -44,7 +44,7 @@ class _Context:
 _context: ContextVar[_Context | None] = ContextVar("kaitong_audit_context", default=None)
 
 # pghistory's triggers read these settings, which last as long as the transaction.
-_SET = (
+SET = (
     "select set_config('pghistory.context_id', %s, true),"
     " set_config('pghistory.context_metadata', %s, true)"
 )
@@ -64,27 +64,19 @@ def _telling(execute: Any, sql: Any, params: Any, many: bool, context: dict[str,
     on: BaseDatabaseWrapper = context["connection"]
     if not on.in_atomic_block:
         with transaction.atomic(using=on.alias):
-            execute(_SET, told.params, False, context)
+            execute(SET, told.params, False, context)
             return execute(sql, params, many, context)
     if not told.is_set(on):
-        execute(_SET, told.params, False, context)
+        execute(SET, told.params, False, context)
         on.on_commit(told)
     return execute(sql, params, many, context)
 
 
-def tell(on: BaseDatabaseWrapper) -> bool:
-    """Set the surrounding context before a statement that passes no cursor of Django's; False where
-    there is no transaction to set it for."""
+def untold(on: BaseDatabaseWrapper) -> _Context | None:
+    """The surrounding context, where this transaction has not been told it: for a statement that
+    passes no cursor of Django's. Whoever sends `SET` with it says so to `on.on_commit`."""
     told = _context.get()
-    if told is None:
-        return True
-    if not on.in_atomic_block:
-        return False
-    if not told.is_set(on):
-        with on.cursor() as cursor:
-            cursor.execute(_SET, told.params)
-        on.on_commit(told)
-    return True
+    return None if told is None or told.is_set(on) else told
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
+from django.db.models.base import ModelState
 from django.db.models.signals import post_init, post_save, pre_init, pre_save
 
 from kaitong.core import wire
@@ -132,6 +133,8 @@ class _Shape:
         pk = meta.pk
         if (
             len(meta.parents) > 0
+            or "__init__" in vars(model)
+            or "from_db" in vars(model)
             or meta.proxy
             or pk is None
             or not isinstance(_target(pk), models.UUIDField)
@@ -149,7 +152,7 @@ class _Shape:
                 self.by_name[field.name] = self.by_name[field.attname] = field
         # read are all, or all but the columns that are left out
         read = [field for field in fields if field.attname not in without]
-        self.places = [fields.index(field) for field in read] if without else []
+        self.names = [field.attname for field in read]
         self.readers = [_reader(field) for field in read]
         self.writers = {field.attname: _writer(field) for field in fields}
         self.key_at = fields.index(pk)
@@ -198,13 +201,11 @@ class _Shape:
         ]
 
     def instance(self, values: list[Any]) -> Any:
-        if self.places:
-            told, values = values, [models.DEFERRED] * len(self.fields)
-            for place, value in zip(self.places, told, strict=True):
-                values[place] = value
-        new = self.model(*values)
-        new._state.adding = False
-        new._state.db = DEFAULT_DB_ALIAS
+        # what `from_db` comes to where nobody listens; a column that was left out is not there
+        new = self.model.__new__(self.model)
+        state = ModelState()
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+        new.__dict__.update(zip(self.names, values, strict=True), _state=state)
         return new
 
 
@@ -245,17 +246,22 @@ def ask(text: str, params: Params = ()) -> wire.Rows:
 
     jsonb comes back as text, arrays as PostgreSQL writes them.
     """
-    database = connections[DEFAULT_DB_ALIAS]
+    return _ask((text, params))[0]
+
+
+def _ask(*asked: wire.Asked) -> list[wire.Rows]:
+    """Several statements in one exchange."""
+    database: Any = connections[DEFAULT_DB_ALIAS]
     if database.in_atomic_block:
         database.validate_no_broken_transaction()
     if not database.force_debug_cursor:
-        return wire.ask((text, params))[0]
+        return wire.ask_on(database, asked)
     begun = time.monotonic()
     try:
-        return wire.ask((text, params))[0]
+        return wire.ask_on(database, asked)
     finally:  # as Django counts its own, for who holds the number of queries of a page
         took = f"{time.monotonic() - begun:.3f}"
-        database.queries_log.append({"sql": text, "time": took})
+        database.queries_log.extend({"sql": text, "time": took} for text, _params in asked)
 
 
 def same(column: str, value: Any) -> tuple[str, list[Any]]:
@@ -379,6 +385,13 @@ def save(
         return False
 
 
+def add(row: models.Model) -> bool:
+    """Insert a row unless one is there that it may not stand beside; whether it was."""
+    shape = _known(type(row))
+    params = _values(shape, row, shape.fields, adding=True)
+    return bool(_say(shape, f"{shape.insert} on conflict do nothing returning 1", params))
+
+
 def update(
     model: type[models.Model], values: Mapping[str, Any], condition: str, params: Params = ()
 ) -> int:
@@ -438,11 +451,18 @@ def _may_say(shape: _Shape) -> bool:
 
 
 def _say(shape: _Shape, text: str, params: Params) -> wire.Rows:
+    database = connections[DEFAULT_DB_ALIAS]
     if shape.model in audited:
         from kaitong.core import audit  # it stands on models that stand on this
 
-        if not audit.tell(connections[DEFAULT_DB_ALIAS]):
-            with transaction.atomic():
-                return _say(shape, text, params)
+        told = audit.untold(database)
+        if told is not None:
+            if not database.in_atomic_block:
+                with transaction.atomic():
+                    return _say(shape, text, params)
+            with transaction.mark_for_rollback_on_error(using=DEFAULT_DB_ALIAS):
+                _set, rows = _ask((audit.SET, told.params), (text, params))
+            database.on_commit(told)
+            return rows
     with transaction.mark_for_rollback_on_error(using=DEFAULT_DB_ALIAS):
-        return ask(text, params)
+        return _ask((text, params))[0]

@@ -317,9 +317,16 @@ def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]
     leaving Django's outermost atomic block then has nothing left to do.
     """
     database = connections[DEFAULT_DB_ALIAS]
-    begin = database.in_atomic_block
-    if within and not begin:
+    if within and not database.in_atomic_block:
         raise KaitongError("A lock outside a transaction would be gone at once.")
+    return ask_on(database, asked, commit=commit)
+
+
+def ask_on(database: Any, asked: Sequence[Asked], *, commit: bool = False) -> list[Rows]:
+    """As `ask`, by who has the connection in hand."""
+    begin = database.in_atomic_block
+    if database.health_check_enabled and not database.health_check_done:
+        database.close_if_health_check_failed()
     if database.connection is None:
         database.ensure_connection()
     raw = database.connection

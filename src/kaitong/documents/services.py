@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import audit, clock, db, plain
@@ -94,6 +94,10 @@ class Opened:
 # ------------------------------------------------------------------ numbers
 
 
+_NEXT = """insert into documents_counter as c (rule, scope, period, value) values (%s, %s, %s, 1)
+ on conflict (rule, scope, period) do update set value = c.value + 1 returning value"""
+
+
 def next_number(
     *, rule: str, branch_code: str, pattern: str, at: datetime, restart: str = Restart.DAILY
 ) -> str:
@@ -103,15 +107,7 @@ def next_number(
     """
     checked = parse_pattern(pattern, restart)
     scope = branch_code if checked.by_branch else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO documents_counter AS c (rule, scope, period, value)"
-            " VALUES (%s, %s, %s, 1)"
-            " ON CONFLICT (rule, scope, period) DO UPDATE SET value = c.value + 1"
-            " RETURNING value",
-            [rule, scope, checked.period(at)],
-        )
-        value = cursor.fetchone()[0]
+    ((value,),) = plain.ask(_NEXT, [rule, scope, checked.period(at)])
     return checked.fill(branch_code=branch_code, at=at, value=value)
 
 

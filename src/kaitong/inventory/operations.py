@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db, wording
+from kaitong.core import audit, db, plain, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.core.ids import uuid7
@@ -89,7 +89,11 @@ def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str
     """
     if state not in ServiceState.values:
         raise BadInput([InputFault("state", _("不认识的服务状态 %(state)s。") % {"state": state})])
-    service = locked_service(actor, service_id)
+    return move(locked_service(actor, service_id), state, reason)
+
+
+def move(service: Service, state: str, reason: str) -> Service:
+    """The same for a service that the caller's transaction has locked."""
     if state != service.state:
         if state not in SERVICE_MOVES[service.state]:
             raise WrongState(
@@ -101,7 +105,7 @@ def set_service_state(*, actor: Actor, service_id: UUID, state: str, reason: str
         if state == ServiceState.ACTIVE:
             if service.withdrawn_at is not None:
                 raise WrongState(_("服务的订单已经撤回，不能在用。"), _("请重新受理。"))
-            if Suspension.objects.filter(service=service, ended_at=None).exists():
+            if plain.where(Suspension, "service_id = %s and ended_at is null", [service.pk]):
                 raise WrongState(_("服务停机中，不能在用。"), _("先复机。"), field="state")
             _require_proofs(service)
             service.started_at = service.started_at or now()
@@ -165,8 +169,7 @@ def attach_order(*, actor: Actor, service_id: UUID, order_id: UUID) -> None:
     """A later order (change, suspension, cease) works on this service; again changes nothing."""
     service = locked_service(actor, service_id)
     if service.order_id != order_id:
-        attached = ServiceOrder(service=service, order_id=order_id)
-        ServiceOrder.objects.bulk_create([attached], ignore_conflicts=True)
+        plain.add(ServiceOrder(service=service, order_id=order_id))
 
 
 @db.whole()

@@ -41,7 +41,10 @@ _ONE = """select s.id, s.branch_id, s.specification, s.playbook, s.version, s.ti
  s.reason, s.order_id, s.customer_id, s.address_id, a.short_text, a.full_text, s.account,
  s.logical_id, s.password is not null, s.characteristics, s.proven_by, s.created_at, s.started_at,
  s.ended_at, s.withdrawn_at, s.updated_at, s.ext, s.prove_since, s.lead_id, s.account_since
- from inventory_service s left join places_address a on a.id = s.address_id where s.id = %s"""
+ from inventory_service s left join places_address a on a.id = s.address_id where """
+_BY_ID = "s.id = %s"
+_OF_ORDER = """s.id in (select id from inventory_service where order_id = %s
+ union select service_id from inventory_serviceorder where order_id = %s) order by s.id"""
 _ANY_PART = "select 1 from inventory_service where lead_id = any(%s::uuid[]) limit 1"
 _SEEN = " and s.branch_id = any(%s::uuid[])"
 
@@ -93,11 +96,13 @@ _DOCUMENTS = [_Read._fields.index(name) for name in ("characteristics", "proven_
 def _one(actor: Actor, service_id: UUID) -> list[_Read]:
     branches = branches_seen(actor)
     if branches is None:
-        rows = plain.ask(_ONE, [service_id])
-    else:
-        rows = plain.ask(_ONE + _SEEN, [service_id, plain.array(branches)])
+        return _read(_BY_ID, [service_id])
+    return _read(_BY_ID + _SEEN, [service_id, plain.array(branches)])
+
+
+def _read(condition: str, params: Sequence[Any]) -> list[_Read]:
     found = []
-    for row in rows:
+    for row in plain.ask(_ONE + condition, params):
         values = list(row)
         for place in _DOCUMENTS:
             values[place] = json.loads(values[place])
@@ -244,10 +249,8 @@ def services_of_order(
     order_id: UUID, *, proofs: bool = True, line: bool = True
 ) -> list[ServiceView]:
     """The services an order is about, in the order of their making; what to read as `service`."""
-    mine = Service.objects.filter(order_id=order_id).values("pk")
-    later = ServiceOrder.objects.filter(order_id=order_id).values("service_id")
-    rows = Service.objects.filter(pk__in=mine.union(later))
-    return _views(rows.order_by("pk"), all_proofs=True, proofs=proofs, line=line)
+    rows = _read(_OF_ORDER, [order_id, order_id])
+    return _viewed(rows, all_proofs=True, proofs=proofs, line=line)
 
 
 def services_of_orders(order_ids: Iterable[UUID]) -> dict[UUID, list[ServiceView]]:

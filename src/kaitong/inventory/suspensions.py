@@ -10,13 +10,13 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from kaitong.core import db
+from kaitong.core import db, plain
 from kaitong.core.clock import now
 from kaitong.inventory.choices import ServiceState, SuspensionKind
 from kaitong.inventory.errors import WrongState
 from kaitong.inventory.locking import locked_service
 from kaitong.inventory.models import Suspension
-from kaitong.inventory.operations import set_service_state
+from kaitong.inventory.operations import move
 from kaitong.org.actor import Actor
 
 _WORDS = {
@@ -24,6 +24,7 @@ _WORDS = {
     SuspensionKind.ARREARS: gettext_noop("欠费停机"),
     SuspensionKind.ADMINISTRATIVE: gettext_noop("管理停机"),
 }
+_STANDING = "service_id = %s and ended_at is null"
 _WAITING = gettext_noop("已复机，等待验证。")
 
 
@@ -43,7 +44,7 @@ def suspend(
     """
     SuspensionKind(kind)
     service = locked_service(actor, service_id)
-    standing = {s.kind: s for s in Suspension.objects.filter(service=service, ended_at=None)}
+    standing = {s.kind: s for s in plain.where(Suspension, _STANDING, [service_id])}
     if kind in standing:
         return standing[kind]
     worked = service.state == ServiceState.INACTIVE and service.started_at is not None
@@ -62,12 +63,7 @@ def suspend(
         since=now(),
         actor_id=actor.id,
     )
-    set_service_state(
-        actor=actor,
-        service_id=service_id,
-        state=ServiceState.INACTIVE,
-        reason=_why([*standing.values(), made]),
-    )
+    move(service, ServiceState.INACTIVE, _why([*standing.values(), made]))
     return made
 
 
@@ -80,7 +76,7 @@ def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
     does not stand changes nothing.
     """
     service = locked_service(actor, service_id)
-    standing = list(Suspension.objects.filter(service=service, ended_at=None))
+    standing = plain.where(Suspension, _STANDING, [service_id])
     mine = [s for s in standing if s.kind == kind]
     left = [s for s in standing if s.kind != kind]
     for one in mine:
@@ -89,12 +85,8 @@ def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
     if not mine:
         return service.state == ServiceState.ACTIVE
     works = not left and not service.proven_by
-    set_service_state(
-        actor=actor,
-        service_id=service_id,
-        state=ServiceState.ACTIVE if works else ServiceState.INACTIVE,
-        reason="" if works else _why(left) or _WAITING,
-    )
+    state = ServiceState.ACTIVE if works else ServiceState.INACTIVE
+    move(service, state, "" if works else _why(left) or _WAITING)
     return works
 
 

@@ -43,6 +43,7 @@ class NewNotice:
     staff_id: UUID | None = None
     language: str = "zh-hans"
     not_before: datetime | None = None
+    reach: Reach | None = field(default=None, repr=False)  # where it was read already
 
 
 _KNOWN = "select key from messaging_notice where key = any(%s::text[])"
@@ -56,7 +57,7 @@ def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
     """
     rows: list[Notice] = []
     for notice in notices:
-        reach = _reach(notice.to, notice.party_id, notice.staff_id)
+        reach = notice.reach or _reach(notice.to, notice.party_id, notice.staff_id)
         made = [_row(notice, channel, reach) for channel in dict.fromkeys(notice.by)]
         rows += [row for row in made if row.state != NoticeState.SKIPPED] or made[:1]
     if not rows:
@@ -64,8 +65,8 @@ def queue(*, actor: Actor, notices: Sequence[NewNotice]) -> int:
     keys = plain.array(row.key for row in rows)
     known = {key for (key,) in plain.ask(_KNOWN, [keys])}
     fresh = [row for row in rows if row.key not in known]
-    # Whoever tells the same at this instant was first: theirs stands.
-    Notice.objects.bulk_create(fresh, ignore_conflicts=True)
+    for row in fresh:  # whoever tells the same at this instant was first: theirs stands
+        plain.add(row)
     return len(fresh)
 
 

@@ -81,7 +81,7 @@ def authenticate(
             if faults
             else moment + timedelta(minutes=int(limits["good_for_minutes"])),
         )
-        left = int(limits["tries"]) - _failures(service_id, limits, moment)
+        left = int(limits["tries"]) - _failures(service_id, limits, moment) if faults else 0
     if faults:
         if left <= 0:
             faults.append(

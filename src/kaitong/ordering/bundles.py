@@ -20,7 +20,6 @@ from kaitong.activation.choices import ElementKind
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
 from kaitong.core import plain, wording
-from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.results import ServiceView
@@ -239,14 +238,16 @@ def withdraw(*, actor: Actor, item: OrderItem, reason: str) -> None:
 
 
 def add_changed(
-    *, actor: Actor, order: Order, lead: OrderItem, procedure: Procedure
+    *,
+    actor: Actor,
+    order: Order,
+    lead: OrderItem,
+    procedure: Procedure,
+    services: Sequence[ServiceView],
 ) -> dict[str, Any]:
-    """A change that a line's parts take part in has an item for each; the process's variables."""
-    assert lead.service_id is not None
-    if not carried(procedure.definition_id):
-        return {}
+    """A change that a line's parts take part in has an item for each; the process's variables.
+    `services` are those parts, as the plan of the change has read them."""
     rows = []
-    services = inventory.parts_of([lead.service_id]).get(lead.service_id, [])
     for position, service in enumerate(services):
         row = OrderItem.objects.create(
             order=order,

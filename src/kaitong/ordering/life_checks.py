@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import changes, evidence
@@ -49,11 +49,13 @@ class Term:
 Found = Iterator[tuple[str, str]]
 
 
+_ORDERS_OF = "select distinct order_id from ordering_orderitem where service_id = %s"
+
+
 def arrears(subject: Subject) -> Found:
     """欠费: what the customer owes for this service: on its orders, and on his bills."""
-    owed = charging.owed_on_orders(
-        subject.actor, OrderItem.objects.filter(service_id=subject.service.id).values("order_id")
-    )
+    orders = plain.ask(_ORDERS_OF, [subject.service.id])
+    owed = charging.owed_on_orders(subject.actor, (order_id for (order_id,) in orders))
     owed += charging.arrears(service_id=subject.service.id).owed_fen
     if owed:
         yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")

@@ -7,7 +7,7 @@ what it tells, and put into the outbox; a worker sends it after the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,7 +23,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import PaymentKind
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.messaging import quiet
@@ -138,7 +138,7 @@ def heard(fact: StepFact) -> None:
     """A task that names notices was entered, given to somebody, completed, or runs late."""
     if fact.business_id is None:
         return
-    order = Order.objects.filter(pk=fact.business_id).first()
+    order = plain.by_key(Order, fact.business_id)
     if order is not None and order.number:  # else it is being taken in: `taken_in` tells it
         _heard(order, fact)
 
@@ -148,9 +148,10 @@ def taken_in(*, actor: Actor, order: Order) -> None:
     if order.state == OrderState.REJECTED:
         tell(actor=actor, order=order, when="rejected")
         return
-    told = of_order(order)
+    items = kept.items_of(order.id)
+    told = _of_items(items)
     tell(actor=actor, order=order, when="accepted", entries=told)
-    states = [(item.item_id, item.state) for item in kept.items_of(order.id)]
+    states = [(item.item_id, item.state) for item in items]
     for state, when in ((OrderState.FAILED, "refused"), (OrderState.COMPLETED, "completed")):
         for item_id in (one for one, is_ in states if is_ == state):
             tell(actor=actor, order=order, when=when, once=item_id, entries=told)
@@ -160,8 +161,12 @@ def taken_in(*, actor: Actor, order: Order) -> None:
 
 def of_order(order: Order) -> dict[str, dict[str, Any]]:
     """Notices of the order's procedures by key; the first item's come first."""
+    return _of_items(kept.items_of(order.id))
+
+
+def _of_items(items: Iterable[OrderItem]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for item in kept.items_of(order.id):
+    for item in items:
         for key, entry in (item.procedure.notices if item.procedure else {}).items():
             found.setdefault(key, entry)
     return found
@@ -215,6 +220,7 @@ def _addressed(facts: _Facts, kind: str, entry: Mapping[str, Any], key: str) -> 
             staff_id=person.staff_id,
             language=language,
             not_before=quiet.earliest(now(), str(hours)),
+            reach=facts.reach(person.party_id) if person.party_id else None,
         )
 
 
@@ -264,12 +270,19 @@ class _Facts:
 
     def __init__(self, order: Order, values: dict[str, Any], step: StepFact | None = None) -> None:
         self.order, self.values, self.step = order, values, step
+        self._reached: dict[UUID | None, parties.Reach | None] = {}
 
     def language(self, person: _Person) -> str:
         if person.party_id is None:
             return "zh-hans"
-        reach = parties.reach(person.party_id)
+        reach = self.reach(person.party_id)
         return (reach.language if reach else "") or "zh-hans"
+
+    def reach(self, party_id: UUID | None) -> parties.Reach | None:
+        """Where a customer is told something, read once."""
+        if party_id not in self._reached:
+            self._reached[party_id] = parties.reach(party_id)
+        return self._reached[party_id]
 
     def words(self, language: str) -> _Words:
         return _Words(self, english=language == "en")
@@ -284,7 +297,7 @@ class _Facts:
 
     @cached_property
     def customer(self) -> str:
-        reach = parties.reach(self.order.party_id)
+        reach = self.reach(self.order.party_id)
         return reach.name if reach else DASH
 
     @cached_property

@@ -135,16 +135,15 @@ def branches_below(branch_id: UUID) -> list[UUID]:
     return list(below.values_list("id", flat=True))
 
 
+# the paths a branch's own begins with are looked up, each by the index
+_ABOVE = """path in (select array_to_string((own.parts)[1:length], '.')
+ from (select string_to_array(path, '.') as parts from org_branch where id = %s) own,
+ generate_series(1, cardinality(own.parts)) length) order by length(path) desc"""
+
+
 def branches_above(branch_id: UUID) -> list[UUID]:
     """A branch and all above it, the nearest first."""
-    own = _branch(branch_id)
-    if own is None:
-        return []
-    parts = own.path.split(".")
-    paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    rows = plain.kept(Branch, "path = any(%s::text[])", [plain.array(paths)])
-    found = {row.path: row.pk for row in rows}
-    return [found[path] for path in paths if path in found]
+    return [row.pk for row in plain.kept(Branch, _ABOVE, [branch_id])]
 
 
 def above() -> dict[UUID, list[UUID]]:
@@ -166,10 +165,10 @@ def top_branch() -> Branch | None:
 
 
 def branch_by_code(code: str) -> Branch:
-    found = Branch.objects.filter(code=code).first()
-    if found is None:
+    rows = plain.kept(Branch, "code = %s", [code])
+    if not rows:
         raise NotFound(_("没有代码为 %s 的分公司。") % code)
-    return found
+    return rows[0]
 
 
 def department_names(branch_id: UUID) -> dict[str, str]:

@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, plain
 from kaitong.core.clock import now as clock_now
 from kaitong.core.ids import uuid7
 from kaitong.core.swift import swift
@@ -46,6 +46,10 @@ _LEASE = """with due as materialized (select id from process_command
  returning c.id, c.instance_id, c.business_id, c.branch_id, c.token_id, c.node, c.action,
  c.inputs::text as inputs, c.idempotency_key, c.actor_id, c.attempts, c.retries,
  c.result::text as result, i.parameters::text as parameters"""
+_LEASED = (
+    "id", "instance_id", "business_id", "branch_id", "token_id", "node", "action", "inputs",
+    "idempotency_key", "actor_id", "attempts", "retries", "result", "parameters",
+)  # fmt: skip
 _SETTLE = """update process_command set state = %s, next_attempt_at = %s, reason = %s,
  last_error = %s, attempts = %s, result = coalesce(%s::jsonb, result), lease_until = null
  where id = %s and worker = %s and state = 'running'"""
@@ -90,8 +94,9 @@ def lease(limit: int = CHUNK) -> list[Leased]:
     now, seconds = clock_now(), lease_seconds()
     worker = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7()}"
     ends = time.monotonic() + seconds
-    with transaction.atomic():
-        rows = db.rows(_LEASE, [now, now, limit, worker, now + timedelta(seconds=seconds)])
+    # one statement, which is its own transaction: nothing is begun or ended around it
+    found = plain.ask(_LEASE, [now, now, limit, worker, now + timedelta(seconds=seconds)])
+    rows = [dict(zip(_LEASED, row, strict=True)) for row in found]
     return [
         Leased(
             id=row["id"],

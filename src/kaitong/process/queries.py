@@ -16,6 +16,7 @@ from django.db.models import (
 )
 from django.utils.translation import gettext as _
 
+from kaitong.core import plain
 from kaitong.core.clock import now as clock_now
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -237,9 +238,15 @@ def work_item(actor: Actor, item_id: UUID) -> WorkDetail:
     )
 
 
+_OPEN_WORK_OF = """select 1 from process_workitem
+ where business_id = %s and state = any(%s::text[]) limit 1"""
+
+
 def steps_with_notice(business_id: UUID) -> list[StepFact]:
     """Open work of an order whose tasks name notices, as a listener would have heard of it."""
     found: list[StepFact] = []
+    if not plain.ask(_OPEN_WORK_OF, [business_id, plain.array(OPEN_WORK)]):
+        return found
     rows = WorkItem.objects.filter(business_id=business_id, state__in=OPEN_WORK)
     for item in rows.select_related("instance").order_by("id"):
         process = model_of(item.instance.definition_id)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
+from kaitong.core import wire
 from kaitong.core.audit import acting
 from kaitong.org.models import Post
 
@@ -68,15 +69,21 @@ def test_a_savepoint_rolled_back_takes_the_context_with_it_only_inside(db: None)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_transaction_is_told_and_only_once() -> None:
+def test_every_transaction_is_told_and_only_once(monkeypatch) -> None:
     statements: list[str] = []
+    ask = wire.Line.ask
 
     def watched(execute: Any, sql: str, *more: Any) -> Any:
         statements.append(sql)
         return execute(sql, *more)
 
+    def by_wire(self: Any, *asked: Any, **how: Any) -> Any:
+        statements.extend(text for text, _params in asked)
+        return ask(self, *asked, **how)
+
     with acting(ANNA, "several"):
-        with connection.execute_wrapper(watched):
+        with connection.execute_wrapper(watched), monkeypatch.context() as patch:
+            patch.setattr(wire.Line, "ask", by_wire)
             for number in range(2):
                 with transaction.atomic():
                     make(f"x{number}")
