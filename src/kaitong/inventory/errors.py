@@ -1,6 +1,6 @@
 """What can be wrong with resources and services."""
 
-from kaitong.core.errors import Conflict, KaitongError, NotFound, Refused
+from kaitong.core.errors import Conflict, Forbidden, KaitongError, NotFound, Refused
 
 
 class InventoryError(KaitongError):
@@ -55,3 +55,15 @@ class NoSuchResource(InventoryError, NotFound):
     """There is no such resource or service, or it is another branch's."""
 
     default_code = "not-found"
+
+
+class NotKeeper(InventoryError, Forbidden):
+    """Only who keeps the network's records changes them by hand."""
+
+    default_code = "not-keeper"
+
+
+class StateMoved(InventoryError, Conflict):
+    """The piece is no longer in the state that was shown."""
+
+    default_code = "state-moved"

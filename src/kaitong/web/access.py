@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from kaitong.activation.reconciling import may_repair
 from kaitong.assurance import queries as assurance
+from kaitong.inventory.by_hand import may_read as reads_plant
 from kaitong.ordering.drafts import CLERK
 from kaitong.ordering.plans import may_withdraw
 from kaitong.ordering.refunds import may_refund
@@ -87,6 +88,7 @@ RULES: Mapping[str, Rule] = {
     **_each(plans, "demands demands_export demand_begin demand_withdraw"),
     **_each(imports, "transfer_template"),
     **_each(may_repair, "reconciliation difference difference_resend difference_remove"),
+    **_each(reads_plant, "plant plant_node plant_state"),
     **_each(takes_faults, "fault_new fault_route"),
     **_each(at_desk, "hand_overs hand_over hand_over_take hand_over_withdraw"),
 }

@@ -28,6 +28,7 @@ from kaitong.web.views import (
     passwords,
     phone,
     photos,
+    plant,
     preferences,
     presence,
     processes,
@@ -265,6 +266,9 @@ urlpatterns = [
     path("queue/<uuid:ticket_id>/", hall.ticket, name="hall_ticket"),
     path("queue/<uuid:ticket_id>/back", hall.back, name="hall_back"),
     path("queue/<uuid:ticket_id>/<slug:verb>", hall.turn, name="hall_turn"),
+    path("plant/", plant.top, name="plant"),
+    path("plant/<uuid:node_id>/", plant.node, name="plant_node"),
+    path("plant/<uuid:node_id>/state", plant.state, name="plant_state"),
     path("reconciliation/", reconciliation.difference_list, name="reconciliation"),
     path("reconciliation/<uuid:difference_id>/", reconciliation.difference, name="difference"),
     path(

@@ -36,6 +36,7 @@ class Shell:
     network: bool = False  # repairs what reconciliation finds (对账)
     customers: bool = False  # reads customers (客户统一视图)
     hall: bool = False  # has to do with the hall's queue (排队)
+    plant: bool = False  # reads the network's records (资源台账)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -72,4 +73,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         may_repair(actor),
         access.reads_customers(actor),
         bool(HALL & actor.posts),
+        access.reads_plant(actor),
     )

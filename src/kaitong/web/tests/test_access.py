@@ -19,6 +19,7 @@ CUSTOMERS = frozenset({"clerk", "service", "supervisor"})
 DESK = frozenset({"monitor", "supervisor"})
 PLANNING = frozenset({"clerk", "resource", "supervisor"})
 NETWORK = frozenset({"network", "supervisor"})
+PLANT = frozenset({"resource", "network", "monitor", "supervisor"})
 
 # Whom a page lets in; an address that is in no row is everybody's.
 ALLOWED = {
@@ -44,6 +45,8 @@ ALLOWED = {
     "demands_export": PLANNING,
     "demand_withdraw": PLANNING,
     "transfer_template": frozenset({"resource", "supervisor"}),
+    "plant": PLANT,
+    "plant_node": PLANT,
     "reconciliation": NETWORK,
     "difference": NETWORK,
     "figures": frozenset({"supervisor"}),
