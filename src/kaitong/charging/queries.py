@@ -261,7 +261,7 @@ def _raised(group: list[Charge]) -> dict[str, Any]:
         "kind": "money",
         "icon": "receipt",
         "title": _("计费"),
-        "text": f"{'、'.join(row.title for row in group)} · {yuan(total)}",
+        "text": f"{wording.several(row.title for row in group)} · {yuan(total)}",
         "who": _("系统"),
         "detail": [f"{r.title} {yuan(r.amount_fen)}　{r.note}".rstrip("　") for r in group],
     }

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from kaitong.cli.asking import SYSTEM, identifier, json_object, show
+from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.documents import services as document_verbs
 from kaitong.inventory import queries as inventory
@@ -158,7 +159,7 @@ def order_withdraw(asked: argparse.Namespace) -> None:
         print(f"{plan.number} {made.reason} {made.id}")
     for name in ("ports", "accounts", "terminals", "work_items"):
         if facts[name]:
-            print(f"  {name}: {'、'.join(facts[name])}")
+            print(f"  {name}: {wording.several(facts[name])}")
     print(f"  refund: {plan.refund_fen} fen {plan.by_method or ''}".rstrip())
     if asked.plan:
         for code, title in facts["reasons"].items():

@@ -102,7 +102,7 @@ def staff_list(asked: argparse.Namespace) -> None:
             "branch": row.branch.name if row.branch else None,
             "posts": [holding.post.key for holding in row.holdings.all()],
         }
-        for row in Staff.objects.filter(is_active=True)
+        for row in Staff.objects.filter(is_active=True, device=None)
         .select_related("branch")
         .prefetch_related("holdings__post")
         .order_by("username")

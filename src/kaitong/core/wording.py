@@ -45,10 +45,11 @@ def stored() -> Iterator[None]:
         yield
 
 
-def several(parts: Iterable[object]) -> str:
-    """Parts of a list in a sentence: 甲、乙 in Chinese, A, B in English."""
-    language = get_language() or CHINESE
-    return ("、" if language.startswith("zh") else ", ").join(map(str, parts))
+def several(parts: Iterable[object], mark: str = "、") -> str:
+    """Parts of a list in a sentence: 甲、乙 in Chinese, A, B in English. `mark` is the Chinese one
+    between them; another of `_JOINS` for clauses (，) or sentences (；)."""
+    chinese = (get_language() or CHINESE).startswith("zh")
+    return (mark if chinese else dict(_JOINS)[mark]).join(map(str, parts))
 
 
 def read(text: str) -> str:

@@ -292,6 +292,11 @@ def greet(port: int) -> None:
         titles = "、".join(posts[key].name for key in account.posts)
         where = account.department or BRANCHES[account.branch]
         print(f"  {account.username:<{wide}}{PASSWORD:<16}{account.name}  {where} {titles}")
+    from kaitong.demo import hall
+
+    print()
+    for title, code in hall.codes():
+        print(f"  {title} (/queue/device/): {code}")
     print(f"\nready: http://{HOST}:{port}", flush=True)
 
 

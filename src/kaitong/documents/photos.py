@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import clock
+from kaitong.core import clock, wording
 from kaitong.documents import blobs, pictures
 from kaitong.documents.choices import AttachmentKind
 from kaitong.documents.errors import AttachmentRefused, DocumentsNotFound
@@ -50,7 +50,8 @@ def store_photo(
     if branch_id is None or not actor.sees(branch_id):
         raise DocumentsNotFound(_("没有这个分公司。"))
     if kind not in AttachmentKind.values:
-        raise AttachmentRefused(_("没有这种附件。"), "、".join(AttachmentKind.values), field="kind")
+        known = wording.several(AttachmentKind.values)
+        raise AttachmentRefused(_("没有这种附件。"), known, field="kind")
     moment = clock.now()
     facts = (
         branch_of(branch_id).name,

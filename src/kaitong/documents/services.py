@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock, db, plain
+from kaitong.core import audit, clock, db, plain, wording
 from kaitong.core.crypto import seal, unseal
 from kaitong.core.ids import uuid7
 from kaitong.documents import blobs, render
@@ -133,7 +133,8 @@ def store(
     if branch_id is None or not actor.sees(branch_id):
         raise DocumentsNotFound(_("没有这个分公司。"))
     if kind not in AttachmentKind.values:
-        raise AttachmentRefused(_("没有这种附件。"), "、".join(AttachmentKind.values), field="kind")
+        known = wording.several(AttachmentKind.values)
+        raise AttachmentRefused(_("没有这种附件。"), known, field="kind")
     found = _media_type(data)
     if media_type and media_type != found:
         raise AttachmentRefused(

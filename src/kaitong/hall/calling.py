@@ -17,7 +17,7 @@ from kaitong.core.clock import now
 from kaitong.hall import rules as tables
 from kaitong.hall.choices import Act, TicketState
 from kaitong.hall.errors import HallRefused, NoSuchTicket, WrongTicketState
-from kaitong.hall.forms import to_draft
+from kaitong.hall.forms import put_away, to_draft
 from kaitong.hall.history import note
 from kaitong.hall.models import Link, Seat, Stint, Ticket
 from kaitong.hall.papers import issue_forms
@@ -171,6 +171,7 @@ def end(*, actor: Actor, ticket_id: UUID) -> Ticket:
         ticket.save(update_fields=["state", "ended_at"])
         note(ticket, Act.ENDED, actor, seat)
         issue_forms(actor, ticket)
+        put_away(ticket)
     return ticket
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from kaitong.core.clock import now
-from kaitong.core.masking import mask_document, mask_name, mask_phone
+from kaitong.core.masking import mask_account, mask_document, mask_name, mask_phone
 from kaitong.documents import printing
 from kaitong.documents import services as documents
 from kaitong.documents.models import Paper
@@ -25,7 +25,7 @@ from kaitong.hall.errors import HallRefused, NoSuchTicket
 from kaitong.hall.models import Link, Rules, Ticket
 from kaitong.ordering import counter
 from kaitong.ordering import queries as orders
-from kaitong.ordering.choices import OrderState
+from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.models import Order
 from kaitong.ordering.sheets import Facts
 from kaitong.org import queries as org
@@ -94,6 +94,7 @@ def _of_order(
     told = Facts(actor, order).sheet(dict(entry), None)
     person = told["customer"]
     monthly = [item["monthly"] for item in told["items"] if item["monthly"]]
+    changes = any(item.action != ItemAction.ADD for item in order.items.all())
     return {
         "paper": told["paper"],
         "ticket": ticket.number,
@@ -107,6 +108,9 @@ def _of_order(
             "phone": person["phone"],
         },
         "agent": told["agent"],
+        "changes": changes,
+        "account": (mask_account(told["account"] or "") or None) if changes else None,
+        "remark": None,
         "service": told["operation"],
         "services": [],
         "plan": told["product"],
@@ -136,6 +140,9 @@ def _sheet(actor: Actor, rules: Rules, ticket: Ticket | None, data: Mapping[str,
         kind = tables.kind(rules, ticket.kind) if ticket is not None else None
         moment = f"{timezone.localtime(now()):%Y-%m-%d %H:%M}"
         organization = data.get("kind") == PartyKind.ORGANIZATION
+        changes = kind is not None and kind.changes
+        wanted = counter.changes() if changes else []
+        chosen = next((one for one in wanted if one.key == data.get(forms.OPERATION)), None)
         customer = _NOBODY | {
             "name": mask_name(data.get("name", "")) or None,
             "kind": (PartyKind.ORGANIZATION if organization else PartyKind.INDIVIDUAL).label
@@ -161,13 +168,20 @@ def _sheet(actor: Actor, rules: Rules, ticket: Ticket | None, data: Mapping[str,
             "order": None,
             "at": moment if data else None,
             "customer": {key: str(v) if v else None for key, v in customer.items()},
-            "agent": None,
-            "service": kind.title if kind is not None else None,
-            "services": []
+            "agent": _agent(data),
+            "changes": changes,
+            "account": mask_account(data.get(forms.ACCOUNT, "")) or None,
+            "remark": data.get(forms.REMARK),
+            "service": chosen.title
+            if chosen is not None
+            else kind.title
+            if kind is not None and not changes
+            else None,
+            "services": [one.title for one in wanted]
             if kind is not None
             else [k.title for k in tables.kinds(rules) if k.form],
             "plan": offer.offering.title if offer is not None else None,
-            "plans": [] if offer is not None else [one.offering.title for one in offers],
+            "plans": [] if offer is not None or changes else [one.offering.title for one in offers],
             "case": None,
             "term": None,
             "monthly": offer.monthly_fen if offer is not None else None,
@@ -179,6 +193,16 @@ def _sheet(actor: Actor, rules: Rules, ticket: Ticket | None, data: Mapping[str,
             "clerk_number": None,
         }
         return printing.unnumbered(template_hash=entry["template"], data=told)
+
+
+def _agent(data: Mapping[str, str]) -> dict[str, Any] | None:
+    """Who comes for the customer (VER-03)."""
+    if not data.get("agent"):
+        return None
+    return {
+        "name": mask_name(data.get(forms.AGENT + "name", "")),
+        "document_number": mask_document(data.get(forms.AGENT + "number", "")),
+    }
 
 
 def _head(actor: Actor) -> dict[str, Any]:

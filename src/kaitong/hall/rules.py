@@ -38,6 +38,7 @@ class Kind:
     minutes: int  # what it takes, until the hall knows better
     wait: int
     form: bool  # an application form (F-38) is filled in
+    changes: bool  # of a line in use: the form asks which, and what is to be done with it
     identity: bool  # identity documents are needed (VER-06)
     icon: str
     bring: tuple[tuple[str, str], ...]  # further things to bring, in both languages
@@ -91,6 +92,7 @@ def kinds(rules: Rules) -> tuple[Kind, ...]:
             minutes=int(entry["minutes"]),
             wait=_seconds(rules, entry["wait"]),
             form=bool(entry.get("form")),
+            changes=bool(entry.get("changes")),
             identity=bool(entry.get("identity")),
             icon=entry.get("icon", "ticket"),
             bring=tuple((text, english.get(text, "")) for text in entry.get("bring", [])),
@@ -120,6 +122,18 @@ def may_take(actor: Actor, rules: Rules | None) -> bool:
     return rules is not None and any(actor.has_post(post) for post in posts)
 
 
+def is_device(actor: Actor, rules: Rules | None) -> bool:
+    """Whether a tablet or a board is signed in: it gives out numbers, keeps forms and shows the
+    line, and leads nothing."""
+    posts = rules.content["posts"].get("device", []) if rules is not None else []
+    return any(post in actor.posts for post in posts)
+
+
+def may_give(actor: Actor, rules: Rules | None) -> bool:
+    """Whether a number may be taken and a form filled in here: by people or at a device."""
+    return may_take(actor, rules) or is_device(actor, rules)
+
+
 def may_serve(actor: Actor, rules: Rules | None) -> bool:
     """Whether somebody may sit at a counter."""
     posts = rules.content["posts"]["serve"] if rules is not None else []
@@ -130,7 +144,7 @@ def may_see(actor: Actor, rules: Rules | None) -> bool:
     """Whether the hall concerns somebody at all."""
     if rules is None:
         return False
-    return may_take(actor, rules) or may_serve(actor, rules) or actor.has_post(LEADING)
+    return may_give(actor, rules) or may_serve(actor, rules) or actor.has_post(LEADING)
 
 
 def require(allowed: bool) -> None:

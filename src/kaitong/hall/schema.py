@@ -30,6 +30,7 @@ _KIND = _closed(
         "minutes": {"type": "integer", "minimum": 1, "maximum": 240},
         "wait": KEY,
         "form": {"type": "boolean"},
+        "changes": {"type": "boolean"},
         "identity": {"type": "boolean"},
         "icon": {"type": "string", "pattern": "^[a-z0-9-]+$"},
         "bring": _list(TITLE),
@@ -51,7 +52,10 @@ _PAPER = _closed(
 
 SCHEMA: dict[str, Any] = _closed(
     {
-        "posts": _closed({"take": _list(KEY), "serve": _list(KEY)}, "take", "serve"),
+        "posts": _closed(
+            {"take": _list(KEY), "serve": _list(KEY), "device": _list(KEY)}, "take", "serve"
+        ),
+        "device-days": KEY,
         "counters": KEY,
         "calls": KEY,
         "back-within": KEY,
@@ -80,7 +84,7 @@ def faults(content: Mapping[str, Any], files: set[str]) -> Iterator[tuple[list[A
         for post in posts:
             if post not in content["posts"]:
                 yield ["hall", "posts", field], f"No post {post!r}.", "Name it under posts:."
-    for field in ("counters", "calls", "back-behind"):
+    for field in ("counters", "calls", "back-behind", "device-days"):
         if field in entry and parameters.get(entry[field], {}).get("kind") != "count":
             yield ["hall", field], f"No number {entry[field]!r}.", "Add a parameter: kind count."
     spans = [(["hall", "kinds", n, "wait"], k["wait"]) for n, k in enumerate(entry["kinds"])]

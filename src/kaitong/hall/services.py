@@ -11,6 +11,7 @@ from kaitong.hall.calling import (
     link,
     miss,
 )
+from kaitong.hall.devices import add_device
 from kaitong.hall.forms import fill_in, forget_old
 from kaitong.hall.rules import RulesEntry, deploy_hall
 from kaitong.hall.seats import leave, sit
@@ -18,6 +19,7 @@ from kaitong.hall.taking import close_day, end_past_days, reopen_day, take
 
 __all__ = [
     "RulesEntry",
+    "add_device",
     "begin",
     "bring_back",
     "call_again",

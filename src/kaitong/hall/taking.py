@@ -39,7 +39,7 @@ def take(*, actor: Actor, kind: str, key: str, phone: str = "") -> Ticket:
     Numbers count up from 1 each day, by prefix. Of a telephone number only the mask is kept.
     """
     rules = tables.required()
-    tables.require(tables.may_take(actor, rules))
+    tables.require(tables.may_give(actor, rules))
     wanted = tables.kind(rules, kind)
     faults = []
     if wanted is None:

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import Forbidden
 from kaitong.core.ids import uuid7
@@ -396,7 +396,8 @@ def _places(
             fault(
                 "parent",
                 _("上级 %(parent)s 的类型不对。") % {"parent": row.parent},
-                _("应为%(kinds)s。") % {"kinds": "、".join(str(Kind(k).label) for k in allowed)},
+                _("应为%(kinds)s。")
+                % {"kinds": wording.several(str(Kind(k).label) for k in allowed)},
             )
     elif row.specification in _PARENTS:
         fault("parent", _("缺上级资源。"), _("填上级的路径，各级之间用 > 隔开。"))

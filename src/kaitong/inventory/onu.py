@@ -12,6 +12,8 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
+
 PortKind = Literal["lan", "dsl", "pots"]
 DATA_KINDS: tuple[PortKind, ...] = ("lan", "dsl")
 
@@ -71,10 +73,11 @@ def _faults_of_sequence(numbers: list[int], what: str) -> list[str]:
         )
     repeated = [str(n) for n in seen if numbers.count(n) > 1]
     if repeated:
-        faults.append(_("%(what)s %(list)s 重复。") % {"what": what, "list": "、".join(repeated)})
+        told = wording.several(repeated)
+        faults.append(_("%(what)s %(list)s 重复。") % {"what": what, "list": told})
     missing = [str(n) for n in range(seen[0], seen[-1]) if n not in seen]
     if missing:
         faults.append(
-            _("%(what)s要连续，缺 %(list)s。") % {"what": what, "list": "、".join(missing)}
+            _("%(what)s要连续，缺 %(list)s。") % {"what": what, "list": wording.several(missing)}
         )
     return faults

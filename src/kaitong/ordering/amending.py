@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
+from kaitong.core import audit, wording
 from kaitong.core.clock import now, read_local
 from kaitong.core.errors import InputFault, KaitongError
 from kaitong.ordering import answers, papers
@@ -190,7 +190,7 @@ def _why_not(actor: Actor, field: str, nodes: list[Node]) -> str:
             allowed += posts
     if allowed:
         return _("这一步只有%(who)s可以改。") % {"who": named(allowed)}
-    steps = "、".join(dict.fromkeys(node.name for node in nodes)) or "-"
+    steps = wording.several(dict.fromkeys(node.name for node in nodes)) or "-"
     return _("订单在“%(step)s”，这一步不能改。") % {"step": steps}
 
 

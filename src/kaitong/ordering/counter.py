@@ -22,6 +22,7 @@ from kaitong.worktime.budgets import parse_budget
 from kaitong.worktime.rules import Deadline
 
 NOW, MONTHLY = "accepted", "monthly"
+CHANGING = ("modify", "delete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,13 @@ class Offer:
 def cases(on: date, offers: Iterable[Offer]) -> list[Offering]:
     """The marketing cases that go with these plans on a day; one query."""
     return catalog.cases(on, [offer.offering.key for offer in offers])
+
+
+def changes() -> list[Procedure]:
+    """What people may ask the counter to do with a line in use, each once."""
+    rows = Procedure.objects.filter(retired_at=None, action__in=CHANGING).exclude(counter={})
+    asked = [row for row in rows.order_by("playbook", "pk") if not row.counter.get("machine")]
+    return list({row.key: row for row in reversed(asked)}.values())[::-1]
 
 
 def offers(actor: Actor) -> list[Offer]:

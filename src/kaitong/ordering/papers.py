@@ -19,7 +19,7 @@ from django.utils.translation import override
 
 from kaitong.charging import services as charging
 from kaitong.charging.models import Payment
-from kaitong.core import db
+from kaitong.core import db, wording
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import PaperState
@@ -172,7 +172,7 @@ def paper_of(actor: Actor, order: Order, kind: str = "") -> Paper:
     standing = [p for p in papers if p.state == PaperState.ISSUED]
     found = [p for p in standing if p.kind == kind][-1:] if kind else standing[:1]
     if not found:
-        known = "、".join(dict.fromkeys(p.kind for p in standing))
+        known = wording.several(dict.fromkeys(p.kind for p in standing))
         raise OrderNotFound(
             _("这个订单没有这种单据。"), _("可打印：%s。") % known if known else "", field="kind"
         )

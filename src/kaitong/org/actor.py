@@ -42,6 +42,7 @@ class Actor:
     department: str = ""  # its key
     own_posts: frozenset[str] = frozenset()
     mandates: tuple[Mandate, ...] = ()
+    device: bool = False  # no person: a tablet or a board that is signed in (org.devices)
 
     @classmethod
     def system(cls, *, branch_id: UUID | None = None) -> Actor:
@@ -89,7 +90,9 @@ union all select p.key, d.principal_id, s.name, ''
  join org_postholding h on h.staff_id = d.principal_id join org_post p on p.id = h.post_id
  where d.delegate_id = %(me)s and d.ended_at is null and d.since <= %(now)s and d.until > %(now)s
  and (cardinality(d.posts) = 0 or p.key = any(d.posts))
+union all select %(device)s, null, '', '' from org_device v where v.staff_id = %(me)s
 union all select '', null, '', d.key from org_department d where d.id = %(department)s"""
+_DEVICE = "#device"  # no key of a post
 
 
 def actor_for(user: Staff) -> Actor:
@@ -97,7 +100,9 @@ def actor_for(user: Staff) -> Actor:
     branch_ids: tuple[UUID, ...] = ()
     if user.branch_id is not None:
         branch_ids = tuple(row["id"] for row in db.rows(_OWN_AND_BELOW, [user.branch_id]))
-    params = {"me": user.pk, "now": clock_now(), "department": user.department_id}
+    params = {
+        "me": user.pk, "now": clock_now(), "department": user.department_id, "device": _DEVICE,
+    }  # fmt: skip
     own: set[str] = set()
     handed: dict[UUID, tuple[str, set[str]]] = {}
     department = ""
@@ -108,6 +113,8 @@ def actor_for(user: Staff) -> Actor:
             own.add(row["key"])
         else:
             handed.setdefault(row["principal"], (row["name"], set()))[1].add(row["key"])
+    device = _DEVICE in own
+    own.discard(_DEVICE)
     mandates = tuple(
         Mandate(principal, name, frozenset(posts))
         for principal, (name, posts) in sorted(handed.items())
@@ -123,4 +130,5 @@ def actor_for(user: Staff) -> Actor:
         department=department,
         own_posts=frozenset(own),
         mandates=mandates,
+        device=device,
     )

@@ -128,5 +128,5 @@ def shifts(actor: Actor, since: datetime, until: datetime) -> list[Shift]:
 
 def team(actor: Actor) -> list[Staff]:
     """Active staff of the actor's own branch with their posts, in two queries."""
-    rows = Staff.objects.filter(branch_id__in=actor.branch_ids[:1], is_active=True)
+    rows = Staff.objects.filter(branch_id__in=actor.branch_ids[:1], is_active=True, device=None)
     return list(rows.prefetch_related("posts").order_by("username"))

@@ -112,7 +112,8 @@ def holders(branch_id: UUID, post: str) -> list[Staff]:
 
 def colleagues(branch_id: UUID) -> list[Staff]:
     """Active staff of a branch, by name."""
-    return list(Staff.objects.filter(branch_id=branch_id, is_active=True).order_by("username"))
+    rows = Staff.objects.filter(branch_id=branch_id, is_active=True, device=None)
+    return list(rows.order_by("username"))
 
 
 def branch(branch_id: UUID) -> Branch:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from kaitong.core.errors import KaitongError
-from kaitong.org.models import Branch, Department, Post, PostHolding, Staff
+from kaitong.org.models import Branch, Department, Device, Post, PostHolding, Staff
 
 # Without letters and digits that look alike; groups of four are read out more easily.
 _SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -111,6 +111,8 @@ def reset_password(*, username: str) -> str:
     row = Staff.objects.select_for_update(no_key=True).filter(username=username).first()
     if row is None:
         raise OrgError(f"There is no {username}.", "./run kaitong staff list")
+    if Device.objects.filter(staff=row).exists():
+        raise OrgError(f"{username} is a device.", "./run kaitong device code ID")
     password = one_time_password()
     row.set_password(password)
     row.must_change_password = True

@@ -41,7 +41,7 @@ def report_absence(
         faults = _span(since, until)
         if deputy_id is not None:
             deputy = Staff.objects.filter(
-                pk=deputy_id, branch_id=person.branch_id, is_active=True
+                pk=deputy_id, branch_id=person.branch_id, is_active=True, device=None
             ).first()
             if deputy is None or deputy.pk == person.pk:
                 faults.append(
@@ -98,7 +98,9 @@ def delegate(
         faults = _span(since, until)
         if not reason.strip():
             faults.append(InputFault("reason", _("委托需要说明原因。"), _("请填写原因。")))
-        other = Staff.objects.filter(pk=to, branch_id=person.branch_id, is_active=True).first()
+        other = Staff.objects.filter(
+            pk=to, branch_id=person.branch_id, is_active=True, device=None
+        ).first()
         if other is None or other.pk == person.pk:
             faults.append(InputFault("to", _("受托人须是本分公司的另一位。"), _("请另选一位。")))
         held = set(person.holdings.values_list("post__key", flat=True))
@@ -298,12 +300,12 @@ def _known(
     neither."""
     people: dict[str, UUID] = {}
     twice: set[str] = set()
-    for person in Staff.objects.filter(branch_id=branch_id, is_active=True):
+    for person in Staff.objects.filter(branch_id=branch_id, is_active=True, device=None):
         twice |= {person.name} & people.keys()
         people.setdefault(person.name, person.pk)
     for name in twice:
         del people[name]
-    for person in Staff.objects.filter(branch_id=branch_id, is_active=True):
+    for person in Staff.objects.filter(branch_id=branch_id, is_active=True, device=None):
         people[person.username] = person.pk
     posts = {post.name: post.key for post in Post.objects.all()}
     posts |= {key: key for key in posts.values()}

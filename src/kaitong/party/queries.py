@@ -11,7 +11,7 @@ from django.db.models.functions import Reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.core import plain
+from kaitong.core import plain, wording
 from kaitong.core.crypto import blind_index
 from kaitong.core.masking import mask_name, mask_phone
 from kaitong.org.actor import Actor
@@ -206,7 +206,7 @@ def verified_text(document: IdentityDocument) -> str:
     if document.face != FaceResult.NOT_DONE:
         score = f" {document.face_score.normalize():f}" if document.face_score is not None else ""
         parts.append(f"{FaceResult(document.face).label}{score}")
-    return "，".join(parts)
+    return wording.several(parts, "，")
 
 
 # ------------------------------------------------------------------ inside

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock, db
+from kaitong.core import audit, clock, db, wording
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import InputFault
 from kaitong.core.locks import lock_row
@@ -139,7 +139,7 @@ def record_face(
     if result not in FaceResult.values or result == FaceResult.NOT_DONE:
         faults.append(InputFault("face", _("没有选人像比对结果。"), _("请选一项。")))
     if source not in FaceSource.values:
-        known = "、".join(FaceSource.values)
+        known = wording.several(FaceSource.values)
         faults.append(InputFault("face_source", _("不认识这种比对来源。"), known))
     if score is not None and not 0 <= score <= HIGHEST_SCORE:
         faults.append(InputFault("face_score", _("相似度不对。"), _("请填 0 到 100。")))
@@ -210,7 +210,7 @@ def keep_mail(*, actor: Actor, party_id: UUID, email: str, language: str = "") -
         fault = InputFault("email", _("邮箱地址不对。"), _("例如 name@example.com。"))
         raise PartyInput([fault]) from None
     if language and language not in dict(settings.LANGUAGES):
-        known = "、".join(dict(settings.LANGUAGES))
+        known = wording.several(dict(settings.LANGUAGES))
         raise PartyInput([InputFault("language", _("没有这种语言。"), known)])
     with transaction.atomic():
         party = own_party(actor, party_id, lock=True)
@@ -243,7 +243,8 @@ def add_contact(
 def set_grade(*, actor: Actor, party_id: UUID, grade: str) -> Party:
     """Change the customer's grade (客户等级)."""
     if grade not in Grade.values:
-        raise PartyInput([InputFault("grade", _("没有这个客户等级。"), "、".join(Grade.values))])
+        known = wording.several(Grade.values)
+        raise PartyInput([InputFault("grade", _("没有这个客户等级。"), known)])
     with transaction.atomic():
         party = own_party(actor, party_id, lock=True)
         party.grade = grade
@@ -302,7 +303,7 @@ def reveal(*, actor: Actor, party_id: UUID, field: str, reason: str) -> str:
     """Read one fact in clear (``name``, ``phone``, ``document``, ``contacts``). The reading is
     recorded with its reason before the value is given; several values come on lines."""
     if field not in REVEALED:
-        raise PartyInput([InputFault("field", _("没有这一项。"), "、".join(REVEALED))])
+        raise PartyInput([InputFault("field", _("没有这一项。"), wording.several(REVEALED))])
     if not reason.strip():
         raise PartyInput([InputFault("reason", _("没有填写查看原因。"), _("请说明为何查看。"))])
     with transaction.atomic():
@@ -370,7 +371,8 @@ def _check(
     if shape or len(clean_name(name)) > LONGEST_NAME:
         faults.append(_name_fault(shape))
     if kind not in PartyKind.values:
-        faults.append(InputFault("kind", _("没有这种客户类别。"), "、".join(PartyKind.values)))
+        known = wording.several(PartyKind.values)
+        faults.append(InputFault("kind", _("没有这种客户类别。"), known))
     number = parse_phone(phone) if phone.strip() else None
     if phone.strip() and number is None:
         faults.append(_phone_fault("phone"))

@@ -52,6 +52,10 @@ def at_counter(actor: Actor) -> bool:
     return actor.has_post(CLERK)
 
 
+def leads(actor: Actor) -> bool:
+    return actor.is_supervisor
+
+
 def _named(actor: Actor, part: str) -> bool:
     return any(
         actor.is_supervisor or set(rules.content.get(part, ())) & actor.posts
@@ -91,10 +95,20 @@ RULES: Mapping[str, Rule] = {
     **_each(reads_plant, "plant plant_node plant_state"),
     **_each(takes_faults, "fault_new fault_route"),
     **_each(at_desk, "hand_overs hand_over hand_over_take hand_over_withdraw"),
+    **_each(leads, "devices device_add device_code device_revoke"),
 }
+# All that a device opens (org.devices): numbers, forms, the board, and how they look.
+DEVICE = frozenset(
+    (
+        *("home", "hall_take", "hall_ticket", "hall_forms", "hall_form", "hall_form_sheet"),
+        *("hall_blank", "hall_board", "device_pair", "theme"),
+    )
+)
 
 
 def may_open(actor: Actor, name: str) -> bool:
     """Whether the address of this name is for this person at all."""
+    if actor.device:
+        return name in DEVICE
     rule = RULES.get(name)
     return rule is None or rule(actor)

@@ -1,7 +1,6 @@
 """Addresses of the pages."""
 
 from django.urls import path
-from django.views.generic import RedirectView
 
 from kaitong.web.views import (
     amending,
@@ -10,6 +9,7 @@ from kaitong.web.views import (
     closing,
     customers,
     demands,
+    devices,
     duty,
     exports,
     fault_causes,
@@ -49,7 +49,7 @@ from kaitong.web.views import (
 app_name = "web"
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="web:workbench"), name="home"),
+    path("", devices.home, name="home"),
     path("work/", work.workbench, name="workbench"),
     path("work/views/save", saved.save, name="view_save"),
     path("work/views/<uuid:view_id>/forget", saved.forget, name="view_forget"),
@@ -259,9 +259,15 @@ urlpatterns = [
     path("queue/leave", hall.leave, name="hall_leave"),
     path("queue/close", hall.close, name="hall_close"),
     path("queue/next", hall.call, name="hall_next"),
+    path("queue/device/", devices.pair, name="device_pair"),
+    path("queue/devices/", devices.devices, name="devices"),
+    path("queue/devices/add", devices.add, name="device_add"),
+    path("queue/devices/<uuid:device_id>/code", devices.code, name="device_code"),
+    path("queue/devices/<uuid:device_id>/revoke", devices.revoke, name="device_revoke"),
     path("queue/form/", hall.forms, name="hall_forms"),
     path("queue/form/blank.pdf", hall.blank_sheet, name="hall_blank"),
     path("queue/form/<uuid:ticket_id>/", hall.form, name="hall_form"),
+    path("queue/form/<uuid:ticket_id>/told", hall.form_told, name="hall_form_told"),
     path("queue/form/<uuid:ticket_id>.pdf", hall.form_sheet, name="hall_form_sheet"),
     path("queue/<uuid:ticket_id>/", hall.ticket, name="hall_ticket"),
     path("queue/<uuid:ticket_id>/back", hall.back, name="hall_back"),

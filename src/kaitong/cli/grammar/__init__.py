@@ -2,6 +2,8 @@
 
 setup --branch CODE --name NAME --supervisor USER   the first organisation; again and again
 staff add USER --name NAME --branch CODE --post KEY ... | staff password USER | staff list
+device add TITLE --branch CODE | device code ID | device revoke ID | device list [--json]
+                                 the hall's tablet and board (设备), signed in by a code
 token USER                       a bearer token for the APIs, shown once
 order submit FILE.json           a TMF641 serviceOrder; prints the id
 order show ID [--json]           by id or number

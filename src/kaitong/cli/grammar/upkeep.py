@@ -26,6 +26,14 @@ def add(grammar: Grammar) -> None:
     )  # fmt: skip
     staff.leaf("password", "organisation.staff_password", ("user", {}))
     staff.leaf("list", "organisation.staff_list", AS_JSON)
+    device = grammar.group("device")
+    device.leaf(
+        "add", "devices.device_add",
+        ("title", {}), ("--branch", {"required": True, "metavar": "CODE"}),
+    )  # fmt: skip
+    device.leaf("code", "devices.device_code", ("id", {}))
+    device.leaf("revoke", "devices.device_revoke", ("id", {}))
+    device.leaf("list", "devices.device_list", AS_JSON)
     grammar.leaf("check", "upkeep.check", ("--mend", {"action": "store_true"}))
     grammar.leaf("worker", "upkeep.worker")
     grammar.leaf(

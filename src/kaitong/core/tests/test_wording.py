@@ -58,6 +58,15 @@ def test_stored_is_chinese_whoever_acts():
         assert gettext("没有这个订单。") == "没有这个订单。"
 
 
+def test_lists_are_set_as_each_language_sets_them():
+    with override("zh-hans"):
+        assert wording.several(["甲", "乙"]) == "甲、乙"
+        assert wording.several(["甲", "乙"], "；") == "甲；乙"
+    with override("en"):
+        assert wording.several(["A", "B"]) == "A, B"
+        assert wording.several(["A", "B"], "；") == "A; B"
+
+
 def test_hostile_text_is_read_in_no_time():
     import time
 

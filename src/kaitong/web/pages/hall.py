@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +12,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
-from kaitong.core.errors import InputFault
 from kaitong.hall import forms as application
 from kaitong.hall import queries as hall
 from kaitong.hall import rules as tables
@@ -26,7 +24,6 @@ from kaitong.org.actor import Actor
 from kaitong.party.choices import PartyKind
 from kaitong.party.kinds import accepted_on
 from kaitong.web import format as fmt
-from kaitong.web.forms import Field, Option
 from kaitong.web.pages.intake_parts import branch_name
 
 BOARD_CALLS = 8
@@ -99,6 +96,7 @@ class Strip:
     orders: tuple[tuple[str, str], ...]
     draft: str
     form: str
+    told: str  # where what a change's form says is read
     fault: str = ""
 
 
@@ -116,6 +114,7 @@ class QueuePage:
     may_take: bool
     may_serve: bool
     may_close: bool
+    may_lead: bool
     version: str
     fault: str = ""
 
@@ -188,7 +187,7 @@ def about(seconds: float | None) -> str:
 
 def take_page(actor: Actor, key: str, *, fault: str = "", phone: str = "") -> TakePage:
     found = seen(actor)
-    tables.require(tables.may_take(actor, found.rules))
+    tables.require(tables.may_give(actor, found.rules))
     return TakePage(
         branch=branch_name(actor),
         closed=found.closed_at is not None,
@@ -247,6 +246,7 @@ def queue_page(actor: Actor, *, fault: str = "") -> QueuePage:
         may_take=tables.may_take(actor, found.rules),
         may_serve=tables.may_serve(actor, found.rules),
         may_close=actor.has_post(tables.LEADING) or tables.may_take(actor, found.rules),
+        may_lead=actor.is_supervisor,
         version=found.version,
         fault=fault,
     )
@@ -263,7 +263,7 @@ def strip(actor: Actor, *, fault: str = "") -> Strip | None:
     ticket = own.ticket
     row = None
     orders: tuple[tuple[str, str], ...] = ()
-    draft = form = ""
+    draft = form = told = ""
     if ticket is not None:
         row = _row(found, ticket, hall.with_forms([ticket]))
         made, unfinished = hall.made_for(actor, ticket)
@@ -272,6 +272,9 @@ def strip(actor: Actor, *, fault: str = "") -> Strip | None:
         )
         draft = reverse("web:intake_draft", args=[unfinished]) if unfinished else ""
         form = reverse("web:hall_form_sheet", args=[ticket.pk]) if row.form and not made else ""
+        kind = found.kind(ticket.kind)
+        if row.form and kind is not None and kind.changes and ticket.state == TicketState.SERVING:
+            told = reverse("web:hall_form_told", args=[ticket.pk])
     called = ticket is not None and ticket.state == TicketState.CALLED
     since = ticket.called_at if called and ticket else ticket.begun_at if ticket else None
     return Strip(
@@ -295,6 +298,7 @@ def strip(actor: Actor, *, fault: str = "") -> Strip | None:
         orders=orders,
         draft=draft,
         form=form,
+        told=told,
         fault=fault,
     )
 
@@ -319,72 +323,6 @@ def board(actor: Actor) -> Board:
     )  # fmt: skip
 
 
-def form_fields(actor: Actor, data: dict[str, str], faults: Iterable[InputFault]) -> list[Field]:
-    """What F-38 asks, in the order of the sheet."""
-    errors: dict[str, tuple[str, ...]] = {}
-    for one in faults:
-        errors[one.field] = (*errors.get(one.field, ()), f"{one.what}{fmt.mark('')}{one.remedy}")
-    offers = counter.offers(actor)
-    kinds = application.document_kinds(offers)
-    party = data.get("kind") or str(PartyKind.INDIVIDUAL)
-    accepted = accepted_on(timezone.localdate(now()), "", kinds)
-
-    def text(name: str, label: str, **more: object) -> Field:
-        return Field(
-            name, label, "input", value=data.get(name, ""), max_length=application.LONGEST,
-            errors=errors.get(name, ()), **more,  # type: ignore[arg-type]
-        )  # fmt: skip
-
-    return [
-        Field(
-            "kind",
-            _("客户类别"),
-            "seg",
-            options=tuple(
-                Option(str(value), str(label), party == value) for value, label in PartyKind.choices
-            ),
-            wide=True,
-        ),
-        text("name", _("姓名（单位名称）"), required=True),
-        text("phone", _("联系电话"), input_mode="tel"),
-        Field(
-            "document_kind",
-            _("证件类型"),
-            "select",
-            options=tuple(
-                Option(
-                    one.kind,
-                    one.title if fmt.in_chinese() else one.title_en or one.title,
-                    data.get("document_kind") == one.kind,
-                )
-                for one in accepted
-            ),
-            errors=errors.get("document_kind", ()),
-        ),
-        text("number", _("证件号码"), mono=True),
-        text("valid_until", _("证件有效期至（长期的不填）"), input_type="date"),
-        Field(
-            "offering",
-            _("想办的套餐"),
-            "choose",
-            options=tuple(
-                Option(
-                    one.offering.key,
-                    one.offering.title if fmt.in_chinese() else one.offering.title_en
-                    or one.offering.title,
-                    data.get("offering") == one.offering.key,
-                    help=_("每月 %(sum)s") % {"sum": fmt.yuan(one.monthly_fen)},
-                )
-                for one in offers
-                if not one.lacking
-            ),
-            wide=True,
-            errors=errors.get("offering", ()),
-        ),
-        text("q", _("装机地址（写到门牌和房号）"), wide=True),
-    ]  # fmt: skip
-
-
 def fillable_page(actor: Actor) -> dict[str, object]:
     return {"rows": fillable(actor), "page": {"branch": branch_name(actor)}}
 
@@ -392,7 +330,7 @@ def fillable_page(actor: Actor) -> dict[str, object]:
 def fillable(actor: Actor) -> tuple[TicketRow, ...]:
     """Numbers whose form can be filled in now."""
     found = seen(actor)
-    tables.require(tables.may_take(actor, found.rules))
+    tables.require(tables.may_give(actor, found.rules))
     forms = hall.with_forms(found.line)
     return tuple(
         _row(found, one, forms)

@@ -415,7 +415,7 @@ def _note(note: process.NoteRow) -> NoteView:
     match note.kind:
         case NoteKind.CORRECTED:
             before, after = note.data.get("before", {}), note.data.get("after", {})
-            changes = "，".join(
+            changes = fmt.mark("，").join(
                 _("%(name)s 由 %(before)s 改为 %(after)s")
                 % {
                     "name": name,

@@ -355,7 +355,7 @@ def to_pdf(reading: Reading, found: DutyPane) -> bytes:
                 "why": f"{row.why}（{row.cause}）",
                 "clocks": row.clocks,
                 "who": row.who,
-                "note": "；".join(filter(None, (row.note, row.void))) or "—",
+                "note": fmt.mark("；").join(filter(None, (row.note, row.void))) or "—",
             }
             for row in found.ledger
         ],

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from kaitong.org import services as org
 from kaitong.org.models import Staff
 from kaitong.playbooks import queries as playbooks
 from kaitong.process import definitions
@@ -65,3 +66,40 @@ def signed_in():
 def part():
     """Headers of an htmx request."""
     return {"HX-Request": "true"}
+
+
+@pytest.fixture
+def greeter(world, signed_in):
+    """The hall's greeter, who is not of every world's staff."""
+    org.ensure_staff(
+        username="greeter", name="许静", branch=world.branch, password="x" * 12, posts=("greeter",)
+    )
+    return signed_in("greeter")
+
+
+@pytest.fixture
+def clerk(world, signed_in):
+    return signed_in("clerk")
+
+
+@pytest.fixture
+def things(world):
+    """Of addresses: an argument for every address, real where the small county has such a thing."""
+    line = world.line(1)
+    order = world.order(2)
+    item = order.items.get()
+    return {
+        "party_id": line.customer_id,
+        "customer_id": line.customer_id,
+        "service_id": line.id,
+        "procedure": "suspend",
+        "order_id": order.pk,
+        "tab": "money",
+        "definition_id": item.procedure.definition_id,
+        "playbook": "home-broadband",
+        "kind": "addresses",
+        "verb": "claim",
+        "channel": "none",
+        "year": 2026,
+        "day": "2026-10-01",
+    }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from uuid import uuid4
 
-import pytest
 from django.urls import reverse
 from django.urls.resolvers import URLPattern
 
@@ -54,6 +53,7 @@ ALLOWED = {
     "figure_book": frozenset({"supervisor"}),
     "figure_orders": frozenset({"supervisor"}),
     "fault_new": CUSTOMERS,
+    "devices": frozenset({"supervisor"}),
     "hand_overs": DESK,
     "hand_over": DESK,
     # a greeter, too, who is not of this world's staff: tests of the hall
@@ -72,29 +72,6 @@ def pages() -> Iterator[URLPattern]:
         assert isinstance(pattern, URLPattern)
         if pattern.name != "pay_callback":  # nobody is signed in there: a signature counts
             yield pattern
-
-
-@pytest.fixture
-def things(world):
-    """An argument for every address, real where the small county has such a thing."""
-    line = world.line(1)
-    order = world.order(2)
-    item = order.items.get()
-    return {
-        "party_id": line.customer_id,
-        "customer_id": line.customer_id,
-        "service_id": line.id,
-        "procedure": "suspend",
-        "order_id": order.pk,
-        "tab": "money",
-        "definition_id": item.procedure.definition_id,
-        "playbook": "home-broadband",
-        "kind": "addresses",
-        "verb": "claim",
-        "channel": "none",
-        "year": 2026,
-        "day": "2026-10-01",
-    }
 
 
 def url_of(pattern: URLPattern, things: dict) -> str:

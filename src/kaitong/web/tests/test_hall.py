@@ -23,19 +23,6 @@ from kaitong.web.tests.world import resident_number
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def greeter(world, signed_in):
-    org.ensure_staff(
-        username="greeter", name="许静", branch=world.branch, password="x" * 12, posts=("greeter",)
-    )
-    return signed_in("greeter")
-
-
-@pytest.fixture
-def clerk(world, signed_in):
-    return signed_in("clerk")
-
-
 def text_of(answer, status=200):
     assert answer.status_code == status
     return answer.content.decode()

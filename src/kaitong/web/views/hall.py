@@ -22,6 +22,7 @@ from kaitong.hall import services as hall
 from kaitong.hall.forms import FIELDS
 from kaitong.hall.queries import ticket as own_ticket
 from kaitong.web.pages import hall as pages
+from kaitong.web.pages import hall_form as form_pages
 from kaitong.web.views.common import (
     SignedIn,
     View,
@@ -191,7 +192,7 @@ def form(request: SignedIn, ticket_id: UUID) -> HttpResponse:
     """Always shown empty: what the one before entered is nobody's to read on a tablet."""
     actor = request.actor
     row = own_ticket(actor, ticket_id)
-    tables.require(tables.may_take(actor, row.rules))
+    tables.require(tables.may_give(actor, row.rules))
     data: dict[str, str] = {}
     faults: Any = ()
     fault, status = "", 200
@@ -209,11 +210,19 @@ def form(request: SignedIn, ticket_id: UUID) -> HttpResponse:
             return redirect("web:hall_ticket", ticket_id)
     context = {
         "page": pages.ticket_page(actor, ticket_id),
-        "fields": pages.form_fields(actor, data, faults),
+        "fields": form_pages.form_fields(actor, row, data, faults),
         "documents": pages.documents(actor),
         "fault": fault,
     }
     return render(request, "web/hall/form.html", context, status=status)
+
+
+@for_hall
+@require_GET
+def form_told(request: SignedIn, ticket_id: UUID) -> HttpResponse:
+    """What was filled in for a change, at the counter that serves the number."""
+    context = {"page": form_pages.told_page(request.actor, ticket_id)}
+    return render_page(request, "web/hall/told.html", context, place="hall")
 
 
 @for_hall
@@ -282,6 +291,6 @@ def _uuid(text: str) -> UUID:
 
 
 __all__ = [
-    "back", "blank_sheet", "board", "call", "close", "form", "form_sheet", "forms", "leave",
-    "queue", "sit", "strip", "take", "ticket", "turn",
+    "back", "blank_sheet", "board", "call", "close", "form", "form_sheet", "form_told", "forms",
+    "leave", "queue", "sit", "strip", "take", "ticket", "turn",
 ]  # fmt: skip

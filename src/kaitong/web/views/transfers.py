@@ -10,10 +10,12 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from kaitong.core import wording
 from kaitong.core.errors import KaitongError, NotFound
 from kaitong.transfer import queries, services
 from kaitong.transfer.kinds import layout
 from kaitong.transfer.templates import template as template_of
+from kaitong.web.format import mark
 from kaitong.web.pages import transfers as pages
 from kaitong.web.views.common import SignedIn, is_part, page, render_page, toast
 from kaitong.web.views.exports import XLSX
@@ -49,7 +51,8 @@ def bring_in(request: SignedIn) -> HttpResponse:
             dry_run="trial" in request.POST,
         )
     except KaitongError as refused:
-        text = "；".join(str(f.what) + str(f.remedy) for f in getattr(refused, "faults", ()))
+        faults = getattr(refused, "faults", ())
+        text = wording.several((f"{f.what}{mark('')}{f.remedy}" for f in faults), "；")
         said = toast(request, text or str(refused), "late")
         return HttpResponse(_jobs(request) + said)
     return HttpResponse(_jobs(request) + toast(request, _("已开始，进度在下面")))
