@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -64,6 +65,12 @@ def _database() -> dict[str, object]:
 SECRET_KEY = _secret_key()
 DEBUG = False
 ALLOWED_HOSTS = [h for h in os.environ.get("KAITONG_HOSTS", "127.0.0.1,localhost").split(",") if h]
+# private networks that listeners of the TM Forum hubs may live in (10.20.0.0/16); none unless named
+CALLBACK_NETWORKS = [
+    str(ip_network(one.strip(), strict=False))
+    for one in os.environ.get("KAITONG_CALLBACK_NETWORKS", "").split(",")
+    if one.strip()
+]
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("KAITONG_ORIGINS", "").split(",") if o]
 DATABASES = {"default": _database()}
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
 from kaitong.org.actor import Actor, actor_for
@@ -34,8 +35,8 @@ class BearerToken(HttpBearer):
             return None
         if self.scope not in row.scopes:
             raise ScopeMissing(
-                f"This token does not hold the scope {self.scope}.",
-                "Ask for a token that does.",
+                _("这个令牌没有权限 %(scope)s。") % {"scope": self.scope},
+                _("请使用有这项权限的令牌。"),
             )
         note_use(row)
         return Caller(actor_for(row.staff), row.staff_id, frozenset(row.scopes))

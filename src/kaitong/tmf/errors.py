@@ -1,6 +1,21 @@
 """What can be wrong with a call, before any business rule is asked."""
 
+from django.utils.translation import gettext_lazy
+
 from kaitong.core.errors import KaitongError
+
+# of an attribute: what is told apart by the code of an answer, too
+MISSING = gettext_lazy("是必填项，没有填")
+BLANK = gettext_lazy("是必填项，不能是空白")
+
+
+def missing() -> str:
+    return str(MISSING)
+
+
+def is_missing(what: str) -> bool:
+    """Whether a fault is that something mandatory is not there, in the reader's language."""
+    return what in (str(MISSING), str(BLANK))
 
 
 class TmfError(KaitongError):

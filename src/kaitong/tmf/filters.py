@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 from django.utils.timezone import get_default_timezone_name
+from django.utils.translation import gettext as _
 
 from kaitong.tmf.contract.schemas import parse_date
 from kaitong.tmf.contract.vocabulary import Attribute, Contract, Enumeration, Kind
@@ -58,7 +59,7 @@ def parse_filters(
         if name in skipped:
             continue
         if name in NOT_SERVED:
-            raise BadQuery("is not served.", "Lists come newest first.", field=name)
+            raise BadQuery(_("这里不支持。"), _("列表从新到旧排列。"), field=name)
         for value in values:
             found.append(_criterion(contract, name, value))
     return found
@@ -67,7 +68,7 @@ def parse_filters(
 def _criterion(contract: Contract, name: str, value: str) -> Criterion:
     shown = name[:60]
     if not name or not is_keepable(name) or not is_keepable(value):
-        raise BadQuery("cannot be a filter.", field=shown.replace("\x00", "?"))
+        raise BadQuery(_("不能用作筛选条件。"), field=shown.replace("\x00", "?"))
     op: Op = "eq"
     path = name.split(".")
     sign = _SIGN.fullmatch(name)
@@ -77,16 +78,18 @@ def _criterion(contract: Contract, name: str, value: str) -> Criterion:
     elif len(path) > 1 and path[-1] in _OPERATORS:
         op = _OPERATORS[path.pop()]
     if not all(path):
-        raise BadQuery("names no attribute.", field=shown)
+        raise BadQuery(_("没有指出属性。"), field=shown)
     attributes = _declared(contract, path, shown)
     last = attributes[-1]
     text = _unquoted(value)
     if last is not None and not last.is_simple and last.type is not Kind.ANY:
         raise BadQuery(
-            "is not a simple attribute.", f"Name a part of it, such as {shown}.id.", field=shown
+            _("不是简单属性。"),
+            _("请写它的一部分，如 %(name)s.id。") % {"name": shown},
+            field=shown,
         )
     if op != "eq" and (last is None or last.type not in (Kind.DATE, Kind.WHOLE, Kind.TEXT)):
-        raise BadQuery("cannot be compared, only equalled.", field=shown)
+        raise BadQuery(_("只能比相等，不能比大小。"), field=shown)
     several = (
         op == "eq"
         and text == value
@@ -113,7 +116,9 @@ def _declared(
         if number == len(path) - 1:
             break
         if item is None or isinstance(item.type, Kind | Enumeration):
-            raise BadQuery(f"names a part of {part}, which has none.", field=shown)
+            raise BadQuery(
+                _("要的是 %(name)s 的一部分，它没有下级属性。") % {"name": part}, field=shown
+            )
         structure = contract.structure(item.type)
     return tuple(attributes)
 
@@ -131,8 +136,8 @@ def _read(attribute: Attribute | None, text: str, shown: str) -> Any:
     if isinstance(kind, Enumeration):
         if text not in kind.values:
             raise BadQuery(
-                f"is not a known word: {text[:40]}.",
-                f"It must be one of {', '.join(kind.values)}.",
+                _("不是认识的词：%(text)s。") % {"text": text[:40]},
+                _("应是其中之一：%(list)s。") % {"list": ", ".join(kind.values)},
                 field=shown,
             )
         return text
@@ -140,13 +145,13 @@ def _read(attribute: Attribute | None, text: str, shown: str) -> Any:
         return _moment(text, shown)
     if kind is Kind.FLAG:
         if text not in ("true", "false"):
-            raise BadQuery("must be true or false.", field=shown)
+            raise BadQuery(_("应是 true 或 false。"), field=shown)
         return text == "true"
     if kind is Kind.WHOLE:
         try:
             return int(text[:20])
         except ValueError:
-            raise BadQuery("must be a whole number.", field=shown) from None
+            raise BadQuery(_("应是整数。"), field=shown) from None
     return text
 
 
@@ -165,5 +170,5 @@ def _moment(text: str, shown: str) -> datetime:
         return parse_date(candidate)
     except ValueError:
         raise BadQuery(
-            "is not a date, or a date and time such as 2026-11-22T09:00:00+08:00.", field=shown
+            _("不是日期，也不是 2026-11-22T09:00:00+08:00 这样的日期时间。"), field=shown
         ) from None

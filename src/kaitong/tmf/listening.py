@@ -20,6 +20,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext as _
 
 from kaitong.charging.signing import signed
 from kaitong.core import db
@@ -79,8 +80,8 @@ def register(*, actor: Actor, staff_id: UUID, callback: str, query: str = "") ->
         raise BadInput(faults)
     with transaction.atomic():
         if Listener.objects.filter(staff_id=staff_id).count() >= MOST_LISTENERS:
-            what = f"There are {MOST_LISTENERS} listeners already."
-            raise BadInput([InputFault("callback", what, "Unregister one first.")])
+            what = _("已有 %(n)s 个订阅。") % {"n": MOST_LISTENERS}
+            raise BadInput([InputFault("callback", what, _("请先取消一个。"))])
         secret = "ks_" + secrets.token_urlsafe(32)
         newest = describing.newest_number()
         row = Listener.objects.create(
@@ -107,7 +108,7 @@ def unregister(*, actor: Actor, staff_id: UUID, listener_id: UUID) -> None:
     with transaction.atomic():
         rows = Listener.objects.filter(pk=listener_id, staff_id=staff_id)
         if not rows.select_for_update().exists():
-            raise NotFound("There is no such listener.")
+            raise NotFound(_("没有这个订阅。"))
         rows.delete()
         record(
             "listener-unregistered",
@@ -127,12 +128,14 @@ def _callback_faults(callback: str) -> list[InputFault]:
     spelt = parts.path.isascii() and not any(one <= " " for one in callback)
     more = parts.query or parts.fragment
     if not spelt or parts.scheme not in ("http", "https") or not host or more:
-        what = "must be an http or https address without query and fragment"
-        return [InputFault("callback", what, "Kaitong adds /listener/ and the event's name.")]
+        what = _("应是 http 或 https 地址，不带查询和片段")
+        return [InputFault("callback", what, _("开通会接上 /listener/ 和事件名。"))]
     if parts.username or parts.password:
-        return [InputFault("callback", "must hold no name and no password")]
+        return [InputFault("callback", _("不能带用户名和密码"))]
     if (address := literal(host)) and forbidden(address):
-        return [InputFault("callback", "must not be a link-local, reserved or multicast address")]
+        what = _("不能是内网、本机、链路本地、保留或组播地址")
+        remedy = _("运营商可以用 KAITONG_CALLBACK_NETWORKS 放行自己的网段。")
+        return [InputFault("callback", what, remedy)]
     return []
 
 
@@ -143,15 +146,23 @@ def wanted(query: str) -> dict[str, set[str]]:
 def _query_faults(query: str) -> list[InputFault]:
     known = {"eventType": set(EVENTS.values()), "state": set(OrderState.values)}
     if query and not parse_qs(query):
-        return [
-            InputFault("query", "is no list of conditions", "For example state=completed,failed.")
-        ]
+        return [InputFault("query", _("不是条件列表"), _("例如 state=completed,failed。"))]
     for name, values in wanted(query).items():
         if name not in known:
-            return [InputFault("query", f"knows no {name}", "It may say eventType and state.")]
+            return [
+                InputFault(
+                    "query",
+                    _("没有条件 %(name)s") % {"name": name},
+                    _("可以写 eventType 和 state。"),
+                )
+            ]
         if bad := sorted(values - known[name]):
-            remedy = f"It must be of {', '.join(sorted(known[name]))}."
-            return [InputFault("query", f"knows no {name} {bad[0]}", remedy)]
+            remedy = _("应是其中之一：%(list)s。") % {"list": ", ".join(sorted(known[name]))}
+            return [
+                InputFault(
+                    "query", _("没有 %(name)s=%(value)s") % {"name": name, "value": bad[0]}, remedy
+                )
+            ]
     return []
 
 

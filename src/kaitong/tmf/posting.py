@@ -1,8 +1,11 @@
 """One POST to an address that somebody outside gave: bounded in time, followed nowhere.
 
-The name is resolved here and what it resolves to is looked at before anything is sent, so that a
-name may not stand for what its address may not (RFC 3927 and its like: services of the machine
-itself, as clouds have them). Addresses of the operator's own network are where listeners live.
+The name is resolved here, for each post anew, what it resolves to is looked at, and the connection
+is made to just the address that was looked at: a name may not stand for what its address may not,
+nor change what it stands for in between. Addresses of the public network are told. Those of private
+networks, this machine's among them, only where the operator names the network
+(`KAITONG_CALLBACK_NETWORKS`); those of the link, of many or of nobody (RFC 3927 and its like, where
+clouds keep services of the machine itself) never.
 """
 
 from __future__ import annotations
@@ -12,11 +15,21 @@ import http.client
 import socket
 import ssl
 import threading
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from urllib.parse import urlsplit
+
+from django.conf import settings
 
 TIMEOUT = 10.0  # seconds for all of it: a byte now and then does not make it longer
 
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _tls = ssl.create_default_context()
 
 
@@ -25,18 +38,31 @@ class Refused(Exception):
 
 
 def forbidden(text: str) -> bool:
-    """Whether an address is one of the link, of many, or of nobody."""
-    address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    if address.is_loopback:
+    """Whether nothing is sent to an address: one of the link, of many or of nobody, or of a private
+    network the operator does not name."""
+    address = _meant(ip_address(text.partition("%")[0]))
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return True
+    if any(address in network for network in networks()):
         return False
-    return (
-        address.is_link_local
-        or address.is_multicast
-        or address.is_unspecified
-        or address.is_reserved
-    )
+    return not address.is_global or address.is_reserved
+
+
+def networks() -> list[IPv4Network | IPv6Network]:
+    """Private networks the operator lets be told."""
+    return [ip_network(one, strict=False) for one in settings.CALLBACK_NETWORKS]
+
+
+def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address an IPv6 one stands for: mapped, 6to4, Teredo, or behind a NAT64."""
+    if isinstance(address, IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour
+    if address.teredo is not None:
+        inner = address.teredo[1]
+    if address in _NAT64:
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
 
 
 def literal(host: str) -> str:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from kaitong.tmf.errors import BadQuery
 
 ALWAYS = ("id", "href")
@@ -15,8 +17,8 @@ def parse_fields(text: str | None) -> frozenset[str] | None:
     deeper = next((name for name in names if "." in name), None)
     if deeper is not None:
         raise BadQuery(
-            f"selects within an attribute ({deeper}), which is not served.",
-            "Name first-level attributes only.",
+            _("要选属性里面的一部分（%(name)s），这里不支持。") % {"name": deeper},
+            _("只能写第一层属性。"),
             field="fields",
         )
     return frozenset(name for name in names if name and name != "none") | set(ALWAYS)

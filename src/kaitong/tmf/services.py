@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core.audit import record
 from kaitong.core.clock import now
@@ -35,21 +36,25 @@ def issue_token(
 
     People issue tokens for themselves; the system and administrators for anybody they see.
     """
-    staff = Staff.objects.filter(username=staff_username, is_active=True).first()
+    staff = Staff.objects.filter(username=staff_username, is_active=True, device=None).first()
     if staff is None or not (actor.id == staff.pk or actor.sees(staff.branch_id)):
-        raise NotFound(f"There is no active user {staff_username}.", field="staff_username")
+        raise NotFound(
+            _("没有在用的用户 %(name)s。") % {"name": staff_username}, field="staff_username"
+        )
     if not (actor.is_system or actor.id == staff.pk or "admin" in actor.permissions):
-        raise TokenRefused("Only an administrator may issue a token for somebody else.")
+        raise TokenRefused(_("替别人发令牌要由管理员办理。"))
     wanted = list(dict.fromkeys(Scope.values if scopes is None else scopes))
     unknown = sorted(set(wanted) - set(Scope.values))
     if unknown or not wanted:
         raise TokenRefused(
-            f"There is no scope {', '.join(unknown)}." if unknown else "A token needs a scope.",
-            f"The scopes are {', '.join(Scope.values)}.",
+            _("没有权限 %(list)s。") % {"list": ", ".join(unknown)}
+            if unknown
+            else _("令牌至少要有一项权限。"),
+            _("可用的权限：%(list)s。") % {"list": ", ".join(Scope.values)},
             field="scopes",
         )
     if not 1 <= valid_days <= 366:
-        raise TokenRefused("A token is valid for 1 to 366 days.", field="valid_days")
+        raise TokenRefused(_("令牌的有效期是 1 至 366 天。"), field="valid_days")
     secret = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken.objects.create(
         staff=staff,
@@ -76,9 +81,9 @@ def revoke_token(*, actor: Actor, token_id: UUID) -> None:
     """End a token at once. A second time changes nothing."""
     row = ApiToken.objects.select_for_update(of=("self",)).filter(pk=token_id).first()
     if row is None or not (actor.id == row.staff_id or actor.sees(row.staff.branch_id)):
-        raise NotFound("There is no such token.")
+        raise NotFound(_("没有这个令牌。"))
     if not (actor.is_system or actor.id == row.staff_id or "admin" in actor.permissions):
-        raise TokenRefused("Only an administrator may revoke somebody else's token.")
+        raise TokenRefused(_("作废别人的令牌要由管理员办理。"))
     if row.revoked_at is not None:
         return
     row.revoked_at = now()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.utils.translation import gettext as _
 from ninja.parser import Parser
 
 from kaitong.core.errors import InputFault
@@ -23,13 +24,13 @@ class StrictParser(Parser):
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         if request.content_type not in ACCEPTED:
-            raise UnsupportedMediaType("The body must be application/json.", field="Content-Type")
+            raise UnsupportedMediaType(_("请求体应是 application/json。"), field="Content-Type")
         try:
             data = request.body
         except RequestDataTooBig:
-            raise TooLarge("The body is too large.") from None
+            raise TooLarge(_("请求体太大。")) from None
         except UnreadablePostError:
-            raise BadBody("The body broke off.") from None
+            raise BadBody(_("请求体没有传完。")) from None
         body = read_json(data)
         request.tmf_body = body  # type: ignore[attr-defined]
         return body
@@ -41,13 +42,13 @@ def body_of(request: HttpRequest) -> dict[str, Any]:
 
 
 def _refuse_constant(word: str) -> Any:
-    raise BadBody(f"{word} is not JSON.")
+    raise BadBody(_("%(word)s 不是 JSON。") % {"word": word})
 
 
 def _whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise BadBody("An attribute stands twice in the same object.")
+        raise BadBody(_("同一个对象里有重复的属性。"))
     return found
 
 
@@ -58,17 +59,18 @@ def read_json(data: bytes) -> dict[str, Any]:
             data.decode("utf-8"), parse_constant=_refuse_constant, object_pairs_hook=_whole
         )
     except UnicodeDecodeError:
-        raise BadBody("The body is not UTF-8.") from None
+        raise BadBody(_("请求体不是 UTF-8。")) from None
     except RecursionError:
-        raise BadBody("The body is nested too deeply.") from None
+        raise BadBody(_("请求体嵌套太深。")) from None
     except json.JSONDecodeError as error:
         raise BadBody(
-            f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
+            _("请求体不是 JSON：第 %(line)s 行第 %(column)s 列有误。")
+            % {"line": error.lineno, "column": error.colno}
         ) from None
     except ValueError:  # a number of thousands of digits
-        raise BadBody("The body holds a number that is too long.") from None
+        raise BadBody(_("请求体里有太长的数字。")) from None
     if not isinstance(value, dict):
-        raise BadBody("The body must be one JSON object.")
+        raise BadBody(_("请求体应是一个 JSON 对象。"))
     _refuse_unkeepable(value, "", 0)
     return value
 
@@ -76,17 +78,17 @@ def read_json(data: bytes) -> dict[str, Any]:
 def _refuse_unkeepable(value: Any, place: str, depth: int) -> None:
     """jsonb keeps neither NUL nor half a surrogate pair nor an infinite number."""
     if depth > MAX_DEPTH:
-        raise BadBody("The body is nested too deeply.", field=place)
+        raise BadBody(_("请求体嵌套太深。"), field=place)
     if isinstance(value, str):
         if not is_keepable(value):
-            raise BadBody("holds a character that cannot be stored.", field=place)
+            raise BadBody(_("含有不能保存的字符。"), field=place)
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise BadBody("is a number that cannot be stored.", field=place)
+            raise BadBody(_("是不能保存的数字。"), field=place)
     elif isinstance(value, dict):
         for key, item in value.items():
             if not is_keepable(key):
-                raise BadBody("has a name that cannot be stored.", field=place)
+                raise BadBody(_("有不能保存的属性名。"), field=place)
             _refuse_unkeepable(item, f"{place}.{key}" if place else key, depth + 1)
     elif isinstance(value, list):
         for number, item in enumerate(value):

@@ -16,11 +16,14 @@ from django.http import (
 )
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
+from kaitong.core import wording
 from kaitong.core.errors import (
     BadInput,
     Conflict,
@@ -30,27 +33,31 @@ from kaitong.core.errors import (
     NotFound,
 )
 from kaitong.tmf.contract.vocabulary import Contract
-from kaitong.tmf.errors import BadBody, TmfError
+from kaitong.tmf.errors import BLANK, MISSING, BadBody, TmfError, is_missing
 from kaitong.tmf.wire import StrictParser, error_answer, place_of
 
 logger = logging.getLogger(__name__)
 
 #: What Pydantic calls a fault -> what we say of the attribute.
-_WORDS = {
-    "missing": "is mandatory and is missing",
-    "string_type": "must be a string",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "bool_type": "must be true or false",
-    "list_type": "must be a list",
-    "too_short": "must not be empty",
-    "string_too_long": "is too long",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "dict_type": "must be an object",
-    "greater_than_equal": "is too small",
-    "less_than_equal": "is too large",
+_WORDS: dict[str, Any] = {
+    "missing": MISSING,
+    "blank": BLANK,
+    "string_type": gettext_lazy("应是文字"),
+    "int_type": gettext_lazy("应是整数"),
+    "int_parsing": gettext_lazy("应是整数"),
+    "bool_type": gettext_lazy("应是 true 或 false"),
+    "list_type": gettext_lazy("应是列表"),
+    "too_short": gettext_lazy("不能是空的"),
+    "string_too_long": gettext_lazy("太长"),
+    "model_type": gettext_lazy("应是对象"),
+    "model_attributes_type": gettext_lazy("应是对象"),
+    "dict_type": gettext_lazy("应是对象"),
+    "greater_than_equal": gettext_lazy("太小"),
+    "less_than_equal": gettext_lazy("太大"),
+    "date": gettext_lazy("不是 2026-11-22T09:00:00+08:00 这样的日期时间"),
+    "link": gettext_lazy("不是 URI"),
 }
+_NOT_ALLOWED = gettext_lazy("的值不对")
 #: Names of the parameter that holds a whole body; they are no part of an attribute's place.
 _BODY = "body"
 
@@ -62,21 +69,22 @@ def _fault(error: dict[str, Any]) -> InputFault:
     kind = error["type"]
     if kind == "literal_error":
         words = str(error["ctx"]["expected"]).replace(" or ", ", ").replace("'", "")
-        return InputFault(place_of(place), "is not a known word", f"It must be one of {words}.")
+        remedy = _("应是其中之一：%(list)s。") % {"list": words}
+        return InputFault(place_of(place), _("不是认识的词"), remedy)
     if not place:
-        return InputFault("", "The body must be one JSON object.")
-    return InputFault(place_of(place), _WORDS.get(kind, error["msg"]))
+        return InputFault("", _("请求体应是一个 JSON 对象。"))
+    return InputFault(place_of(place), str(_WORDS.get(kind, _NOT_ALLOWED)))
 
 
 def bad_input_answer(faults: list[InputFault]) -> HttpResponse:
     """400 naming every attribute at fault."""
     sentences = [f"{fault.field} {fault.what}".strip() for fault in faults]
-    reason = "; ".join(sentences[:5])
+    reason = wording.several(sentences[:5], "；")
     if len(sentences) > 5:
-        reason += f"; and {len(sentences) - 5} more"
+        reason += _("；还有 %(n)s 处") % {"n": len(sentences) - 5}
     code = (
         "missing-attribute"
-        if all("mandatory" in str(fault.what) for fault in faults)
+        if all(is_missing(str(fault.what)) for fault in faults)
         else "invalid-attribute"
     )
     message = " ".join(dict.fromkeys(str(f.remedy) for f in faults if f.remedy))
@@ -91,7 +99,7 @@ def _on_http(request: HttpRequest, error: Any) -> HttpResponse:
     if isinstance(error.__cause__, KaitongError):  # the parser's own words
         return _on_kaitong(request, error.__cause__)
     if isinstance(error.__cause__, UnreadablePostError):
-        return _on_kaitong(request, BadBody("The body broke off."))
+        return _on_kaitong(request, BadBody(_("请求体没有传完。")))
     return error_answer(error.status_code, "invalid", str(error))
 
 
@@ -100,8 +108,8 @@ def _on_authentication(request: HttpRequest, error: Any) -> HttpResponse:
     return error_answer(
         401,
         "unauthenticated",
-        "The bearer token is not valid." if given else "A bearer token is needed.",
-        "It may have expired or been revoked; ask for a new one." if given else "",
+        _("访问令牌无效。") if given else _("需要访问令牌。"),
+        _("可能已过期或作废，请申请新的。") if given else "",
     )
 
 
@@ -125,25 +133,27 @@ def _on_kaitong(request: HttpRequest, error: Any) -> HttpResponse:
     if isinstance(error, BadInput):
         return bad_input_answer(error.faults)
     reason = str(error.what)
+    if isinstance(error, NotFound):  # of the address; its field is a word of our own
+        return error_answer(404, "not-found", reason, str(error.remedy))
     if error.field and error.field not in reason:
-        reason = f"{error.field} {reason}" if reason[:1].islower() else f"{error.field}: {reason}"
+        # a phrase about the field, or a sentence of its own
+        phrase = isinstance(error, TmfError) or reason[:1].islower()
+        reason = f"{error.field} {reason}" if phrase else f"{error.field}: {reason}"
     faults = [InputFault(error.field, str(error.what))] if error.field else []
     return error_answer(_status_of(error), error.code, reason, str(error.remedy), faults)
 
 
 def _on_missing(request: HttpRequest, error: Any) -> HttpResponse:
-    return error_answer(404, "not-found", "There is nothing at this address.")
+    return error_answer(404, "not-found", _("这个地址没有内容。"))
 
 
 def _on_too_big(request: HttpRequest, error: Any) -> HttpResponse:
-    return error_answer(413, "too-large", "The body is too large.")
+    return error_answer(413, "too-large", _("请求体太大。"))
 
 
 def _on_database_away(request: HttpRequest, error: Any) -> HttpResponse:
     logger.error("the database did not answer: %s", type(error).__name__)
-    response = error_answer(
-        503, "unavailable", "Kaitong cannot reach its database.", "Try again in a moment."
-    )
+    response = error_answer(503, "unavailable", _("开通连不上数据库。"), _("请稍后再试。"))
     response["Retry-After"] = "5"
     return response
 
@@ -151,12 +161,12 @@ def _on_database_away(request: HttpRequest, error: Any) -> HttpResponse:
 def _on_data(request: HttpRequest, error: Any) -> HttpResponse:
     # Only the kind of the fault: the database's sentence quotes the value.
     logger.warning("a value was refused by the database: %s", type(error).__name__)
-    return error_answer(400, "invalid-attribute", "A value is too long or out of range.")
+    return error_answer(400, "invalid-attribute", _("有的值太长或超出范围。"))
 
 
 def _on_anything(request: HttpRequest, error: Any) -> HttpResponse:
     logger.exception("%s %s failed", request.method, request.path)
-    return error_answer(500, "internal", "Something went wrong in Kaitong.", "It was recorded.")
+    return error_answer(500, "internal", _("开通出错了。"), _("已记录。"))
 
 
 class TmfApi(NinjaAPI):
@@ -237,9 +247,11 @@ def _with_not_allowed_body(view: View) -> View:
         if isinstance(response, HttpResponseNotAllowed):
             allowed = ", ".join(sorted(response["Allow"].split(", ")))
             plain = error_answer(
-                405, "method-not-allowed", f"{request.method} is not served here.",
-                f"Served: {allowed}.",
-            )  # fmt: skip
+                405,
+                "method-not-allowed",
+                _("这里不支持 %(method)s。") % {"method": request.method},
+                _("支持：%(list)s。") % {"list": allowed},
+            )
             plain["Allow"] = allowed
             return plain
         return response

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja import Body
 from ninja.params.functions import Header, Path, Query
 
@@ -90,8 +91,8 @@ def create_cancel_service_order(
             )
             if made.ext.get(FINGERPRINT, told_by) != told_by or made.order_id != order_id:
                 raise KeyReused(
-                    "Idempotency-Key already stands for a different request.",
-                    "Use a new key for a new request.",
+                    _("这个 Idempotency-Key 已用于另一个请求。"),
+                    _("新的请求请用新的编号。"),
                 )
     except BadInput as error:
         raise BadInput(
@@ -163,7 +164,7 @@ def retrieve_cancel_service_order(
 ) -> HttpResponse:
     """One cancellation, or 404 for one that is not the caller's to see."""
     selected = parse_fields(fields)
-    number = number_of(id, "There is no such cancellation.")
+    number = number_of(id, _("没有这个撤单任务。"))
     row = queries.withdrawal(caller_of(request).actor, number)
     return answer(select(_bodies(request, [row])[0], selected))
 
@@ -173,7 +174,7 @@ def _order_id(body: dict[str, Any]) -> UUID:
         return UUID(str(body["serviceOrder"]["id"]))
     except ValueError:
         raise BadInput(
-            [InputFault("serviceOrder.id", "is no order of Kaitong.", "Give the order's id.")]
+            [InputFault("serviceOrder.id", _("不是这里的订单。"), _("请填订单的编号。"))]
         ) from None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 from ninja import Body
 from ninja.params.functions import Path
 
@@ -21,6 +22,7 @@ from kaitong.tmf.contract.schemas import parse_date
 from kaitong.tmf.contract.service_order import PATCHED, TMF641
 from kaitong.tmf.mapping.incoming import DOCUMENT, tidy
 from kaitong.tmf.mapping.outgoing import told
+from kaitong.tmf.mapping.terms import date_faults, priority_faults
 from kaitong.tmf.wire import answer, body_of
 
 __all__ = ["api"]
@@ -63,7 +65,7 @@ def patch_service_order(
 ) -> HttpResponse:
     """200 with the order as it stands now; nothing is changed when one attribute cannot be."""
     caller = caller_of(request)
-    number = number_of(id, "There is no such service order.")
+    number = number_of(id, _("没有这个业务订单。"))
     present = _bodies(request, [queries.order(caller.actor, number)])[0]
     patch = {
         name: value
@@ -72,13 +74,15 @@ def patch_service_order(
     }
     fixed = sorted(set(patch) & _KNOWN - set(PATCHED))
     if fixed:
-        remedy = "It may hold: " + ", ".join(PATCHED) + "."
+        remedy = _("可以改：%(list)s。") % {"list": ", ".join(PATCHED)}
         if "state" in fixed:
-            remedy = "An order is taken back by POST to cancelServiceOrder."
-        raise BadInput([InputFault(name, "cannot be changed", remedy) for name in fixed])
+            remedy = _("撤单请向 cancelServiceOrder 提交。")
+        raise BadInput([InputFault(name, _("不能更改"), remedy) for name in fixed])
     values: dict[str, Any] = {
         _COLUMNS[name]: _column(name, value) for name, value in patch.items() if name in _COLUMNS
     }
+    if faults := priority_faults(str(values.get("priority", "4"))):
+        raise BadInput(faults)
     describing.describe(
         actor=caller.actor,
         order_id=number,
@@ -95,14 +99,16 @@ def _column(name: str, value: Any) -> Any:
 
 
 def _merged(row: Order, patch: Mapping[str, Any]) -> dict[str, Any]:
+    if faults := date_faults(row.requested_start, row.requested_completion):
+        raise BadInput(faults)  # of the locked row, as it would be
     kept = dict(row.ext.get(DOCUMENT) or told(row))
     gone = {name for name, value in patch.items() if value is None}
     said = tidy(TMF641, TMF641.resource, patch, mask=True)
     merged = {name: value for name, value in {**kept, **said}.items() if name not in gone}
     if len(json.dumps(merged)) > MOST_KEPT:  # patch by patch it would grow, and every event with it
-        what = f"would be longer than {MOST_KEPT} characters as a whole"
+        what = _("合起来会超过 %(n)s 个字符") % {"n": MOST_KEPT}
         largest = max(said, key=lambda name: len(json.dumps(said[name])), default="")
-        raise BadInput([InputFault(largest, what, "Keep large documents elsewhere.")])
+        raise BadInput([InputFault(largest, what, _("大的资料请存在别处。"))])
     return merged
 
 
@@ -157,6 +163,6 @@ def unregister_listener(
     id: str = Path(..., description="the number of the listener"),
 ) -> HttpResponse:
     caller = caller_of(request)
-    number = number_of(id, "There is no such listener.")
+    number = number_of(id, _("没有这个订阅。"))
     listening.unregister(actor=caller.actor, staff_id=caller.staff_id, listener_id=number)
     return HttpResponse(status=204)

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from kaitong.core.errors import NotFound
 from kaitong.tmf.errors import BadQuery
@@ -36,5 +37,6 @@ def key_of(key: str | None) -> str:
     if key is None:
         return ""
     if not (0 < len(key.strip()) <= MAX_KEY and key.isprintable()):
-        raise BadQuery(f"must be 1 to {MAX_KEY} printable signs.", field="Idempotency-Key")
+        what = _("应是 1 至 %(n)s 个可打印字符。") % {"n": MAX_KEY}
+        raise BadQuery(what, field="Idempotency-Key")
     return key.strip()

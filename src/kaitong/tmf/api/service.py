@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja.params.functions import Path, Query
 
 from kaitong.inventory import queries
@@ -91,7 +92,7 @@ def retrieve_service(
 ) -> HttpResponse:
     """One service, or 404 for a service that is not the caller's to see."""
     selected = parse_fields(fields)
-    number = number_of(id, "There is no such service.")
+    number = number_of(id, _("没有这项业务。"))
     view = queries.service(caller_of(request).actor, number)
     return answer(select(_bodies(request, [view])[0], selected))
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja import Body
 from ninja.params.functions import Header, Path, Query
 
@@ -89,8 +90,8 @@ def create_service_order(
                 made = services.submit(actor=caller.actor, request=reading.order)
             if key and made.ext.get(FINGERPRINT) != reading.fingerprint:
                 raise KeyReused(
-                    "Idempotency-Key already stands for a different request.",
-                    "Use a new key for a new request.",
+                    _("这个 Idempotency-Key 已用于另一个请求。"),
+                    _("新的请求请用新的编号。"),
                 )
     except BadInput as error:
         raise reading.translated(error) from None
@@ -153,7 +154,7 @@ def retrieve_service_order(
     """One order, or 404 for an order that is not the caller's to see."""
     actor = caller_of(request).actor
     wanted = parse_fields(fields)
-    number = number_of(id, "There is no such service order.")
+    number = number_of(id, _("没有这个业务订单。"))
     body = _bodies(request, [queries.order(actor, number)], why=True)[0]
     return answer(select(body, wanted))
 
@@ -163,8 +164,8 @@ def _change(caller: Caller, reading: Reading) -> Order:
     system, which the scope of its token says."""
     if Scope.ORDER_CHANGE not in caller.scopes:
         raise ScopeMissing(
-            f"This token does not hold the scope {Scope.ORDER_CHANGE}.",
-            "It lets a system that proves its customers itself change their services.",
+            _("这个令牌没有权限 %(scope)s。") % {"scope": Scope.ORDER_CHANGE},
+            _("有这项权限的系统自己核验客户身份，可以办理变更。"),
         )
     wanted = changing.asked(caller.actor, reading)
     order = reading.order

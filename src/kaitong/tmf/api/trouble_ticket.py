@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from ninja import Body
 from ninja.params.functions import Header, Path, Query
 
@@ -31,7 +32,7 @@ from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
 from kaitong.tmf.contract.schemas import build
 from kaitong.tmf.contract.trouble_ticket import TMF621
-from kaitong.tmf.errors import KeyReused
+from kaitong.tmf.errors import KeyReused, missing
 from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.tickets import DOCUMENT, conditions, report, trouble_ticket
 from kaitong.tmf.paging import Page
@@ -74,8 +75,8 @@ def create_trouble_ticket(
     row = services.take_in(actor=caller.actor, report=asked)
     if key and row.ext.get(DOCUMENT) != asked.raw[DOCUMENT]:
         raise KeyReused(
-            "Idempotency-Key already stands for a different request.",
-            "Use a new key for a new request.",
+            _("这个 Idempotency-Key 已用于另一个请求。"),
+            _("新的请求请用新的编号。"),
         )
     body = _bodies(request, [queries.fault(caller.actor, row.pk)])[0]
     response = answer(body, 201)
@@ -129,7 +130,7 @@ def retrieve_trouble_ticket(
     """One ticket, or 404 for one that is not the caller's to see."""
     actor = caller_of(request).actor
     wanted = parse_fields(fields)
-    row = queries.fault(actor, number_of(id, "There is no such ticket."))
+    row = queries.fault(actor, number_of(id, _("没有这张故障单。")))
     return answer(select(_bodies(request, [row])[0], wanted))
 
 
@@ -155,11 +156,11 @@ def patch_trouble_ticket(
     id: str = Path(..., description="the number of the ticket"),
 ) -> HttpResponse:
     caller = caller_of(request)
-    row = queries.fault(caller.actor, number_of(id, "There is no such ticket."))
+    row = queries.fault(caller.actor, number_of(id, _("没有这张故障单。")))
     body = body_of(request)
     if fixed := sorted(set(body) - _CHANGEABLE):
         raise BadInput(
-            [InputFault(name, "cannot be changed", "Only status can.") for name in fixed]
+            [InputFault(name, _("不能更改"), _("只有 status 可以改。")) for name in fixed]
         )
     status = body.get("status", row.state)
     if status != row.state:
@@ -167,15 +168,15 @@ def patch_trouble_ticket(
             if status == TicketState.CANCELLED:
                 reason = str(body.get("statusChangeReason") or "")
                 if not reason.strip():
-                    what = "is mandatory and is missing"
-                    raise BadInput([InputFault("statusChangeReason", what)])
+                    raise BadInput([InputFault("statusChangeReason", missing())])
                 services.cancel(actor=caller.actor, fault_id=row.pk, reason=reason)
             elif status == TicketState.IN_PROGRESS and row.state == TicketState.RESOLVED:
                 services.not_mended(actor=caller.actor, fault_id=row.pk)
             else:
                 raise WrongFaultState(
-                    f"A ticket that is {row.state} does not become {status} by request.",
-                    "Its state follows from its process; cancelled may be asked.",
+                    _("状态是 %(now)s 的故障单不能改为 %(then)s。")
+                    % {"now": row.state, "then": status},
+                    _("状态随处理流程变化；可以申请 cancelled。"),
                     field="status",
                 )
     return answer(_bodies(request, [queries.fault(caller.actor, row.pk)])[0])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.models import Withdrawal
 from kaitong.tmf.errors import BadQuery
@@ -53,7 +55,7 @@ def wanted(criteria: Iterable[Criterion]) -> Wanted:
     found = Wanted()
     for criterion in criteria:
         if criterion.op not in ("eq", "in"):
-            raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
+            raise BadQuery(_("只能比相等，不能比大小。"), field=criterion.name)
         values = list(criterion.value) if criterion.op == "in" else [criterion.value]
         match criterion.path:
             case ("id",):
@@ -68,8 +70,8 @@ def wanted(criteria: Iterable[Criterion]) -> Wanted:
                     found.ended = ended.pop()
             case _:
                 raise BadQuery(
-                    "cannot be filtered by.",
-                    "Cancellations are found by id, state and serviceOrder.id.",
+                    _("不能用作筛选条件。"),
+                    _("撤单任务可按 id、state 和 serviceOrder.id 查。"),
                     field=criterion.name,
                 )
     found.nothing |= found.ids == [] or found.order_ids == []

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import life_plans
@@ -50,9 +52,9 @@ def asked(actor: Actor, reading: Reading) -> Asked:
     """The change that a request asks for. Raises BadInput, or NotFound for a foreign service."""
     items = reading.order.items
     if len(items) != 1:
-        what = "must be the only item"
+        what = _("应是唯一的一项")
         raise BadInput(
-            [InputFault("serviceOrderItem", what, "Send an order for each service to change.")]
+            [InputFault("serviceOrderItem", what, _("每项要变更的业务各提交一个订单。"))]
         )
     item = items[0]
     assert item.service_id is not None  # reading saw it
@@ -70,8 +72,14 @@ def asked(actor: Actor, reading: Reading) -> Asked:
     said = str(given.pop(PROCEDURE, "") or (known[0] if len(known) == 1 else ""))
     if said not in known:
         where = places.get(PROCEDURE, "serviceOrderItem[0].service.serviceCharacteristic")
-        what = "names no change of this service" if said else f"needs one named {PROCEDURE}"
-        raise BadInput([InputFault(where, what, f"It must be one of {', '.join(known)}.")])
+        what = (
+            _("不是这项业务的变更")
+            if said
+            else _("要有一个名为 %(name)s 的特性") % {"name": PROCEDURE}
+        )
+        raise BadInput(
+            [InputFault(where, what, _("应是其中之一：%(list)s。") % {"list": ", ".join(known)})]
+        )
     reason = str(given.pop(REASON, "") or "")
     return Asked(item.service_id, said, reason, given, places)
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.ordering.requests import OrderFilter
 from kaitong.tmf.contract.vocabulary import Attribute, Kind
 from kaitong.tmf.errors import BadQuery
@@ -57,9 +59,9 @@ def _conditions(criterion: Criterion) -> list[OrderFilter]:
     if column is not None:
         return [OrderFilter(field=column, op=criterion.op, value=criterion.value)]
     if _is_made(criterion.path):
-        raise BadQuery("cannot be filtered by.", field=criterion.name)
+        raise BadQuery(_("不能用作筛选条件。"), field=criterion.name)
     if criterion.op != "eq":
-        raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
+        raise BadQuery(_("只能比相等，不能比大小。"), field=criterion.name)
     # A UUID means the customer as Kaitong knows them; any other id is one that was sent.
     if criterion.path == ("relatedParty", "id") and _uuid(criterion.value) != _NOTHING:
         return [OrderFilter(field="party_id", op="eq", value=_uuid(criterion.value))]
@@ -79,7 +81,7 @@ def _by_id(criterion: Criterion) -> OrderFilter:
     """Identifiers that are none of ours match nothing; that is no fault of the question."""
     values = criterion.value if criterion.op == "in" else (criterion.value,)
     if criterion.op not in ("eq", "in"):
-        raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
+        raise BadQuery(_("只能比相等，不能比大小。"), field=criterion.name)
     return OrderFilter(field="id", op="in", value=tuple(_uuid(value) for value in values))
 
 

@@ -7,6 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_phone
@@ -15,7 +18,9 @@ from kaitong.tmf.contract.common import ADDRESS_REQUEST, RELATED_PARTY
 from kaitong.tmf.contract.schemas import parse_date
 from kaitong.tmf.contract.service_order import TMF641
 from kaitong.tmf.contract.vocabulary import Contract, Enumeration, Kind, Structure
+from kaitong.tmf.errors import missing
 from kaitong.tmf.mapping.persons import masked, read_customer
+from kaitong.tmf.mapping.terms import date_faults, priority_faults
 
 #: Where the kept document and the digest of the request stand in an order's `ext`.
 DOCUMENT, FINGERPRINT = "tmf641", "fingerprint"
@@ -25,7 +30,7 @@ OFFERING = "offering"
 CASE, BOUND_NUMBER = "marketingCase", "boundNumber"
 INSTALLATION = "installation address"
 NAMED = {OFFERING: "offering", CASE: "case", BOUND_NUMBER: "bound_number"}
-_UUID_HINT = "Use the id that Kaitong gave."
+_UUID_HINT = gettext_noop("请用开通给的编号。")
 
 Document = Mapping[str, Any]
 
@@ -50,6 +55,10 @@ class Reading:
         )
         self._refuse_doubled(items)
         self._learn_bare_names(len(items))
+        start = _moment(document.get("requestedStartDate"))
+        completion = _moment(document.get("requestedCompletionDate"))
+        self._faults += priority_faults(document.get("priority", "4"))
+        self._faults += date_faults(start, completion)
         customer = read_customer(
             document.get("relatedParty", []), self._faults, self._places
         )  # fmt: skip
@@ -73,8 +82,8 @@ class Reading:
             category=document.get("category", ""),
             description=document.get("description", ""),
             priority=document.get("priority", "4"),
-            requested_start=_moment(document.get("requestedStartDate")),
-            requested_completion=_moment(document.get("requestedCompletionDate")),
+            requested_start=start,
+            requested_completion=completion,
             channel="api",
             raw={DOCUMENT: kept, FINGERPRINT: self.fingerprint},
         )
@@ -112,7 +121,7 @@ class Reading:
         seen: set[str] = set()
         for number, item in enumerate(items):
             if item.item_id in seen:
-                self._fault(f"serviceOrderItem[{number}].id", "is there more than once")
+                self._fault(f"serviceOrderItem[{number}].id", _("不止一个"))
             seen.add(item.item_id)
 
     def _fault(self, place: str, what: str, remedy: str = "") -> None:
@@ -122,18 +131,16 @@ class Reading:
         place, field = f"serviceOrderItem[{number}]", f"items[{number}]"
         service = item["service"]
         if item.get("serviceOrderItem"):
-            self._fault(
-                f"{place}.serviceOrderItem", "is not served", "Send the items side by side."
-            )
+            self._fault(f"{place}.serviceOrderItem", _("这里不支持"), _("各项请并列提交。"))
         if item.get("quantity", 1) != 1:
-            self._fault(f"{place}.quantity", "must be 1", "Send one item for each service.")
+            self._fault(f"{place}.quantity", _("应是 1"), _("每项业务各写一项。"))
         characteristics, named = self._characteristics(service, place, field)
         specification = service.get("serviceSpecification") or {}
         service_id = None
         if item["action"] in ("modify", "delete"):
             service_id = self._service_id(service.get("id"), f"{place}.service.id")
         elif item["action"] == "add" and not specification:
-            self._fault(f"{place}.service.serviceSpecification", "is mandatory and is missing")
+            self._fault(f"{place}.service.serviceSpecification", missing())
         self._places |= {
             field: place,
             f"{field}.item_id": f"{place}.id",
@@ -163,24 +170,24 @@ class Reading:
         for number, item in enumerate(service.get("serviceCharacteristic", [])):
             where = f"{place}.service.serviceCharacteristic[{number}]"
             if item["name"] in values:
-                self._fault(f"{where}.name", "is there more than once")
+                self._fault(f"{where}.name", _("不止一个"))
             values[item["name"]] = item["value"]
             self._places[f"{field}.characteristics.{item['name']}"] = f"{where}.value"
             if item["name"] in NAMED:
                 self._places[f"{field}.{NAMED[item['name']]}"] = f"{where}.value"
                 if not isinstance(item["value"], str):
-                    what = "It names an offering, a case or a number."
-                    self._fault(f"{where}.value", "must be a string", what)
+                    what = _("它是套餐、营销案或号码。")
+                    self._fault(f"{where}.value", _("应是文字"), what)
         return values, {name: str(values.pop(name, "")) for name in NAMED}
 
     def _service_id(self, value: Any, place: str) -> UUID | None:
         if not value:
-            self._fault(place, "is mandatory and is missing", "It names the service to change.")
+            self._fault(place, missing(), _("它指出要变更的业务。"))
             return None
         try:
             return UUID(str(value))
         except ValueError:
-            self._fault(place, "is no service known here", _UUID_HINT)
+            self._fault(place, _("不是这里的业务"), _(_UUID_HINT))
             return None
 
     def _address(self, places: list[Document], item_place: str, field: str) -> AddressRef | None:
@@ -194,8 +201,8 @@ class Reading:
         self._places[f"{field}.address"] = f"{base}[{found[0][0]}]" if found else base
         if not found:
             return None
-        for number, _ in found[1:]:
-            self._fault(f"{base}[{number}].role", "is there more than once")
+        for number, _place in found[1:]:
+            self._fault(f"{base}[{number}].role", _("不止一个"))
         number, place = found[0]
         where = f"{base}[{number}]"
         self._places |= {
@@ -204,17 +211,17 @@ class Reading:
         }
         if place.get("@type") == ADDRESS_REQUEST:
             if "select" not in place:
-                self._fault(f"{where}.select", "is mandatory and is missing")
+                self._fault(f"{where}.select", missing())
             return AddressRef(any_covered=True)
         if place.get("id"):
             try:
                 return AddressRef(address_id=UUID(str(place["id"])))
             except ValueError:
-                self._fault(f"{where}.id", "is no address known here", _UUID_HINT)
+                self._fault(f"{where}.id", _("不是这里的地址"), _(_UUID_HINT))
                 return None
         if str(place.get("name", "")).strip():
             return AddressRef(text=place["name"].strip())
-        self._fault(f"{where}.id", "is mandatory and is missing", "A place needs id or name.")
+        self._fault(f"{where}.id", missing(), _("地点要有 id 或 name。"))
         return None
 
 

@@ -12,12 +12,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils.timezone import get_default_timezone_name
+from django.utils.translation import gettext as _
 
 from kaitong.core.errors import InputFault
 from kaitong.core.masking import mask_document, mask_name, mask_phone
 from kaitong.ordering.requests import CustomerData, DocumentData
 from kaitong.tmf.contract.common import RELATED_PARTY
 from kaitong.tmf.contract.schemas import parse_date
+from kaitong.tmf.errors import missing
 
 CUSTOMER, AGENT = "customer", "agent"
 _IDENTIFICATIONS = ("individualIdentification", "organizationIdentification")
@@ -46,8 +48,8 @@ def read_customer(
     """
     found = [(n, p) for n, p in enumerate(parties) if is_role(p, CUSTOMER)]
     agents = [(n, p) for n, p in enumerate(parties) if is_role(p, AGENT)]
-    for number, _ in found[1:] + agents[1:]:
-        faults.append(InputFault(f"relatedParty[{number}].role", "is there more than once"))
+    for number, _party in found[1:] + agents[1:]:
+        faults.append(InputFault(f"relatedParty[{number}].role", _("不止一个")))
     agent = None
     if agents:
         number, party = agents[0]
@@ -74,13 +76,9 @@ def _read(
     party_id = _uuid(party.get("id"))
     if party_id is None and not name:
         if party.get("id"):
-            faults.append(InputFault(f"{place}.id", "is no customer known here"))
+            faults.append(InputFault(f"{place}.id", _("不是这里的客户")))
         else:
-            faults.append(
-                InputFault(
-                    f"{place}.name", "is mandatory and is missing", "A customer needs id or name."
-                )
-            )
+            faults.append(InputFault(f"{place}.name", missing(), _("客户要有 id 或 name。")))
     phone, phone_place = _phone(party, place)
     places |= {
         field: place,

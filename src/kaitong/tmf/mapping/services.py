@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.results import ServiceView
 from kaitong.tmf.errors import BadQuery
@@ -99,7 +101,7 @@ def wanted(criteria: Iterable[Criterion]) -> Wanted:
     found = Wanted()
     for criterion in criteria:
         if criterion.op not in ("eq", "in"):
-            raise BadQuery("cannot be compared, only equalled.", field=criterion.name)
+            raise BadQuery(_("只能比相等，不能比大小。"), field=criterion.name)
         match criterion.path:
             case ("state",):
                 states = list(criterion.value) if criterion.op == "in" else [criterion.value]
@@ -112,8 +114,8 @@ def wanted(criteria: Iterable[Criterion]) -> Wanted:
                 found.address_id = _same(found, found.address_id, criterion.value)
             case _:
                 raise BadQuery(
-                    "cannot be filtered by.",
-                    "Services are found by state, relatedParty.id and place.id.",
+                    _("不能用作筛选条件。"),
+                    _("业务可按 state、relatedParty.id 和 place.id 查。"),
                     field=criterion.name,
                 )
     return found

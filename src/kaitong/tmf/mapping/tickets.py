@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import Severity, TicketKind
 from kaitong.assurance.models import Fault
@@ -46,8 +48,8 @@ def report(body: Mapping[str, Any], *, key: str) -> Report:
     kind = TicketKind.FAULT if body["ticketType"] == TicketKind.FAULT else TicketKind.COMPLAINT
     service_id = _related(body, "service")
     if kind is TicketKind.FAULT and service_id is None:
-        what = "must name the service that is at fault"
-        remedy = "Add a related entity of role service with its id (TMF638)."
+        what = _("要指出哪项业务有故障")
+        remedy = _("请加一个 role 为 service 的 relatedEntity，填它的 TMF638 编号。")
         raise BadInput([InputFault("relatedEntity", what, remedy)])
     return Report(
         kind=kind,
@@ -121,9 +123,11 @@ def conditions(criteria: Iterable[Criterion]) -> dict[str, Any]:
             continue
         if column is None:
             raise BadQuery(
-                "cannot be filtered by.",
-                "Tickets are found by id, status, ticketType, externalId, name, dates and"
-                " relatedEntity.id.",
+                _("不能用作筛选条件。"),
+                _(
+                    "故障单可按 id、status、ticketType、externalId、name、各个日期和"
+                    " relatedEntity.id 查。"
+                ),
                 field=one.name,
             )
         if column in ("pk", "service_id"):
@@ -146,7 +150,7 @@ def _related(body: Mapping[str, Any], role: str) -> UUID | None:
             found = _uuid(entity.get("id"))
             if found is None:
                 place = f"relatedEntity[{number}].id"
-                raise BadInput([InputFault(place, "names no service", "Give a TMF638 id.")])
+                raise BadInput([InputFault(place, _("不是业务的编号"), _("请填 TMF638 的编号。"))])
             return found
     return None
 

@@ -87,3 +87,9 @@ def limited(client, branch, staff_of):
     staff_of(branch, "reader", "clerk")
     token = issue_token(actor=Actor.system(), staff_username="reader", scopes=["service:read"])
     return Caller(client, token)
+
+
+@pytest.fixture
+def this_machine(settings):
+    """The operator lets listeners live on this machine."""
+    settings.CALLBACK_NETWORKS = ["127.0.0.0/8", "::1/128"]

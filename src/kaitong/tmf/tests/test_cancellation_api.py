@@ -104,7 +104,7 @@ def test_lists_are_filtered_selected_and_paged(call, order, body):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"serviceOrder": None}, ["serviceOrder", "mandatory"]),
+        ({"serviceOrder": None}, ["serviceOrder", "必填"]),
         ({"serviceOrder": {"id": "none"}}, ["serviceOrder.id"]),
         ({"serviceOrder": {"id": str(uuid4())}}, ["serviceOrder.id"]),
         ({"cancellationReason": None}, ["cancellationReason", "customer.moved"]),

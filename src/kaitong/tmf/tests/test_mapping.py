@@ -272,4 +272,4 @@ def test_a_case_and_its_number_come_as_characteristics_and_are_kept_masked(body)
 def test_a_case_that_is_no_text_is_refused_where_it_stands(body):
     service(body)["serviceCharacteristic"].append({"name": "marketingCase", "value": 7})
     place = "serviceOrderItem[0].service.serviceCharacteristic[1].value"
-    assert "must be a string" in faults(body)[place]
+    assert "应是文字" in faults(body)[place]

@@ -208,7 +208,7 @@ class _Hears(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def ear():
+def ear(this_machine):
     """A listener's server on this machine; `answers` are the statuses it gives first."""
     server = HTTPServer(("127.0.0.1", 0), _Hears)
     server.heard, server.answers = [], []
@@ -283,6 +283,13 @@ def test_a_listener_hears_only_what_it_asked_for_and_may_see(call, as_stranger, 
         {"callback": "http://2852039166/latest"},
         {"callback": "http://[::ffff:169.254.169.254]/latest"},
         {"callback": "http://0.0.0.0:8000"},
+        {"callback": "http://127.0.0.1:8000"},
+        {"callback": "http://10.20.0.9/in"},
+        {"callback": "http://192.168.1.9/in"},
+        {"callback": "http://100.64.0.1/in"},
+        {"callback": "http://[fd00::1]/in"},
+        {"callback": "http://[64:ff9b::10.0.0.1]/in"},
+        {"callback": "http://[2002:0a00:0001::]/in"},
         {"callback": "http://exa mple.com/"},
         {"callback": "http://example.com/a\r\nX-Y: z"},
         {"callback": "http://example.com/ü"},
@@ -296,7 +303,7 @@ def test_a_listener_that_cannot_be_told_is_refused(call, body):
 
 
 @pytest.fixture
-def rude():
+def rude(this_machine):
     """A server that takes connections and does with each what `manners` says."""
     listening_at = socket.create_server(("127.0.0.1", 0))
     served: list[str] = []
@@ -363,7 +370,40 @@ def test_a_post_ends_in_time_and_goes_nowhere_else(rude, monkeypatch, manners):
     assert time.monotonic() - began < 2
 
 
-def test_a_name_may_not_stand_for_an_address_of_the_link(monkeypatch):
-    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("169.254.169.254", 80))]
+@pytest.mark.parametrize("address", ["169.254.169.254", "10.0.0.1", "127.0.0.1"])
+def test_a_name_may_not_stand_for_an_address_that_is_not_told(monkeypatch, address):
+    there = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: there)
     assert posting.post("http://innocent.example", b"{}", {}) == "address not allowed"
+
+
+def test_a_name_is_looked_up_for_each_post_and_only_what_was_looked_at_is_told(
+    this_machine, settings, monkeypatch, ear
+):
+    """A name that turns private after it was registered (DNS rebinding) is told nothing."""
+    public = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", ear.server_port))]
+    inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", ear.server_port))]
+    answers = [public, inside, public]
+    asked = []
+
+    def look_up(host, *_a, **_k):
+        asked.append(host)
+        return answers.pop(0)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    url = f"http://crm.example:{ear.server_port}/in"
+    told = [posting.post(url, b"{}", {}) for _n in range(3)]
+    assert told == ["", "address not allowed", ""]
+    assert asked == ["crm.example"] * 3  # connecting asks nobody again
+    assert len(ear.heard) == 2
+    assert {headers["Host"] for _p, headers, _d in ear.heard} == {f"crm.example:{ear.server_port}"}
+
+
+def test_the_operator_names_the_networks_that_are_told(settings, call):
+    settings.CALLBACK_NETWORKS = ["10.20.0.0/16", "169.254.0.0/16"]
+    assert not posting.forbidden("10.20.3.4")
+    assert not posting.forbidden("::ffff:10.20.3.4")
+    assert posting.forbidden("10.21.0.1")
+    assert posting.forbidden("169.254.169.254")  # never, whoever names it
+    assert not posting.forbidden("8.8.8.8")
+    assert call.post({"callback": "http://10.20.3.4/in"}, HUB).status_code == 201
