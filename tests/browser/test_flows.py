@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from playwright.sync_api import expect
 
 from kaitong.charging import services as charging
 from kaitong.charging.models import Payment
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
+from kaitong.messaging.models import Notice
 from kaitong.ordering import bindings
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Authentication, NumberBinding, Order, ServiceChange
@@ -152,6 +156,26 @@ FLOWS = (
     "transfer", "cancel", "change-password", "reset-password", "change-data",
     "change-account", "bind-number", "unbind-number",
 )  # fmt: skip
+
+
+def test_binding_by_a_code(desk, line):
+    """The number proves itself: the code is sent, waited for, typed wrong, then right."""
+    page = desk("号码绑定")
+    page.locator("[name=number]").fill("13955907777")
+    page.locator("[name=case]").select_option("home-300-family")
+    page.get_by_role("button", name="发送验证码").click()
+    page.get_by_text("验证码已发送到 139****7777").wait_for()
+    again = page.locator("[data-wait]")
+    expect(again).to_be_disabled()
+    expect(again).to_contain_text(re.compile(r"重新发送 \d+ s"))
+    code = re.search(r"验证码(\d+)", Notice.objects.get(kind="number_code").text).group(1)
+    page.locator("[name=code]").fill("000000" if code != "000000" else "000001")
+    page.locator("#submit").click()
+    page.get_by_text("验证码不对").wait_for()
+    expect(page.locator("[name=number]")).to_have_value("13955907777")
+    page.locator("[name=code]").fill(code)
+    send(page, "业务受理单")
+    assert [row.masked for row in bindings.living_of(line.id)] == ["139****7777"]
 
 
 def test_wrong_people_are_turned_away(sit, line):

@@ -14,14 +14,17 @@ from kaitong.ordering import life_offers, life_plans
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
 from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.playbooks import changing
 
+NUMBER_CODE = AuthenticationKind.NUMBER_CODE
 _SAID = {
     "document_number": "document",
     "password": "old_password",
     "bound_number": "number",
+    "code": "code",
 }  # what a proof asks for -> the option that says it
 
 
@@ -59,6 +62,16 @@ def service_change(asked: argparse.Namespace) -> None:
     if plan.refusal:
         raise OrderRefused(plan.refusal, plan.remedy)
     if plan.authenticate:
+        if asked.number and not asked.code and NUMBER_CODE in plan.authenticate:
+            sent = changing.send_code(
+                actor=actor,
+                service_id=service.id,
+                procedure=asked.change,
+                field="",
+                typed=asked.number,
+            )
+            print(f"A code was sent to {sent.masked}: ask again with --code.")
+            return
         kind = _kind(plan.authenticate, asked)
         given = {
             name: asked.account if name == "account" else getattr(asked, _SAID[name]) or ""
@@ -70,6 +83,7 @@ def service_change(asked: argparse.Namespace) -> None:
             kind=kind,
             given=given,
             limits=limits_of(plan.procedure.parameters),
+            parameters=plan.procedure.parameters,
         )
     order = changing.request_change(
         actor=actor,

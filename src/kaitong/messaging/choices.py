@@ -36,6 +36,7 @@ class Trouble(TextChoices):
     REFUSED = "refused", _("通道拒收")
     CONFIGURATION = "configuration", _("通道没有配好")
     INTERRUPTED = "interrupted", _("发送中断，结果不明")
+    TOO_LATE = "too-late", _("已过有效期，不再发送")
 
 
 OPEN = (NoticeState.QUEUED.value, NoticeState.SENDING.value)

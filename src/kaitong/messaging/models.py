@@ -45,6 +45,8 @@ class Notice(Row):
     worker = models.CharField(max_length=120, blank=True)
     sent_at = models.DateTimeField(_("发送时间"), null=True)
     sent_by = models.CharField(max_length=10, blank=True)  # what served the channel: file, smtp
+    # a secret of one person (短信验证码): read by nobody here, and not sent once it is worthless
+    secret_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("客户通知")

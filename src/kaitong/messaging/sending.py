@@ -87,7 +87,11 @@ def send(worker: str, taken: Sequence[Notice], served: str, carrier: Carrier | N
     worn = [row for row in taken if row.tries > MOST_TRIES]  # whoever tries it dies of it
     for row in worn:
         _missed(worker, Outcome(row.pk, Trouble.INTERRUPTED), row.tries)
-    ready = [row for row in taken if row.tries <= MOST_TRIES]
+    late = {row.pk for row in taken if row.secret_until and row.secret_until <= now()}
+    for row in taken:
+        if row.pk in late:  # a code that nobody can use any more would only confuse
+            _missed(worker, Outcome(row.pk, Trouble.TOO_LATE), row.tries)
+    ready = [row for row in taken if row.tries <= MOST_TRIES and row.pk not in late]
     if not ready:
         return
     try:

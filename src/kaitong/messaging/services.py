@@ -44,6 +44,7 @@ class NewNotice:
     language: str = "zh-hans"
     not_before: datetime | None = None
     reach: Reach | None = field(default=None, repr=False)  # where it was read already
+    secret_until: datetime | None = None  # a code: shown to nobody, worthless from then on
 
 
 _KNOWN = "select key from messaging_notice where key = any(%s::text[])"
@@ -77,6 +78,8 @@ def retry(*, actor: Actor, notice_id: UUID) -> Notice:
     """
     with transaction.atomic():
         row = own_notice(actor, notice_id, lock=True)
+        if row.secret_until is not None:
+            raise NoticeConflict(_("验证码不能在这里重发。"), _("请在办理页面重新发送。"))
         if row.state == NoticeState.QUEUED:
             row.next_at = now()
             row.save(update_fields=["next_at"])
@@ -109,6 +112,8 @@ def reveal_text(*, actor: Actor, notice_id: UUID, reason: str) -> str:
     """What a notice said, in clear. Reading it is a recorded act."""
     with transaction.atomic():
         row = own_notice(actor, notice_id)
+        if row.secret_until is not None:
+            raise NoticeConflict(_("验证码只有收到的人能看。"), _("请客户查看手机。"))
         audit.record(
             "notice.read",
             actor_id=actor.id,
@@ -144,6 +149,7 @@ def _row(notice: NewNotice, channel: str, reach: Reach | None) -> Notice:
         channel=channel,
         language=notice.language,
         next_at=notice.not_before or now(),
+        secret_until=notice.secret_until,
     )
     row.text = notice.text
     _address(row, reach)

@@ -22,7 +22,7 @@ from kaitong.core.errors import InputFault
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bindings
+from kaitong.ordering import bindings, codes
 from kaitong.ordering.counter_rules import AUTHENTICATION
 from kaitong.ordering.errors import BadOrder, OrderRefused
 from kaitong.ordering.life_choices import AuthenticationKind
@@ -35,7 +35,9 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     AuthenticationKind.ACCOUNT_DOCUMENT: ("account", "document_number"),
     AuthenticationKind.ACCOUNT_PASSWORD: ("account", "password"),
     AuthenticationKind.BOUND_NUMBER: ("bound_number",),
+    AuthenticationKind.NUMBER_CODE: ("bound_number", "code"),
 }
+CODE = "code"
 # A clerk who is wrong for many services is as suspicious as one who is wrong for one.
 CLERK_TRIES = 4
 
@@ -47,29 +49,28 @@ def authenticate(
     kind: str,
     given: Mapping[str, str],
     limits: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None = None,
 ) -> Authentication:
     """Compare what the customer says with what is registered; a wrong answer is counted and kept.
 
     Raises BadOrder with the wrong field, OrderRefused while tries are locked. An attempt is
-    written in its own transaction, whatever the caller does with the refusal.
+    written in its own transaction, whatever the caller does with the refusal. `parameters` are the
+    procedure's, where the kind has more limits than these: a one-time code.
     """
     AuthenticationKind(kind)
     service = inventory.service(actor, service_id, proofs=False, line=False)
     with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
-        # Two tries at once count as two: they take turns.
-        turns = sorted((f"authenticate {service_id}", f"authenticate {actor.id}"))
-        plain.ask(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0)),"
-            " pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            turns,
-        )
+        take_turns(service_id, actor.id)
         require_unlocked(service_id, actor.id, limits)
         faults = [
             InputFault(name, what, remedy)
             for name in ASKED[kind]
+            if name != CODE
             for what, remedy in [_WRONG[name](service, str(given.get(name, "")).strip())]
             if what
         ]
+        if CODE in ASKED[kind] and not faults:
+            faults += _code(actor, service_id, given, parameters or {})
         moment = now()
         made = Authentication.objects.create(
             branch_id=service.branch_id,
@@ -98,6 +99,17 @@ _OF_CLERK = """select created_at from ordering_authentication
  where not ok and created_at > %s and """
 _OF_SERVICE = """select kind, ok, created_at from ordering_authentication
  where service_id = %s and created_at > %s order by created_at"""
+
+
+def take_turns(service_id: UUID, clerk_id: UUID | None) -> None:
+    """Two tries at once count as two: until this transaction ends nobody else tries for this
+    service, nor this clerk for any."""
+    turns = sorted((f"authenticate {service_id}", f"authenticate {clerk_id}"))
+    plain.ask(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0)),"
+        " pg_advisory_xact_lock(hashtextextended(%s, 0))",
+        turns,
+    )
 
 
 def locked_until(
@@ -137,15 +149,20 @@ def require_unlocked(service_id: UUID, clerk_id: UUID | None, limits: Mapping[st
 
 def wrong_answer(*, actor: Actor, service_id: UUID, kind: str) -> None:
     """Count an answer of a change's form that was wrong about what a proof asks for."""
-    service = inventory.service(actor, service_id, proofs=False, line=False)
     with audit.acting(actor.id, "authenticate customer"), transaction.atomic():
-        Authentication.objects.create(
-            branch_id=service.branch_id,
-            service_id=service_id,
-            kind=AuthenticationKind(kind),
-            clerk_id=actor.id,
-            ok=False,
-        )
+        count_wrong(actor=actor, service_id=service_id, kind=kind)
+
+
+def count_wrong(*, actor: Actor, service_id: UUID, kind: str) -> None:
+    """The same within the caller's transaction."""
+    service = inventory.service(actor, service_id, proofs=False, line=False)
+    Authentication.objects.create(
+        branch_id=service.branch_id,
+        service_id=service_id,
+        kind=AuthenticationKind(kind),
+        clerk_id=actor.id,
+        ok=False,
+    )
 
 
 def forget(service_id: UUID) -> None:
@@ -191,6 +208,25 @@ def _wrong_times(service_id: UUID, since: datetime) -> list[datetime]:
     found = plain.ask(_OF_SERVICE, [service_id, since])
     good = {kind: at for kind, ok, at in found if ok}
     return [at for kind, ok, at in found if not ok and (kind not in good or at > good[kind])]
+
+
+def _code(
+    actor: Actor, service_id: UUID, given: Mapping[str, str], parameters: Mapping[str, Any]
+) -> list[InputFault]:
+    """What is wrong with a one-time code, whose number is the line's; a right one is used up."""
+    number = bindings.mobile(str(given.get("bound_number", "")))
+    assert number is not None, "checked before"
+    what, remedy = codes.answer(
+        actor=actor,
+        service_id=service_id,
+        number=number,
+        code=str(given.get(CODE, "")).strip(),
+        parameters=parameters,
+    )
+    if what:
+        return [InputFault(CODE, what, remedy)]
+    codes.use(actor=actor, service_id=service_id, number=number)
+    return []
 
 
 Wrong = tuple[str, str]

@@ -20,11 +20,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kaitong.ordering import codes
 from kaitong.ordering.life_answers import ANSWERS
 from kaitong.ordering.life_checking import CHECKS
-from kaitong.ordering.life_choices import AT_COUNTER, Standing, Weight
+from kaitong.ordering.life_choices import AT_COUNTER, AuthenticationKind, Standing, Weight
 from kaitong.party.choices import PartyKind
 
+CODE_FOR = "x-code-for"  # a field with a one-time code: the field with the number it is sent to
 AUTHENTICATION = "authentication"  # the parameter with the limits of it
 LIMITS = ("tries", "within_minutes", "locked_minutes", "good_for_minutes")
 
@@ -56,6 +58,15 @@ def schema(reasons: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def sends_codes(entry: Mapping[str, Any], forms: Mapping[str, Any]) -> bool:
+    """Whether a change has a mobile number prove itself by a one-time code."""
+    counter = entry["counter"]
+    asked = forms[counter["form"]].fields if counter.get("form") in forms else {}
+    return AuthenticationKind.NUMBER_CODE in counter.get("authenticate", ()) or any(
+        CODE_FOR in field for field in asked.values()
+    )
+
+
 def acting_schema() -> dict[str, Any]:
     """The JSON Schema of `acting:`: a form for each kind of customer."""
     forms = {kind: {"type": "string", "minLength": 1} for kind in PartyKind.values}
@@ -85,6 +96,9 @@ def faults(
                 f"No parameter {AUTHENTICATION} says how often somebody may be wrong.",
                 f"Add it as a table of {', '.join(LIMITS)}.",
             )
+    if sends_codes(entry, forms):
+        for what, remedy in codes.faults(content.get("parameters", {})):
+            yield [], what, remedy
 
 
 def acting_faults(

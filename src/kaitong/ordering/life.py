@@ -26,7 +26,9 @@ from kaitong.documents import services as documents
 from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import (
     authenticating,
+    bindings,
     bundles,
+    code_sending,
     life_acting,
     life_numbers,
     moves,
@@ -92,6 +94,7 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
     known = _made_before(actor, request)
     if known is not None:
         return known
+    _hear_code(actor, request)
     try:
         with audit.acting(actor.id, "change service"), transaction.atomic():
             return _request(actor, request)
@@ -128,6 +131,33 @@ def _made_before(actor: Actor, request: ChangeRequest) -> Order | None:
     if not same.exists():
         raise WrongOrderState(_("这个办理编号已用于另一笔业务。"), _("请刷新页面。"), field="key")
     return found
+
+
+def _hear_code(actor: Actor, request: ChangeRequest) -> None:
+    """A one-time code among the answers is compared before anything else, in a transaction of its
+    own: a wrong one counts, and so many at once are no more guesses than one after the other.
+
+    Where the change cannot be, nothing is compared: why not is told by what follows.
+    """
+    code = request.answers.get(life_numbers.BIND_CODE)
+    number = bindings.mobile(str(request.answers.get(life_numbers.BIND, "")))
+    if not code or number is None:
+        return
+    plan = plan_of(actor, request.service_id, request.procedure)
+    require_may_ask(actor, plan.procedure)
+    proven = not plan.authenticate or authenticating.standing(
+        actor, request.service_id, plan.authenticate
+    )
+    if plan.refusal or not proven:
+        return
+    code_sending.prove(
+        actor=actor,
+        service_id=request.service_id,
+        number=number,
+        code="".join(str(code).split()),
+        parameters=plan.procedure.parameters,
+        field=life_numbers.BIND_CODE,
+    )
 
 
 def _count(actor: Actor, request: ChangeRequest, refused: BadOrder) -> None:

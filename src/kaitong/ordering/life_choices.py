@@ -15,6 +15,8 @@ class AuthenticationKind(models.TextChoices):
     ACCOUNT_PASSWORD = "account-password", _("账号加密码")
     # the mobile number bound to the account, with the holder's document (VER-11)
     BOUND_NUMBER = "bound-number", _("绑定手机号码")
+    # that number, and a one-time code that was sent to it (VER-11, VER-12)
+    NUMBER_CODE = "number-code", _("绑定手机号码加短信验证码")
     # a system that proves its customers itself, by the scope of its token (TMF641)
     VOUCHED = "vouched", _("由接入系统鉴权")
 

@@ -38,6 +38,43 @@ class Authentication(Row):
         return self.kind
 
 
+class NumberCode(Row):
+    """A one-time code sent to a mobile number about one line (短信验证码, VER-12).
+
+    Kept is a keyed digest, the number only as a blind index and masked. One living code a line and
+    number: another one ends it. It serves the clerk who had it sent, once.
+    """
+
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    service_id = models.UUIDField()
+    number_index = models.BinaryField(max_length=32, editable=False)
+    masked = models.CharField(_("手机号码"), max_length=20)
+    digest = models.BinaryField(max_length=32, editable=False)
+    clerk_id = models.UUIDField(null=True)
+    good_until = models.DateTimeField()
+    wrong = models.PositiveSmallIntegerField(default=0)
+    proven_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)  # used, replaced, or guessed at too often
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("短信验证码")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service_id", "number_index"],
+                condition=Q(ended_at__isnull=True),
+                name="one_living_code_of_a_number",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["service_id", "-created_at"], name="code_of_service"),
+            models.Index(fields=["number_index", "-created_at"], name="code_to_number"),
+            models.Index(fields=["clerk_id", "-created_at"], name="code_by_clerk"),
+        ]
+
+    def __str__(self) -> str:
+        return self.masked
+
+
 class ServiceChange(Row):
     """What an order changes in a service that works, and by whose word.
 

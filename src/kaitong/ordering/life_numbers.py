@@ -15,7 +15,7 @@ from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.pricing import priced
 from kaitong.core.masking import mask_account, mask_document, mask_phone
 from kaitong.inventory import customers as lines
-from kaitong.ordering import bindings, customers
+from kaitong.ordering import bindings, codes, customers
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject
 from kaitong.party import looks
@@ -25,6 +25,7 @@ from kaitong.party.numbers import normalize
 
 ACCOUNT = "change.account_number"
 BIND, BIND_DOCUMENT, CASE = "change.bind_number", "change.bind_document", "change.case"
+BIND_CODE = "change.bind_code"  # the number proves itself by a code sent to it, instead
 UNBIND = "change.unbind_number"
 MONTHLY = "monthly"
 _HOLDERS = 20  # customers with one telephone number who are compared
@@ -72,6 +73,10 @@ def _document(_subject: Subject, value: Any) -> str:
     return normalize(str(value))
 
 
+def _said_code(_subject: Subject, value: Any) -> str:
+    return "".join(str(value).split())
+
+
 def _case(subject: Subject, value: Any) -> str:
     terms = terms_of(subject)
     if terms is None:
@@ -107,6 +112,7 @@ ANSWERS: dict[str, Answer] = {
     ACCOUNT: Answer(gettext_noop("宽带账号"), _account, _current_account, mask_account),
     BIND: Answer(gettext_noop("绑定号码"), _bind, nothing, mask_phone),
     BIND_DOCUMENT: Answer(gettext_noop("号码机主证件"), _document, nothing, mask_document),
+    BIND_CODE: Answer(gettext_noop("短信验证码"), _said_code, nothing, nothing),
     CASE: Answer(gettext_noop("营销案"), _case, _case_before, _case_after),
     UNBIND: Answer(gettext_noop("解绑号码"), _unbind, nothing, mask_phone),
 }
@@ -116,11 +122,21 @@ ANSWERS: dict[str, Answer] = {
 
 
 def _holder(subject: Subject, kept: Kept, _key: str) -> None:
-    """The number is somebody's whose document is shown: both are authenticated (VER-12)."""
+    """Both are authenticated (VER-12): the number is somebody's whose document is shown, or a code
+    that was sent to it has been said. The code was compared before (`life.request_change`), in a
+    transaction that counts a wrong one; here it is used up with the binding."""
     number, document = kept[BIND], kept.pop(BIND_DOCUMENT, "")
+    if kept.pop(BIND_CODE, ""):
+        mobile = bindings.mobile(number)
+        assert mobile is not None, "checked before"
+        if not codes.use(actor=subject.actor, service_id=subject.service.id, number=mobile):
+            raise at(BIND_CODE, _("没有给这个号码发过验证码，或验证码已失效。"), _("请重新发送。"))
+        return
+    if not document:
+        raise at(BIND_DOCUMENT, _("没有核对号码机主。"), _("请填机主证件号码，或发送短信验证码。"))
     people = looks.by_phone(subject.actor, number, limit=_HOLDERS)
     if not people:
-        raise at(BIND, _("这个号码没有实名登记。"), _("请机主先登记号码，再办理绑定。"))
+        raise at(BIND, _("这个号码没有实名登记。"), _("请发送短信验证码，或请机主先登记号码。"))
     if not any(parties.shows_document(one, document) for one in people):
         raise at(BIND_DOCUMENT, _("证件号码与号码机主登记的不符。"), _("请核对机主证件原件。"))
 

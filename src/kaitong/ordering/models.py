@@ -334,7 +334,7 @@ class Draft(Row):
         return str(self.id)
 
 
-from kaitong.ordering.life_models import Authentication, ServiceChange  # noqa: E402
+from kaitong.ordering.life_models import Authentication, NumberCode, ServiceChange  # noqa: E402
 from kaitong.ordering.refund_models import FailedRefund  # noqa: E402
 
 __all__ = [
@@ -344,6 +344,7 @@ __all__ = [
     "Draft",
     "FailedRefund",
     "NumberBinding",
+    "NumberCode",
     "Order",
     "OrderItem",
     "OrderNote",

@@ -8,13 +8,21 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
 from kaitong.inventory.results import ServiceView
+from kaitong.ordering import authenticating, bindings, code_sending
 from kaitong.ordering import services as ordering
-from kaitong.ordering.life_plans import asked_for, may_ask, plan_of
+from kaitong.ordering.codes import Sent
+from kaitong.ordering.counter_rules import CODE_FOR
+from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.life_answers import ANSWERS
+from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_choices import AuthenticationKind
+from kaitong.ordering.life_plans import asked_for, may_ask, plan_of, require_may_ask
 from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
@@ -62,6 +70,51 @@ def store_photo(
         title=str(found.fields[field].get("title", "")),
         slot=field,
     )
+
+
+def send_code(
+    *,
+    actor: Actor,
+    service_id: UUID,
+    procedure: str,
+    field: str,
+    typed: str,
+) -> Sent:
+    """Send a one-time code: to the number the customer says is bound to the line (`field` empty),
+    or to the one typed for a field of the change's form (`x-code-for`).
+
+    Raises BadInput at the field with the number, OrderRefused where no code may be sent now.
+    """
+    plan = plan_of(actor, service_id, procedure)
+    require_may_ask(actor, plan.procedure)
+    if plan.refusal:
+        raise OrderRefused(plan.refusal, plan.remedy)
+    facts: dict[str, Any] = {
+        "actor": actor,
+        "service_id": service_id,
+        "what": plan.procedure.title,
+        "parameters": plan.procedure.parameters,
+    }
+    if not field:
+        if AuthenticationKind.NUMBER_CODE not in plan.authenticate:
+            raise OrderRefused(_("这笔业务不用短信验证码鉴权。"), _("请换一种方式。"))
+        return code_sending.send_to_bound(typed=typed, **facts)
+    if plan.authenticate and not authenticating.standing(actor, service_id, plan.authenticate):
+        raise OrderRefused(_("还没有鉴权，或鉴权已过时。"), _("请先核对客户身份。"))
+    found = form_for(plan.procedure, plan.service)
+    spec = found.fields.get(field, {}) if found is not None else {}
+    asked = str(spec.get(CODE_FOR, ""))
+    if found is None or not asked:
+        raise OrderRefused(_("这一步不用验证码。"), _("请刷新页面。"))
+    subject = Subject(actor, plan.service, plan.procedure, now())
+    try:
+        said = ANSWERS[found.fields[asked]["writes"]].check(subject, typed)
+    except BadInput as bad:
+        raise BadInput([InputFault(asked, f.what, f.remedy) for f in bad.faults]) from None
+    number = bindings.mobile(str(said))
+    if number is None:
+        raise BadInput([InputFault(asked, _("不是手机号码。"), _("请填 11 位手机号码。"))])
+    return code_sending.send(number=number, **facts)
 
 
 def request_change(

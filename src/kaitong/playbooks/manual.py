@@ -11,6 +11,7 @@ from typing import Any
 
 from django.utils.translation import override
 
+from kaitong.ordering import codes
 from kaitong.ordering.counter_rules import AUTHENTICATION, CHECKS, belongs
 from kaitong.ordering.life_choices import AT_COUNTER, AuthenticationKind, Standing, Weight
 from kaitong.party.choices import PartyKind
@@ -94,6 +95,15 @@ def _proofs(content: Mapping[str, Any]) -> Iterator[str]:
         "有效，只对办理的营业员有效。"
     )
     yield ""
+    sent = content.get("parameters", {}).get(codes.PARAMETER, {}).get("default")
+    if sent:
+        yield (
+            f"短信验证码由本页发送，{sent['good_for_minutes']} 分钟内有效，只能用一次，"
+            f"只对发送的营业员有效；{sent['again_after_seconds']} 秒后可以重发，"
+            f"{sent['within_minutes']} 分钟内最多 {sent['most']} 次，错 {sent['tries']} 次作废。"
+            "验证码只有客户能看，营业员请客户念出来。"
+        )
+        yield ""
 
 
 def _acting(book: Playbook) -> Iterator[str]:

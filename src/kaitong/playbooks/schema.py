@@ -371,6 +371,7 @@ FORM: dict[str, Any] = _closed(
                     "writes": REFERENCE,
                     "x-photo": {"enum": AttachmentKind.values},
                     "x-part": KEY,
+                    counter_rules.CODE_FOR: KEY,  # a one-time code, sent to that field's number
                     "x-search": {
                         "enum": ["address", "number"]
                     },  # picked from what is found while typing

@@ -54,6 +54,15 @@ class PhotoSlot:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeSlot:
+    """Where a one-time code is sent from, and how the last one stands."""
+
+    send_url: str
+    told: str = ""  # to which number, good until when
+    wait: int = 0  # seconds until another may be sent
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One thing the form asks, ready for `web/parts/field.html`."""
 
@@ -74,6 +83,7 @@ class Field:
     readonly: bool = False
     wide: bool = False
     photo: PhotoSlot | None = None
+    code: CodeSlot | None = None
     when: str = ""  # "field=value": only asked then
     unasked: bool = False
     search: str = ""  # where choices are asked for while somebody types (`x-search`)

@@ -163,6 +163,11 @@ urlpatterns = [
         name="change_prove",
     ),
     path(
+        "services/<uuid:service_id>/do/<slug:procedure>/code",
+        changing.code,
+        name="change_code",
+    ),
+    path(
         "services/<uuid:service_id>/do/<slug:procedure>/photo/<uuid:key>",
         changing.photo,
         name="change_photo",

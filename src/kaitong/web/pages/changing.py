@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import authenticating, bundles
+from kaitong.ordering import authenticating, bundles, codes
+from kaitong.ordering.counter_rules import CODE_FOR
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication
@@ -24,7 +27,7 @@ from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks.changing import form_for
 from kaitong.web import forms
 from kaitong.web.format import mark
-from kaitong.web.forms import Field
+from kaitong.web.forms import CodeSlot, Field
 from kaitong.web.pages import change_choices, spoken
 
 
@@ -120,7 +123,7 @@ def page(
         proven_until=f"{timezone.localtime(proof.good_until):%H:%M}"
         if proof is not None and proof.good_until
         else "",
-        proofs=tuple(_proofs(plan, kind, given or {}, at)),
+        proofs=tuple(_proofs(actor, plan, kind, given or {}, at, proven)),
         reasons=plan.reasons,
         fields=form.fields,
         reason=reason,
@@ -151,7 +154,12 @@ def _proven_by(proof: Authentication | None) -> str:
 
 
 def _proofs(
-    plan: ChangePlan, kind: str, given: Mapping[str, str], at: Mapping[str, str]
+    actor: Actor,
+    plan: ChangePlan,
+    kind: str,
+    given: Mapping[str, str],
+    at: Mapping[str, str],
+    proven: bool,
 ) -> Iterable[Proof]:
     chosen = kind if kind in plan.authenticate else (plan.authenticate or ("",))[0]
     for one in plan.authenticate:
@@ -160,8 +168,30 @@ def _proofs(
             one,
             str(AuthenticationKind(one).label),
             mine,
-            tuple(_asked(name, given, at) for name in authenticating.ASKED[one]) if mine else (),
+            tuple(_proof_fields(actor, plan, one, given, at)) if mine and not proven else (),
         )
+
+
+def _proof_fields(
+    actor: Actor, plan: ChangePlan, kind: str, given: Mapping[str, str], at: Mapping[str, str]
+) -> Iterable[Field]:
+    for name in authenticating.ASKED[kind]:
+        asked = _asked(name, given, at)
+        yield replace(asked, code=_code(actor, plan, "")) if name == authenticating.CODE else asked
+
+
+def _code(actor: Actor, plan: ChangePlan, field: str) -> CodeSlot:
+    """The button of a one-time code, and what was sent last."""
+    url = reverse("web:change_code", args=[plan.service.id, plan.procedure.key])
+    url += f"?field={field}" if field else ""
+    sent = codes.standing(actor, plan.service.id, plan.procedure.parameters)
+    if sent is None:
+        return CodeSlot(url)
+    told = _("验证码已发送到 %(number)s，%(at)s 前有效。") % {
+        "number": sent.masked,
+        "at": f"{timezone.localtime(sent.good_until):%H:%M}",
+    }
+    return CodeSlot(url, told, max(0, ceil((sent.again_at - now()).total_seconds())))
 
 
 def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
@@ -170,14 +200,15 @@ def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
         "document_number": _("开户证件号码"),
         "password": _("宽带密码"),
         "bound_number": _("绑定的手机号码"),
+        "code": _("短信验证码"),
     }
-    secret = name == "password"
+    secret = name in ("password", "code")
     return Field(
         name=name,
         label=labels[name],
         widget="input",
-        input_type="password" if secret else "text",
-        input_mode="tel" if name == "bound_number" else "",
+        input_type="password" if name == "password" else "text",
+        input_mode={"bound_number": "tel", "code": "numeric"}.get(name, ""),
         value="" if secret else given.get(name, ""),
         required=True,
         max_length=80,
@@ -213,6 +244,12 @@ def _form(
         replace(one, search=searches[one.name], wide=True) if one.name in searches else one
         for one in form.fields
         if searches.get(one.name, one.name)  # nothing could be found: it is not asked
+    )
+    fields = (
+        replace(one, code=_code(actor, plan, one.name), input_mode="numeric", mono=True)
+        if CODE_FOR in found.fields.get(one.name, {})
+        else one
+        for one in fields
     )
     return replace(form, fields=tuple(fields))
 

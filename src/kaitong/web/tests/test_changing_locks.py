@@ -30,7 +30,7 @@ FLOWS = {
 WRONG = {
     "account-document": ("证件号码与开户登记的不符", {"document_number": resident_number(2)}),
     "account-password": ("密码不对", {"password": "not-his-password"}),
-    "bound-number": ("没有绑定在这条宽带上", {"bound_number": "13855900099"}),
+    "number-code": ("没有绑定在这条宽带上", {"bound_number": "13855900099", "code": "123456"}),
 }
 
 
@@ -84,6 +84,8 @@ def test_wrong_answers_lock_each_flow_by_each_of_its_proofs(world, signed_in, pa
     for flow, kinds in sorted(FLOWS.items(), key=lambda one: one[0] == "resume"):
         if flow == "resume":  # the last, for a line that stands still
             stop(line)
+        if flow == "end-part":  # a line alone has none: nothing is compared
+            continue
         for kind in kinds:
             fault, answer = WRONG[kind]
             wrong = {"kind": kind, "account": line.account, **answer}

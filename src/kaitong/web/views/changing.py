@@ -17,8 +17,11 @@ from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
 from kaitong.hall import services as hall
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
+from kaitong.ordering.code_sending import NUMBER
+from kaitong.ordering.counter_rules import CODE_FOR
 from kaitong.ordering.errors import PlanChanged
 from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import may_ask, plan_of
 from kaitong.ordering.part_change import range_in
 from kaitong.playbooks import changing
@@ -150,6 +153,7 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
             kind=kind,
             given=given,
             limits=limits_of(plan.procedure.parameters),
+            parameters=plan.procedure.parameters,
         )
     except NotFound:
         raise
@@ -170,6 +174,46 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     if is_part(request):
         return _shown(request, service_id, procedure)
     return redirect("web:change", service_id, procedure)
+
+
+@page
+@never_cache
+@require_POST
+def code(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
+    """发送验证码: to the bound number that is to prove the customer, or to one of the form.
+
+    The page is shown again with what was typed and how long the code is good for.
+    """
+    plan = plan_of(request.actor, service_id, procedure)
+    if not may_ask(request.actor, plan.procedure) or plan.procedure.counter.get("machine"):
+        raise PermissionDenied
+    field = request.GET.get("field", "")[:60]
+    form = changing.form_for(plan.procedure, plan.service) if field else None
+    spec = form.fields.get(field, {}) if form is not None else {}
+    asked = str(spec.get(CODE_FOR, "")) or NUMBER
+    typed: dict[str, Any] = {}
+    if form is not None:
+        typed = {name: request.POST.get(name, "")[:500] for name in ("reason", "note")}
+        typed["key"] = _key(request.POST.get("key", ""))
+        typed["values"] = forms.read(form.schema, request.POST)
+    else:
+        typed["given"] = {NUMBER: request.POST.get(NUMBER, "")[:120]}
+        typed["kind"] = AuthenticationKind.NUMBER_CODE
+    try:
+        changing.send_code(
+            actor=request.actor,
+            service_id=service_id,
+            procedure=procedure,
+            field=field,
+            typed=request.POST.get(asked, "")[:40],
+        )
+    except NotFound:
+        raise
+    except BadInput as bad:
+        return _shown(request, service_id, procedure, REFUSED, faults=bad.faults, **typed)
+    except KaitongError as refused:
+        return _shown(request, service_id, procedure, REFUSED, fault=in_words(refused), **typed)
+    return _shown(request, service_id, procedure, **typed)
 
 
 @page
