@@ -104,7 +104,11 @@ _CHECKS = {
  where not exists (select from process_definition d where d.id = i.definition_id)""",
     "of no branch": f"""select r.id, r.what from (
  select id, branch_id, 'in ' || branch_id as what from process_instance union all
- select instance_id, branch_id, 'work at ' || node || ' in ' || branch_id from process_workitem) r
+ select instance_id, branch_id, 'work at ' || node || ' in ' || branch_id from process_workitem
+ union all select instance_id, branch_id, 'command at ' || node || ' in ' || branch_id
+ from process_command union all
+ select instance_id, branch_id, 'incident at ' || node || ' in ' || branch_id from process_incident
+ union all select instance_id, branch_id, 'phase ' || key || ' in ' || branch_id from process_phase) r
  where not exists (select from {_BRANCH} b where b.id = r.branch_id)""",
     "called by nobody": """select c.id, 'called by ' || c.parent_id as what
  from process_instance c where c.parent_id is not null
@@ -112,7 +116,10 @@ _CHECKS = {
     "of no instance": """select t.instance_id as id, t.what from
  (select instance_id, 'token at ' || node as what from process_token
  union all select instance_id, 'work at ' || node from process_workitem
- union all select instance_id, 'timer at ' || node from process_timer) t
+ union all select instance_id, 'timer at ' || node from process_timer
+ union all select instance_id, 'command at ' || node from process_command
+ union all select instance_id, 'incident at ' || node from process_incident
+ union all select instance_id, 'phase ' || key from process_phase) t
  where not exists (select from process_instance i where i.id = t.instance_id)""",
     "history": """select i.id,
  'seq ' || i.seq || ', has ' || coalesce(sum(h.lines), 0) || ' lines' as what

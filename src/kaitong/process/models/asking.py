@@ -45,8 +45,12 @@ class Command(Row):
     `attempts` counts failures (an expired lease is one); being asked to wait is none.
     """
 
-    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="commands")
+    branch = models.ForeignKey(
+        "org.Branch", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="commands", db_constraint=False
+    )
     token_id = models.UUIDField()
     business_id = models.UUIDField(null=True)
     node = models.CharField(_("环节"), max_length=200)
@@ -147,8 +151,12 @@ class Incident(Row):
     that two do not retry twice. `sameness` is equal for incidents that are the same trouble.
     """
 
-    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="incidents")
+    branch = models.ForeignKey(
+        "org.Branch", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="incidents", db_constraint=False
+    )
     token_id = models.UUIDField()
     business_id = models.UUIDField(null=True)
     node = models.CharField(_("环节"), max_length=200)

@@ -112,10 +112,10 @@ class WorkItem(Row):
                 name="process_workitem_step",
                 condition=Q(state__in=OPEN_WORK),
             ),
-            models.Index(
+            models.Index(  # proposed to somebody and in nobody's hand: counted by `picking.loads`
                 fields=["candidate"],
-                name="process_workitem_candidate",
-                condition=Q(state=WorkState.TODO, candidate__isnull=False),
+                name="process_workitem_proposed",
+                condition=Q(state__in=OPEN_WORK, claimed_by=None, candidate__isnull=False),
             ),
             models.Index(
                 fields=["claimed_by"],
@@ -238,8 +238,12 @@ class Phase(Row):
     beginning (`created_at`).
     """
 
-    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+", db_index=False)
-    instance = models.ForeignKey(Instance, models.CASCADE, related_name="phases")
+    branch = models.ForeignKey(
+        "org.Branch", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    instance = models.ForeignKey(
+        Instance, models.CASCADE, related_name="phases", db_constraint=False
+    )
     business_id = models.UUIDField(null=True)
     key = models.CharField(_("阶段"), max_length=60)
     title = models.CharField(_("名称"), max_length=80)

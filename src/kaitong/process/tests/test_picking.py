@@ -7,7 +7,10 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
 from kaitong.org import standing_in
@@ -257,3 +260,20 @@ def test_by_turns_many_threads_are_fair(begin, team):
     counts = Counter(WorkItem.objects.values_list("candidate", flat=True))
     assert sum(counts.values()) == 31
     assert max(counts.values()) - min(counts.values()) <= 2
+
+
+def test_the_load_of_people_is_counted_by_indexes(team):
+    """In hand or proposed, also what stands suspended: never by reading all open work."""
+    with CaptureQueriesContext(connection) as asked:
+        picking.loads(person.id for person in team.values())
+    with transaction.atomic():
+        db.execute("set local enable_seqscan = off")
+        plans = [
+            "\n".join(str(row) for row in db.rows("explain " + query["sql"]))
+            for query in asked.captured_queries
+        ]
+    for plan, index in zip(
+        plans, ("process_workitem_claimed", "process_workitem_proposed"), strict=True
+    ):
+        assert index in plan
+        assert "Index Cond" in plan

@@ -253,6 +253,16 @@ def test_what_the_database_does_not_ask_at_each_commit_the_sweeper_does(begin, c
         transaction.set_rollback(True)
 
 
+def test_a_command_of_nothing_is_found_as_well(at):
+    instance_id = at("command")
+    for column, rule in (("branch_id", "of no branch"), ("instance_id", "of no instance")):
+        with transaction.atomic():
+            set_ = f"update process_command set {column} = gen_random_uuid()"
+            assert db.execute(f"{set_} where instance_id = %s", [instance_id]) == 1
+            assert rule in {problem.rule for problem in check()}
+            transaction.set_rollback(True)
+
+
 def test_work_to_be_looked_at_is_found_by_one_index(crew):
     """What is to be resumed, warned of or escalated, among millions that are not yet."""
     asked = (inbound._WAKES, overdue._SOON, overdue._LATE, alarms.DUE)
