@@ -18,7 +18,7 @@ import select
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import errors
-from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 
 from kaitong.core.errors import KaitongError
 from kaitong.core.ids import uuid_of
@@ -82,6 +82,9 @@ def _words(value: Any) -> bytes:
 
 
 _told: tuple[datetime | None, bytes] = (None, b"")
+_kept: tuple[datetime | None, bytes] = (None, b"")
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def _instant(value: datetime) -> bytes:
@@ -92,6 +95,16 @@ def _instant(value: datetime) -> bytes:
         text = value.isoformat().encode()
         _told = (value, text)
     return text
+
+
+def _microseconds(value: datetime) -> bytes:
+    """A moment as the server keeps it: since the year 2000."""
+    global _kept
+    known, found = _kept
+    if known is not value:
+        found = ((value - _EPOCH) // _MICROSECOND).to_bytes(8, "big", signed=True)
+        _kept = (value, found)
+    return found
 
 
 _Writer = Callable[[Any], bytes | None]
@@ -111,6 +124,14 @@ _WRITE[int] = b"%d".__mod__
 _WRITE[UUID] = lambda value: b"%032x" % value.int
 _WRITE[datetime] = _instant
 _WRITE[bool] = lambda value: b"t" if value else b"f"
+
+# Where each parameter is known to have its column's type, identifiers and moments go as the server
+# keeps them, and it need not read text.
+_WRITE_TYPED = _Writers(_WRITE)
+_WRITE_TYPED[UUID] = lambda value: value.int.to_bytes(16, "big")
+_WRITE_TYPED[datetime] = _microseconds
+_AS_TEXT, _AS_KEPT = int(Format.TEXT), int(Format.BINARY)
+_FORMAT: dict[type, int] = {UUID: _AS_KEPT, datetime: _AS_KEPT}
 
 
 @dataclass(slots=True)
@@ -138,37 +159,56 @@ class Line:
         self._poll = select.poll()
         self._poll.register(self._pg.socket, select.POLLIN)
 
-    def ask(self, *asked: Asked, begin: bool = False, commit: bool = False) -> list[Rows]:
+    def ask(
+        self, *asked: Asked, begin: bool = False, commit: bool = False, typed: bool = False
+    ) -> list[Rows]:
         """The rows of each statement. Raises psycopg's error of the first that failed.
 
         `begin`: a transaction is begun before them unless one is open. `commit`: it ends with them
-        if none fails; when one does, the transaction is as after any failed statement.
+        if none fails; when one does, the transaction is as after any failed statement. One that
+        would begin and end with a single statement is that statement.
         """
         pg = self._pg
         with self._lock:
+            idle = pg.transaction_status == TransactionStatus.IDLE
+            alone = idle and len(asked) == 1 and (commit or not begin)
+            if alone:
+                begin = commit = False
             statements = [self._statement(text) for text, _params in asked]
-            encoded = [[_WRITE[type(one)](one) for one in params] for _text, params in asked]
+            write = _WRITE_TYPED if typed else _WRITE
+            encoded = [
+                [None if one is None else write[type(one)](one) for one in params]
+                for _text, params in asked
+            ]
+            formats: list[list[int] | None] = [
+                [_FORMAT.get(type(one), _AS_TEXT) for one in params] if typed else None
+                for _text, params in asked
+            ]
             before = [b"DEALLOCATE " + name for name in self._retire()]
-            begun = begin and pg.transaction_status == TransactionStatus.IDLE
+            begun = begin and idle
             new = self._name(statements)
+            first, after = len(before) + len(new), 0
             try:
-                pg.enter_pipeline_mode()
-                first = len(before) + len(new)
-                if begun:
-                    first += self._say(self._begin)
-                for command in before:
-                    pg.send_query_params(command, None)
-                for statement in new:
-                    pg.send_prepare(statement.name, statement.text)
-                for statement, values in zip(statements, encoded, strict=True):
-                    if statement.name:
-                        pg.send_query_prepared(statement.name, values)
-                    else:
-                        pg.send_query_params(statement.text, values)
-                after = self._say(self._commit) if commit else 0
-                pg.pipeline_sync()
-                results = self._collect(first + len(statements) + after)
-                pg.exit_pipeline_mode()
+                if alone and not first and statements[0].name:
+                    results = self._alone(statements[0].name, encoded[0], formats[0])
+                else:
+                    pg.enter_pipeline_mode()
+                    if begun:
+                        first += self._say(self._begin)
+                    for command in before:
+                        pg.send_query_params(command, None)
+                    for statement in new:
+                        pg.send_prepare(statement.name, statement.text)
+                    for statement, values, how in zip(statements, encoded, formats, strict=True):
+                        if statement.name:
+                            pg.send_query_prepared(statement.name, values, how)
+                        else:
+                            pg.send_query_params(statement.text, values, None, how)
+                    if commit:
+                        after = self._say(self._commit)
+                    pg.pipeline_sync()
+                    results = self._collect(first + len(statements) + after)
+                    pg.exit_pipeline_mode()
             except BaseException:
                 # in the middle of an exchange nobody knows what the server did: it is over, and
                 # the server rolls back
@@ -242,12 +282,37 @@ class Line:
                 names.append(oldest.name)
         return names
 
-    def _collect(self, sent: int) -> list[Any]:
-        """One result for each command sent."""
+    def _flush(self) -> None:
         pg = self._pg
         while pg.flush():  # more than the socket takes: read meanwhile, or both sides wait
             self._wait(select.POLLIN | select.POLLOUT)
             pg.consume_input()
+
+    def _alone(
+        self, name: bytes, values: Sequence[bytes | None], formats: Sequence[int] | None
+    ) -> list[Any]:
+        """The result of one prepared statement that is a transaction by itself, and the error of
+        its commit where that fails."""
+        pg = self._pg
+        pg.send_query_prepared(name, values, formats)
+        self._flush()
+        results: list[Any] = []
+        while True:
+            while pg.is_busy():
+                self._poll.poll()
+                pg.consume_input()
+            result = pg.get_result()
+            if result is None:
+                break
+            results.append(result)
+        if pg.status == ConnStatus.BAD or not results:
+            raise errors.OperationalError(pg.get_error_message() or "connection lost")
+        return results
+
+    def _collect(self, sent: int) -> list[Any]:
+        """One result for each command sent, and the error of a commit that nobody sent."""
+        pg = self._pg
+        self._flush()
         results: list[Any] = []
         while True:
             while pg.is_busy():
@@ -263,7 +328,8 @@ class Line:
             results.append(result)
             if pg.status == ConnStatus.BAD:
                 raise errors.OperationalError(pg.get_error_message() or "connection lost")
-        if len(results) != sent:
+        refused = len(results) == sent + 1 and results[-1].status not in _FINE
+        if len(results) != sent and not refused:
             raise errors.OperationalError("The database answered something else than was asked.")
         return results
 
@@ -309,9 +375,27 @@ def own_transaction() -> bool:
     )
 
 
-def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]:
+def in_transaction() -> bool:
+    """Whether this thread is in an atomic block."""
+    return connections[DEFAULT_DB_ALIAS].in_atomic_block
+
+
+def idle() -> bool:
+    """Whether nothing was asked yet in the atomic block: its transaction has not begun."""
+    raw = connections[DEFAULT_DB_ALIAS].connection
+    return raw is None or raw.pgconn.transaction_status == TransactionStatus.IDLE
+
+
+def ask(
+    *asked: Asked,
+    commit: bool = False,
+    within: bool = False,
+    apart: bool = False,
+    typed: bool = False,
+) -> list[Rows]:
     """Ask on this thread's connection of Django, within its transaction if it is in one; with
-    `within` it must be.
+    `within` it must be. `apart`: what is asked begins no transaction. `typed`: every identifier and
+    moment among the parameters stands where one is asked for.
 
     psycopg's errors become Django's. With `commit` the open transaction ends with these statements;
     leaving Django's outermost atomic block then has nothing left to do.
@@ -319,12 +403,19 @@ def ask(*asked: Asked, commit: bool = False, within: bool = False) -> list[Rows]
     database = connections[DEFAULT_DB_ALIAS]
     if within and not database.in_atomic_block:
         raise KaitongError("A lock outside a transaction would be gone at once.")
-    return ask_on(database, asked, commit=commit)
+    return ask_on(database, asked, commit=commit, apart=apart, typed=typed)
 
 
-def ask_on(database: Any, asked: Sequence[Asked], *, commit: bool = False) -> list[Rows]:
+def ask_on(
+    database: Any,
+    asked: Sequence[Asked],
+    *,
+    commit: bool = False,
+    apart: bool = False,
+    typed: bool = False,
+) -> list[Rows]:
     """As `ask`, by who has the connection in hand."""
-    begin = database.in_atomic_block
+    begin = database.in_atomic_block and not apart
     if database.health_check_enabled and not database.health_check_done:
         database.close_if_health_check_failed()
     if database.connection is None:
@@ -337,4 +428,4 @@ def ask_on(database: Any, asked: Sequence[Asked], *, commit: bool = False) -> li
         if begin and (raw.isolation_level is not None or raw.read_only is not None):
             with psycopg.Cursor(raw) as cursor:  # psycopg knows how such a transaction begins
                 cursor.execute("select 1")
-        return line.ask(*asked, begin=begin, commit=commit)
+        return line.ask(*asked, begin=begin, commit=commit, typed=typed)

@@ -16,9 +16,13 @@ from kaitong.process.shell import Play
 Row = dict[str, Any]
 
 
-def work(actor: Actor, item_id: UUID) -> Play:
-    """Lock a work item's instance for an actor who sees it. The item is `play.row`."""
-    play = Play.on_row("workitem", item_id, actor_id=actor.id)
+def work(actor: Actor, item_id: UUID, *, lock: bool = True) -> Play:
+    """Lock a work item's instance for an actor who sees it. The item is `play.row`; where it is
+    only looked at (`store.at_first_sight`), its columns are `store.LOOKED_AT`."""
+    if lock:
+        play = Play.on_row("workitem", item_id, actor_id=actor.id)
+    else:
+        play = Play.at_work(item_id, actor_id=actor.id)
     if play is None or not actor.sees(uuid_from(play.row["branch_id"])):
         raise ProcessNotFound(_("没有这张工单。"), _("请核对编号和所在分公司。"))
     play.behalf = actor.behalf(play.row["post"], _hand(play.row))

@@ -49,6 +49,11 @@ def _close(table: str, open_states: str, extra: str = "") -> str:
 
 _OPEN_WORK = "('todo', 'claimed', 'suspended')"
 ARMS: dict[str, str] = {
+    # one that is gone and one that is new, in the same row (`store.write`): one arm, not two
+    "tokens_moved": """update process_token r set id = u.id, created_at = u.at, node = u.node,
+ wait = u.wait, scope = u.scope, arrived_by = u.arrived_by from p,
+ jsonb_to_recordset(%s::jsonb) as u(was uuid, id uuid, at timestamptz, node text, wait text,
+ scope text, arrived_by text) where r.id = u.was and r.instance_id = p.id""",
     "tokens_added": """insert into process_token (id, created_at, instance_id, node, wait, scope,
  arrived_by) select u.id, u.at, p.id, u.node, u.wait, u.scope, u.arrived_by from p,
  jsonb_to_recordset(%s::jsonb) as u(id uuid, at timestamptz, node text, wait text, scope text,

@@ -14,7 +14,7 @@ from kaitong.process import due, four_eyes, model, picking, planned
 from kaitong.process.choices import Cause
 from kaitong.process.feel import FeelError, plain
 from kaitong.process.scopes import Scope, ScopeKind, seen
-from kaitong.process.store import Change, Loaded
+from kaitong.process.store import Change, Loaded, hold
 
 DEFAULT_RETRIES = 5
 MESSAGE_LENGTH = 500
@@ -76,6 +76,7 @@ class Opening:
         candidate = None
         rule = node.extension.get("pick") or str(post.get("pick", ""))
         if rule:
+            hold(loaded)  # whose turn it is is written, and locked after the instance
             choice = picking.choose(
                 rule,
                 branch_id=branch_id,

@@ -81,6 +81,16 @@ class Play:
         return play
 
     @classmethod
+    def at_work(cls, item_id: UUID, *, actor_id: UUID | None) -> Play | None:
+        """Look at a work item and its instance without a lock (`store.look`)."""
+        loaded = store.look(item_id)
+        if loaded is None:
+            return None
+        play = cls(loaded, actor_id=actor_id, now=clock_now())
+        play._kind = "workitem"
+        return play
+
+    @classmethod
     def if_free(cls, instance_id: UUID, kind: RowKind, row_id: UUID) -> Play | None:
         """As `on_row` for a machine that must not wait: None while somebody holds the lock."""
         loaded = store.take_if_free(instance_id, kind, row_id)
@@ -172,8 +182,13 @@ class Play:
             found = self._names[token] = uuid7()
         return found
 
+    def hold(self) -> None:
+        """Lock the instance that was only looked at, before rows of others are read or written."""
+        store.hold(self.loaded)
+
     def _perform(self, call: model.Call) -> model.Event:
         """Run a transactional action in a savepoint; its outcome as an event."""
+        self.hold()
         token, now = call.token, self.now
         self._calls += 1
         if self._calls > MAX_CALLS:
@@ -392,6 +407,7 @@ class Play:
         if change.suspensions_ended and phases.of_model(self.model):
             from kaitong.process import suspension  # it is built on this module
 
+            self.hold()
             suspension.taken_away(self)
         ledger = self.loaded.business_id if self._ledger_changes() else None
         # who is told writes rows of its own in this transaction

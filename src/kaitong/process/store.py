@@ -1,5 +1,8 @@
 """One step in the database: lock, read, (advance), write. Raw SQL, because it is the hot path.
 
+A claim or a completion reads without a lock (`look`) and lets the write assert that nobody was
+faster; all else goes so:
+
 1. `lock_…` takes `FOR NO KEY UPDATE` on the instance row and nothing else.
 2. `load` is a second statement: under READ COMMITTED it has a snapshot of its own, taken after the
    lock was granted, and therefore sees what the previous holder of the lock wrote. Were lock and
@@ -14,9 +17,11 @@ are write and commit.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 from uuid import UUID
 
 import psycopg
@@ -49,10 +54,18 @@ LOAD = """select i.definition_id, i.branch_id, i.business_id, i.state, i.variabl
 # a process called by another is asked for this besides; a step of most need not open that table
 CATCHES = "select catches from process_call where child_id = %s"
 LOAD_WITH = ", (select row_to_json(r)::text from process_{0} r where r.id = %s)"
+# What claiming and completing ask of a piece of work, as `row_to_json` tells it.
+LOOKED_AT = (
+    "id node token_id branch_id post only_department passage state candidate assigned_by claimed_by"
+    " due_at"
+).split()
+_IDENTIFIERS = {"id", "token_id", "branch_id", "candidate", "assigned_by", "claimed_by"}
+_LOOKED_FROM = 14  # the columns of LOAD before them
 # the instance's identifier is found anew: this statement is asked together with the lock
 _OF_ROW = "i.id = (select r.instance_id from process_{0} r where r.id = %s)"
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -77,6 +90,7 @@ class Loaded:
     catches: frozenset[str] = frozenset()  # error codes the caller catches
     scopes: Row | None = None  # those inside the instance, as they are kept
     suspended: bool = False  # some of its work is, and there are several waits
+    locked: bool = True  # else only looked at: the version alone tells whether it has moved
 
     @property
     def running(self) -> bool:
@@ -92,6 +106,16 @@ class Loaded:
             scopes=inside,
             opened=opened,
         )
+
+
+class Moved(ProcessConflict):
+    """Somebody wrote the instance since it was read; nothing of this step is written.
+
+    Who read it without its lock may try again with it (`at_first_sight`).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_("流程实例被同时修改，本次未保存。"), _("请刷新后重试。"))
 
 
 class Change:
@@ -162,6 +186,11 @@ class Change:
         return rows
 
 
+def _as_text(column: str) -> str:
+    """A column of a piece of work; identifiers as `row_to_json` tells them."""
+    return f"r.{column}::text" if column in _IDENTIFIERS else f"r.{column}"
+
+
 _INSERT = """p as (insert into process_instance (id, created_at, branch_id, definition_id,
  business_id, parent_id, parameters, variables, scopes, version, seq, open_waits, state, started_at,
  ended_at) values (%s, %s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s::jsonb, 1, %s, %s, %s, %s, %s)
@@ -183,6 +212,31 @@ _ENDS = {
     for commit in (False, True)
 }
 _ROW_KINDS: tuple[RowKind, ...] = get_args(RowKind)
+HOLD = "select version from process_instance where id = %s for no key update"
+# Rows that nobody adds or changes without writing their instance. A step of nothing else may be
+# written by who only looked: had any of them changed since, the version would have moved. Others
+# are read by the write itself (who listens, which called process has begun), and its snapshot
+# may be older than the lock it waits for.
+_OF_VERSION = frozenset(
+    {
+        "tokens_moved",
+        "tokens_added",
+        "tokens_removed",
+        "tokens_changed",
+        "work_opened",
+        "work_changed",
+        "work_closed",
+        "phases_begun",
+        "phases_ended",
+        "timers_opened",
+        "timers_moved",
+        "timers_closed",
+        "commands_opened",
+        "calls_opened",
+        "incidents_opened",
+        "history",
+    }
+)
 _BY_ROW = {
     kind: (
         LOCK_BY_ROW.format(kind),
@@ -190,6 +244,14 @@ _BY_ROW = {
     )
     for kind in _ROW_KINDS
 }
+
+
+_LOOK = (
+    LOAD.format("".join(f", {_as_text(name)}" for name in LOOKED_AT) + ", i.id")
+    .replace("from process_instance i where", "from process_workitem r join process_instance i"
+    " on i.id = r.instance_id where")
+    .replace("i.id = %s", "r.id = %s")
+)
 
 
 def lock(instance_id: UUID) -> UUID | None:
@@ -246,6 +308,39 @@ def load(instance_id: UUID, kind: RowKind | None = None, row_id: UUID | None = N
     return _loaded(instance_id, found[0], kind)
 
 
+def look(item_id: UUID) -> Loaded | None:
+    """Read an instance and a piece of its work without a lock, in one statement outside of any
+    transaction. Whoever goes on from it writes if nobody else has written, else hears `Moved`."""
+    (rows,) = wire.ask((_LOOK, (item_id,)), apart=True)
+    if not rows:
+        return None
+    found = rows[0]
+    loaded = _loaded(found[-1], found, None)
+    loaded.row = dict(zip(LOOKED_AT, found[_LOOKED_FROM:], strict=False))
+    loaded.locked = False
+    return loaded
+
+
+def hold(loaded: Loaded) -> None:
+    """Lock an instance that was looked at; `Moved` where somebody has written it since. What is in
+    the way of a step before its write (an action, a row of another package) needs the lock."""
+    if loaded.locked or loaded.new:
+        return
+    (found,) = wire.ask((HOLD, (loaded.id,)), within=True)
+    if not found or found[0][0] != loaded.version:
+        raise Moved
+    loaded.locked = True
+
+
+def at_first_sight(verb: Callable[[bool], T]) -> T:
+    """A verb that first looks, and locks only where somebody was faster: `verb(False)`, then
+    `verb(True)`. Within somebody's transaction it locks at once, as he expects."""
+    if not wire.in_transaction():
+        with suppress(Moved):
+            return verb(False)
+    return verb(True)
+
+
 def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> Loaded:
     return Loaded(
         id=instance_id,
@@ -270,7 +365,7 @@ def _loaded(instance_id: UUID, found: tuple[Any, ...], kind: RowKind | None) -> 
 
 def _catches(instance_id: UUID) -> frozenset[str]:
     """The error codes that the caller of this process catches."""
-    (found,) = wire.ask((CATCHES, (instance_id,)))
+    (found,) = wire.ask((CATCHES, (instance_id,)), apart=True)
     return frozenset(_json(found[0][0]) or ()) if found else frozenset()
 
 
@@ -313,6 +408,11 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
     transaction is the verb's own, the commit goes with the statement in one exchange; a statement
     that fails, or found another version, commits nothing.
     """
+    kinds = _moved(vars(change))
+    order = _STATEMENT.order
+    names = sorted((n for n in kinds if n in order and kinds[n]), key=order.__getitem__)
+    if not loaded.locked and not _OF_VERSION.issuperset(names):
+        hold(loaded)
     seq = loaded.seq + len(change.history)
     params: list[Any]
     if loaded.new:
@@ -346,9 +446,7 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         params += [loaded.id, loaded.version]
     parts: list[Part] = []
     document = {}
-    kinds = vars(change)
-    order = _STATEMENT.order
-    for name in sorted((n for n in kinds if n in order and kinds[n]), key=order.__getitem__):
+    for name in names:
         rows = kinds[name]
         if name == "history":
             rows = [_step(loaded, change, now)]
@@ -368,15 +466,31 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         params.insert(0, values.dump(document))
     notify = change.notify and wakeup.due()
     commit = last and wire.own_transaction()
-    text = _STATEMENT.text(head, tuple(parts), _ENDS[notify, commit])
+    # alone in its transaction it needs no error to commit nothing: nothing is what it wrote
+    text = _STATEMENT.text(head, tuple(parts), _ENDS[notify, commit and not wire.idle()])
     try:
-        (found,) = wire.ask((text, params), commit=commit)
+        (found,) = wire.ask((text, params), commit=commit, typed=True)
     except DataError as error:
         if not isinstance(error.__cause__, psycopg.errors.DivisionByZero):
             raise
         found = []  # no row was written, so nothing was committed
     if not found or found[0][0] != 1:
-        raise ProcessConflict(_("流程实例被同时修改，本次未保存。"), _("请刷新后重试。"))
+        raise Moved
+
+
+def _moved(kinds: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Tokens that are gone and others that are new, as far as they are as many, as rows that move:
+    mostly a token leaves one step and stands at the next."""
+    removed, added = kinds.get("tokens_removed"), kinds.get("tokens_added")
+    if not removed or not added:
+        return kinds
+    pairs = list(zip(removed, added, strict=False))
+    return {
+        **kinds,
+        "tokens_moved": [{"was": old["id"], **new} for old, new in pairs],
+        "tokens_removed": removed[len(pairs) :],
+        "tokens_added": added[len(pairs) :],
+    }
 
 
 def _step(loaded: Loaded, change: Change, now: datetime) -> Row:

@@ -21,6 +21,7 @@ from kaitong.process.choices import WorkState
 from kaitong.process.errors import ProcessConflict, ProcessForbidden, ProcessRefused
 from kaitong.process.models import Helper, Instance
 from kaitong.process.shell import Play
+from kaitong.process.store import at_first_sight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,12 @@ class Progress:
 
 def claim(*, actor: Actor, item_id: UUID) -> None:
     """接单. Claiming what one already has changes nothing; what another has is a Conflict."""
+    at_first_sight(lambda lock: _claim(actor, item_id, lock=lock))
+
+
+def _claim(actor: Actor, item_id: UUID, *, lock: bool) -> None:
     with swift():
-        play = access.work(actor, item_id)
+        play = access.work(actor, item_id, lock=lock)
         item = play.row
         access.require_going(item)
         access.require_post(actor, item)
@@ -110,8 +115,21 @@ def complete(
     `within` is called under the lock after all checks, in this transaction; what it returns is
     merged into the values. What it raises undoes everything.
     """
+    if within is not None:  # it looks at what the lock holds still
+        return _complete(actor, item_id, values, within, lock=True)
+    return at_first_sight(lambda lock: _complete(actor, item_id, values, None, lock=lock))
+
+
+def _complete(
+    actor: Actor,
+    item_id: UUID,
+    values: Mapping[str, Any],
+    within: Callable[[StepContext], Mapping[str, Any] | None] | None,
+    *,
+    lock: bool,
+) -> Progress:
     with swift():
-        play = access.work(actor, item_id)
+        play = access.work(actor, item_id, lock=lock)
         item = play.row
         access.require_going(item)
         access.require_hand(actor, item)

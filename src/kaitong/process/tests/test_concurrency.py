@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
+from kaitong.core import db
 from kaitong.core.errors import Conflict
-from kaitong.process import actions, commands, inbound, services, store, worker
+from kaitong.process import actions, commands, inbound, services, store, sweeper, worker
 from kaitong.process.models import Command, Instance, Token, WorkItem
 from kaitong.process.tests.shell_kit import external, item_of, transactional
 
@@ -82,6 +83,74 @@ def test_the_second_reads_after_it_got_the_lock(begin, crew):
 
     outcomes = at_once(first, second)
     assert [type(o).__name__ for o in outcomes] == ["Progress", "Progress"]
+    assert [t.node for t in Token.objects.filter(instance_id=instance_id)] == ["After"]
+
+
+def meanwhile(monkeypatch, verb):
+    """Let somebody else do something right after the first look of whoever asks."""
+    look, done = store.look, []
+
+    def looked(item_id):
+        found = look(item_id)
+        if not done:
+            done.append(item_id)
+            done.extend(at_once(verb))
+        return found
+
+    monkeypatch.setattr(store, "look", looked)
+    return done
+
+
+def test_who_only_looked_begins_anew_when_another_branch_came_first(begin, crew, monkeypatch):
+    instance_id = begin(BRANCHES)
+    a, b = item_of(instance_id, "A"), item_of(instance_id, "B")
+    done = meanwhile(
+        monkeypatch,
+        lambda: services.complete(actor=crew.installer, item_id=b.pk, values={"b": 2}),
+    )
+    services.complete(actor=crew.clerk, item_id=a.pk, values={"a": 1})
+    assert done[0] == a.pk
+    assert type(done[1]).__name__ == "Progress"
+    assert [t.node for t in Token.objects.filter(instance_id=instance_id)] == ["After"]
+    assert Instance.objects.get(pk=instance_id).variables == {"a": 1, "b": 2}
+    assert sweeper.check(instance_id) == []
+
+
+def test_who_only_looked_is_refused_as_who_waited_for_the_lock(begin, crew, monkeypatch):
+    item = item_of(begin(BRANCHES), "B")
+    done = meanwhile(
+        monkeypatch, lambda: services.claim(actor=crew.other_installer, item_id=item.pk)
+    )
+    with pytest.raises(Conflict, match="已由他人接单"):
+        services.complete(actor=crew.installer, item_id=item.pk, values={})
+    assert done[1] is None
+    item.refresh_from_db()
+    assert (item.state, item.claimed_by) == ("claimed", crew.other_installer.id)
+
+
+def test_an_action_runs_under_the_lock_and_once_when_somebody_came_first(
+    begin, crew, monkeypatch
+):
+    instance_id = begin(
+        BRANCHES.replace("Fork > A > Join", "Fork > A > Act > Join").replace(
+            "user B", "service Act resource action=assign\nuser B"
+        )
+    )
+    a, b = item_of(instance_id, "A"), item_of(instance_id, "B")
+    seen = []
+
+    def act(context):
+        held = "select id from process_instance where id = %s for update skip locked"
+        free = at_once(lambda: db.rows(held, [context.instance_id]))
+        seen.append(free)
+        return {}
+
+    meanwhile(
+        monkeypatch, lambda: services.complete(actor=crew.installer, item_id=b.pk, values={})
+    )
+    with actions.installed(transactional("assign", act)):
+        services.complete(actor=crew.clerk, item_id=a.pk, values={})
+    assert seen == [[[]]]  # once, and nobody else could have had the instance
     assert [t.node for t in Token.objects.filter(instance_id=instance_id)] == ["After"]
 
 

@@ -104,6 +104,34 @@ def test_a_check_at_the_commit_is_an_error_and_nothing_is_kept(scratch):
     assert bodies() == {}
 
 
+def test_a_statement_alone_is_its_own_transaction(scratch, other):
+    for number in range(wire.PREPARE_AT + 2):  # first by its text, then by its name
+        with transaction.atomic():
+            wire.ask((INSERT, (number, "kept")), commit=True)
+            assert wire.idle()
+        assert other.execute("select count(*) from wire_scratch").fetchone() == (number + 1,)
+    with transaction.atomic():
+        wire.ask((INSERT, (98, "stays")), apart=True)  # begins nothing, so nothing takes it back
+        wire.ask((INSERT, (99, "undone")))
+        assert not wire.idle()
+        transaction.set_rollback(True)
+    assert sorted(bodies()) == [*range(wire.PREPARE_AT + 2), 98]
+
+
+def test_a_statement_alone_hears_what_its_commit_refuses(scratch):
+    db.execute(
+        "alter table wire_scratch add column of int references wire_scratch"
+        " deferrable initially deferred"
+    )
+    text = "insert into wire_scratch values (%s, 'x', %s)"
+    for number in range(1, wire.PREPARE_AT + 2):
+        with transaction.atomic():
+            wire.ask((text, (number, number)), commit=True)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            wire.ask((text, (-number, 99)), commit=True)
+    assert sorted(bodies()) == list(range(1, wire.PREPARE_AT + 2))
+
+
 def test_the_second_statement_sees_what_was_committed_while_the_first_waited(scratch, other):
     db.execute(INSERT, [1, "old"])
     seen = []
@@ -210,7 +238,7 @@ def test_text_with_nul_is_refused_before_anything_is_sent(scratch):
 # ---- steps -----------------------------------------------------------------------------------
 
 
-def test_completing_a_step_takes_two_exchanges_and_four_statements(
+def test_completing_a_step_takes_two_exchanges_of_one_statement(
     begin, crew, receiver, monkeypatch
 ):
     item = item_of(begin(), "Check")
@@ -224,8 +252,8 @@ def test_completing_a_step_takes_two_exchanges_and_four_statements(
     monkeypatch.setattr(wire.Line, "ask", counted)
     with CaptureQueriesContext(connection) as others:
         services.complete(actor=crew.clerk, item_id=item.pk, values={"port": "1"})
-    assert [count for count, _how in asked] == [2, 1]  # lock, load; write
-    assert asked[0][1]["begin"]
+    assert [count for count, _how in asked] == [1, 1]  # look; write
+    assert not asked[0][1]["begin"]
     assert asked[1][1]["commit"]
     assert [q["sql"] for q in others.captured_queries if q["sql"] not in ("BEGIN", "COMMIT")] == []
     assert WorkItem.objects.get(pk=item.pk).state == "done"
