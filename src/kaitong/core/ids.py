@@ -7,10 +7,30 @@ from datetime import UTC, datetime
 from uuid import UUID, SafeUUID
 
 _lock = threading.Lock()
+_DRAWN = 512  # random bytes drawn at a time: one call of the system, not one for each identifier
+_drawn, _at = b"", 0
 _TAIL = (1 << 62) - 1
 _MARKS = (0x7 << 76) | (0b10 << 62)  # version and variant
 _last_ms = 0
 _sequence = 0
+
+
+def _random(count: int) -> bytes:
+    """Random bytes, each given once. Called with the lock held."""
+    global _drawn, _at
+    begin, _at = _at, _at + count
+    if _at > len(_drawn):
+        _drawn, begin, _at = os.urandom(_DRAWN), 0, count
+    return _drawn[begin:_at]
+
+
+def _forget() -> None:
+    """A child process must not give what its parent gives."""
+    global _drawn
+    _drawn = b""
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _next() -> int:
@@ -19,13 +39,13 @@ def _next() -> int:
     with _lock:
         ms = time.time_ns() // 1_000_000
         if ms > _last_ms:
-            _last_ms, _sequence = ms, int.from_bytes(os.urandom(1))
+            _last_ms, _sequence = ms, int.from_bytes(_random(1))
         else:
             _sequence += 1
             if _sequence > 0xFFF:
                 _last_ms, _sequence = _last_ms + 1, 0
         ms, sequence = _last_ms, _sequence
-    tail = int.from_bytes(os.urandom(8)) & _TAIL
+        tail = int.from_bytes(_random(8)) & _TAIL
     return (ms << 80) | _MARKS | (sequence << 64) | tail
 
 

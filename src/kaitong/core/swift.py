@@ -8,6 +8,7 @@ block within another, an error, a commit that is still to come - goes Django's w
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Any
 
@@ -17,13 +18,29 @@ from django.db.transaction import Atomic
 from psycopg.pq import TransactionStatus
 
 
+class _Here(threading.local):
+    database: BaseDatabaseWrapper | None = None
+
+
+_here = _Here()
+
+
+def here() -> Any:
+    """This thread's connection of Django: an object that stays, whatever it is connected to, so it
+    is looked up once a thread and not five times a step."""
+    found = _here.database
+    if found is None:
+        found = _here.database = connections[DEFAULT_DB_ALIAS]
+    return found
+
+
 class _Swift(Atomic):
     """As `Atomic`; the connection is asked for once."""
 
     _database: BaseDatabaseWrapper | None = None  # where the block was entered swiftly
 
     def __enter__(self) -> None:
-        database: Any = connections[DEFAULT_DB_ALIAS]
+        database = here()
         raw: Any = database.connection
         if (
             raw is None

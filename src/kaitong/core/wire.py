@@ -25,12 +25,12 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connections
 from psycopg import errors
 from psycopg.pq import ConnStatus, ExecStatus, Format, TransactionStatus
 
 from kaitong.core.errors import KaitongError
 from kaitong.core.ids import uuid_of
+from kaitong.core.swift import here
 
 Params = Sequence[Any]
 Rows = list[tuple[Any, ...]]
@@ -107,18 +107,18 @@ def _microseconds(value: datetime) -> bytes:
     return found
 
 
-_Writer = Callable[[Any], bytes | None]
+_Writer = Callable[[Any], bytes]
 
 
 class _Writers(dict[type, _Writer]):
     """How a parameter is written, by its exact type; what is no such type is written as words."""
 
     def __missing__(self, kind: type) -> _Writer:
+        self[kind] = _words
         return _words
 
 
 _WRITE = _Writers()
-_WRITE[type(None)] = lambda _value: None
 _WRITE[str] = _words
 _WRITE[int] = b"%d".__mod__
 _WRITE[UUID] = lambda value: b"%032x" % value.int
@@ -214,7 +214,11 @@ class Line:
                 # the server rolls back
                 pg.finish()
                 raise
-            failed = next((r for r in results if r.status not in _FINE), None)
+            failed = None
+            for result in results:
+                if result.status not in _FINE:
+                    failed = result
+                    break
             if failed is not None:
                 for statement, result in zip(new, results[first - len(new) :], strict=False):
                     if result.status not in _FINE:
@@ -298,6 +302,11 @@ class Line:
         self._flush()
         results: list[Any] = []
         while True:
+            self._poll.poll()
+            pg.consume_input()
+            if not pg.is_busy():
+                break
+        while True:
             while pg.is_busy():
                 self._poll.poll()
                 pg.consume_input()
@@ -366,7 +375,7 @@ _lines: WeakKeyDictionary[psycopg.Connection[Any], Line] = WeakKeyDictionary()
 
 def own_transaction() -> bool:
     """Whether the innermost atomic block is also the outermost, and will be committed."""
-    database = connections[DEFAULT_DB_ALIAS]
+    database = here()
     blocks = database.atomic_blocks
     return (
         len(blocks) == 1
@@ -377,12 +386,12 @@ def own_transaction() -> bool:
 
 def in_transaction() -> bool:
     """Whether this thread is in an atomic block."""
-    return connections[DEFAULT_DB_ALIAS].in_atomic_block
+    return bool(here().in_atomic_block)
 
 
 def idle() -> bool:
     """Whether nothing was asked yet in the atomic block: its transaction has not begun."""
-    raw = connections[DEFAULT_DB_ALIAS].connection
+    raw = here().connection
     return raw is None or raw.pgconn.transaction_status == TransactionStatus.IDLE
 
 
@@ -400,7 +409,7 @@ def ask(
     psycopg's errors become Django's. With `commit` the open transaction ends with these statements;
     leaving Django's outermost atomic block then has nothing left to do.
     """
-    database = connections[DEFAULT_DB_ALIAS]
+    database = here()
     if within and not database.in_atomic_block:
         raise KaitongError("A lock outside a transaction would be gone at once.")
     return ask_on(database, asked, commit=commit, apart=apart, typed=typed)
@@ -424,8 +433,11 @@ def ask_on(
     line = _lines.get(raw)
     if line is None:
         line = _lines[raw] = Line(raw)
-    with database.wrap_database_errors:
+    try:
         if begin and (raw.isolation_level is not None or raw.read_only is not None):
             with psycopg.Cursor(raw) as cursor:  # psycopg knows how such a transaction begins
                 cursor.execute("select 1")
         return line.ask(*asked, begin=begin, commit=commit, typed=typed)
+    except psycopg.Error:
+        with database.wrap_database_errors:
+            raise

@@ -61,6 +61,8 @@ class Actor:
 
     def principals(self, post: str) -> tuple[UUID, ...]:
         """On whose behalf this person may do work of a post."""
+        if not self.mandates:
+            return ()
         return tuple(m.principal for m in self.mandates if m.covers(post))
 
     def is_hand(self, post: str, person: UUID | None) -> bool:

@@ -268,5 +268,7 @@ def _short(value: Any) -> str:
 def _post(parameters: Mapping[str, Any], post: str) -> Mapping[str, Any]:
     """What the playbook's snapshot says about a post: department, branch_id, pick."""
     posts = parameters.get("posts")
+    if posts is None:
+        return {}
     found = posts.get(post) if isinstance(posts, Mapping) else None
     return found if isinstance(found, Mapping) else {}

@@ -48,7 +48,6 @@ class Play:
         self.model = model_of(loaded.definition_id)
         self.actor_id = actor_id
         self.now = now
-        self._at = now.isoformat()  # as rows have it
         self.change = Change(state=loaded.state, open_waits=loaded.open_waits, actor_id=actor_id)
         self.state = loaded.as_state()
         self._names: dict[int, UUID] = {}
@@ -250,7 +249,7 @@ class Play:
             if was is None or was != token:
                 row = {
                     "id": self.name(token_id),
-                    "at": self._at,
+                    "at": self.now,
                     "node": token.node,
                     "wait": token.wait,
                     "scope": token.scope,
@@ -404,7 +403,7 @@ class Play:
             self.change.patched = self._row_patch
         facts = self._facts()
         change = self.change
-        if change.suspensions_ended and phases.of_model(self.model):
+        if change.has("suspensions_ended") and phases.of_model(self.model):
             from kaitong.process import suspension  # it is built on this module
 
             self.hold()
@@ -428,14 +427,11 @@ class Play:
         return self.loaded.business_id if standstill.may_have_changed(self, ledger=ledger) else None
 
     def _ledger_changes(self) -> bool:
-        change = self.change
-        return bool(
-            change.suspensions_opened or change.suspensions_ended or change.suspensions_voided
-        )
+        return self.change.has("suspensions_opened", "suspensions_ended", "suspensions_voided")
 
     def _facts(self) -> list[listening.StepFact]:
         """What who listens must hear, within this transaction: work whose task names a notice."""
-        if not (self.change.work_opened or self.change.work_changed):
+        if not self.change.has("work_opened", "work_changed"):
             return []
         return listening.facts(
             self.model,

@@ -67,8 +67,11 @@ def may_have_changed(play: Play, *, ledger: bool) -> bool:
     change = play.change
     if ledger:
         return True
-    if not (change.tokens_added or change.tokens_removed or change.tokens_changed):
+    if not change.has("tokens_added", "tokens_removed", "tokens_changed"):
         return False
+    tokens = (*play.loaded.tokens, *play.state.tokens)
+    if not play.loaded.suspended and all(t.wait is not WaitKind.INCIDENT for t in tokens):
+        return False  # nothing is in the way, before or after: most steps
     before: dict[Any, WaitKind | None] = {token.id: token.wait for token in play.loaded.tokens}
     after: dict[Any, WaitKind | None] = {token.id: token.wait for token in play.state.tokens}
     stuck = {id_ for id_, wait in before.items() if wait is WaitKind.INCIDENT}

@@ -18,7 +18,6 @@ are write and commit.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args
@@ -56,9 +55,9 @@ CATCHES = "select catches from process_call where child_id = %s"
 LOAD_WITH = ", (select row_to_json(r)::text from process_{0} r where r.id = %s)"
 # What claiming and completing ask of a piece of work, as `row_to_json` tells it.
 LOOKED_AT = (
-    "id node token_id branch_id post only_department passage state candidate assigned_by claimed_by"
-    " due_at"
-).split()
+    *("id", "node", "token_id", "branch_id", "post", "only_department", "passage", "state"),
+    *("candidate", "assigned_by", "claimed_by", "due_at"),
+)
 _IDENTIFIERS = {"id", "token_id", "branch_id", "candidate", "assigned_by", "claimed_by"}
 _LOOKED_FROM = 14  # the columns of LOAD before them
 # the instance's identifier is found anew: this statement is asked together with the lock
@@ -185,6 +184,11 @@ class Change:
         self.__dict__[name] = rows
         return rows
 
+    def has(self, *names: str) -> bool:
+        """Whether there are rows of any of these kinds."""
+        made = self.__dict__
+        return any(name in made and made[name] for name in names)
+
 
 def _as_text(column: str) -> str:
     """A column of a piece of work; identifiers as `row_to_json` tells them."""
@@ -248,8 +252,10 @@ _BY_ROW = {
 
 _LOOK = (
     LOAD.format("".join(f", {_as_text(name)}" for name in LOOKED_AT) + ", i.id")
-    .replace("from process_instance i where", "from process_workitem r join process_instance i"
-    " on i.id = r.instance_id where")
+    .replace(
+        "from process_instance i where",
+        "from process_workitem r join process_instance i on i.id = r.instance_id where",
+    )
     .replace("i.id = %s", "r.id = %s")
 )
 
@@ -336,8 +342,10 @@ def at_first_sight(verb: Callable[[bool], T]) -> T:
     """A verb that first looks, and locks only where somebody was faster: `verb(False)`, then
     `verb(True)`. Within somebody's transaction it locks at once, as he expects."""
     if not wire.in_transaction():
-        with suppress(Moved):
+        try:
             return verb(False)
+        except Moved:
+            pass  # by now the other one may be heard: with the lock
     return verb(True)
 
 

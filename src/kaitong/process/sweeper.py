@@ -108,7 +108,8 @@ _CHECKS = {
  union all select instance_id, branch_id, 'command at ' || node || ' in ' || branch_id
  from process_command union all
  select instance_id, branch_id, 'incident at ' || node || ' in ' || branch_id from process_incident
- union all select instance_id, branch_id, 'phase ' || key || ' in ' || branch_id from process_phase) r
+ union all
+ select instance_id, branch_id, 'phase ' || key || ' in ' || branch_id from process_phase) r
  where not exists (select from {_BRANCH} b where b.id = r.branch_id)""",
     "called by nobody": """select c.id, 'called by ' || c.parent_id as what
  from process_instance c where c.parent_id is not null

@@ -128,9 +128,7 @@ def test_who_only_looked_is_refused_as_who_waited_for_the_lock(begin, crew, monk
     assert (item.state, item.claimed_by) == ("claimed", crew.other_installer.id)
 
 
-def test_an_action_runs_under_the_lock_and_once_when_somebody_came_first(
-    begin, crew, monkeypatch
-):
+def test_an_action_runs_under_the_lock_and_once_when_somebody_came_first(begin, crew, monkeypatch):
     instance_id = begin(
         BRANCHES.replace("Fork > A > Join", "Fork > A > Act > Join").replace(
             "user B", "service Act resource action=assign\nuser B"
@@ -145,9 +143,7 @@ def test_an_action_runs_under_the_lock_and_once_when_somebody_came_first(
         seen.append(free)
         return {}
 
-    meanwhile(
-        monkeypatch, lambda: services.complete(actor=crew.installer, item_id=b.pk, values={})
-    )
+    meanwhile(monkeypatch, lambda: services.complete(actor=crew.installer, item_id=b.pk, values={}))
     with actions.installed(transactional("assign", act)):
         services.complete(actor=crew.clerk, item_id=a.pk, values={})
     assert seen == [[[]]]  # once, and nobody else could have had the instance

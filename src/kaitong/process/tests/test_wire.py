@@ -238,9 +238,7 @@ def test_text_with_nul_is_refused_before_anything_is_sent(scratch):
 # ---- steps -----------------------------------------------------------------------------------
 
 
-def test_completing_a_step_takes_two_exchanges_of_one_statement(
-    begin, crew, receiver, monkeypatch
-):
+def test_completing_a_step_takes_two_exchanges_of_one_statement(begin, crew, receiver, monkeypatch):
     item = item_of(begin(), "Check")
     asked = []
     ask = wire.Line.ask
