@@ -149,7 +149,7 @@ def test_a_number_is_picked_and_one_part_comes_and_leaves(county, sit, no_sidewa
         page.get_by_role("button", name="核对").click()
 
     prove(other, "add-part")
-    other.get_by_text("加装固定电话", exact=True).click()
+    other.get_by_text("固定电话", exact=True).click()
     other.locator("#f-telephone").press_sequentially("88")
     other.get_by_role("button", name="05597550288").wait_for()
     assert other.get_by_role("button", name="05597550188").count() == 0  # the clerk's customer's
@@ -180,7 +180,7 @@ def test_a_number_is_picked_and_one_part_comes_and_leaves(county, sit, no_sidewa
         other.wait_for_timeout(250)
     assert telephone.state == ServiceState.ACTIVE
     prove(other, "end-part")
-    other.get_by_text("退订固定电话 05597550288").wait_for()
+    other.get_by_text("固定电话 05597550288").wait_for()
     no_sideways(other)
     shot(other, "end-part")
     if SHOTS:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from kaitong.activation import services as activation
+from kaitong.charging import services as charging
+from kaitong.charging.models import Bill
+from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import TerminalRow
+from kaitong.ordering import barring
 from kaitong.ordering import services as ordering
+from kaitong.ordering.models import Order
 from kaitong.org.actor import Actor
+from kaitong.places.models import Address
 from kaitong.playbooks import changing
 from tests.path import moves_kit
+from tests.path.flows_kit import NEW_OWNER, PASSWORD
 from tests.path.moves_kit import fresh
 
 pytestmark = [pytest.mark.radius, pytest.mark.voice, pytest.mark.django_db(transaction=True)]
@@ -41,39 +50,63 @@ def network(office, county, radius, voice, kea):
     )
 
 
-def ask(office, line, procedure: str, reason: str):
-    moves_kit.prove(office, fresh(line.id), procedure)
+def ask(office, line, procedure: str, reason: str, document: str = moves_kit.DOCUMENT, **data):
+    moves_kit.prove(office, fresh(line.id), procedure, document=document)
     return changing.request_change(
         actor=office.people["clerk"],
         service_id=line.id,
         procedure=procedure,
         key=str(uuid7()),
-        data={},
+        data=data,
         reason=reason,
     )
 
 
-def test_opened_in_one_visit_shut_off_on_again_and_ended_at_three_elements(
-    office, network, lab, modem, phone, boxes
-):
+def settle(office) -> None:
+    """Every bill is paid."""
+    for bill in Bill.objects.select_related("account"):
+        if bill.total_fen > bill.paid_fen:
+            charging.receive(
+                actor=office.people["clerk"],
+                customer_id=bill.account.customer_id,
+                amount_fen=bill.total_fen - bill.paid_fen,
+                method="cash",
+                key=f"paid-{bill.pk}",
+            )
+
+
+def secret(service) -> str:
+    return inventory_verbs.reveal_password(
+        actor=SYSTEM, service_id=service.id, reason="typed into the telephone"
+    )
+
+
+def opened(office, lab, modem, phone, boxes) -> dict:
+    """A bundle that works at all three elements, paid for; its services by specification."""
     (item,) = office.request().items
     order = office.submit(items=(replace(item, specification="", offering="home-300-bundle"),))
     office.work()
     found = {s.specification: s for s in inventory.services_of_order(order.id)}
     line, telephone, television = found["access"], found["voice"], found["iptv"]
-    number, circuit = telephone.account, television.characteristics["circuit_id"]
-    password = inventory_verbs.reveal_password(
-        actor=SYSTEM, service_id=telephone.id, reason="typed into the telephone"
-    )
     office.complete(order, "Appoint")
     assert modem.start(line.account, moves_kit.text_of(lab, line)).ok
-    assert phone.on(number, password).done
-    assert boxes.on(circuit, keep=False).online
+    assert phone.on(telephone.account, secret(telephone)).done
+    assert boxes.on(television.characteristics["circuit_id"], keep=False).online
     office.complete(order, "Install")
     office.work_until(order, "Accept", seconds=40)
     office.complete(order, "Accept")
     assert {fresh(s.id).state for s in found.values()} == {ServiceState.ACTIVE}
     ordering.pay(actor=office.people["clerk"], order_id=order.id, method="cash", key="paid")
+    return found
+
+
+def test_opened_in_one_visit_shut_off_on_again_and_ended_at_three_elements(
+    office, network, lab, modem, phone, boxes
+):
+    found = opened(office, lab, modem, phone, boxes)
+    line, telephone, television = found["access"], found["voice"], found["iptv"]
+    number, circuit = telephone.account, television.characteristics["circuit_id"]
+    password = secret(telephone)
 
     stopped = ask(office, line, "suspend", "away")
     office.work_until_state(stopped, "completed", seconds=40)
@@ -87,3 +120,72 @@ def test_opened_in_one_visit_shut_off_on_again_and_ended_at_three_elements(
     office.work_until(ended, "Dismantle", seconds=40)
     assert phone.on(number, password).answer == "404 Unknown Number"
     assert {fresh(s.id).state for s in found.values()} == {ServiceState.TERMINATED}
+
+
+def test_another_plan_barred_moved_given_away_and_a_part_alone_at_three_elements(
+    office, network, lab, modem, phone, boxes
+):
+    found = opened(office, lab, modem, phone, boxes)
+    line, telephone, television = found["access"], found["voice"], found["iptv"]
+    number, circuit = telephone.account, television.characteristics["circuit_id"]
+    before = secret(telephone)
+
+    richer = ask(
+        office, line, "change-plan", "faster", offering="home-1000-bundle", effective="now"
+    )
+    office.work_until_state(richer, "completed", seconds=40)
+    box = boxes.on(circuit, keep=False)
+    assert box.online
+    assert box.address.startswith("100.65.2")  # the pool of the richer package
+    assert int(box.address.split(".")[2]) >= 200
+
+    today = timezone.localdate(now())
+    charging.bill_service(actor=SYSTEM, service_id=line.id, through=today + timedelta(days=1))
+    Bill.objects.update(due_on=today - timedelta(days=60))
+    assert barring.suspend_due() == 1
+    stopped = Order.objects.get(items__procedure__key="suspend-arrears", items__lead=None)
+    office.work_until_state(stopped, "completed", seconds=60)
+    assert phone.on(number, before).answer.startswith("403 Suspended")
+    assert not boxes.on(circuit, keep=False).online
+    settle(office)
+    assert barring.resume_paid() == 1
+    again = Order.objects.get(items__procedure__key="resume-arrears", items__lead=None)
+    office.work_until_state(again, "completed", seconds=60)
+    assert phone.on(number, before).done
+
+    room = Address.objects.get(pk=office.plant.rooms[1])
+    moved = ask(office, line, "move", "customer.house", address=room.full_text)
+    ordering.pay(actor=office.people["clerk"], order_id=moved.id, method="cash", key="move")
+    office.complete(moved, "Appoint")
+    office.complete(moved, "Dismount")
+    office.work_until(moved, "Install", seconds=40)
+    there = fresh(television.id).characteristics["circuit_id"]
+    assert modem.start(line.account, moves_kit.text_of(lab, fresh(line.id))).ok
+    assert phone.on(number, before).done
+    assert boxes.on(there, keep=False).online
+    office.complete(moved, "Install")
+    office.work_until_state(moved, "completed", seconds=60)
+
+    given = ask(office, line, "transfer", "customer.family", **NEW_OWNER, **PASSWORD)
+    office.work_until_state(given, "completed", seconds=60)
+    assert phone.on(number, before).answer.startswith(("401", "403", "407"))
+    assert phone.on(number, secret(telephone)).done
+    assert {fresh(s.id).state for s in found.values()} == {ServiceState.ACTIVE}
+
+    settle(office)  # the bill with which its former owner parts from it
+    alone = ask(
+        office, line, "end-part", "customer.unused", NEW_OWNER["owner_number"],
+        offering="home-1000-tv", effective="now",
+    )  # fmt: skip
+    office.work_until_state(alone, "completed", seconds=40)
+    assert phone.on(number, before).answer == "404 Unknown Number"
+    assert boxes.on(there, keep=False).online
+    added = ask(
+        office, line, "add-part", "customer.wanted", NEW_OWNER["owner_number"],
+        offering="home-1000-bundle", telephone="05597558888",
+    )  # fmt: skip
+    office.work()
+    (new,) = [s for s in inventory.services_of_order(added.id) if s.order_id == added.id]
+    assert phone.on("05597558888", secret(new)).done
+    office.work_until_state(added, "completed", seconds=40)
+    assert fresh(new.id).state == ServiceState.ACTIVE

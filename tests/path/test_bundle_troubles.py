@@ -149,6 +149,8 @@ def test_another_bundle_calls_what_comes_with_the_line_as_it_does(office, networ
     office.work_until_state(changed, "completed")
     found = services(order)
     assert (found["access"].title, found["iptv"].title) == ("1000M 融合套餐", "IPTV 4K")
+    assert found["iptv"].characteristics["package"] == "iptv-4k"
+    assert set(changed.items.values_list("state", flat=True)) == {"completed"}
     paid = Rent.objects.filter(service_id=found["access"].pk, until=None)
     assert sorted(paid.values_list("title", "amount_fen")) == [
         ("IPTV 4K 月租费", 1000),

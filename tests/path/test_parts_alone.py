@@ -11,6 +11,7 @@ from django.utils import timezone
 from kaitong.charging.models import Charge, Rent
 from kaitong.core import clock
 from kaitong.core.errors import BadInput, KaitongError
+from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import ServiceState, TerminalState
 from kaitong.inventory.models import PoolNumber, Service, Terminal
 from kaitong.messaging.models import Notice
@@ -23,7 +24,8 @@ from kaitong.ordering.models import Order, OrderItem, Procedure, ServiceChange
 from kaitong.ordering.part_change import additions_of, endings_of, title_of, told
 from kaitong.ordering.sheets import Facts
 from kaitong.playbooks import entering
-from tests.path.moves_kit import fresh
+from tests.path.flows_kit import PASSWORD
+from tests.path.moves_kit import SYSTEM, fresh
 from tests.path.test_bundles import (
     ask,
     held,
@@ -50,7 +52,7 @@ def rents(order) -> list[tuple[str, int]]:
 
 def line_alone(office, network) -> Order:  # noqa: F811
     """A broadband line in use, nothing with it."""
-    order = office.submit()
+    order = office.submit(address=office.plant.rooms[2])
     office.work()
     office.complete(order, "Appoint")
     network.seen.add(services(order)["access"].account)
@@ -288,3 +290,51 @@ def test_an_addition_refused_gives_back_what_it_took(office, network):  # noqa: 
     assert rents(order) == [("home-300", 9900)]
     assert services(order)["access"].state == ServiceState.ACTIVE
     assert Notice.objects.filter(order_id=added.id, kind="part-refused").exists()
+
+
+def test_a_reset_gives_the_line_the_telephone_or_both_a_new_password(office, network):  # noqa: F811
+    order = opened(office, network)
+    found = services(order)
+    clerk = office.people["clerk"]
+
+    def password(key: str) -> str:
+        return inventory.reveal_password(
+            actor=SYSTEM, service_id=found[key].pk, reason="what is it now"
+        )
+
+    line, telephone = password("access"), password("voice")
+    with pytest.raises(BadInput) as asked:  # which one is asked of who has a telephone
+        ask(office, order, "reset-password", **PASSWORD)
+    assert asked.value.faults[0].field == "whose"
+    with pytest.raises(BadInput) as asked:
+        ask(office, order, "reset-password", whose="telephone", **PASSWORD)
+    assert {fault.field for fault in asked.value.faults} == set(PASSWORD)
+
+    network.deaf.add("voice")
+    alone = ask(office, order, "reset-password", whose="telephone")
+    office.work_until(alone, "TelephoneTrouble")
+    network.deaf.clear()
+    office.complete(alone, "TelephoneTrouble", decision="retry", found="固话平台恢复")
+    office.work_until_state(alone, "completed")
+    assert password("access") == line
+    assert password("voice") != telephone
+    assert network.held["voice"][found["voice"].account].password == password("voice")
+    (entry,) = entering.reveal_renewed(actor=clerk, order_id=alone.pk)
+    assert (entry.reached, entry.password) == (found["voice"].account, password("voice"))
+    assert set(alone.items.values_list("item_id", "state")) == {
+        ("1", "completed"),
+        ("1.voice-1", "completed"),
+    }
+
+    telephone = password("voice")
+    both = ask(office, order, "reset-password", whose="both", **PASSWORD)
+    office.work_until_state(both, "completed")
+    assert password("access") == PASSWORD["password"]
+    assert password("voice") != telephone
+
+    bare = line_alone(office, network)
+    with pytest.raises(BadInput) as asked:  # a line alone is asked for its own password only
+        ask(office, bare, "reset-password", whose="line", **PASSWORD)
+    assert [fault.field for fault in asked.value.faults] == ["whose"]
+    reset = ask(office, bare, "reset-password", **PASSWORD)
+    office.work_until_state(reset, "completed")

@@ -17,9 +17,13 @@ from kaitong.org.actor import Actor
 def change_plan(
     *, actor: Actor, service_id: UUID, title: str, characteristics: Mapping[str, Any]
 ) -> Service:
-    """Give a service another plan; the same one again changes nothing. The network is told next."""
+    """Give a service another plan; the same one again changes nothing. The network is told next.
+
+    A value of None is one the plan does not have any more.
+    """
     service = locked_service(actor, service_id)
     merged = {**service.characteristics, **characteristics}
+    merged = {key: value for key, value in merged.items() if value is not None}
     if service.title == title and service.characteristics == merged:
         return service
     before = service.title

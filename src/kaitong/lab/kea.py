@@ -39,9 +39,11 @@ from kaitong.lab.state import (
 PACKAGES = ("kea-dhcp4-server", "kea-admin")
 SCHEMA = Path("/usr/share/kea/scripts/pgsql/dhcpdb_create.pgsql")
 OPEN_CLASS = "iptv"
+RICH_CLASS = "iptv-4k"  # the package of the richer plan: addresses of its own
 NETWORK = "100.65.0.0/16"  # of the carrier's shared range (RFC 6598)
 ROUTER = "100.65.0.1"
-POOL = "100.65.1.0 - 100.65.254.254"
+POOL = "100.65.1.0 - 100.65.199.254"
+RICH_POOL = "100.65.200.0 - 100.65.254.254"
 LEASE_SECONDS, RENEW_AFTER = 60, 20  # short, so that a box soon hears that it is shut off
 _FILE = "iptv.json"
 _START_SECONDS = 20.0
@@ -291,13 +293,16 @@ def configuration(settings: KeaSettings, folder: Path) -> dict[str, Any]:
             "valid-lifetime": LEASE_SECONDS,
             "renew-timer": RENEW_AFTER,
             "rebind-timer": LEASE_SECONDS * 3 // 4,
-            "client-classes": [{"name": OPEN_CLASS}, *barred],
+            "client-classes": [{"name": OPEN_CLASS}, {"name": RICH_CLASS}, *barred],
             "subnet4": [
                 {
                     "id": 1,
                     "subnet": NETWORK,
                     "relay": {"ip-addresses": [settings.relay]},
-                    "pools": [{"pool": POOL, "client-class": OPEN_CLASS}],
+                    "pools": [
+                        {"pool": POOL, "client-class": OPEN_CLASS},
+                        {"pool": RICH_POOL, "client-class": RICH_CLASS},
+                    ],
                     "option-data": [{"name": "routers", "data": ROUTER}],
                 }
             ],

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
+from kaitong.catalog import queries as catalog
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import replanning
@@ -29,6 +30,7 @@ from kaitong.ordering.plan_change import (
     offer_named,
     price_of,
     starts,
+    terms_of,
 )
 from kaitong.ordering.states import note
 from kaitong.process.actions import ActionContext, BusinessError
@@ -63,6 +65,7 @@ def agree(ctx: ActionContext, subject: Subject, offer: PlanOffer, *, later: bool
             "price": price_of(offer, item.item_id),
             "characteristics": offer.offering.characteristics,
             "parts": {part["service"]: part["title"] for part in offer.offering.parts},
+            "part_values": _part_values(subject, offer),
             "keeps_case": offer.case is not None,
             "since": since.isoformat(),
         },
@@ -121,7 +124,8 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
     )
     for part in inventory.parts_of([item.service_id]).get(item.service_id, []):
         title = agreed.get("parts", {}).get(part.specification, part.title)
-        replanning.change_plan(actor=actor, service_id=part.id, title=title, characteristics={})
+        values = agreed.get("part_values", {}).get(part.specification, {})
+        replanning.change_plan(actor=actor, service_id=part.id, title=title, characteristics=values)
     if not agreed["keeps_case"]:
         sold = OrderItem.objects.filter(service_id=item.service_id)
         for order_id, item_id in sold.values_list("order_id", "item_id"):
@@ -142,3 +146,20 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
         )
     note(order.id, "plan-set", actor_id=None, data={"before": before.title, "plan": price["title"]})
     return {}
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _part_values(subject: Subject, offer: PlanOffer) -> dict[str, dict[str, Any]]:
+    """What the plan says of each further service, by the service; None for what only the plan
+    before said."""
+    before = catalog.offerings([str((terms_of(subject) or {}).get("offering", ""))])
+    gone: dict[str, dict[str, Any]] = {}
+    for plan in before.values():
+        for part in plan.parts:
+            gone[part["service"]] = dict.fromkeys(part.get("characteristics", {}))
+    return {
+        part["service"]: {**gone.get(part["service"], {}), **part.get("characteristics", {})}
+        for part in offer.offering.parts
+    }

@@ -13,6 +13,7 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
+from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import authenticating, bindings, code_sending
 from kaitong.ordering import services as ordering
@@ -27,20 +28,25 @@ from kaitong.ordering.models import Order, Procedure
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries
-from kaitong.playbooks.forms import Form
+from kaitong.playbooks.forms import PART, Form
 from kaitong.playbooks.model import PHOTO_PURPOSE
 
 
-def form_of(playbook: str, version: str, file: str) -> Form | None:
-    """The form of a change; None where nothing is asked."""
-    return queries.form(playbook, version, file) if file else None
+def form_of(playbook: str, version: str, file: str, line: UUID | None = None) -> Form | None:
+    """The form of a change as it is asked of this line: what only a further service of a bundle
+    needs is asked where there is one. None where nothing is asked."""
+    found = queries.form(playbook, version, file) if file else None
+    if found is None or not any(PART in spec for spec in found.fields.values()):
+        return found
+    parts = inventory.parts_of([line]).get(line, []) if line is not None else []
+    return found.for_parts({one.specification for one in parts})
 
 
 def form_for(procedure: Procedure, service: ServiceView) -> Form | None:
     """What is asked for a change of this line: the form of the change, and beside it the one about
     who comes for a holder of his kind (`acting:`); None where nothing is asked."""
     playbook, version = procedure.playbook, procedure.playbook_hash
-    own = form_of(playbook, version, procedure.counter.get("form", ""))
+    own = form_of(playbook, version, procedure.counter.get("form", ""), service.id)
     forms = procedure.counter.get("acting", {})
     file = forms.get(parties.kind_of(service.customer_id), "") if forms else ""
     acting = form_of(playbook, version, file)
@@ -139,7 +145,7 @@ def request_change(
     # who may not ask is told before its form is checked: it is none of anybody else's
     known, service = asked_for(actor, service_id, procedure)
     found = (
-        form_of(known.playbook, known.playbook_hash, known.counter.get("form", ""))
+        form_of(known.playbook, known.playbook_hash, known.counter.get("form", ""), service_id)
         if vouched  # a system that vouches for the customer has seen who comes for him
         else form_for(known, service)
     )

@@ -2,10 +2,10 @@
 
 The account of the line, and in a bundle the telephone's number and the circuit of television, are
 on the page. Passwords are read by an act of their own, one recorded reading a service
-(`inventory.reveal_password`): by whoever has a work item of the order in hand while it is open, and
-by the counter on the day on which a change gave a telephone a new one (过户), since its new owner
-must enter it and nobody else knows it; so too while a telephone is added to a line (加装), whose
-customer connects it himself.
+(`inventory.reveal_password`): by whoever has a work item of the order in hand while it is open; by
+who is out for a fault of the line (上门查障: what is exchanged is set up anew); by the counter on
+the day on which a change gave a telephone a new one (过户, 密码重置), since nobody else knows it,
+and while a telephone is added to a line (加装), whose customer connects it himself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.assurance import queries as assurance
+from kaitong.assurance.models import Fault
 from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
@@ -30,9 +32,12 @@ from kaitong.ordering.models import Order
 from kaitong.ordering.plans import may_withdraw
 from kaitong.ordering.states import GOING
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries
 from kaitong.process import queries as process
 from kaitong.process.choices import OPEN_WORK, WorkState
 from kaitong.process.errors import ProcessForbidden
+
+FAULT = "fault_id"  # the variable of a fault's process
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,13 @@ def in_hand(actor: Actor, item: process.WorkDetail) -> bool:
 
 def of_item(actor: Actor, item: process.WorkDetail) -> tuple[Entry, ...]:
     """The card of a work item, without passwords; empty for who has it not in hand, for work that
-    is no order's, and before there is anything to enter."""
+    is no order's and no visit's to a fault, and before there is anything to enter."""
     if not in_hand(actor, item) or item.business_id is None:
         return ()
     services = _of(item)
     if not any(one.has_password for one in services):
         return ()
-    if not ordering.by_ids(actor, [item.business_id]):
+    if not ordering.by_ids(actor, [item.business_id]) and _fault(actor, item) is None:
         return ()
     return tuple(_entry(one) for one in services)
 
@@ -76,7 +81,11 @@ def reveal_on_site(*, actor: Actor, item_id: UUID) -> tuple[Entry, ...]:
         raise ProcessForbidden(
             _("入网密码只给正在办这张工单的人看。"), _("请先接单；已办结或挂起的不再显示。")
         )
-    # of an order's work only: a fault's is nothing here
+    fault = _fault(actor, item)
+    if fault is not None:
+        reason = f"入网参数：故障 {fault.number}，环节 {item.title}"
+        return _revealed(actor, _of(item), reason)
+    # else an order's, or nothing here
     order = ordering.order(actor, item.business_id or item.id)
     reason = f"入网参数：订单 {order.number}，环节 {item.title}"
     return _revealed(actor, _of(item), reason)
@@ -106,10 +115,23 @@ def reveal_renewed(*, actor: Actor, order_id: UUID) -> tuple[Entry, ...]:
 # ---- inside --------------------------------------------------------------------------------------
 
 
+def _fault(actor: Actor, item: process.WorkDetail) -> Fault | None:
+    """The fault that a work item outside is about (`fieldwork: posts`); None for other work."""
+    outside = any(
+        item.post in entry.get("posts", ()) for entry in queries.current_content("fieldwork")
+    )
+    if not outside or item.business_id is None:
+        return None
+    return next(iter(assurance.by_ids(actor, [item.business_id])), None)
+
+
 def _of(item: process.WorkDetail) -> list[ServiceView]:
     """The services a work item's process is about, the line first."""
     line = item.variables.get("service_id")
     ids = [str(line)] if line else []
+    if FAULT in item.variables:  # a fault's process knows the line alone
+        found_with = inventory.parts_of([UUID(one) for one in ids])
+        ids += [str(one.id) for parts in found_with.values() for one in parts]
     ids += [str(part["service_id"]) for part in item.variables.get(bundles.PARTS) or ()]
     found = inventory.services_by_ids([UUID(one) for one in ids]) if ids else []
     return sorted(found, key=lambda one: ids.index(str(one.id)))

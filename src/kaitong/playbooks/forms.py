@@ -36,6 +36,17 @@ _Answers = validators.extend(
 )
 
 
+def meets(answer: Any, wanted: Any) -> bool:
+    """Whether an answer is what `ui.when` names: a value, or one of several."""
+    return answer in wanted if isinstance(wanted, list | tuple) else bool(answer == wanted)
+
+
+def _needed_then(content: Mapping[str, Any]) -> set[str]:
+    """Fields that a condition of a form makes required."""
+    rules = (content, *content.get("allOf", ()))
+    return {name for rule in rules for name in rule.get("then", {}).get("required", ())}
+
+
 @FORMATS.checks(ATTACHMENT)
 def _is_identifier(value: object) -> bool:
     if not isinstance(value, str):
@@ -86,6 +97,13 @@ class Form:
         content = dict(self.content)
         content["properties"] = {n: s for n, s in self.fields.items() if n not in gone}
         content["required"] = [n for n in content.get("required", ()) if n not in gone]
+        # what depended on one that is not asked is asked always, and needed if it was then
+        whens: Mapping[str, Mapping[str, Any]] = self.ui.get("when", {})
+        freed = {n for n, rule in whens.items() if gone & set(rule)} - gone
+        if freed:
+            kept = {n: rule for n, rule in whens.items() if n not in freed | gone}
+            content["ui"] = {**self.ui, "when": kept}
+            content["required"] += sorted(freed & _needed_then(content))
         content["examples"] = [
             {n: v for n, v in one.items() if n not in gone} for one in content.get("examples", ())
         ]
@@ -151,7 +169,7 @@ class Form:
             name
             for name, when in self.ui.get("when", {}).items()
             if data.get(name, False) is not False  # a box that is not ticked answers nothing
-            and any(data.get(other) != value for other, value in when.items())
+            and not all(meets(data.get(o), value) for o, value in when.items())
         ]
 
     def split(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

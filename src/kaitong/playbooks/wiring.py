@@ -82,6 +82,7 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
         Action("ordering.reserve-parts", "transactional", bundles.reserve_parts),
+        Action("ordering.renew-telephones", "transactional", part_actions.renew_telephones),
         Action("ordering.schedule-part-end", "transactional", part_actions.schedule_end),
         Action("ordering.end-part", "transactional", part_actions.end_part),
         Action("ordering.begin-part", "transactional", part_actions.begin_part),

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from kaitong.core import wording
 from kaitong.core.errors import InputFault
 from kaitong.documents.choices import SENSITIVE
-from kaitong.playbooks.forms import PHOTO
+from kaitong.playbooks.forms import PHOTO, meets
 from kaitong.web.format import mark
 
 _INPUT_TYPES = {"date": "date", "date-time": "datetime-local", "time": "time"}
@@ -190,7 +190,9 @@ def build(
             made = _offered(made, offered[name], (values or {}).get(name), listed=listed)
         for other, value in ui.get("when", {}).get(name, {}).items():
             said = (values or {}).get(other, properties.get(other, {}).get("default"))
-            made = replace(made, when=f"{other}={value}", unasked=made.unasked or said != value)
+            any_of = "|".join(map(str, value if isinstance(value, list) else [value]))
+            unasked = made.unasked or not meets(said, value)
+            made = replace(made, when=f"{other}={any_of}", unasked=unasked)
         if title is not None:  # it stands over what is asked, and goes with it
             fields.append(replace(title, when=made.when, unasked=made.unasked))
         fields.append(made)

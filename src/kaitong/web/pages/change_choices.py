@@ -70,20 +70,20 @@ def _plans(subject: Subject) -> list[forms.Option]:
 
 
 def _endings(subject: Subject) -> list[forms.Option]:
-    return _of_parts(subject, part_change.endings_of(subject), _("退订%s"))
+    return _of_parts(subject, part_change.endings_of(subject))
 
 
 def _additions(subject: Subject) -> list[forms.Option]:
-    return _of_parts(subject, part_change.additions_of(subject), _("加装%s"))
+    return _of_parts(subject, part_change.additions_of(subject))
 
 
-def _of_parts(subject: Subject, offers: list[PartOffer], verb: str) -> list[forms.Option]:
+def _of_parts(subject: Subject, offers: list[PartOffer]) -> list[forms.Option]:
     service = subject.service
     say = playbooks.words(service.playbook, service.version)
     return [
         forms.Option(
             one.offering.key,
-            verb % part_change.title_of(one, say),
+            part_change.title_of(one, say),
             help=mark("").join(part_change.told(subject, one)),
             tag=_("%s/月") % fmt.yuan(one.plan.monthly_fen),
         )

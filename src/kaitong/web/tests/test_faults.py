@@ -8,10 +8,14 @@ import pytest
 
 from kaitong.activation.adapters.base import Proof, ProofKind, ProofResult
 from kaitong.assurance.models import Fault, Routing, Survey
+from kaitong.core.models import AuditEntry
 from kaitong.documents.models import Paper
 from kaitong.inventory import queries as inventory
+from kaitong.inventory import services as inventory_verbs
 from kaitong.messaging.models import Notice
+from kaitong.org.actor import Actor
 from kaitong.playbooks import photos, wiring
+from kaitong.process import services as process
 from kaitong.process import worker
 from kaitong.reporting import services as reporting
 from kaitong.web.tests import fault_world as faults
@@ -258,6 +262,34 @@ def test_workbench_drawer_and_phone_speak_of_the_fault(staffed, signed_in, part)
     assert installer.get(f"/m/work/{found}/").status_code == 200
     order = installer.get(f"/orders/{fault.pk}/")
     assert order.headers["Location"] == f"/faults/{fault.pk}/"
+
+
+def test_who_is_out_for_a_fault_reads_the_passwords_and_nobody_else(staffed, signed_in, part):
+    service = faults.line(staffed)
+    inventory_verbs.set_password(actor=Actor.system(), service_id=service.pk, password="Line-2026")
+    fault = faults.report(staffed, service)
+    answer(signed_in("hotline"), fault, "PreHandle", **NOT_SOLVED)
+    monitor, locate = signed_in("monitor"), faults.item(fault.pk, "Locate")
+    process.claim(actor=staffed.actor("monitor"), item_id=locate)
+    url = f"/m/work/{locate}/passwords"
+    assert monitor.post(url, headers=part).status_code == 404  # at a desk: nothing is set up there
+    answer(monitor, fault, "Locate", location="outside", finding="无光")
+    visit = faults.item(fault.pk, "Visit")
+    page, url = f"/m/work/{visit}/", f"/m/work/{visit}/passwords"
+    installer = signed_in("installer")
+    assert installer.post(url, headers=part).status_code == 403  # not in hand yet
+    process.claim(actor=staffed.actor("installer"), item_id=visit)
+    html = installer.get(page).content.decode()
+    assert url in html
+    assert "Line-2026" not in html
+    for wrong in ("monitor", "supervisor"):
+        assert signed_in(wrong).post(url, headers=part).status_code == 403
+    told = installer.post(url, headers=part)
+    assert "Line-2026" in told.content.decode()
+    assert "no-store" in told.headers["Cache-Control"]
+    (row,) = AuditEntry.objects.filter(kind="password-read", actor_id=staffed.actor("installer").id)
+    assert row.subject_id == service.pk
+    assert fault.number in row.data["reason"]
 
 
 def test_a_call_that_is_not_ours_is_recorded(staffed, signed_in):

@@ -166,7 +166,7 @@
   }
   function asked(input) {
     $$(`[data-when^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
-      field.hidden = field.dataset.when !== `${input.name}=${input.value}`;
+      field.hidden = !field.dataset.when.slice(input.name.length + 1).split('|').includes(input.value);
     });
     $$(`[data-unless^="${CSS.escape(input.name)}="]`, input.form).forEach(field => {
       field.hidden = field.dataset.unless === `${input.name}=${input.value}`;
