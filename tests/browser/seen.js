@@ -37,6 +37,11 @@
     }
   }
 
+  // buttons narrower than their words
+  for (const node of document.querySelectorAll('.btn')) {
+    if (shown(node) && node.scrollWidth > node.clientWidth + 1) say('is narrower than its words', node, `“${words(node)}”`);
+  }
+
   // buttons, chips and tabs of two lines
   for (const node of document.querySelectorAll('.btn, .kt-chip, .kt-pill, .kt-tag, .kt-due, .kt-state.is-box, .kt-tabs a, .kt-seg label span')) {
     if (!shown(node) || !words(node)) continue;

@@ -140,7 +140,7 @@ def _overview(look: Look) -> OverviewPane:
         ),
         Fact(_("原账号"), wording.several(service.ext.get(FORMER, ())), mono=True),
         Fact(_("建立"), fmt.when(service.created_at)),
-        Fact(_("开通"), fmt.when(service.started_at) if service.started_at else ""),
+        Fact(_("开通时间"), fmt.when(service.started_at) if service.started_at else ""),
         Fact(_("终止"), fmt.when(service.ended_at) if service.ended_at else ""),
         *(
             Fact(

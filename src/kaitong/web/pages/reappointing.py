@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -10,10 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.ids import uuid7
+from kaitong.ordering import queries as ordering
 from kaitong.ordering import reappointing
 from kaitong.ordering.choices import AskedBy
 from kaitong.ordering.plans import ReasonGroup
 from kaitong.org.actor import Actor
+from kaitong.playbooks import queries as playbooks
+from kaitong.web.format import mark
+from kaitong.web.pages import spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,10 @@ def page(
 ) -> ReappointPage:
     """`given` and `errors` are those of a refused attempt: what was typed is never lost."""
     plan = reappointing.plan_of(actor, order_id)
+    order = ordering.order(actor, order_id)
+    say: Callable[[str], str] = str
+    if order.playbook and order.playbook_hash:
+        say = playbooks.words(order.playbook, order.playbook_hash)
     given = given or {}
     agreed = ""
     if plan.start is not None:
@@ -62,7 +70,7 @@ def page(
         agreed=agreed,
         count=plan.count,
         most=plan.most,
-        refusal=f"{plan.refusal}{plan.remedy}",
+        refusal=spoken.steps(f"{plan.refusal}{mark('')}{plan.remedy}".strip(), say),
         start=given.get("start", ""),
         lengths=tuple((n, words[n], str(n) == minutes) for n in reappointing.LENGTHS),
         ways=tuple((str(one), str(one.label), str(one) == way) for one in AskedBy),

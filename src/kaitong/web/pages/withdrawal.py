@@ -16,6 +16,7 @@ from kaitong.ordering.plans import MoneyLine, ReasonGroup, WithdrawalPlan, metho
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
+from kaitong.web.pages import spoken
 from kaitong.web.pages.names import post_names
 
 
@@ -57,10 +58,11 @@ def page(
 ) -> WithdrawPage:
     plan = ordering.withdrawal_plan(actor, order_id)
     back = plan.refund_fen
+    say: Callable[[str], str] = playbooks.words(*plan.playbook) if all(plan.playbook) else str
     return WithdrawPage(
         order_id=order_id,
         number=plan.number,
-        refusal=plan.refusal,
+        refusal=spoken.steps(plan.refusal, say),
         remedy=plan.remedy,
         effects=tuple(_effects(plan)) if plan.possible else (),
         warnings=tuple(_warnings(plan)) if plan.possible else (),

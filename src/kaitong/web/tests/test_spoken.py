@@ -42,3 +42,11 @@ def test_a_line_of_several_parts_is_said_part_by_part(monkeypatch):
         assert order_timeline._said("outside line · 外线：接头松动", both) == (
             "outside line · Outside line: Connector loose"
         )
+
+
+def test_a_refusal_names_its_steps_in_the_readers_words():
+    words = {"竣工验收": "Acceptance"}
+    told = "The order is at “竣工验收”, where this cannot be changed."
+    said = spoken.steps(told, lambda text: words.get(text, text))
+    assert said == "The order is at “Acceptance”, where this cannot be changed."
+    assert spoken.steps("没有引号", str) == "没有引号"
