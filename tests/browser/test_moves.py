@@ -9,6 +9,7 @@ from kaitong.ordering.models import Order, ServiceChange
 from kaitong.places import services as places
 from kaitong.places.models import Address
 from kaitong.web.tests.world import resident_number
+from tests.browser.conftest import DESK, PHONE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -63,7 +64,19 @@ def test_a_clerk_moves_a_line_where_it_can_be_served(sit, county, line, no_sidew
     page.get_by_role("button", name="移机").click()
     page.get_by_text("可以登记待装需求").wait_for()
     no_sideways(page)
-    page.get_by_role("textbox", name="新装机地址").fill(spots[county.addresses[4]].full_text)
+    # found while typing: each with its verdict, the refused ones cannot be picked, by keyboard too
+    box = page.get_by_role("textbox", name="新装机地址")
+    box.fill("横江花园")
+    found = page.get_by_role("radiogroup", name="地址结果")
+    goal = spots[county.addresses[4]].full_text
+    found.locator(f"input[value='{goal}']").wait_for()
+    assert found.locator(f"input[value='{spots[county.addresses[3]].full_text}']").is_disabled()
+    found.locator(f"input[value='{goal}']").focus()
+    page.keyboard.press("Space")
+    assert box.input_value() == goal
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)
+        no_sideways(page)
     page.get_by_role("button", name="移机").dblclick()
     page.get_by_text("预约派单").first.wait_for()
     assert Order.objects.filter(items__procedure__key="move").count() == 1

@@ -191,6 +191,9 @@
       if (e.target.matches('input[name=pick]')) picked();
       if (e.target.matches('[data-pick-all]')) act.all(e.target);
       if (e.target.form && e.target.name) asked(e.target);
+      // what was found and picked is what the box says from now on
+      const box = e.target.matches('[id^="found-"] input[type=radio]') && document.getElementById(`f-${e.target.name}`);
+      if (box) box.value = e.target.value;
       if (e.target.matches('[data-submit]')) e.target.form.requestSubmit();
     });
     document.addEventListener('click', e => {
