@@ -16,7 +16,7 @@ from django.utils.translation import override
 
 from kaitong.assurance.handling import say
 from kaitong.assurance.models import CommonCause, Fault, Handling
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.messaging import quiet
 from kaitong.messaging import services as messaging
@@ -60,10 +60,16 @@ def tell(
         messaging.queue(actor=Actor.system(branch_id=fault.branch_id), notices=queued)
 
 
+_OURS = """select 1 from assurance_fault where id = %s
+ union all select 1 from assurance_commoncause where id = %s"""
+
+
 def heard(fact: StepFact) -> None:
     """A task of a ticket or a common cause that names notices was entered, given, runs late."""
     if fact.business_id is None:
         return
+    if not plain.ask(_OURS, [fact.business_id, fact.business_id]):
+        return  # an order's, as most are
     fault = Fault.objects.filter(pk=fact.business_id).select_related("handling").first()
     cause = None
     if fault is None:

@@ -31,9 +31,11 @@ def offering(key: str, *, version: str = "") -> Offering:
 
     Raises NotOffered.
     """
-    rows = Offering.objects.filter(key=key)
-    rows = rows.filter(version=version) if version else rows.filter(state=EntryState.ACTIVE)
-    found = rows.first()
+    where, told = ("version = %s", version) if version else ("state = %s", EntryState.ACTIVE.value)
+    rows = plain.kept(
+        Offering, f"key = %s and {where} order by playbook, position, key limit 1", [key, told]
+    )
+    found = rows[0] if rows else None
     if found is None:
         raise NotOffered(
             _("没有可办理的商品 %(key)s。") % {"key": key},
@@ -82,7 +84,8 @@ def case(key: str, *, plan: str, on: date) -> Offering:
 
 def offerings(keys: Iterable[str]) -> dict[str, Offering]:
     """Offerings by key for lists: the active one, else the youngest retired one; one query."""
-    rows = Offering.objects.filter(key__in=set(keys)).order_by("-state", "updated_at")
+    where = "key = any(%s::text[]) order by state desc, updated_at"
+    rows = plain.kept(Offering, where, [plain.array(set(keys))])
     # `retired` sorts before `active` in this order, so the active one is written last and stays.
     return {row.key: row for row in rows}
 

@@ -22,7 +22,7 @@ from kaitong.charging.invoices import (
 )
 from kaitong.charging.journal import post
 from kaitong.charging.lines import take_off
-from kaitong.charging.models import Charge, JournalEntry, Payment
+from kaitong.charging.models import Charge, Payment
 from kaitong.charging.policies import put_policy
 from kaitong.charging.rents import (
     NewRent,
@@ -32,9 +32,9 @@ from kaitong.charging.rents import (
     end_rent,
     transfer_rent,
 )
-from kaitong.core import clock, db, wording
+from kaitong.core import clock, db, plain, wording
 from kaitong.org.actor import Actor
-from kaitong.org.queries import visible_to
+from kaitong.org.queries import visible_rows
 
 __all__ = [
     "COLLECTED",
@@ -83,6 +83,9 @@ class NewCharge:
     refund_rule: str = ""
 
 
+_POSTED = "select key from charging_journalentry where key = any(%s::text[])"
+
+
 def raise_charges(
     *, actor: Actor, branch_id: UUID, order_id: UUID, charges: Iterable[NewCharge]
 ) -> list[Charge]:
@@ -98,8 +101,8 @@ def raise_charges(
     if not wanted:
         return []
     with db.whole():
-        Charge.objects.bulk_create(
-            (
+        for one in wanted:  # one that was raised before stays as it is
+            plain.add(
                 Charge(
                     branch_id=branch_id,
                     order_id=order_id,
@@ -110,18 +113,12 @@ def raise_charges(
                     amount_fen=one.amount_fen,
                     refund_rule=one.refund_rule,
                 )
-                for one in wanted
-            ),
-            ignore_conflicts=True,
-        )
+            )
         rows = _locked(actor, order_id)
         known = {(one.item, one.code) for one in wanted}
         asked = [row for row in rows if (row.item, row.code) in known]
-        posted = set(
-            JournalEntry.objects.filter(key__in=[_charge_key(row) for row in asked]).values_list(
-                "key", flat=True
-            )
-        )
+        keys = plain.array(_charge_key(row) for row in asked)
+        posted = {key for (key,) in plain.ask(_POSTED, [keys])}
         for row in asked:
             if _charge_key(row) not in posted:
                 _post(
@@ -269,11 +266,7 @@ def void_due(
 
 def _locked(actor: Actor, order_id: UUID, *, may_be_none: bool = False) -> list[Charge]:
     """All charges of an order, locked in primary key order: the lock of every verb here."""
-    rows = list(
-        visible_to(Charge.objects.filter(order_id=order_id), actor)
-        .order_by("pk")
-        .select_for_update(no_key=True)
-    )
+    rows = visible_rows(Charge, actor, "order_id = %s", [order_id], "order by id for no key update")
     if not rows and not may_be_none:
         if Charge.objects.filter(order_id=order_id).exists():
             raise ChargingNotFound(_("没有这个订单。"), _("请核对编号和所在分公司。"))

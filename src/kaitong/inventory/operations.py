@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from kaitong.core import audit, db, plain, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, InputFault
-from kaitong.core.ids import uuid7
 from kaitong.inventory import pools, ports, queries, terminals
 from kaitong.inventory.choices import SERVICE_BIRTHS, SERVICE_MOVES, ServiceState, TerminalState
 from kaitong.inventory.errors import NotProven, WrongState
@@ -55,28 +54,27 @@ def create_service(
     if state == ServiceState.ACTIVE and proven_by:
         raise NotProven(_("服务未经开通验证，不能直接建立为在用。"), _("先以未激活建立，再验证。"))
     moment = now()
-    identifier = service_id or uuid7()
-    service, _made = Service.objects.get_or_create(
-        pk=identifier,
-        defaults={
-            "branch_id": branch_id,
-            "specification": specification,
-            "playbook": playbook,
-            "version": version,
-            "title": title,
-            "state": state,
-            "order_id": order_id,
-            "customer_id": customer_id,
-            "address_id": address_id,
-            "lead_id": lead_id,
-            "characteristics": dict(characteristics or {}),
-            "proven_by": list(proven_by),
-            "prove_since": moment,
-            "updated_at": moment,
-            "started_at": moment if state == ServiceState.ACTIVE else None,
-            "ext": dict(ext or {}),
-        },
-    )
+    facts = {
+        "branch_id": branch_id,
+        "specification": specification,
+        "playbook": playbook,
+        "version": version,
+        "title": title,
+        "state": state,
+        "order_id": order_id,
+        "customer_id": customer_id,
+        "address_id": address_id,
+        "lead_id": lead_id,
+        "characteristics": dict(characteristics or {}),
+        "proven_by": list(proven_by),
+        "prove_since": moment,
+        "updated_at": moment,
+        "started_at": moment if state == ServiceState.ACTIVE else None,
+        "ext": dict(ext or {}),
+    }
+    if service_id is None:  # nobody can have made it before
+        return Service.objects.create(**facts)
+    service, _made = Service.objects.get_or_create(pk=service_id, defaults=facts)
     return service
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, plain
 from kaitong.core.clock import now
 from kaitong.core.locks import lock_row
 from kaitong.inventory import choosing, queries, running
@@ -159,6 +159,9 @@ def renew_logical_id(*, actor: Actor, service_id: UUID, pattern: str) -> str:
     return service.logical_id
 
 
+_POOL = "branch_id = %s and rule = %s and template = %s"
+
+
 def _allocate(
     service: Service, rule: str, pattern: str, params: Mapping[str, object], rest: int
 ) -> str:
@@ -168,12 +171,8 @@ def _allocate(
             _("逻辑 SN 的编号格式 %(pattern)s 不合规则：%(fault)s")
             % {"pattern": pattern, "fault": fault}
         )
-    pool, _made = NumberPool.objects.get_or_create(
-        branch_id=service.branch_id,
-        rule=rule,
-        template=template,
-        defaults={"quarantine_days": rest},
-    )
+    known = plain.where(NumberPool, _POOL, [service.branch_id, rule, template])
+    pool = known[0] if known else _pool(service.branch_id, rule, template, rest)
     taken = db.one(_TAKE, [pool.pk])
     if taken is None:
         # Whoever comes second waits here, and then finds what the first has made.
@@ -182,8 +181,17 @@ def _allocate(
     while taken is None:
         _refill(pool)
         taken = db.one(_TAKE, [pool.pk])
-    PoolNumber.objects.filter(pk=taken["id"]).update(state=NumberState.IN_USE, service=service)
+    in_use = {"state": NumberState.IN_USE.value, "service": service.pk}
+    plain.update(PoolNumber, in_use, "id = %s", [taken["id"]])
     return str(taken["value"])
+
+
+def _pool(branch_id: UUID, rule: str, template: str, rest: int) -> NumberPool:
+    """A pool nobody has asked for before; of two who make it at once there is one."""
+    pool, _made = NumberPool.objects.get_or_create(
+        branch_id=branch_id, rule=rule, template=template, defaults={"quarantine_days": rest}
+    )
+    return pool
 
 
 def _values(service: Service, pattern: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering, ServiceSpecification
 from kaitong.catalog.pricing import priced
-from kaitong.core import wording
+from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault, KaitongError, NotFound
 from kaitong.inventory import queries as inventory
@@ -160,6 +160,10 @@ def _platforms(actor: Actor, wanted: list[Wanted], request: SubmitOrder) -> list
     ]
 
 
+_PROCEDURE = """playbook = %s and specification = %s and action = %s
+ and counter = '{}'::jsonb and retired_at is null limit 1"""
+
+
 def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
     offering = _offering(item, place)
     playbook, _dot, key = item.specification.rpartition(".")
@@ -171,13 +175,10 @@ def _want(actor: Actor, item: SubmitItem, place: str) -> Wanted:
         raise BadOrder(
             [InputFault(f"{place}.specification", str(error.what), str(error.remedy))]
         ) from None
-    procedure = Procedure.objects.filter(
-        playbook=specification.playbook,
-        specification=specification.key,
-        action=item.action,
-        counter={},  # changes are asked for by `life.request_change`
-        retired_at=None,
-    ).first()
+    # those with a `counter` are changes, asked for by `life.request_change`
+    asked = [specification.playbook, specification.key, item.action]
+    known = plain.kept(Procedure, _PROCEDURE, asked)
+    procedure = known[0] if known else None
     if procedure is None:
         possible = wording.several(
             f"{p.title}（{p.action}）"

@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, db
+from kaitong.core import audit, db, plain
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
@@ -81,11 +81,19 @@ def record(order: Order, item: OrderItem, verdict: str) -> Demand:
     return known
 
 
+_LIVING = plain.array(sorted(LIVING_DEMAND))
+_ANY = """select 1 from ordering_demand where draft_id = %s
+ union all select 1 from ordering_demand where state = any(%s::text[]) and """
+
+
 def serve(order: Order) -> None:
     """An order was taken in: what its customer waited for at that address is served.
 
     Also the demand its intake was begun for, whoever the customer turned out to be.
     """
+    who, by = plain.same("party_id", order.party_id)
+    if not plain.ask(_ANY + who + " limit 1", [order.id, _LIVING, *by]):
+        return  # nothing of this customer's, or of this draft's, waits at all
     wanted = Q(draft_id=order.id)
     items = OrderItem.objects.filter(order=order, action=ItemAction.ADD).exclude(state__in=FINAL)
     for address_id, specification in items.values_list("address_id", "specification"):

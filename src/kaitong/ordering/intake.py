@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from kaitong.charging import services as charging
-from kaitong.core import audit, wording
+from kaitong.core import audit, plain, wording
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.ids import uuid7
@@ -132,7 +132,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
                 customer_id=order.party_id,
             )
         demands.serve(order)
-        order.refresh_from_db()  # the first step of a process may have moved it on already
+        plain.refresh(order)  # the first step of a process may have moved it on already
     order.number = documents.next_number(
         rule=f"order.{first.procedure.playbook}",
         branch_code=org.branch(order.branch_id).code,
@@ -336,7 +336,7 @@ def _begin(
         parameters=parameters,
     )
     # The process may have ended the item within its first step; only the link is written here.
-    OrderItem.objects.filter(pk=item.id).update(instance_id=instance_id)
+    plain.update(OrderItem, {"instance_id": instance_id}, "id = %s", [item.id])
 
 
 def _grid(address_id: UUID | None) -> dict[str, str]:

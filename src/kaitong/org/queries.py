@@ -61,7 +61,10 @@ def staff_names(ids: Iterable[UUID | None]) -> dict[UUID, str]:
     wanted = {i for i in ids if i is not None}
     if not wanted:
         return {}
-    return dict(Staff.objects.filter(pk__in=wanted).values_list("id", "name"))
+    rows = plain.ask(
+        "select id, name from org_staff where id = any(%s::uuid[])", [plain.array(wanted)]
+    )
+    return dict(rows)
 
 
 @dataclass(frozen=True, slots=True)

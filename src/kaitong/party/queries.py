@@ -15,7 +15,7 @@ from kaitong.core import plain, wording
 from kaitong.core.crypto import blind_index
 from kaitong.core.masking import mask_name, mask_phone
 from kaitong.org.actor import Actor
-from kaitong.org.queries import visible_to
+from kaitong.org.queries import branches_seen, visible_to
 from kaitong.party import kinds as tables
 from kaitong.party.choices import FaceResult
 from kaitong.party.errors import PartyNotFound
@@ -80,10 +80,8 @@ def reach(party_id: UUID | None) -> Reach | None:
 
 def own_party(actor: Actor, party_id: UUID | None, *, lock: bool = False) -> Party:
     """The customer if the actor may see him, else ``PartyNotFound``."""
-    queryset = visible_to(Party.objects.all(), actor)
-    if lock:
-        queryset = queryset.select_for_update(no_key=True)
-    party = queryset.filter(pk=party_id).first() if party_id else None
+    seen = branches_seen(actor)
+    party = plain.by_key(Party, party_id, lock=lock, branches=seen) if party_id else None
     if party is None:
         raise PartyNotFound(_("没有这位客户。"), _("请核对编号和所在分公司。"))
     return party
@@ -157,7 +155,8 @@ def summary(actor: Actor, party_id: UUID) -> Summary:
 
 def documents(actor: Actor, party_id: UUID) -> list[IdentityDocument]:
     """A customer's documents, newest first; their numbers are masked unless revealed."""
-    return list(own_party(actor, party_id).documents.order_by("-created_at"))
+    own = own_party(actor, party_id)
+    return plain.where(IdentityDocument, "party_id = %s order by created_at desc", [own.pk])
 
 
 def party_by_document(

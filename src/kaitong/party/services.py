@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit, clock, db, wording
+from kaitong.core import audit, clock, db, plain, wording
 from kaitong.core.crypto import blind_index
 from kaitong.core.errors import InputFault
 from kaitong.core.locks import lock_row
@@ -457,11 +457,9 @@ def _by_document(
 
 
 def _find_document(branch_id: UUID, index: bytes) -> IdentityDocument | None:
-    return (
-        IdentityDocument.objects.select_related("party")
-        .filter(branch_id=branch_id, number_index=index)
-        .first()
-    )
+    told = [branch_id, "\\x" + index.hex()]
+    found = plain.where(IdentityDocument, "branch_id = %s and number_index = %s limit 1", told)
+    return found[0] if found else None
 
 
 def _refresh_document(
