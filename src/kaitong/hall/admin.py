@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from kaitong.core.admin import ReadOnlyAdmin
-from kaitong.hall.models import Day, Rules, Seat, Stint, Ticket
+from kaitong.hall.models import Day, Inquiry, Rules, Seat, Stint, Ticket
 
 
 @admin.register(Rules)
@@ -28,3 +28,9 @@ class TicketAdmin(ReadOnlyAdmin):
 @admin.register(Stint)
 class StintAdmin(ReadOnlyAdmin):
     list_display = ("ticket", "kind", "begun_at", "ended_at", "cut")
+
+
+@admin.register(Inquiry)
+class InquiryAdmin(ReadOnlyAdmin):
+    list_display = ("day", "title", "ticket")
+    list_filter = ("title",)

@@ -191,6 +191,27 @@ class Link(Row):
         return str(self.business_id)
 
 
+class Inquiry(Row):
+    """A subject the customer of a number asked about (咨询内容), as the playbook calls it."""
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="inquiries")
+    branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
+    day = models.DateField(_("日期"))
+    subject = models.CharField(max_length=60)  # a key of the playbook's list
+    title = models.CharField(_("咨询内容"), max_length=60)  # as it was called then
+    clerk_id = models.UUIDField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("咨询记录")
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "subject"], name="hall_inquiry_once")
+        ]
+        indexes = [models.Index(fields=["branch", "day"], name="hall_inquiry_day")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class Form(Row):
     """An application form (业务申请表, F-38) filled in beforehand; sealed as drafts are.
 

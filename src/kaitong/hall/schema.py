@@ -61,6 +61,7 @@ SCHEMA: dict[str, Any] = _closed(
         "back-within": KEY,
         "back-behind": KEY,
         "kinds": _list(_KIND),
+        "subjects": _list(_closed({"key": KEY, "title": TITLE}, "key", "title")),
         "papers": _closed({"application": _PAPER}),
     },
     "posts", "kinds",
@@ -93,6 +94,10 @@ def faults(content: Mapping[str, Any], files: set[str]) -> Iterator[tuple[list[A
     for place, name in spans:
         if parameters.get(name, {}).get("kind") != "elapsed":
             yield place, f"No length {name!r}.", "Add a parameter: kind elapsed."
+    asked = [one["key"] for one in entry.get("subjects", [])]
+    for n, key in enumerate(asked):
+        if key in asked[:n]:
+            yield ["hall", "subjects", n, "key"], f"{key!r} stands twice.", "Give it another key."
     for field in ("key", "prefix"):
         seen: set[str] = set()
         for n, kind in enumerate(entry["kinds"]):

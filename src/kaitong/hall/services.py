@@ -1,5 +1,6 @@
 """The public verbs of the hall."""
 
+from kaitong.hall.asking import record as record_inquiry
 from kaitong.hall.calling import (
     begin,
     bring_back,
@@ -35,6 +36,7 @@ __all__ = [
     "leave",
     "link",
     "miss",
+    "record_inquiry",
     "reopen_day",
     "sit",
     "take",

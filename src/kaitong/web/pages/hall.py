@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
+from kaitong.hall import asking
 from kaitong.hall import forms as application
 from kaitong.hall import queries as hall
 from kaitong.hall import rules as tables
@@ -97,6 +98,7 @@ class Strip:
     draft: str
     form: str
     told: str  # where what a change's form says is read
+    subjects: tuple[tuple[str, str, bool], ...] = ()  # key, title, asked about
     fault: str = ""
 
 
@@ -116,6 +118,7 @@ class QueuePage:
     may_close: bool
     may_lead: bool
     version: str
+    asked: tuple[tuple[str, int], ...] = ()  # what was asked about today
     fault: str = ""
 
 
@@ -248,6 +251,7 @@ def queue_page(actor: Actor, *, fault: str = "") -> QueuePage:
         may_close=actor.has_post(tables.LEADING) or tables.may_take(actor, found.rules),
         may_lead=actor.is_supervisor,
         version=found.version,
+        asked=_asked(actor, found),
         fault=fault,
     )
 
@@ -299,8 +303,20 @@ def strip(actor: Actor, *, fault: str = "") -> Strip | None:
         draft=draft,
         form=form,
         told=told,
+        subjects=_subjects(ticket) if ticket and not called else (),
         fault=fault,
     )
+
+
+def _asked(actor: Actor, found: Hall) -> tuple[tuple[str, int], ...]:
+    names = {one.title: words((one.title, one.title_en)) for one in asking.subjects(found.rules)}
+    return tuple((names.get(name, name), n) for name, n in asking.asked_today(actor))
+
+
+def _subjects(ticket: Ticket) -> tuple[tuple[str, str, bool], ...]:
+    known = asking.subjects(ticket.rules)
+    done = asking.asked(ticket) if known else []
+    return tuple((one.key, words((one.title, one.title_en)), one.key in done) for one in known)
 
 
 def board(actor: Actor) -> Board:

@@ -13,7 +13,7 @@ from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.hall import queries
 from kaitong.hall import services as hall
-from kaitong.hall.models import Form, Link, Ticket
+from kaitong.hall.models import Form, Inquiry, Link, Ticket
 from kaitong.ordering import drafts
 from kaitong.org import services as org
 from kaitong.org.queries import actor_of
@@ -243,3 +243,32 @@ def test_what_is_begun_while_a_number_is_served_is_linked_to_it(world, greeter, 
     clerk.post(choose, {"name": "王志伟"})
     assert Link.objects.get().business_id == draft
     assert queries.ticket_of(world.actor("clerk"), draft) == ticket
+
+
+def test_what_a_customer_asked_about_is_recorded_once_by_who_serves_him(
+    world, greeter, clerk, signed_in, part
+):
+    """HALL-01: consult."""
+    taken(greeter, kind="consult")
+    clerk.post("/queue/sit", {"counter": "1"})
+    clerk.post("/queue/next")
+    ticket = Ticket.objects.get()
+    url = f"/queue/{ticket.pk}/asked"
+    early = clerk.post(url, {"subject": "plans"}, headers=part)
+    assert early.status_code == 409  # called, not at the counter yet
+    html = clerk.post(f"/queue/{ticket.pk}/begin", headers=part).content.decode()
+    assert "登记咨询" in html
+    for subject in ("plans", "plans", "bill"):  # a double click is one
+        html = clerk.post(url, {"subject": subject}, headers=part).content.decode()
+    assert re.search(r'value="plans" disabled', html)
+    assert clerk.post(url, {"subject": "weather"}, headers=part).status_code == 409
+    told = list(Inquiry.objects.order_by("pk").values_list("subject", "title"))
+    assert told == [("plans", "套餐和资费"), ("bill", "账单和欠费")]
+    clerk.post(f"/queue/{ticket.pk}/end")
+    assert clerk.post(url, {"subject": "other"}, headers=part).status_code == 409
+    page = text_of(greeter.get("/queue/"))
+    assert re.search(r"套餐和资费</td><td[^>]*>1<", page)
+    english = greeter.get("/queue/", headers={"Accept-Language": "en"}).content.decode()
+    assert "Plans and prices" in english
+    assert signed_in("foreigner").post(url, {"subject": "other"}).status_code in (404, 409)
+    assert Inquiry.objects.count() == 2

@@ -115,6 +115,9 @@ def turn(request: SignedIn, ticket_id: UUID, verb: str) -> HttpResponse:
         "missed": lambda: hall.miss(actor=request.actor, ticket_id=ticket_id),
         "begin": lambda: hall.begin(actor=request.actor, ticket_id=ticket_id),
         "end": lambda: hall.end(actor=request.actor, ticket_id=ticket_id),
+        "asked": lambda: hall.record_inquiry(
+            actor=request.actor, ticket_id=ticket_id, subject=request.POST.get("subject", "")[:60]
+        ),
         "hand": lambda: hall.hand_over(
             actor=request.actor, ticket_id=ticket_id, seat_id=_uuid(request.POST.get("seat", ""))
         ),
