@@ -140,8 +140,20 @@ def _early(drawn: Drawn, other: list[str], early: Counter[str], waiting: set[str
         if early[join] and other.count(join) > min(other.count(last) for last in before):
             raise Excluded(EARLY_JOIN)
     for gather, branches in drawn.gathers.items():
-        if early[gather] and branches & waiting:
+        if early[gather] and (branches & waiting or _overtaken(drawn, other, gather)):
             raise Excluded(EARLY_GATHER)
+
+
+def _overtaken(drawn: Drawn, trace: list[str], gather: str) -> bool:
+    """Whether a branch of an inclusive join went on after it, or it went on twice in one round."""
+    gone = False
+    for node in trace:
+        if node == drawn.openers[gather]:
+            gone = False
+        elif gone and (node == gather or node in drawn.gathers[gather]):
+            return True
+        gone = gone or node == gather
+    return False
 
 
 def _cut_off(node: str, side: Side) -> bool:

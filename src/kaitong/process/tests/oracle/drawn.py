@@ -47,6 +47,7 @@ class Drawn:
     again: set[str] = field(default_factory=set)  # boundary events that may be told more than once
     joins: dict[str, set[str]] = field(default_factory=dict)  # what comes just before each
     gathers: dict[str, set[str]] = field(default_factory=dict)  # inclusive joins: their branches
+    openers: dict[str, str] = field(default_factory=dict)  # inclusive joins: where they branch
     calls: dict[str, plans.Call] = field(default_factory=dict)
     codes: list[str] = field(default_factory=list)  # what the guards around here are told
     loose: list[tuple[set[str], set[str]]] = field(default_factory=list)  # handlers, what is before
@@ -201,6 +202,7 @@ class Drawn:
                 if plans.Stop("end") in part.walk()
             ]
             self.gathers[merge] = set().union(*(inside for _ends, inside in parts))
+            self.openers[merge] = choose
         return choose, merge
 
     def _fork(self, plan: plans.Fork) -> Ends:

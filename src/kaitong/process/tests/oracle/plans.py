@@ -367,6 +367,9 @@ def _guard(draw: Any, where: Where) -> Plan:
             body = Sequence((body, Choice(ways, (draw(words.conditions(where.reads)),))))
         host = Sub(body) if on == "sub" else Call(body, where.reads, where.writes)
     interrupting = event == "error" or where.loop or draw(st.booleans())
+    if any(isinstance(part, Many) for part in handler.walk()):
+        # The other engine adds instances where it has not come yet, and breaks.
+        handler = Task("user")
     return Guard(host, event, interrupting, handler)
 
 
