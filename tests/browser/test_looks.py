@@ -1,7 +1,7 @@
 """Every page at once, as a phone and as a small tablet see it: nothing scrolls sideways or stands
 out of its card, no script fails, everything operated has a name, nothing is left untranslated.
 
-One walk for all: a page is loaded once, in English and dark, and looked at in two widths. What is
+One walk for all: a page is loaded once, in English and dark, and looked at in three widths. What is
 wrong is found by `seen.js`; the whole list of faults is told at once.
 """
 
@@ -23,7 +23,7 @@ from kaitong.process.worker import drain_once
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 SEEN = Path(__file__).with_name("seen.js").read_text()
-WIDTHS = (390, 1024)
+WIDTHS = (390, 768, 1024)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_a_clerk_changes_the_plan_after_telling_what_it_costs(sit, line, no_side
     no_sideways(page)
     page.get_by_label("原因").select_option("customer.faster")
     page.get_by_role("button", name="变更套餐").click()
-    page.locator(".kt-error").first.wait_for()  # no plan chosen: nothing was taken in
+    page.locator(".kt-error:visible").first.wait_for()  # no plan chosen: nothing was taken in
     assert not ServiceChange.objects.exists()
     page.get_by_text("1000M 家庭宽带", exact=True).click()
     page.get_by_text("次月生效", exact=True).click()

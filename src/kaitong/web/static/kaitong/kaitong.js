@@ -77,7 +77,7 @@
     const part = was.part && document.getElementById(was.part);
     focus((was.id && document.getElementById(was.id))
       || (was.row && $(`tr[data-row="${CSS.escape(was.row)}"]`))
-      || (part && ($('[role=alert]', part) || $('h1, h2', part))));
+      || (part && ($$('[role=alert]', part).find(el => el.checkVisibility()) || $('h1, h2', part))));
   }
   const hidePops = () => $$('.kt-pop[data-float]:not([hidden])').map(p => {
     p.hidden = true;
