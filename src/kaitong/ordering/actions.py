@@ -19,6 +19,7 @@ from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
+from kaitong.inventory.errors import BadPattern
 from kaitong.inventory.services import NoPort
 from kaitong.ordering import (
     bundles,
@@ -127,16 +128,29 @@ def assign_port(ctx: ActionContext) -> dict[str, Any]:
 def make_data(ctx: ActionContext) -> dict[str, Any]:
     """自动数据制作: account, password and logical identifier (ONU-02); the service is inactive.
 
-    Patterns are parameters of the playbook.
+    Patterns are parameters of the playbook. A service that needs a telephone number goes by that
+    (固定电话); BusinessError `part-not-had` where none is left.
     """
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
-    account = inventory_verbs.allocate_account(
-        actor=actor,
-        service_id=item.service_id,
-        pattern=ctx.parameters["account_pattern"],
-        quarantine_days=int(ctx.parameters.get("account_quarantine_days", 0)),
-    )
+    number = bundles.needs_of(inventory.service(actor, item.service_id, proofs=False)).get("number")
+    if number is not None:
+        try:
+            account = inventory_verbs.allocate_number(
+                actor=actor,
+                service_id=item.service_id,
+                pattern=str(ctx.parameters[number["rule"]]),
+                quarantine_days=int(number.get("quarantine", 0)),
+            )
+        except BadPattern as error:
+            raise BusinessError("part-not-had", error.what, {"trouble": error.what}) from None
+    else:
+        account = inventory_verbs.allocate_account(
+            actor=actor,
+            service_id=item.service_id,
+            pattern=ctx.parameters["account_pattern"],
+            quarantine_days=int(ctx.parameters.get("account_quarantine_days", 0)),
+        )
     logical_id = inventory_verbs.allocate_logical_id(
         actor=actor, service_id=item.service_id, pattern=ctx.parameters["logical_id_pattern"]
     )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from kaitong.catalog import queries as catalog
 from kaitong.core.errors import KaitongError
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import relocation
@@ -58,7 +57,7 @@ def follow(
     for service_id in bundles.service_ids(item):
         relocation.follow(actor=actor, service_id=service_id, address_id=address_id)
         service = inventory.service(actor, service_id)
-        needs = _needs(service)
+        needs = bundles.needs_of(service)
         if CIRCUIT in needs:
             inventory_verbs.derive_circuit(
                 actor=actor,
@@ -67,19 +66,11 @@ def follow(
             )
 
 
-def _needs(service: ServiceView) -> Mapping[str, Any]:
-    specification = catalog.service_specification(
-        service.specification, playbook=service.playbook, version=service.version
-    )
-    found: Mapping[str, Any] = specification.needs
-    return found
-
-
 def _supply(
     actor: Actor, lead: OrderItem, service: ServiceView, parameters: Mapping[str, Any]
 ) -> dict[str, str]:
     """What a part's specification needs, taken; what of it may be told."""
-    needs = _needs(service)
+    needs = bundles.needs_of(service)
     found = {"title": service.title}
     if NUMBER in needs:
         found["number"] = inventory_verbs.allocate_number(

@@ -8,7 +8,7 @@ goes to the network is done for each by the line's process, which has them as va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -121,25 +121,28 @@ def variables(rows: Iterable[OrderItem]) -> dict[str, Any]:
 def platforms_missing(
     offerings: Iterable[Offering], branch_id: UUID | None
 ) -> dict[UUID, tuple[str, ...]]:
-    """By plan: the kinds of element its parts live at of which the branch has none in service.
+    """By plan: the kinds of element it lives at of which the branch has none in service.
 
-    Such a bundle would be sold, visited and then wait at its activation: it is not offered, and
-    refused (`asked`). The line itself is not asked about: its element is the branch's first.
+    Such a plan would be sold, visited and then wait at its activation: it is not offered, and
+    refused (`asked`). What lives at the AAA server is not asked about: that is the branch's first.
     Constant queries.
     """
-    bundled = [one for one in offerings if one.parts]
-    if not bundled or branch_id is None:
+    offered = list(offerings)
+    if not offered or branch_id is None:
         return {}
     there = activation.kinds_in_service(branch_id)
     found: dict[UUID, tuple[str, ...]] = {}
     read: dict[tuple[str, str], dict[str, list[str]]] = {}
-    for offering in bundled:
+    for offering in offered:
         book = (offering.playbook, offering.version)
         if book not in read:
             rows = catalog.service_specifications(playbook=book[0], version=book[1])
             read[book] = {row.key: [str(a.get("on")) for a in row.activates] for row in rows}
-        kinds = [kind for part in offering.parts for kind in read[book].get(part["service"], ())]
-        lacking = tuple(kind for kind in dict.fromkeys(kinds) if kind not in there)
+        services = [*offering.services, *(part["service"] for part in offering.parts)]
+        kinds = [kind for service in services for kind in read[book].get(service, ())]
+        lacking = tuple(
+            kind for kind in dict.fromkeys(kinds) if kind not in there and kind != ElementKind.AAA
+        )
         if lacking:
             found[offering.pk] = lacking
     return found
@@ -150,8 +153,8 @@ def without_platforms(kinds: Iterable[str]) -> tuple[str, str]:
     labels = dict(ElementKind.choices)
     names = wording.several(str(labels.get(kind, kind)) for kind in kinds)
     return (
-        _("本分公司没有在用的%s，这个融合套餐开通不了。") % names,
-        _("请改办单独的宽带套餐；要办融合套餐，先请网络岗登记网元，或把停用的恢复在用。"),
+        _("本分公司没有在用的%s，这个套餐开通不了。") % names,
+        _("请改办别的套餐；要办这个套餐，先请网络岗登记网元，或把停用的恢复在用。"),
     )
 
 
@@ -215,6 +218,14 @@ def same_parts(offering: Offering, services: Sequence[ServiceView]) -> bool:
     return sorted(part["service"] for part in offering.parts) == sorted(
         one.specification for one in services
     )
+
+
+def needs_of(service: ServiceView) -> Mapping[str, Any]:
+    """What a service must be supplied with, by its specification (`needs:`)."""
+    found: Mapping[str, Any] = catalog.service_specification(
+        service.specification, playbook=service.playbook, version=service.version
+    ).needs
+    return found
 
 
 # ---- delivery ------------------------------------------------------------------------------------

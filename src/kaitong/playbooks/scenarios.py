@@ -47,6 +47,7 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
             "no-entry": Failure("no-port", {"verdict": "no-entry"}),
         },
     ),
+    "ordering.make-data": ("number", {"": "", "had": "", "none": "part-not-had"}),
     "ordering.end-part": (
         "left",
         {"": Values({"boxes": 0}), "nothing": Values({"boxes": 0}), "box": Values({"boxes": 1})},
