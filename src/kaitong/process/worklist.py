@@ -6,7 +6,7 @@ Numbers are counted as far as anybody needs them (`numbers`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -195,6 +195,29 @@ def _urgent(tab: str) -> tuple[Any, str]:
 def waiting(actor: Actor) -> int:
     """How many items wait for somebody to take them: the workbench's first tab."""
     return numbers.counted(_tab(actor, "todo", False))
+
+
+def totals(actor: Actor, wanted: Sequence[Mapping[str, Any]]) -> list[numbers.Number]:
+    """How many rows each of these lists would have (`tab`, `post`, `title`, `business`, `due`,
+    `everyone`, as `work_items` takes them), in one statement; none beyond `numbers.MOST`."""
+    if not wanted:
+        return []
+    parts: list[str] = []
+    params: list[Any] = []
+    for one in wanted:
+        rows = _wanted(
+            _tab(actor, one["tab"], bool(one.get("everyone"))),
+            one.get("post"),
+            None,
+            one.get("title"),
+            one.get("due", ""),
+            one.get("business"),
+        )
+        sql, values = _sql(rows.order_by().values_list(Value(1))[: numbers.MOST + 1], "1")
+        parts.append(f"(select count(*) from ({sql}) c)")
+        params += values
+    (row,) = db.rows(f"select array[{', '.join(parts)}] as found", params)
+    return [numbers.number(n) for n in row["found"]]
 
 
 def counts(actor: Actor, *, everyone: bool = False) -> dict[str, int]:

@@ -51,6 +51,7 @@ app_name = "web"
 urlpatterns = [
     path("", devices.home, name="home"),
     path("work/", work.workbench, name="workbench"),
+    path("work/views/counts", saved.counts, name="view_counts"),
     path("work/views/save", saved.save, name="view_save"),
     path("work/views/<uuid:view_id>/forget", saved.forget, name="view_forget"),
     path("work/views/<uuid:view_id>/first", saved.open_with, name="view_first"),

@@ -207,6 +207,15 @@ def work_page(actor: Actor, query: QueryDict) -> WorkPage:
     )
 
 
+def chip_counts(actor: Actor) -> list[tuple[UUID, int]]:
+    """How many rows each saved filter leads to; one statement counts them all."""
+    options = options_of(actor)
+    views = lists.views(actor, saved.PLACE)
+    wanted = [asked_of(actor, QueryDict(row.query), options).found() for row in views]
+    found = process.totals(actor, wanted)
+    return [(row.pk, n) for row, n in zip(views, found, strict=True)]
+
+
 def due_labels() -> dict[str, str]:
     return {"today": _("今日到期"), "soon": _("临期"), "late": _("超时")}
 

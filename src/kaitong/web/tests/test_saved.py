@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from kaitong.org.models import ListChoice, SavedView
@@ -28,6 +30,33 @@ def test_a_filter_is_saved_shown_as_a_chip_and_is_a_plain_address(late, signed_i
     assert 'href="?tab=todo&amp;due=late"' in html
     assert 'aria-pressed="true"' in client.get("/work/?due=late&tab=todo").content.decode()
     assert "超时的" not in signed_in("clerk").get("/work/").content.decode()
+
+
+def test_each_chip_says_how_many_rows_it_leads_to_at_the_same_cost(
+    late, world, queries_of, monkeypatch
+):
+    client, view = late
+    world.order(1)
+    client.post("/work/views/save", {"name": "全部待接", "query": "tab=todo"})
+    every = SavedView.objects.get(name="全部待接")
+    html = client.get("/work/?tab=todo").content.decode()
+    assert 'hx-get="/work/views/counts"' in html
+    assert f'id="chip-n-{every.pk}"' in html
+
+    def told() -> dict[str, str]:
+        text = client.get("/work/views/counts").content.decode()
+        return dict(re.findall(r'id="chip-n-([^"]+)" hx-swap-oob="true">([^<]*)<', text))
+
+    assert told() == {str(view.pk): "0", str(every.pk): "1"}
+    cost = queries_of(told)
+    for n in range(3):
+        client.post(
+            "/work/views/save", {"name": f"第{n}个", "query": f"tab=mine&due=late&post={n}"}
+        )
+    assert queries_of(told) == cost
+    assert len(told()) == 5
+    monkeypatch.setattr("kaitong.process.numbers.MOST", 0)
+    assert told()[str(every.pk)] == "0+"  # no more is counted than is said
 
 
 def test_the_same_name_takes_the_new_filter_and_faults_are_said(late):
