@@ -43,6 +43,7 @@ from kaitong.charging.choices import (
 )
 from kaitong.charging.invoices import platform_for
 from kaitong.charging.models import Charge, Invoice, JournalLine, Payment
+from kaitong.charging.rents import rents_of
 from kaitong.core import plain, wording
 from kaitong.org.actor import Actor
 from kaitong.org.queries import staff_names, visible_rows, visible_to
@@ -73,6 +74,7 @@ __all__ = [
     "payments",
     "playbooks_of",
     "red_label",
+    "rents_of",
     "rents_running",
     "returnable_fen",
     "runs",

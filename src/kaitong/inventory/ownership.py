@@ -90,6 +90,42 @@ def rename_account(*, actor: Actor, service_id: UUID, account: str) -> str:
 
 
 @db.whole()
+def renew_account(
+    *, actor: Actor, service_id: UUID, pattern: str, quarantine_days: int = 0
+) -> tuple[str, str]:
+    """The service goes by another account of its pool (换账号); the one it had, and the new one."""
+    service = locked_service(actor, service_id)
+    account = pools.take_account(service, pattern, quarantine_days)
+    return rename_account(actor=actor, service_id=service_id, account=account), account
+
+
+@db.whole()
+def restore_account(*, actor: Actor, service_id: UUID, account: str) -> str:
+    """The service goes by a name it had again (改账号撤回); the one it gives up.
+
+    A name of a pool is taken out of its quarantine. Raises WrongState when somebody else has it by
+    now; asked for the name it has, nothing changes.
+    """
+    service = locked_service(actor, service_id)
+    before = service.account
+    if before == account:
+        return before
+    rows = PoolNumber.objects.filter(value=account, rule=pools.ACCOUNT)
+    number = rows.select_for_update(of=("self",), no_key=True).first()
+    if number is not None and number.state == NumberState.IN_USE:
+        raise WrongState(
+            _("账号 %(account)s 已被使用。") % {"account": account},
+            _("请换一个号码。"),
+            field="account",
+        )
+    rename_account(actor=actor, service_id=service_id, account=account)
+    if number is not None:
+        number.service, number.state, number.rests_until = service, NumberState.IN_USE, None
+        number.save(update_fields=["service", "state", "rests_until"])
+    return before
+
+
+@db.whole()
 def cease_service(
     *, actor: Actor, service_id: UUID, reason: str, rest: timedelta | None = None
 ) -> Ceased:

@@ -159,6 +159,11 @@ def renew_logical_id(*, actor: Actor, service_id: UUID, pattern: str) -> str:
     return service.logical_id
 
 
+def take_account(service: Service, pattern: str, quarantine_days: int = 0) -> str:
+    """A further account of the pool for a service its caller has locked, who writes it there."""
+    return _allocate(service, ACCOUNT, pattern, {}, quarantine_days)
+
+
 _POOL = "branch_id = %s and rule = %s and template = %s"
 
 

@@ -5,6 +5,7 @@ A customer's own wish and arrears are two reasons: paying ends one of them and n
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -16,7 +17,7 @@ from kaitong.inventory.choices import ServiceState, SuspensionKind
 from kaitong.inventory.errors import WrongState
 from kaitong.inventory.locking import locked_service
 from kaitong.inventory.models import Suspension
-from kaitong.inventory.operations import move
+from kaitong.inventory.operations import move, set_service_state
 from kaitong.org.actor import Actor
 
 _WORDS = {
@@ -88,6 +89,33 @@ def resume(*, actor: Actor, service_id: UUID, kind: str) -> bool:
     state = ServiceState.ACTIVE if works else ServiceState.INACTIVE
     move(service, state, "" if works else _why(left) or _WAITING)
     return works
+
+
+@db.whole()
+def reinstate(
+    *, actor: Actor, service_id: UUID, kind: str, ended_since: datetime
+) -> Suspension | None:
+    """A reason that ended then or later stands after all (复机撤回), from the day it began.
+
+    One that stands changes nothing; None where none ended since, or the service has ended.
+    """
+    service = locked_service(actor, service_id)
+    rows = Suspension.objects.filter(service=service, kind=kind)
+    standing = rows.filter(ended_at=None).first()
+    if standing is not None or service.state == ServiceState.TERMINATED:
+        return standing
+    found = rows.filter(ended_at__gte=ended_since).order_by("-since").first()
+    if found is None:
+        return None
+    found.ended_at = None
+    found.save(update_fields=["ended_at"])
+    set_service_state(
+        actor=actor,
+        service_id=service_id,
+        state=ServiceState.INACTIVE,
+        reason=_why(list(Suspension.objects.filter(service=service, ended_at=None))),
+    )
+    return found
 
 
 def _why(rows: list[Suspension]) -> str:

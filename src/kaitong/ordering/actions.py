@@ -16,6 +16,7 @@ from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
 from kaitong.core import plain
 from kaitong.core.masking import mask_account
+from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState, TerminalState
@@ -172,6 +173,22 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
     return {}
 
 
+def other_account(ctx: ActionContext) -> dict[str, Any]:
+    """换账号: another account of the pool, where the network takes the first one for nobody's;
+    `old_account` is what it was."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    before, account = ownership.renew_account(
+        actor=actor,
+        service_id=item.service_id,
+        pattern=ctx.parameters["account_pattern"],
+        quarantine_days=int(ctx.parameters.get("account_quarantine_days", 0)),
+    )
+    note(order.id, "account-renamed", actor_id=ctx.actor_id, data={"account": account})
+    papers.renew(actor=actor, order_id=order.id, reason=papers.ACCOUNT_CHANGED)
+    return {"old_account": mask_account(before)}
+
+
 def refuse(ctx: ActionContext) -> dict[str, Any]:
     """退单处理: give everything back, void what was not earned, record the demand (BB-17)."""
     order, item, actor = subject_of(ctx)
@@ -209,6 +226,8 @@ def refuse(ctx: ActionContext) -> dict[str, Any]:
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:  # else it is being taken in: intake tells it with the number
+        if ctx.inputs.get("called_off"):  # nobody goes there any more
+            papers.void_work(actor=actor, order=order, reason=f"退单：{reason}")
         papers.give_back(actor=actor, order=order)
         notices.tell(
             actor=actor,

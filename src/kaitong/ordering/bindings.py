@@ -50,6 +50,18 @@ def end_of_service(service_id: UUID, number: PhoneNumber | None = None) -> list[
     return ended
 
 
+def revive(ids: Iterable[UUID]) -> int:
+    """Numbers whose binding ended are bound as before; how many somebody else has by now."""
+    lost = 0
+    for row in NumberBinding.objects.filter(pk__in=list(ids)).exclude(ended_at=None).order_by("pk"):
+        try:
+            with transaction.atomic():  # a savepoint: one that is taken stays ended
+                NumberBinding.objects.filter(pk=row.pk).update(ended_at=None)
+        except IntegrityError:
+            lost += 1
+    return lost
+
+
 def take_turns(numbers: Iterable[PhoneNumber]) -> None:
     """Until this transaction ends nobody else binds one of these numbers.
 

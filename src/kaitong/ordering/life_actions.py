@@ -12,7 +12,7 @@ from kaitong.charging import queries as charging
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import SuspensionKind
 from kaitong.inventory.errors import WrongState
-from kaitong.ordering import bundles, changes, notices
+from kaitong.ordering import bundles, changes, life_money, notices, papers
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderRefused
@@ -87,14 +87,22 @@ def finish_change(ctx: ActionContext) -> dict[str, Any]:
 
 
 def fail_change(ctx: ActionContext) -> dict[str, Any]:
-    """变更退单: it cannot be done; the service stays as it is."""
+    """变更退单: it cannot be done; the service stays as it is, and what was paid for it is given
+    back, the way it came."""
     order, item, actor = subject_of(ctx)
     reason = str(ctx.inputs.get("reason") or "") or "变更没有办成"
+    back = life_money.given_back(actor=actor, order=order, item_id=item.item_id, reason=reason)
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:
+        if back:
+            papers.give_back(actor=actor, order=order)
         notices.tell(
-            actor=actor, order=order, when="refused", once=item.item_id, values={"reason": reason}
+            actor=actor,
+            order=order,
+            when="refused",
+            once=item.item_id,
+            values={"reason": reason, "refund": back},
         )
     return {}
 

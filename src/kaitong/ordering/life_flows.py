@@ -11,7 +11,15 @@ from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
-from kaitong.ordering import authenticating, bindings, bundles, changes, customers, life_money
+from kaitong.ordering import (
+    authenticating,
+    bindings,
+    bundles,
+    changes,
+    customers,
+    life_money,
+    undoing,
+)
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_numbers import (
@@ -38,6 +46,7 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     assert item.service_id is not None
     wanted = changes.wanted(item)
     owner = _there(wanted, OWNER, "没有登记新机主。")
+    before = undoing.how_it_stands(actor, item, passwords=True)
     ownership.give_service_to(actor=actor, service_id=item.service_id, customer_id=UUID(owner))
     for part in bundles.service_ids(item):
         ownership.give_service_to(actor=actor, service_id=part, customer_id=UUID(owner))
@@ -47,6 +56,7 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
     authenticating.forget(item.service_id)
     ended = bindings.end_of_service(item.service_id)
+    undoing.remember(item, before, unbound=ended)
     if ended:
         _pin(actor, order, item)
     life_money.given_to(

@@ -55,6 +55,24 @@ def repriced(*, actor: Actor, order: Order, item_id: str, service_id: UUID) -> N
         )
 
 
+def given_back(*, actor: Actor, order: Order, item_id: str, reason: str) -> int:
+    """变更退单: nothing of the item is due any more, and what was collected goes back; how much."""
+    mine = [c for c in charges.charges(actor, order.id) if c.item in (item_id, "")]
+    if not mine:
+        return 0
+    charging.void_due(actor=actor, order_id=order.id, charge_ids=[c.pk for c in mine])
+    back = {c.pk: c.amount_fen - c.refunded_fen for c in mine if c.state in charging.COLLECTED}
+    if any(back.values()):
+        charging.refund(
+            actor=actor,
+            order_id=order.id,
+            key=f"failed-{item_id}",
+            reason=f"变更没有办成：{reason}",
+            amounts=back,
+        )
+    return sum(back.values())
+
+
 def ended(*, actor: Actor, service_id: UUID) -> None:
     """停租: what is owed up to today is billed at once (结清)."""
     charging.end_rent(actor=actor, service_id=service_id, until=_today())

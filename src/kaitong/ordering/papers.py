@@ -48,6 +48,9 @@ MOMENTS = get_args(Moment)
 CHINESE = "zh-hans"
 
 
+ACCOUNT_CHANGED = "账号已更换，另出新单"  # why a work order is issued anew
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """A paper that should exist: its kind, the key it exists once under, what it is about."""
@@ -77,7 +80,7 @@ def issue(*, actor: Actor, order: Order, when: Sequence[Moment]) -> list[Paper]:
         ]
 
 
-def renew(*, actor: Actor, order_id: UUID) -> None:
+def renew(*, actor: Actor, order_id: UUID, reason: str = "上门时间已变更，另出新单") -> None:
     """Bring work orders up to date after a new appointment (改约), and tell the customer of it.
 
     One nobody has looked at yet takes the newer facts; one that was printed is declared void and
@@ -95,9 +98,7 @@ def renew(*, actor: Actor, order_id: UUID) -> None:
             data = facts.sheet(wanted.entry, wanted.about)
             if document_verbs.restate(actor=actor, paper_id=standing[-1].pk, data=data):
                 continue
-            document_verbs.void_paper(
-                actor=actor, paper_id=standing[-1].pk, reason="上门时间已变更，另出新单"
-            )
+            document_verbs.void_paper(actor=actor, paper_id=standing[-1].pk, reason=reason)
             again = _Wanted(
                 wanted.kind, wanted.entry, f"{wanted.key}#{len(issued) + 1}", wanted.about
             )

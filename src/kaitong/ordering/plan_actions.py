@@ -15,7 +15,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import replanning
-from kaitong.ordering import bindings, changes, rents
+from kaitong.ordering import bindings, changes, rents, undoing
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_checks import Subject
@@ -116,6 +116,7 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
         raise OrderRefused("没有约定新套餐。", "请重新受理。")
     agreed, price = change.agreed, change.agreed["price"]
     before = inventory.service(actor, item.service_id)
+    stood, bound = undoing.how_it_stands(actor, item), bindings.living_of(item.service_id)
     replanning.change_plan(
         actor=actor,
         service_id=item.service_id,
@@ -130,6 +131,10 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
         sold = OrderItem.objects.filter(service_id=item.service_id)
         for order_id, item_id in sold.values_list("order_id", "item_id"):
             bindings.end(order_id, item_id)
+    still = {row.pk for row in bindings.living_of(item.service_id)}
+    undoing.remember(
+        item, stood, unbound=[row for row in bound if row.pk not in still], since=agreed["since"]
+    )
     order.prices = [price]
     order.save(update_fields=["prices"])
     new = rents.monthly(order.prices, item.item_id)

@@ -40,6 +40,7 @@ from kaitong.ordering import (
     part_actions,
     plan_actions,
     standing,
+    undoing,
 )
 from kaitong.ordering import bundle_actions as bundles
 from kaitong.ordering import life_actions as life
@@ -56,6 +57,7 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.check-documents", "transactional", ordering.check_documents),
         Action("ordering.assign-port", "transactional", ordering.assign_port),
         Action("ordering.make-data", "transactional", ordering.make_data),
+        Action("ordering.other-account", "transactional", ordering.other_account),
         Action("ordering.refuse", "transactional", ordering.refuse),
         Action("ordering.complete", "transactional", ordering.complete),
         Action("ordering.give-back", "transactional", ordering.give_back),
@@ -81,6 +83,10 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.suspend-arrears", "transactional", life.suspend_arrears),
         Action("ordering.finish-change", "transactional", life.finish_change),
         Action("ordering.fail-change", "transactional", life.fail_change),
+        Action("ordering.restore-account", "transactional", undoing.restore_account),
+        Action("ordering.restore-plan", "transactional", undoing.restore_plan),
+        Action("ordering.restore-owner", "transactional", undoing.restore_owner),
+        Action("ordering.restore-suspension", "transactional", undoing.restore_suspension),
         Action("ordering.reserve-parts", "transactional", bundles.reserve_parts),
         Action("ordering.renew-telephones", "transactional", part_actions.renew_telephones),
         Action("ordering.schedule-part-end", "transactional", part_actions.schedule_end),

@@ -27,7 +27,7 @@ def test_steps_are_those_of_the_process_with_post_duty_limit_and_what_follows(to
     steps = {row["id"]: row for row in told["steps"]}
     names = [row["name"] for row in told["steps"]]
     assert names.index("证件核验") < names.index("预约派单") < names.index("竣工验收")
-    assert len(names) == len(set(names)) == 27
+    assert len(names) == len(set(names)) == 34
     appoint = steps["Appoint"]
     assert appoint["post"] == "装维班组"
     assert appoint["limit"] == "2 个工作小时"
