@@ -120,6 +120,7 @@ class _Writers(dict[type, _Writer]):
 
 _WRITE = _Writers()
 _WRITE[str] = _words
+_WRITE[bytes] = bytes  # text already, as a document is written
 _WRITE[int] = b"%d".__mod__
 _WRITE[UUID] = lambda value: b"%032x" % value.int
 _WRITE[datetime] = _instant

@@ -246,6 +246,8 @@ class Play:
         after = {t.id: t for t in self.state.tokens}
         for token_id, token in after.items():
             was = before.get(token_id)
+            if was is token:  # it stands where it stood
+                continue
             if was is None or was != token:
                 row = {
                     "id": self.name(token_id),
@@ -274,10 +276,11 @@ class Play:
             self.state.scopes,
         )
         for effect in effects:
+            if type(effect) is model.Record:  # most of them
+                named = None if effect.token is None else self.name(effect.token)
+                self.note(effect.kind, effect.node, named, effect.data)
+                continue
             match effect:
-                case model.Record():
-                    named = None if effect.token is None else self.name(effect.token)
-                    self.note(effect.kind, effect.node, named, effect.data)
                 case model.SetVariables():
                     change.variables = dict(self.state.variables)
                 case model.Publish():

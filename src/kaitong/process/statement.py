@@ -94,7 +94,7 @@ class Arms:
                 cells = [row.get(column) for column in columns]
             for at in documents:
                 if cells[at] is not None:
-                    cells[at] = values.dump(cells[at])
+                    cells[at] = values.written(cells[at])
             found += cells
         return found
 

@@ -432,9 +432,9 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
             loaded.definition_id,
             loaded.business_id,
             loaded.parent_id,
-            values.dump(loaded.parameters),
-            values.dump(loaded.variables if change.variables is None else change.variables),
-            None if change.scopes is None else values.dump(change.scopes),
+            values.written(loaded.parameters),
+            values.written(loaded.variables if change.variables is None else change.variables),
+            None if change.scopes is None else values.written(change.scopes),
             seq,
             change.open_waits,
             change.state,
@@ -446,11 +446,11 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         head = _UPDATE_PLAIN
         if change.scopes is not None:
             head = _UPDATE_SCOPES
-            kept = None if change.variables is None else values.dump(change.variables)
-            params += [kept, values.dump(change.scopes)]
+            kept = None if change.variables is None else values.written(change.variables)
+            params += [kept, values.written(change.scopes)]
         elif change.variables is not None:
             head = _UPDATE_VARIABLES
-            params.append(values.dump(change.variables))
+            params.append(values.written(change.variables))
         params += [loaded.id, loaded.version]
     parts: list[Part] = []
     document = {}
@@ -471,7 +471,7 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
         else:
             document[name] = rows
     if document:
-        params.insert(0, values.dump(document))
+        params.insert(0, values.written(document))
     notify = change.notify and wakeup.due()
     commit = last and wire.own_transaction()
     # alone in its transaction it needs no error to commit nothing: nothing is what it wrote

@@ -11,6 +11,8 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from kaitong.process.errors import ProcessError
 
 
@@ -78,7 +80,22 @@ def dump(value: Any) -> str:
     >>> dump({"a": Decimal("1.50"), "b": [True, None]})
     '{"a":1.5,"b":[true,null]}'
     """
-    return _encoder.encode(value) if _chunks is None else "".join(_chunks(value, 0))
+    return written(value).decode()
+
+
+def written(value: Any) -> bytes:
+    """As `dump`, in UTF-8. What the quick encoder does not write, or would write as null because it
+    is no number, the careful one writes or refuses."""
+    try:
+        found = orjson.dumps(value, default=_plain)
+    except TypeError:
+        return _carefully(value)
+    return _carefully(value) if b"null" in found else found
+
+
+def _carefully(value: Any) -> bytes:
+    text = _encoder.encode(value) if _chunks is None else "".join(_chunks(value, 0))
+    return text.encode()
 
 
 def load(text: str | bytes | None) -> Any:

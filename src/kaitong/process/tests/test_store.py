@@ -136,6 +136,26 @@ def test_values_that_cannot_be_kept_are_refused(value):
         values.dump(value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"一": Decimal("1.50"), "n": 10**30, "s": 'a"\\\n\u2028'},
+        [uuid7(), now(), now().date(), WaitKind.WORK, (1, {2}), {"nested": {"x": [None, True]}}],
+        {1: "a key that is no text"},
+        {"a word": "null"},
+    ],
+    ids=["numbers and text", "the shell's own", "keys", "null"],
+)
+def test_the_quick_encoder_writes_what_the_careful_one_does(value):
+    assert values.written(value) == values._carefully(value)
+
+
+def test_what_is_no_number_is_refused_not_written_as_null():
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            values.dump({"speed": value, "none": None})
+
+
 def test_history_lies_in_the_partition_of_its_month(begin):
     begin()
     name = partitions.name_of(now().year, now().month)
