@@ -242,7 +242,7 @@ def run(port: int, workers: int, *, inherits: bool, alive: bool = False) -> None
         pay_started = start_pay(port) or inherits
         with step("starting Kamailio and Kea"):
             served = platforms.start(say)
-        setup.orders(step, modems, served)
+        setup.orders(step, modems, served if served.complete else None)
         module = ["-m", "kaitong.cli"]
         children = Children(
             {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kaitong.activation.models import NetworkElement
 from kaitong.conftest import lacking
 from kaitong.core.clock import now
 from kaitong.demo import network, people, platforms, story
@@ -65,3 +66,27 @@ def test_two_bundles_work_one_is_being_installed_one_is_to_be_visited(branch, la
 def test_without_platforms_no_bundle_is_told_of(branch):
     stage = Stage(Past(worktime.calendar("cn"), now()), None)
     assert story.bundles(stage, Spots.of("small", people.COUNTY)) == []
+
+
+@pytest.mark.django_db
+def test_what_cannot_run_is_not_told_of_and_one_line_says_so(branch, monkeypatch):
+    found = shutil.which
+
+    def which(name, *more, **given):
+        return None if name in ("kamailio", "kea-dhcp4") else found(name, *more, **given)
+
+    monkeypatch.setattr(shutil, "which", which)
+    said: list[str] = []
+    there = platforms.start(said.append)
+    assert not there.complete
+    assert len(said) == 1
+    assert "no voice platform" in said[0]
+    assert "no IPTV platform" in said[0]
+    assert NetworkElement.objects.filter(kind__in=["voice", "dhcp"]).count() == 0
+    for key, kind in (("voice", "voice"), ("iptv", "dhcp")):  # an earlier start told of them
+        NetworkElement.objects.create(key=key, kind=kind, title=key, branch=branch)
+    platforms.start(said.append)
+    states = NetworkElement.objects.filter(key__in=["voice", "iptv"]).values_list(
+        "state", flat=True
+    )
+    assert set(states) == {"out-of-service"}
