@@ -9,6 +9,7 @@ from kaitong.charging import books
 from kaitong.cli.asking import SYSTEM
 from kaitong.process import services as process
 from kaitong.tmf import services as tmf
+from kaitong.transfer import veiling
 
 
 def token(asked: argparse.Namespace) -> None:
@@ -24,6 +25,13 @@ def check(asked: argparse.Namespace) -> int:
         print(problem)
     print(f"{len(problems)} problems")
     return 1 if problems else 0
+
+
+def veil(asked: argparse.Namespace) -> None:
+    def say(table: str, looked: int, changed: int) -> None:
+        print(f"  {table}: {looked} looked at, {changed} veiled")
+
+    print(f"{veiling.veil(say)} rows veiled")
 
 
 def worker(asked: argparse.Namespace) -> None:

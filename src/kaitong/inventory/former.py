@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
+from django.db import transaction
+
 from kaitong.core import audit, db
 from kaitong.core.masking import mask_account
 from kaitong.inventory.locking import locked_service
@@ -58,6 +60,33 @@ def former_account(service_id: UUID, told: str) -> str:
     service = Service.objects.only("former_accounts").filter(pk=service_id).first()
     names = reversed(_sealed(service)) if service is not None else ()
     return next((name for name in names if mask_account(name) == told), told)
+
+
+def seal_former_accounts(*, after: UUID | None = None, batch: int = 500) -> tuple[int, UUID | None]:
+    """Former names that are mobile numbers and stand in clear, from before they were sealed, are
+    kept as `keep_account` keeps them now, a batch of services at a time: how many services were
+    changed, and after which to go on; None at the end. Nothing is lost: `former_account` finds
+    the names.
+
+    Once done again changes nothing; killed between two batches it goes on.
+    """
+    with transaction.atomic():
+        rows = Service.objects.only("ext", "former_accounts").filter(ext__has_key=FORMER)
+        if after is not None:
+            rows = rows.filter(pk__gt=after)
+        found = list(rows.order_by("pk").select_for_update(no_key=True)[:batch])
+        changed = 0
+        for service in found:
+            told = [str(one) for one in service.ext[FORMER]]
+            clear = [one for one in told if mask_account(one) != one]
+            if not clear:
+                continue
+            kept = [one for one in _sealed(service) if one not in clear]
+            service.former_accounts = json.dumps([*dict.fromkeys(clear), *kept])
+            service.ext = {**service.ext, FORMER: [mask_account(one) for one in told]}
+            service.save(update_fields=["ext", "former_accounts"])
+            changed += 1
+    return changed, found[-1].pk if len(found) == batch else None
 
 
 def _sealed(service: Service) -> list[str]:

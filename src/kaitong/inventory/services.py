@@ -2,7 +2,11 @@
 
 from kaitong.inventory.adoption import LineRow, adopt_lines
 from kaitong.inventory.choosing import hold_number, release_numbers
-from kaitong.inventory.former import forget_former_password, reveal_former_password
+from kaitong.inventory.former import (
+    forget_former_password,
+    reveal_former_password,
+    seal_former_accounts,
+)
 from kaitong.inventory.operations import (
     attach_order,
     create_service,
@@ -100,6 +104,7 @@ __all__ = [
     "return_to_stock",
     "reveal_former_password",
     "reveal_password",
+    "seal_former_accounts",
     "set_characteristics",
     "set_password",
     "set_reason",

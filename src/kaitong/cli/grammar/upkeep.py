@@ -35,6 +35,7 @@ def add(grammar: Grammar) -> None:
     device.leaf("revoke", "devices.device_revoke", ("id", {}))
     device.leaf("list", "devices.device_list", AS_JSON)
     grammar.leaf("check", "upkeep.check", ("--mend", {"action": "store_true"}))
+    grammar.leaf("veil", "upkeep.veil")
     grammar.leaf("worker", "upkeep.worker")
     grammar.leaf(
         "serve", "upkeep.serve",
