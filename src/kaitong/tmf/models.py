@@ -42,10 +42,11 @@ class ApiToken(Row):
 
 
 class Listener(Row):
-    """Who is told what happens to service orders (TMF641 hub): acts as its member of staff, and so
-    hears of the orders of that branch and below, as long as that account is in use."""
+    """Who is told what happens to what one interface serves (its hub): acts as its member of staff,
+    and so hears of that branch and below, as long as that account is in use."""
 
     staff = models.ForeignKey(Staff, models.CASCADE, related_name="+")
+    api = models.CharField(_("接口"), max_length=10, default="TMF641", db_default="TMF641")
     callback = models.CharField(_("回调地址"), max_length=500)
     query = models.CharField(_("条件"), max_length=500, blank=True)
     secret = EncryptedTextField(purpose="tmf.listener.secret")
@@ -63,14 +64,14 @@ class Listener(Row):
 class Delivery(Row):
     """One event for one listener: sent after the commit of what it tells, until it is taken.
 
-    Those of one order go in their order: a later one waits for the one before.
+    Those of one thing go in their order: a later one waits for the one before.
     """
 
     listener = models.ForeignKey(Listener, models.CASCADE, related_name="deliveries")
     number = models.BigIntegerField()  # of what happened
-    order_id = models.UUIDField()
+    subject_id = models.UUIDField()  # of the order, the service, the ticket
     event = models.CharField(max_length=80)
-    state = models.CharField(max_length=24)  # of the order, then
+    state = models.CharField(max_length=24)  # of it, then
     happened_at = models.DateTimeField()
     next_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True)
@@ -91,11 +92,11 @@ class Delivery(Row):
                 condition=models.Q(sent_at=None, given_up_at=None),
             ),
             models.Index(
-                fields=["listener", "order_id", "number"],
+                fields=["listener", "subject_id", "number"],
                 name="tmf_delivery_in_order",
                 condition=models.Q(sent_at=None, given_up_at=None),
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.event} {self.order_id}"
+        return f"{self.event} {self.subject_id}"

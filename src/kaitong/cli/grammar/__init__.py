@@ -60,6 +60,7 @@ money reconcile CHANNEL [--day DAY] [--credit] --as USER   a channel's statement
 money check [--json]             do the books balance
 reconcile [--list] [--json] [--as USER]      AAA servers against services in operation (对账)
 reconcile --resend ID --as USER | reconcile --remove ID --sure FINGERPRINT --as USER
+listener list [--json] | listener retry ID         who is told by the TMF hubs; what was never taken
 veil                             mobile numbers kept in clear by earlier versions, sealed or masked
 check [--mend]                   do rows and counters of the runtime and the books agree; what
                                  nobody watches becomes an incident (the worker does so by itself)

@@ -35,6 +35,9 @@ def add(grammar: Grammar) -> None:
     device.leaf("revoke", "devices.device_revoke", ("id", {}))
     device.leaf("list", "devices.device_list", AS_JSON)
     grammar.leaf("check", "upkeep.check", ("--mend", {"action": "store_true"}))
+    listener = grammar.group("listener")
+    listener.leaf("list", "listeners.listener_list", AS_JSON)
+    listener.leaf("retry", "listeners.listener_retry", ("id", {}))
     grammar.leaf("veil", "upkeep.veil")
     grammar.leaf("worker", "upkeep.worker")
     grammar.leaf(

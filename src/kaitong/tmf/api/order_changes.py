@@ -12,8 +12,8 @@ from ninja.params.functions import Path
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.ordering import describing, queries
 from kaitong.ordering.models import Order
-from kaitong.tmf import listening
-from kaitong.tmf.api.documentation import LOCATION_HEADER, failing, with_headers
+from kaitong.tmf.api.documentation import failing
+from kaitong.tmf.api.hub import add_hub
 from kaitong.tmf.api.parts import number_of
 from kaitong.tmf.api.service_order import MODELS, Error, ServiceOrder, _bodies, api
 from kaitong.tmf.auth import BearerToken, caller_of
@@ -23,12 +23,12 @@ from kaitong.tmf.contract.service_order import PATCHED, TMF641
 from kaitong.tmf.mapping.incoming import DOCUMENT, tidy
 from kaitong.tmf.mapping.outgoing import told
 from kaitong.tmf.mapping.terms import date_faults, priority_faults
+from kaitong.tmf.sources import ORDERS
 from kaitong.tmf.wire import answer, body_of
 
 __all__ = ["api"]
 
 ServiceOrderUpdate = MODELS["ServiceOrder_Update"]
-Subscription, SubscriptionInput = MODELS["EventSubscription"], MODELS["EventSubscriptionInput"]
 _COLUMNS = {
     "category": "category",
     "description": "description",
@@ -112,57 +112,4 @@ def _merged(row: Order, patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-@api.post(
-    "/hub",
-    operation_id="registerListener",
-    summary="Be told what happens to service orders",
-    description=(
-        "Events are POSTed to `{callback}/listener/EVENT`, those of one order in their order, "
-        "again until they are taken; each is signed with the secret that this answer tells once."
-    ),
-    tags=["events subscription"],
-    auth=BearerToken(Scope.ORDER_READ),
-    by_alias=True,
-    response={
-        201: Subscription,
-        **failing(Error, 400, 401, 403, 405, 413, 415, 500, 503),
-    },
-    openapi_extra={"responses": with_headers(201, headers=LOCATION_HEADER)},
-)
-def register_listener(
-    request: HttpRequest,
-    data: Body[SubscriptionInput],  # type: ignore[valid-type]
-) -> HttpResponse:
-    """201; what happens from now on is told."""
-    caller = caller_of(request)
-    body = body_of(request)
-    query = str(body.get("query") or "")
-    number, secret = listening.register(
-        actor=caller.actor, staff_id=caller.staff_id, callback=body["callback"], query=query
-    )
-    made = {"id": str(number), "callback": body["callback"], "secret": secret}
-    if query:
-        made["query"] = query
-    response = answer(made, 201)
-    response["Location"] = f"{request.build_absolute_uri(request.path)}/{number}"
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-@api.delete(
-    "/hub/{id}",
-    operation_id="unregisterListener",
-    summary="Be told no more",
-    tags=["events subscription"],
-    auth=BearerToken(Scope.ORDER_READ),
-    by_alias=True,
-    response={204: None, **failing(Error, 400, 401, 403, 404, 405, 500, 503)},
-)
-def unregister_listener(
-    request: HttpRequest,
-    id: str = Path(..., description="the number of the listener"),
-) -> HttpResponse:
-    caller = caller_of(request)
-    number = number_of(id, _("没有这个订阅。"))
-    listening.unregister(actor=caller.actor, staff_id=caller.staff_id, listener_id=number)
-    return HttpResponse(status=204)
+add_hub(api, MODELS, ORDERS, Scope.ORDER_READ)

@@ -17,6 +17,7 @@ from kaitong.tmf.api.documentation import (
     failing,
     with_headers,
 )
+from kaitong.tmf.api.hub import add_hub
 from kaitong.tmf.api.parts import listed, number_of
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
@@ -26,6 +27,7 @@ from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.services import service, wanted
 from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
+from kaitong.tmf.sources import SERVICES
 from kaitong.tmf.wire import answer
 
 api = TmfApi(TMF638)
@@ -108,3 +110,6 @@ def _bodies(request: HttpRequest, views: list[ServiceView]) -> list[dict[str, ob
         )
         for view in views
     ]
+
+
+add_hub(api, MODELS, SERVICES, Scope.SERVICE_READ)

@@ -27,6 +27,7 @@ from kaitong.tmf.api.documentation import (
     failing,
     with_headers,
 )
+from kaitong.tmf.api.hub import add_hub
 from kaitong.tmf.api.parts import key_of, listed, number_of
 from kaitong.tmf.auth import BearerToken, caller_of
 from kaitong.tmf.choices import Scope
@@ -37,6 +38,7 @@ from kaitong.tmf.filters import parse_filters
 from kaitong.tmf.mapping.tickets import DOCUMENT, conditions, report, trouble_ticket
 from kaitong.tmf.paging import Page
 from kaitong.tmf.selection import parse_fields, select
+from kaitong.tmf.sources import TICKETS
 from kaitong.tmf.wire import answer, body_of
 
 api = TmfApi(TMF621)
@@ -193,3 +195,6 @@ def _bodies(request: HttpRequest, rows: Iterable[Fault]) -> list[dict[str, Any]]
         )
         for row in rows
     ]
+
+
+add_hub(api, MODELS, TICKETS, Scope.TICKET_READ)

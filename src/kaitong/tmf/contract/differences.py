@@ -21,10 +21,17 @@ class Difference:
     why: str
 
 
-_NO_EVENTS = Difference(
-    THEIRS,
-    ("operation post /hub", "operation delete /hub/{id}"),
-    "events are told of orders (TMF641), where a change of a service or a ticket shows as well",
+_EVENTS = (
+    Difference(
+        OURS,
+        ("attribute EventSubscription.secret string",),
+        "extension: every notification is signed; the answer to a registration tells the key once",
+    ),
+    Difference(
+        THEIRS,
+        ("status post /hub 404", "status post /hub 409"),
+        "a listener is made anew each time, and depends on nothing that could be missing",
+    ),
 )
 _READ_ONLY_STATUSES = "reading one or many conflicts with nothing"
 _COMMON = (
@@ -135,16 +142,7 @@ TMF641_DIFFERENCES = (
         ("parameter get /serviceOrder query *",),
         "filters by attribute, which the published file describes in words only",
     ),
-    Difference(
-        OURS,
-        ("attribute EventSubscription.secret string",),
-        "extension: every notification is signed; the answer to a registration tells the key once",
-    ),
-    Difference(
-        THEIRS,
-        ("status post /hub 404", "status post /hub 409"),
-        "a listener is made anew each time, and depends on nothing that could be missing",
-    ),
+    *_EVENTS,
     Difference(
         THEIRS,
         ("status get /serviceOrder 404", "status get /cancelServiceOrder 404"),
@@ -154,7 +152,16 @@ TMF641_DIFFERENCES = (
 
 TMF638_DIFFERENCES = (
     *_COMMON,
-    _NO_EVENTS,
+    *_EVENTS,
+    Difference(
+        OURS,
+        ("status post /hub 413", "status post /hub 415", "header post /hub 201 Location string"),
+        "a body too large or of another type each have a status of their own; what was made says "
+        "where it is",
+    ),
+    Difference(
+        OURS, ("longest EventSubscriptionInput.*",), "an address and a query have a bound here"
+    ),
     Difference(
         THEIRS,
         ("operation post /service", "operation patch /service/{id}", "operation delete /service/*"),
@@ -169,7 +176,7 @@ TMF638_DIFFERENCES = (
 )
 
 TMF621_DIFFERENCES = (
-    _NO_EVENTS,
+    *_EVENTS,
     *(
         one
         for one in _COMMON

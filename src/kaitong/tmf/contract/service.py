@@ -22,6 +22,7 @@ from kaitong.tmf.contract.common import (
     SPECIFICATION_REF,
     TIME_PERIOD,
 )
+from kaitong.tmf.contract.events import SUBSCRIPTION, SUBSCRIPTION_INPUT
 from kaitong.tmf.contract.vocabulary import TYPED, Contract, Structure, structures, text
 
 SERVICE = Structure(
@@ -57,5 +58,7 @@ TMF638 = Contract(
         SERVICE_RELATIONSHIP.answering("service"),
         SERVICE_REF_OR_VALUE.answering("id"),
         *ERROR_PARTS,
+        SUBSCRIPTION,
+        SUBSCRIPTION_INPUT,
     ),
 )

@@ -1,6 +1,7 @@
 """TMF621 Trouble Ticket v4: what a fault or a complaint (故障单、投诉) is made of."""
 
 from kaitong.tmf.contract.common import ERROR_PARTS, NAME, reference
+from kaitong.tmf.contract.events import SUBSCRIPTION, SUBSCRIPTION_INPUT
 from kaitong.tmf.contract.vocabulary import (
     REFERRED,
     TYPED,
@@ -117,5 +118,7 @@ TMF621 = Contract(
         ),
         UPDATE,
         *ERROR_PARTS,
+        SUBSCRIPTION,
+        SUBSCRIPTION_INPUT,
     ),
 )

@@ -85,7 +85,7 @@ def unexplained(differences: tuple[Difference, ...], ours: set[str], theirs: set
             service_inventory,
             "TMF638-v4.0.0.json",
             TMF638_DIFFERENCES,
-            {"get /service", "get /service/{id}"},
+            {"get /service", "get /service/{id}", "post /hub", "delete /hub/{id}"},
         ),
     ],
     ids=["TMF641", "TMF638"],
