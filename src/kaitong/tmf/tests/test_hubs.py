@@ -2,14 +2,16 @@
 the published contracts say."""
 
 import json
-import re
 
 import jsonschema
 import pytest
 
 from kaitong.assurance.models import Fault
 from kaitong.core.clock import now
+from kaitong.core.errors import NotFound
 from kaitong.inventory.models import Service
+from kaitong.org.actor import Actor
+from kaitong.org.queries import actor_of
 from kaitong.tmf import listening
 from kaitong.tmf.models import Delivery, Listener
 from kaitong.tmf.tests.conftest import CANCELLATIONS, ORDERS, SERVICES
@@ -127,22 +129,21 @@ def test_a_hub_is_its_interfaces_own(call, limited, as_stranger, plant, body, ea
     assert {row.listener.staff.username for row in Delivery.objects.all()} == {"reader"}
 
 
-def test_what_was_never_taken_is_listed_and_sent_again(call, plant, body, ear, capsys):
-    from kaitong.cli.__main__ import main
-
+def test_what_was_never_taken_is_listed_and_sent_again(call, as_stranger, plant, body, ear):
     callback = f"http://127.0.0.1:{ear.server_port}"
     call.post({"callback": callback}, HUBS["TMF638"])
     call.post(body)
     ear.answers = [500]
     listening.tell()
     Delivery.objects.filter(sent_at=None).update(given_up_at=now(), last_error="HTTP 500")
-    assert main(["listener", "list"]) == 0
-    line = capsys.readouterr().out
-    assert "TMF638" in line
-    assert re.search(r"waiting 0  given up [1-9]", line)
-    assert "HTTP 500" in line
-    before = len(ear.heard)
-    assert main(["listener", "retry", str(Listener.objects.get().pk)]) == 0
+    (row,) = listening.told(Actor.system())
+    assert (row["api"], row["waiting"], row["last_error"]) == ("TMF638", 0, "HTTP 500")
+    assert row["given_up"] > 0
+    assert listening.told(actor_of("zhao")) == []
+    before, number = len(ear.heard), Listener.objects.get().pk
+    with pytest.raises(NotFound):
+        listening.retry(actor=actor_of("zhao"), listener_id=number)
+    assert listening.retry(actor=Actor.system(), listener_id=number) == row["given_up"]
     listening.tell()
     assert len(ear.heard) > before
-    assert listening.told(listening.Actor.system())[0]["given_up"] == 0
+    assert listening.told(Actor.system())[0]["given_up"] == 0
