@@ -113,6 +113,7 @@ def _event_titles() -> dict[str, str]:
         "owner-restored": _("恢复原机主"),
         "suspension-restored": _("恢复停机"),
         "changed": _("变更办结"),
+        "parts-reserved": _("融合业务配号"),
         "part-ended": _("退订业务"),
         "part-added": _("加装业务"),
     }
