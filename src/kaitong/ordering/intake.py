@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,16 @@ from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.ordering import bindings, bundles, demands, drafts, evidence, notices, papers
+from kaitong.ordering import (
+    bindings,
+    bundles,
+    case_rules,
+    demands,
+    drafts,
+    evidence,
+    notices,
+    papers,
+)
 from kaitong.ordering.asked import Wanted, check, collects, refused_of, require_post
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.due import set_due
@@ -105,6 +115,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         if request.customer.agent is not None:
             order.agent_id = _customer(actor, request.customer.agent, kind_rules, "customer.agent")
         order.introduction_letter = request.customer.introduction_letter
+        _cases_go_together(actor, order, wanted)
     set_due(order, first.procedure, moment)
     order.save(force_insert=True)
     refused = refused_of(wanted, request)
@@ -192,6 +203,22 @@ def _customer(
                 [InputFault(f"{place}.{f.field}", f.what, f.remedy) for f in error.faults]
             ) from None
     return party.id
+
+
+def _cases_go_together(actor: Actor, order: Order, wanted: Sequence[Wanted]) -> None:
+    """Raises BadOrder where a case does not go with one the customer has (营销案互斥)."""
+    chosen = {position: one.case for position, one in enumerate(wanted) if one.case is not None}
+    if not chosen:
+        return
+    case_rules.take_turns(order.party_id)
+    refused = case_rules.against(actor, chosen.values(), customer_id=order.party_id)
+    faults = [
+        InputFault(f"items[{position}].case", refused[case.key], _("请另选营销案。"))
+        for position, case in chosen.items()
+        if case.key in refused
+    ]
+    if faults:
+        raise BadOrder(faults)
 
 
 # ---- writing -------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop
 from kaitong.core.errors import BadInput
 from kaitong.inventory import services as inventory
 from kaitong.ordering import (
+    case_change,
     life_acting,
     life_numbers,
     life_people,
@@ -67,6 +68,7 @@ ANSWERS: dict[str, Answer] = {
     **life_people.ANSWERS,
     **life_numbers.ANSWERS,
     **plan_change.ANSWERS,
+    **case_change.ANSWERS,
     **moving.ANSWERS,
     **part_change.ANSWERS,
 }

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kaitong.ordering import life_checks, life_costs, life_numbers, part_change, plan_change
+from kaitong.ordering import (
+    case_change,
+    life_checks,
+    life_costs,
+    life_numbers,
+    part_change,
+    plan_change,
+)
 from kaitong.ordering.life_checks import Found, Subject
 
 CHECKS: dict[str, Callable[[Subject], Found]] = {
@@ -12,6 +19,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "case-void": life_numbers.case_void,
     "exit-fee": life_costs.exit_fee,
     "early-change": plan_change.early_change,
+    "no-case": case_change.no_case,
     "nothing-to-end": part_change.nothing_to_end,
     "nothing-to-add": part_change.nothing_to_add,
 }

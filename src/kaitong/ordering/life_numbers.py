@@ -15,7 +15,7 @@ from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.pricing import priced
 from kaitong.core.masking import mask_account, mask_document, mask_phone
 from kaitong.inventory import customers as lines
-from kaitong.ordering import bindings, codes, customers
+from kaitong.ordering import bindings, case_rules, codes, customers
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject
 from kaitong.party import looks
@@ -88,6 +88,13 @@ def _case(subject: Subject, value: Any) -> str:
         raise wrong(str(refused.what), str(refused.remedy)) from None
     if not found.bound_number:
         raise wrong(_("这个营销案不绑定号码。"), _("请选绑定号码的营销案。"))
+    service = subject.service
+    case_rules.take_turns(service.customer_id)
+    refused = case_rules.against(
+        subject.actor, [found], customer_id=service.customer_id, service_id=service.id
+    )
+    if refused:
+        raise wrong(refused[found.key], _("请另选，或先办理原来的营销案变更。"))
     return found.key
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.catalog import queries as catalog
 from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_document, mask_name, mask_phone
+from kaitong.ordering import bindings, case_rules, customers
 from kaitong.ordering import life_shown as shown
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Subject
@@ -116,6 +118,8 @@ def _new_owner(subject: Subject, kept: Kept, key: str) -> None:
         faults += bad.faults
     if owner is not None and owner.pk == subject.service.customer_id:
         raise at(NUMBER, _("这就是现在的机主。"), _("过户请登记新的机主。"))
+    if owner is not None and (refused := _case_refused(subject, owner)):
+        raise at(NUMBER, refused, _("请先办理营销案变更，再办过户。"))
     if organization:
         try:
             if owner is None:  # its letter is looked at when it can be anybody's
@@ -127,6 +131,20 @@ def _new_owner(subject: Subject, kept: Kept, key: str) -> None:
     if faults or owner is None:
         raise BadInput(faults)
     kept[OWNER] = str(owner.pk)
+
+
+def _case_refused(subject: Subject, owner: Party) -> str:
+    """Why the line's marketing case does not go with what the new owner has; a case with a bound
+    number ends with the transfer, and is in nobody's way."""
+    service = subject.service
+    terms = customers.terms_of(subject.actor, [service.id]).get(service.id) or {}
+    key = str((terms.get("case") or {}).get("key") or "")
+    case = catalog.offerings([key]).get(key) if key else None
+    if case is None or bindings.living_of(service.id):
+        return ""
+    case_rules.take_turns(owner.pk)
+    found = case_rules.against(subject.actor, [case], customer_id=owner.pk, service_id=service.id)
+    return found.get(key, "")
 
 
 def _data(subject: Subject, kept: Kept, _key: str) -> None:

@@ -15,7 +15,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import replanning
-from kaitong.ordering import bindings, changes, rents, undoing
+from kaitong.ordering import bindings, case_actions, case_rules, changes, rents, undoing
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_checks import Subject
@@ -25,6 +25,7 @@ from kaitong.ordering.plan_change import (
     NEXT_MONTH,
     NOW,
     OFFERING,
+    WITH,
     PlanOffer,
     beginning_of,
     offer_named,
@@ -49,6 +50,8 @@ def schedule_plan(ctx: ActionContext) -> dict[str, Any]:
     if not wanted.get(OFFERING):
         raise OrderRefused("没有选新套餐。", "请重新受理。")
     service = inventory.service(actor, item.service_id)
+    if WITH in str(wanted[OFFERING]):
+        case_rules.take_turns(service.customer_id)
     subject = Subject(actor, service, item.procedure, order.ordered_at)
     offer = offer_named(subject, str(wanted[OFFERING]))
     return agree(ctx, subject, offer, later=wanted.get(EFFECTIVE) == NEXT_MONTH)
@@ -66,10 +69,13 @@ def agree(ctx: ActionContext, subject: Subject, offer: PlanOffer, *, later: bool
             "characteristics": offer.offering.characteristics,
             "parts": {part["service"]: part["title"] for part in offer.offering.parts},
             "part_values": _part_values(subject, offer),
-            "keeps_case": offer.case is not None,
+            "keeps_case": offer.case is not None and not offer.chosen,
+            "joins": offer.case.key if offer.case is not None and offer.chosen else "",
             "since": since.isoformat(),
         },
     )
+    if offer.chosen:
+        case_actions.raise_charges(actor, order, item, offer.case)
     if offer.fee_fen:
         charging.raise_charges(
             actor=actor,
@@ -127,7 +133,11 @@ def set_plan(ctx: ActionContext) -> dict[str, Any]:
         title = agreed.get("parts", {}).get(part.specification, part.title)
         values = agreed.get("part_values", {}).get(part.specification, {})
         replanning.change_plan(actor=actor, service_id=part.id, title=title, characteristics=values)
-    if not agreed["keeps_case"]:
+    joined = agreed.get("joins", "")
+    if joined:  # its number goes over to the new case, or is free
+        masked = case_actions.carry(order, item, catalog.offerings([joined]).get(joined))
+        price = {**price, "case": {**price["case"], "bound_number": masked}}
+    elif not agreed["keeps_case"]:
         sold = OrderItem.objects.filter(service_id=item.service_id)
         for order_id, item_id in sold.values_list("order_id", "item_id"):
             bindings.end(order_id, item_id)

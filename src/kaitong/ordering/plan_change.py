@@ -10,7 +10,7 @@ most `most` fen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
 
@@ -27,7 +27,7 @@ from kaitong.charging import queries as money
 from kaitong.charging.proration import first_of, month_due, next_month
 from kaitong.core import wording
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import bundles, customers
+from kaitong.ordering import bindings, bundles, case_rules, customers
 from kaitong.ordering.life_answer import Answer, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
 
@@ -35,6 +35,7 @@ OFFERING, EFFECTIVE = "change.offering", "change.effective"
 NOW, NEXT_MONTH = "now", "next-month"
 RULES = "plan_change"
 MONTHLY = "monthly"
+WITH = "@"  # between a plan and the case that is chosen with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,14 @@ class PlanOffer:
     months_left: int
     case_lost: str  # title of the case that ends
     refusal: str = ""
+    chosen: bool = False  # the case is joined with the plan, not one that goes on with it
+
+    @property
+    def key(self) -> str:
+        """How it is named in an answer: the plan, and the case that is chosen with it."""
+        if not self.chosen or self.case is None:
+            return self.offering.key
+        return f"{self.offering.key}{WITH}{self.case.key}"
 
     @property
     def charges(self) -> list[dict[str, Any]]:
@@ -69,20 +78,54 @@ def offers_of(subject: Subject) -> list[PlanOffer]:
     )
     term, day = term_of(service), timezone.localdate(subject.at)
     parts = inventory.parts_of([service.id]).get(service.id, [])
+    found = []
+    for one in plans:
+        if (
+            service.specification in one.services
+            and one.key != terms["offering"]
+            and bundles.same_parts(one, parts)
+        ):
+            alone = plan_offer(subject, terms, one, term, day)
+            found += [alone, *_with_cases(subject, terms, alone, term, day)]
+    return found
+
+
+def _with_cases(
+    subject: Subject, terms: dict[str, Any], alone: PlanOffer, term: Term | None, day: date
+) -> list[PlanOffer]:
+    """The plan with each case that may be joined with it; one with a bound number takes over the
+    line's (BB-15)."""
+    service, plan = subject.service, alone.offering
+    goes_on = alone.case.key if alone.case is not None else ""
+    cases = [one for one in catalog.cases(day, [plan.key]) if one.key != goes_on]
+    if not cases:
+        return []
+    bound = bool(bindings.living_of(service.id))
+    refused = case_rules.against(
+        subject.actor, cases, customer_id=service.customer_id, service_id=service.id
+    )
     return [
-        plan_offer(subject, terms, one, term, day)
-        for one in plans
-        if service.specification in one.services
-        and one.key != terms["offering"]
-        and bundles.same_parts(one, parts)
+        replace(made, refusal=made.refusal or refused.get(one.key, ""))
+        for one in cases
+        if bound or not one.bound_number
+        for made in [plan_offer(subject, terms, plan, term, day, chosen=one)]
     ]
 
 
 def plan_offer(
-    subject: Subject, terms: dict[str, Any], offering: Offering, term: Term | None, day: date
+    subject: Subject,
+    terms: dict[str, Any],
+    offering: Offering,
+    term: Term | None,
+    day: date,
+    *,
+    chosen: Offering | None = None,
 ) -> PlanOffer:
-    """What a plan would mean to a line whose plan and contract are these, from a day on."""
+    """What a plan would mean to a line whose plan and contract are these, from a day on; with a
+    case that is chosen instead of the one that would go on."""
     case, lost = _case(terms, offering, day)
+    if chosen is not None:
+        case, lost = chosen, str((terms.get("case") or {}).get("title") or "")
     charges = charges_of(offering, case)
     old, new = _monthly(terms["charges"]), _monthly(charges)
     months = months_left(term, day)
@@ -107,6 +150,7 @@ def plan_offer(
         months_left=months,
         case_lost=lost,
         refusal=refusal,
+        chosen=chosen is not None,
     )
 
 
@@ -140,11 +184,10 @@ def price_of(offer: PlanOffer, item: str) -> dict[str, Any]:
 
 def offer_named(subject: Subject, key: str) -> PlanOffer:
     """The offer of a plan; BadInput where there is none, or the contract forbids it."""
-    found = next((one for one in offers_of(subject) if one.offering.key == key), None)
+    offers = offers_of(subject)
+    found = next((one for one in offers if one.key == key), None)
     if found is None:
-        known = wording.several(
-            f"{o.offering.title}（{o.offering.key}）" for o in offers_of(subject)
-        )
+        known = wording.several(f"{o.offering.title}（{o.key}）" for o in offers)
         raise wrong(
             _("不能改成这个套餐。"), _("可以改成：%s。") % known if known else _("没有别的套餐。")
         )
@@ -184,7 +227,18 @@ def explained(subject: Subject, offer: PlanOffer) -> list[str]:
             _("原合约还有 %(n)s 个月，提前降档须付 %(sum)s。")
             % {"n": offer.months_left, "sum": money.yuan(offer.fee_fen)}
         )
-    if offer.case_lost:
+    if offer.chosen and offer.case is not None:
+        told.append(_("参加营销案“%s”。") % case_rules.title_of(offer.case))
+        told += [
+            _("另收%(what)s %(sum)s。") % {"what": one["title"], "sum": money.yuan(one["amount"])}
+            for one in offer.case.charges
+            if one["when"] == "accepted"
+        ]
+        if offer.case.bound_number:
+            told.append(_("绑定的号码转入新营销案。"))
+    if offer.case_lost and offer.chosen:
+        told.append(_("原营销案“%s”失效。") % offer.case_lost)
+    elif offer.case_lost:
         told.append(_("营销案“%s”失效，绑定的号码随之解绑。") % offer.case_lost)
     if offer.refusal:
         told.append(offer.refusal)
@@ -195,7 +249,7 @@ def explained(subject: Subject, offer: PlanOffer) -> list[str]:
 
 
 def _offering(subject: Subject, value: Any) -> str:
-    return offer_named(subject, str(value)).offering.key
+    return offer_named(subject, str(value)).key
 
 
 def _effective(_subject: Subject, value: Any) -> str:
@@ -210,8 +264,9 @@ def _now_has(subject: Subject) -> str:
 
 
 def _will_have(key: Any) -> str:
-    found = catalog.offerings([str(key)]).get(str(key))
-    return found.title if found is not None else str(key)
+    keys = str(key).split(WITH)
+    found = catalog.offerings(keys)
+    return " + ".join(found[one].title if one in found else one for one in keys)
 
 
 def _when(value: Any) -> str:

@@ -91,6 +91,7 @@ def _event_titles() -> dict[str, str]:
         "account-renamed": _("修改账号"),
         "described": _("修改订单说明"),
         "bound": _("号码绑定"),
+        "case-changed": _("营销案变更"),
         "unbound": _("号码解绑"),
         "ceased": _("销户"),
         "taken-down": _("拆机"),

@@ -150,6 +150,7 @@ def restore_plan(ctx: ActionContext) -> dict[str, Any]:
         replanning.change_plan(
             actor=actor, service_id=part.id, title=title, characteristics=characteristics
         )
+    bindings.end(order.id, item.item_id)  # a number that went over to the case chosen with it
     lost = _money_back(actor, order, item, before)
     note(
         order.id,

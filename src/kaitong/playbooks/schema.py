@@ -170,6 +170,7 @@ PLAYBOOK: dict[str, Any] = {
                         "title": TITLE,
                         "description": {"type": "string", "maxLength": 400},
                         "offerings": TEXTS,
+                        "excludes": TEXTS,  # cases one customer may not have beside it
                         "term": {"type": "string"},
                         "bound-number": {"type": "boolean"},
                         "valid": _closed({"from": DAY, "until": DAY}),
@@ -379,6 +380,7 @@ FORM: dict[str, Any] = _closed(
                         "enum": [
                             "free-port",
                             "offering",
+                            "case",
                             "part-to-end",
                             "part-to-add",
                             "fault-cause",

@@ -168,6 +168,7 @@ def _case(entry: Mapping[str, Any], english: Mapping[str, str]) -> catalog.Offer
         title_en=english.get(entry["title"], ""),
         description=entry.get("description", ""),
         requires=entry["offerings"],
+        excludes=entry.get("excludes", []),
         charges=entry.get("charges", []),
         prices=entry.get("prices", []),
         bound_number=entry.get("bound-number", False),

@@ -32,6 +32,7 @@ from kaitong.ordering import actions as ordering
 from kaitong.ordering import (
     answers,
     bundle_answers,
+    case_actions,
     clock,
     life_ending,
     life_flows,
@@ -71,6 +72,7 @@ ACTIONS: dict[str, Action] = {
         Action("ordering.set-account", "transactional", life_flows.set_account),
         Action("ordering.bind-number", "transactional", life_flows.bind_number),
         Action("ordering.unbind-number", "transactional", life_flows.unbind_number),
+        Action("ordering.set-case", "transactional", case_actions.set_case),
         Action("ordering.cease", "transactional", life_ending.cease),
         Action("ordering.take-down", "transactional", life_ending.take_down),
         Action("ordering.reserve-move", "transactional", move_actions.reserve_move),

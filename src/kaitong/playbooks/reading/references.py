@@ -107,6 +107,10 @@ def _cases(folder: Folder, content: Mapping[str, Any]) -> None:
         path: list[Any] = ["cases", position]
         if keys.count(case["key"]) > 1:
             folder.spot([*path, "key"], f"{case['key']!r} is there twice.", "Give it its own key.")
+        cases = {one["key"] for one in content["cases"]}
+        for key in case.get("excludes", []):
+            if key not in cases:
+                folder.spot([*path, "excludes"], f"No case {key!r}.", "Name one of cases:.")
         for key in case["offerings"]:
             if key not in plans:
                 what = f"No offering {key!r}."

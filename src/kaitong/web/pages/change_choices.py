@@ -11,11 +11,11 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
-from kaitong.ordering import part_change
+from kaitong.ordering import case_change, case_rules, part_change
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_plans import ChangePlan
 from kaitong.ordering.part_change import PartOffer, range_in
-from kaitong.ordering.plan_change import explained, offers_of
+from kaitong.ordering.plan_change import PlanOffer, explained, offers_of
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
@@ -60,13 +60,21 @@ def _plans(subject: Subject) -> list[forms.Option]:
     english = (get_language() or "zh").startswith("en")
     return [
         forms.Option(
-            one.offering.key,
-            one.offering.title_en if english and one.offering.title_en else one.offering.title,
+            one.key,
+            _plan_title(one, english=english),
             help=mark("").join(explained(subject, one)),
             tag=_("%s/月") % fmt.yuan(one.monthly_fen),
         )
         for one in offers_of(subject)
     ]
+
+
+def _plan_title(offer: PlanOffer, *, english: bool) -> str:
+    plan = offer.offering
+    title = plan.title_en if english and plan.title_en else plan.title
+    if not offer.chosen or offer.case is None:
+        return title
+    return f"{title} + {case_rules.title_of(offer.case)}"
 
 
 def _endings(subject: Subject) -> list[forms.Option]:
@@ -91,8 +99,22 @@ def _of_parts(subject: Subject, offers: list[PartOffer]) -> list[forms.Option]:
     ]
 
 
+def _cases(subject: Subject) -> list[forms.Option]:
+    """The marketing cases a line may join or change to, and leaving the one it has."""
+    return [
+        forms.Option(
+            one.key,
+            case_rules.title_of(one.case) if one.case is not None else _("退出营销案"),
+            help=mark("").join(case_change.explained(subject, one)),
+            tag=_("%s/月") % fmt.yuan(one.monthly_fen),
+        )
+        for one in case_change.offers_of(subject)
+    ]
+
+
 _KINDS: Mapping[str, Found] = {
     "offering": _plans,
+    "case": _cases,
     "part-to-end": _endings,
     "part-to-add": _additions,
 }

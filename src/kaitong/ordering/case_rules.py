@@ -1,0 +1,78 @@
+"""Which marketing cases do not go together (营销案互斥, BB-15).
+
+A case names those it `excludes`: one customer may not have both, on whichever of his lines. What
+holds one way holds the other. Whoever takes a customer into a case asks here first; customers take
+turns, so that of two clerks at once the second sees what the first has done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from kaitong.catalog import queries as catalog
+from kaitong.catalog.models import Offering
+from kaitong.core import plain
+from kaitong.inventory import customers as lines
+from kaitong.inventory.choices import ServiceState
+from kaitong.ordering import customers
+from kaitong.org.actor import Actor
+
+_MOST_LINES = 200
+
+
+def title_of(case: Offering) -> str:
+    """What a case is called in the reader's language."""
+    english = (get_language() or "zh").startswith("en")
+    return case.title_en if english and case.title_en else case.title
+
+
+def against(
+    actor: Actor,
+    cases: Iterable[Offering],
+    *,
+    customer_id: UUID | None,
+    service_id: UUID | None = None,
+) -> dict[str, str]:
+    """Why a customer may not have each of these cases for a line, by the case's key; nothing for
+    those that go with what his other lines have."""
+    wanted = list(cases)
+    if customer_id is None or not wanted:
+        return {}
+    found = lines.lines(actor, customers=[customer_id], limit=_MOST_LINES)
+    living = {
+        one.service_id: one
+        for one in found
+        if one.state != ServiceState.TERMINATED and one.service_id != service_id
+    }
+    terms = customers.terms_of(actor, living)
+    has = {
+        str(term["case"]["key"]): living[line]
+        for line, term in terms.items()
+        if term.get("case") and term["case"].get("key")
+    }
+    known = catalog.offerings(has)
+    refused = {}
+    for case in wanted:
+        for key, line in has.items():
+            other = known.get(key)
+            if key in case.excludes or (other is not None and case.key in other.excludes):
+                refused[case.key] = _(
+                    "营销案“%(title)s”不能与“%(other)s”同享，客户的宽带 %(account)s 已参加。"
+                ) % {
+                    "title": title_of(case),
+                    "other": title_of(other) if other is not None else key,
+                    "account": line.account or line.title,
+                }
+    return refused
+
+
+def take_turns(customer_id: UUID | None) -> None:
+    """Until this transaction ends nobody else takes this customer into a case."""
+    if customer_id is not None:
+        plain.ask(
+            "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"case of {customer_id}"]
+        )
