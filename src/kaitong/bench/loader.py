@@ -42,6 +42,7 @@ STAGES: Mapping[str, tuple[float, int]] = {
     "incident": (0.003, 4),
 }
 _BATCH = 2500
+COPIED = "xnb"  # how the accounts of copies begin
 # Table -> how its rows hang on the prototype: order, party, service or instance.
 _TABLES: Mapping[str, str] = {
     "party_party": "id = %(party)s",
@@ -332,7 +333,7 @@ def _values(prototype: Prototype, number: int, room: str, port: str, days: int) 
         "document_index": crypto.blind_index("party.document", f"bench:{number}").hex(),
         "address": room,
         "port": port,
-        "account": f"xnb0559{number:07d}@kd",
+        "account": f"{COPIED}0559{number:07d}@kd",
         "logical_id": f"O0559B{number:010d}",
         "serial": f"BNCH{number:08X}",
         "password": crypto.seal("inventory.service.password", service, b"bench-pw").hex()
