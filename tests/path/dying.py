@@ -24,7 +24,7 @@ from django.db.backends.utils import CursorWrapper
 
 from kaitong.activation.adapters import aaadb
 from kaitong.activation.adapters.radius import RadiusAdapter
-from kaitong.process import wire
+from kaitong.core import wire
 
 # What changes something outside; to ask leaves no trace.
 WORDS = ("bring", "bring_many", "disconnect", "change_live")
@@ -113,11 +113,15 @@ def _see_commits(patch: pytest.MonkeyPatch, reaper: Reaper) -> None:
         reaper.must_live()
         return execute(self, sql, params)
 
-    def asking(self: Any, *asked: Any, begin: bool = False, commit: bool = False) -> Any:
+    def asking(
+        self: Any, *asked: Any, begin: bool = False, commit: bool = False, **more: Any
+    ) -> Any:
         if commit:
             reaper.instant("step")  # commits with its last statement
+        elif not begin and any(_WRITES.match(text) for text, _params in asked):
+            reaper.instant("statement")
         reaper.must_live()
-        return ask(self, *asked, begin=begin, commit=commit)
+        return ask(self, *asked, begin=begin, commit=commit, **more)
 
     patch.setattr(DatabaseWrapper, "_commit", committing)
     patch.setattr(DatabaseWrapper, "get_new_connection", connecting)
