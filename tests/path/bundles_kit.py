@@ -86,7 +86,8 @@ class MemoryAdapter(Adapter):
             case _:
                 result = ProofResult.PROVEN if in_it else ProofResult.REFUSED
         known = bool(subject.former_password)
-        facts = {"account": subject.account, "expected": {}, "old_password_known": known}
+        facts = {"account": subject.account, "answer": result.value}
+        facts |= {"expected": {}, "old_password_known": known}
         return Proof(kind, result, facts)
 
 

@@ -24,6 +24,7 @@ from kaitong.activation.acting import (
     service_of,
     spoken,
     spoken_to,
+    stands_nowhere,
     tell,
     wanted_now,
 )
@@ -296,9 +297,7 @@ def disconnect(ctx: ActionContext) -> Outcome:
     memory = dict(ctx.memory)
     targets: list[str] | None = memory.get("targets")
     asked: list[str] = list(memory.get("asked") or ())
-    if not (kind.has_sessions and account) or not queries.known_to_network(
-        kind.key, service.branch_id
-    ):
+    if not (kind.has_sessions and account) or stands_nowhere(service, kind):
         return {"disconnected": 0}
     with spoken(service):
         element = queries.element_for(kind.key, service.branch_id)

@@ -26,6 +26,7 @@ from kaitong.activation.found import Found
 from kaitong.activation.kinds.comparing import Comparing
 from kaitong.activation.models import Difference, NetworkElement, Reconciliation
 from kaitong.activation.records import For
+from kaitong.catalog import queries as catalog
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import Conflict, Forbidden, NotFound
@@ -108,6 +109,21 @@ def served_by(element: NetworkElement) -> list[UUID]:
     ]
     taken = {b for other in others for b in org.branches_below(other.branch_id)}
     return [branch for branch in below if branch not in taken]
+
+
+def living_at(element: NetworkElement, branches: Sequence[UUID]) -> Iterator[Standing]:
+    """The services of these branches that stand in the network at such an element."""
+    if element.kind == ElementKind.DHCP:
+        standing = reckoning.standing(branches, catalog.sent_to(ElementKind.DHCP))
+    else:
+        standing = reckoning.in_operation(branches, "")
+    return _living_at(element, standing)
+
+
+def keep_as_work(element: NetworkElement, found: Found) -> None:
+    """A difference that was found another way: kept once, and work as there is room for it."""
+    _keep(element, [found], only=[found.account])
+    _make_work(element)
 
 
 # ---- repairs -------------------------------------------------------------------------------------
@@ -297,15 +313,16 @@ def _before(one: str, other: str) -> bool:
 
 def _not_under_way(found: Iterable[Found], element: NetworkElement) -> list[Found]:
     """Without the accounts of services that are on their way into the network, or out of it: what
-    was sent a moment ago is not extra. An account a service had before is its branch's to see."""
-    found = list(found)
+    was sent a moment ago is not extra; what another element serves by now is. An account a service
+    had before is its branch's to see."""
+    found, served = list(found), {element.branch_id, *served_by(element)}
     known = _whose(element, [f.account for f in found if f.kind is DifferenceKind.EXTRA])
     kept = []
     for one in found:
         branch_id, state = known.get(one.account, (element.branch_id, ""))
         if one.kind is not DifferenceKind.EXTRA:
             kept.append(one)
-        elif state in ("", ServiceState.TERMINATED):
+        elif state in ("", ServiceState.TERMINATED) or branch_id not in served:
             kept.append(replace(one, branch_id=branch_id))
     return kept
 
@@ -318,11 +335,12 @@ def _whose(element: NetworkElement, names: Sequence[str]) -> dict[str, tuple[UUI
 
 
 def _is_used(row: Difference) -> bool:
-    """Whether a service that has not ended is called so by now."""
+    """Whether a service that has not ended, and that this element serves, is called so by now."""
     if row.element.kind == ElementKind.DHCP:
-        _branch, state = reconciling_lines.whose([row.account]).get(row.account, (None, ""))
-        return state not in ("", ServiceState.TERMINATED)
-    return inventory.service_by_account(Actor.system(), row.account) is not None
+        branch, state = reconciling_lines.whose([row.account]).get(row.account, (None, ""))
+        return state not in ("", ServiceState.TERMINATED) and branch in served_by(row.element)
+    used = inventory.service_by_account(Actor.system(), row.account)
+    return used is not None and used.branch_id in served_by(row.element)
 
 
 def _keep(

@@ -92,6 +92,8 @@ SENTENCES = (
     gettext_noop("没有 %(kind)s 类网元的适配器。"),
     gettext_noop("%(kind)s 类网元没有上网会话。"),
     gettext_noop("网络激活"),
+    gettext_noop("网元割接"),
+    gettext_noop("割接验证"),
     gettext_noop("账号验证"),
     gettext_noop("账号 %(account)s 登录被拒绝，但认证系统里还留有它的数据。"),
     gettext_noop("在线变更不认识属性 %(name)s。"),

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import threading
+from dataclasses import asdict
 from uuid import UUID
 
-from kaitong.activation import reconciling
+from kaitong.activation import carrying, reconciling
 from kaitong.core.errors import BadInput, InputFault
+from kaitong.core.masking import mask_account
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 
@@ -46,6 +50,40 @@ def reconcile(asked: argparse.Namespace) -> None:
         print(f"{run.compared} accounts compared, {run.found} differ, {run.closed} agree again")
     for row in rows:
         print(f"{row.pk}  {row.kind:<9}  {reconciling.called(row)}  {reconciling.told(row)}")
+
+
+def carry(asked: argparse.Namespace) -> int:
+    """Say what an element still holds of lines that others serve now, or take it over; Ctrl-C stops
+    after the batch, and the same command goes on."""
+    actor = org.actor_of(asked.user) if asked.user else Actor.system()
+    if asked.plan:
+        shares = carrying.plan(actor=actor, key=asked.element)
+        told = [
+            {"from": s.old.key, "to": s.new.key, "lines": s.lines, "left": s.left} for s in shares
+        ]
+        if asked.json:
+            print(json.dumps(told, ensure_ascii=False))
+        for one in () if asked.json else told:
+            left = "does not answer" if one["left"] is None else f"still holds {one['left']}"
+            print(f"{one['from']} -> {one['to']}: {one['lines']} lines; the old one {left}")
+        return 0
+    stopping = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    try:
+        report = carrying.carry(
+            actor=actor, key=asked.element, batch=asked.batch, stop=stopping.is_set
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked.json:
+        print(json.dumps(asdict(report), ensure_ascii=False))
+    else:
+        print(f"{report.carried} lines carried, {report.left} left at the old one as work")
+        for name, what in report.troubles.items():
+            print(f"{mask_account(name)}: {what}")
+        if report.stopped:
+            print("stopped; the same command goes on")
+    return 1 if report.troubles or report.stopped else 0
 
 
 def _repair(actor: Actor, asked: argparse.Namespace) -> None:

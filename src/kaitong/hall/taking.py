@@ -84,7 +84,8 @@ def take(*, actor: Actor, kind: str, key: str, phone: str = "") -> Ticket:
 def close_day(*, actor: Actor) -> int:
     """收厅: no more numbers today, and those still waiting are ended; how many.
 
-    Who is being served is served to the end. Again changes nothing.
+    Who was called or is being served is served to the end: he stands at a counter, and the page
+    says which numbers those are. Again changes nothing.
     """
     rules = tables.required()
     leads = actor.has_post(tables.LEADING)
@@ -137,10 +138,12 @@ def _day(branch_id: UUID, day: date) -> Day:
 
 
 def _close(which: Q, actor: Actor, *, machine: bool = False) -> int:
-    """End numbers that wait or were called; by the machine those being served, too."""
-    states = [TicketState.WAITING, TicketState.CALLED]
+    """End numbers that wait; by the machine, on a later day, those called and served, too."""
+    states = [TicketState.WAITING]
     if machine:
-        states.append(TicketState.SERVING)
+        states += [TicketState.CALLED, TicketState.SERVING]
+    else:
+        which &= Q(to_seat=None)  # who was handed on stands before another counter
     rows = Ticket.objects.filter(which, state__in=states).order_by("pk")
     found = list(
         rows.select_for_update(no_key=True, skip_locked=machine)[: 500 if machine else None]

@@ -8,7 +8,7 @@ notices written in one transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -82,8 +82,12 @@ class ChangeRequest:
     vouched: bool = False
 
 
-def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
+def request_change(
+    *, actor: Actor, request: ChangeRequest, also: Callable[[Order], object] | None = None
+) -> Order:
     """Take in a change and start its process; the same key again gives the order it made.
+
+    `also` is what a face has to say of the order it makes: in the same transaction, or not at all.
 
     Raises OrderForbidden, OrderRefused (with what is possible instead), BadOrder with every fault
     of the answers, WrongOrderState when another change of the service was first, PlanChanged when
@@ -97,7 +101,10 @@ def request_change(*, actor: Actor, request: ChangeRequest) -> Order:
     _hear_code(actor, request)
     try:
         with audit.acting(actor.id, "change service"), transaction.atomic():
-            return _request(actor, request)
+            order = _request(actor, request)
+            if also is not None:
+                also(order)
+            return order
     except OrderError as refused:
         # The same click at the same instant has used the proof up, or begun the change.
         known = _made_before(actor, request)

@@ -13,6 +13,7 @@ from kaitong.core.errors import BadInput, InputFault
 from kaitong.documents import services as documents
 from kaitong.documents.errors import AttachmentRefused
 from kaitong.documents.models import Attachment
+from kaitong.hall import services as hall
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import authenticating, bindings, code_sending
@@ -172,7 +173,12 @@ def request_change(
         vouched=vouched,
     )
     try:
-        return ordering.request_change(actor=actor, request=asked)
+        return ordering.request_change(
+            actor=actor,
+            request=asked,
+            # the number served at the actor's counter has what was made for it, or neither is there
+            also=lambda order: hall.link(actor=actor, business_id=order.id),
+        )
     except BadInput as bad:
         raise BadInput(
             [InputFault(fields.get(f.field, f.field), f.what, f.remedy) for f in bad.faults]

@@ -17,6 +17,11 @@ def add(grammar: Grammar) -> None:
         ("--remove", {"default": "", "metavar": "ID"}),
         ("--sure", {"default": "", "metavar": "FINGERPRINT"}), BY, AS_JSON,
     )  # fmt: skip
+    grammar.leaf(
+        "carry", "network.carry",
+        ("element", {"metavar": "KEY"}), ("--plan", {"action": "store_true"}),
+        ("--batch", {"type": int, "default": 100}), BY, AS_JSON,
+    )  # fmt: skip
     notices = grammar.group("notices")
     notices.leaf(
         "list", "notices.listed",

@@ -270,6 +270,22 @@ def test_the_day_is_closed_by_hand_and_by_the_machine(people):
     assert Day.objects.get().last == {"A": 2, "B": 1}
 
 
+def test_closing_leaves_who_was_called_or_handed_on_to_the_counters(people):
+    greeter, clerk, other = people("greeter"), people("clerk1"), people("clerk2")
+    handed, called, waiting = take(greeter), take(greeter), take(greeter)
+    hall.sit(actor=clerk, counter=1)
+    seat = hall.sit(actor=other, counter=2)
+    hall.call_next(actor=clerk)
+    hall.hand_over(actor=clerk, ticket_id=handed.pk, seat_id=seat.pk)
+    hall.call_next(actor=clerk)
+    assert hall.close_day(actor=people("boss")) == 1
+    states = {one.pk: one.state for one in Ticket.objects.all()}
+    assert states == {handed.pk: "waiting", called.pk: "called", waiting.pk: "closed"}
+    hall.begin(actor=clerk, ticket_id=called.pk)
+    assert hall.end(actor=clerk, ticket_id=called.pk).state == "ended"
+    assert hall.call_next(actor=other).pk == handed.pk
+
+
 def test_a_form_is_kept_sealed_until_it_is_forgotten(people):
     greeter = people("greeter")
     ticket = take(greeter)

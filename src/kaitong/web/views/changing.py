@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
-from kaitong.hall import services as hall
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
 from kaitong.ordering.code_sending import NUMBER
@@ -68,7 +67,6 @@ def change(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
         return _shown(
             request, service_id, procedure, status, fault=in_words(refused), values=answers, **given
         )
-    hall.link(actor=request.actor, business_id=order.id)  # sent again, it is said again
     url = reverse("web:order", args=[order.id])
     return HttpResponse(headers={"HX-Redirect": url}) if is_part(request) else redirect(url)
 

@@ -1,0 +1,109 @@
+"""网元割接: a branch gets another AAA server, and no line is left behind at the old one."""
+
+from __future__ import annotations
+
+import pytest
+
+from kaitong.activation import carrying, reconciling
+from kaitong.activation import services as activation
+from kaitong.activation.adapters.base import AccountState
+from kaitong.activation.kinds.aaa import AaaKind
+from kaitong.activation.models import Difference, NetworkElement
+from kaitong.core.errors import BadInput, Forbidden
+from tests.path.bundles_kit import MemoryAdapter, Network
+from tests.path.dying import reaping
+from tests.path.moves_kit import SYSTEM
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def network(monkeypatch):
+    """AAA servers in memory, each what its record calls its box."""
+    held = Network()
+
+    def adapter(_kind, record, _secrets):
+        return MemoryAdapter(held, record["box"])
+
+    monkeypatch.setattr(AaaKind, "adapter", adapter)
+    return held
+
+
+def register(key: str, branch) -> NetworkElement:
+    return activation.register_element(
+        key=key, kind="aaa", title=key, branch_id=branch.pk,
+        connection={"box": key}, secret={},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def lines(office, county, network):
+    """Three lines at the city's server, one of them suspended; the county has its own by now."""
+    register("city", county.parent)
+    orders = [
+        office.submit(address=office.plant.rooms[n], idempotency_key=str(n)) for n in range(3)
+    ]
+    office.work()
+    accounts = sorted(network.standing("city"))
+    assert len(accounts) == len(orders) == 3
+    register("county", county)
+    return accounts
+
+
+def test_lines_are_carried_in_batches_stopped_and_taken_up_again(lines, network, office):
+    (share,) = carrying.plan(actor=SYSTEM, key="city")
+    assert (share.new.key, share.lines, share.left) == ("county", 3, 3)
+    asked = iter([False, True])
+    report = carrying.carry(actor=SYSTEM, key="city", batch=2, stop=lambda: next(asked))
+    assert (report.carried, report.stopped, report.troubles) == (2, True, {})
+    assert sorted([*network.standing("city"), *network.standing("county")]) == lines
+    report = carrying.carry(actor=SYSTEM, key="city", batch=2)
+    assert (report.carried, report.stopped) == (1, False)
+    assert network.standing("city") == {}
+    assert sorted(network.standing("county")) == lines
+    assert carrying.plan(actor=SYSTEM, key="city")[0].left == 0
+    assert carrying.carry(actor=SYSTEM, key="city").carried == 0
+    with pytest.raises(BadInput):
+        carrying.plan(actor=SYSTEM, key="none")
+    with pytest.raises(Forbidden):
+        carrying.plan(actor=office.people["clerk"], key="city")
+
+
+def test_what_is_not_proven_at_the_new_one_stays_at_the_old_one(lines, network):
+    network.deaf.add("county")
+    report = carrying.carry(actor=SYSTEM, key="city")
+    assert report.carried == 0
+    assert sorted(report.troubles) == lines
+    assert sorted(network.standing("city")) == lines
+
+
+def test_an_old_element_that_is_away_leaves_its_removal_as_work(lines, network):
+    network.down.add("city")
+    assert carrying.plan(actor=SYSTEM, key="city")[0].left is None
+    report = carrying.carry(actor=SYSTEM, key="city")
+    assert (report.carried, report.left) == (0, 3)
+    assert sorted(network.standing("county")) == lines
+    carrying.carry(actor=SYSTEM, key="city")  # again it is the same work
+    rows = Difference.objects.filter(closed_at=None)
+    assert sorted(rows.values_list("account", flat=True)) == lines
+    assert not rows.filter(told_at=None).exists()
+    assert not reconciling._is_used(rows[0])  # it may be taken out there
+    network.down.clear()
+    assert carrying.carry(actor=SYSTEM, key="city").carried == 3
+    assert network.standing("city") == {}
+
+
+def test_killed_anywhere_the_next_run_ends_it(lines, network):
+    with reaping() as reaper:
+        strike = 0
+        while True:
+            strike += 1
+            reaper.waits_for(strike)
+            if reaper.lives(lambda: carrying.carry(actor=SYSTEM, key="city", batch=1)):
+                break
+            both = {**network.standing("city"), **network.standing("county")}
+            assert sorted(both) == lines  # at no moment is a line nowhere
+            assert set(both.values()) == {AccountState.OPEN.value}
+    assert strike > 1
+    assert network.standing("city") == {}
+    assert sorted(network.standing("county")) == lines
