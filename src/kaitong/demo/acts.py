@@ -237,10 +237,10 @@ class Case:
             key=f"demo-{self.serial}",
         )
 
-    def settle(self, before: str) -> None:
+    def settle(self, before: str = "") -> None:
         """What is still owed is paid at the counter, before this change is asked for."""
         assert self.order is not None
-        if self._asked(before) is not None:  # since then other things fell due
+        if before and self._asked(before) is not None:  # since then other things fell due
             return
         clerks = self.stage.hands[f"{self.branch}.clerk"]
         if charging.owed_on_orders(SYSTEM, [self.order.id]):
