@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db import transaction
+
 from kaitong.activation.adapters.base import Conversation
 from kaitong.activation.choices import Verb
 from kaitong.activation.errors import ActivationError, ElementProblem, Unreachable
@@ -70,7 +72,8 @@ def exchange(
             took_ms=talk.took_ms,
         )
         if not (once and _told_before(row)):
-            row.save(force_insert=True)  # one statement: committed with it
+            with transaction.atomic():
+                row.save(force_insert=True)
 
 
 def _told_before(row: Exchange) -> bool:
