@@ -136,6 +136,11 @@ def test_what_is_still_accepted_is_a_persons_task_and_what_waits_may_be_withdraw
     office.work()
     assert sorted(held(network)) == ["open"] * 3
     assert rents(order) == [("home-300-bundle", 12900)]
+    for procedure in ("change-plan", "add-part", "unbind-number"):
+        # what was pinned for the first would undo it, and charge for a part that is gone
+        plan = plan_of(office.people["clerk"], services(order)["access"].pk, procedure)
+        assert "scheduled" in {one.check for one in plan.findings if one.refuses}
+        assert plan.refusal
     ordering.withdraw(
         actor=office.people["clerk"], order_id=later.id, reason="customer.keep", key="w"
     )

@@ -7,6 +7,7 @@ free as those in the pool.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -52,6 +53,11 @@ def free_numbers(
     return sorted(value for value in found if value not in used)[:limit]
 
 
+def digits_of(text: str) -> str:
+    """The digits of what was typed, as numbers are kept: an input method writes them full width."""
+    return "".join(one for one in unicodedata.normalize("NFKC", text) if "0" <= one <= "9")
+
+
 @db.whole()
 def hold_number(
     *,
@@ -65,11 +71,12 @@ def hold_number(
     quarantine_days: int = 0,
 ) -> str:
     """Hold a number for a draft or an order; what else it held is free again. Held already is held
-    on. `formerly` is under which name it was held until now. `hold_for` None: without an end.
+    on. `formerly` is under which name it was held until now. `hold_for` None: without an end; what
+    is held so is an order's, and no page or draft that goes by its name lets it go.
 
     Raises NumberGone for a number of no range of the branch, or somebody else's by now.
     """
-    value = "".join(sign for sign in number if sign.isdigit())
+    value = digits_of(number)
     template = _template(branch_id, pattern)
     if not actor.sees(branch_id) or not _of(template, value):
         raise NumberGone(
@@ -94,11 +101,14 @@ def hold_number(
         row.state == NumberState.FREE
         or (
             row.state == NumberState.HELD
-            and (row.held_for in mine or (row.held_until is not None and row.held_until <= moment))
+            and (
+                (row.held_for in mine and (hold_for is None or row.held_until is not None))
+                or (row.held_until is not None and row.held_until <= moment)
+            )
         )
     ):
         raise _gone(value)
-    release_numbers(holder=holder, but=value)
+    release_numbers(holder=holder, but=value, of_orders=hold_for is None)
     row.state, row.held_for = NumberState.HELD, holder
     row.held_until = None if hold_for is None else moment + hold_for
     row.save(update_fields=["state", "held_for", "held_until"])
@@ -112,9 +122,11 @@ def held_number(holder: UUID) -> str:
     return rows.values_list("value", flat=True).first() or ""
 
 
-def release_numbers(*, holder: UUID, but: str = "") -> int:
+def release_numbers(*, holder: UUID, but: str = "", of_orders: bool = True) -> int:
     """Give back what was held and no service has; nothing held is nothing."""
     rows = PoolNumber.objects.filter(rule=NUMBER, state=NumberState.HELD, held_for=holder)
+    if not of_orders:
+        rows = rows.exclude(held_until=None)
     return rows.exclude(value=but).update(**_FREE)
 
 

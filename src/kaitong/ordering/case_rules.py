@@ -19,6 +19,7 @@ from kaitong.core import plain
 from kaitong.inventory import customers as lines
 from kaitong.inventory.choices import ServiceState
 from kaitong.ordering import customers
+from kaitong.ordering.models import ServiceChange
 from kaitong.org.actor import Actor
 
 _MOST_LINES = 200
@@ -38,7 +39,7 @@ def against(
     service_id: UUID | None = None,
 ) -> dict[str, str]:
     """Why a customer may not have each of these cases for a line, by the case's key; nothing for
-    those that go with what his other lines have."""
+    those that go with what his other lines have, or are to have next month."""
     wanted = list(cases)
     if customer_id is None or not wanted:
         return {}
@@ -49,7 +50,8 @@ def against(
         if one.state != ServiceState.TERMINATED and one.service_id != service_id
     }
     terms = customers.terms_of(actor, living)
-    has = {
+    has = {key: living[line] for line, key in _agreed(living)}
+    has |= {
         str(term["case"]["key"]): living[line]
         for line, term in terms.items()
         if term.get("case") and term["case"].get("key")
@@ -68,6 +70,13 @@ def against(
                     "account": line.account or line.title,
                 }
     return refused
+
+
+def _agreed(living: Iterable[UUID]) -> list[tuple[UUID, str]]:
+    """Lines that join a case when their day comes (次月生效), with the case's key."""
+    rows = ServiceChange.objects.filter(service_id__in=list(living), ended_at=None)
+    agreed = rows.values_list("service_id", "agreed__joins")
+    return [(line, str(key)) for line, key in agreed if key]
 
 
 def take_turns(customer_id: UUID | None) -> None:

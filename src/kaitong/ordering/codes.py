@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import string
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,7 +72,7 @@ def answer(
     row = _living(actor, service_id, number)
     if row is None:
         return _("没有给这个号码发过验证码，或验证码已失效。"), _("请重新发送。")
-    if hmac.compare_digest(bytes(row.digest), digest(row.pk, code)):
+    if hmac.compare_digest(bytes(row.digest), digest(row.pk, _plain(code))):
         row.proven_at = row.proven_at or now()
         row.save(update_fields=["proven_at"])
         return "", ""
@@ -139,6 +140,11 @@ def sent(row: NumberCode, limits: Mapping[str, Any]) -> Sent:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _plain(code: str) -> str:
+    """A code as it was sent: an input method writes digits full width, people with blanks."""
+    return "".join(unicodedata.normalize("NFKC", code).split())
 
 
 def _living(actor: Actor, service_id: UUID, number: PhoneNumber) -> NumberCode | None:

@@ -31,9 +31,11 @@ class NumberRange:
     quarantine_days: int
 
     def free(self, branch_id: UUID, ending: str = "", holder: UUID | None = None) -> list[str]:
-        digits = "".join(sign for sign in ending if sign.isdigit())
         return choosing.free_numbers(
-            branch_id=branch_id, pattern=self.pattern, ending=digits, holder=holder
+            branch_id=branch_id,
+            pattern=self.pattern,
+            ending=choosing.digits_of(ending),
+            holder=holder,
         )
 
     def hold(self, *, actor: Actor, branch_id: UUID, number: str, holder: UUID) -> str:
@@ -93,10 +95,7 @@ def range_of(
     return None
 
 
-def page_of(key: str) -> UUID:
-    """The page of a change as who holds a number: its key, which is an identifier; a system's may
-    be any text."""
-    try:
-        return UUID(key)
-    except ValueError:
-        return uuid5(NAMESPACE_OID, key)
+def page_of(key: str, asker_id: UUID | None) -> UUID:
+    """The page of a change as who holds a number: its key, any text, of who asks. A key that names
+    an order, a draft or a colleague's page holds nothing of theirs."""
+    return uuid5(NAMESPACE_OID, f"change {asker_id} {key}")

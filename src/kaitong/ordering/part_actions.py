@@ -107,7 +107,7 @@ def begin_part(ctx: ActionContext) -> dict[str, Any]:
             branch_id=order.branch_id,
             number=number,
             order_id=order.id,
-            formerly=page_of(str(order.idempotency_key)),
+            formerly=page_of(str(order.idempotency_key), order.requester_id),
         )
     specification = catalog.service_specification(
         new["service"], playbook=plan.playbook, version=plan.version

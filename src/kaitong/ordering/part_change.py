@@ -22,6 +22,7 @@ from kaitong.catalog.models import Offering
 from kaitong.charging import queries as money
 from kaitong.core import wording
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.choosing import digits_of
 from kaitong.inventory.errors import NumberGone
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering import bundles
@@ -163,7 +164,7 @@ def _will_have(key: Any) -> str:
 
 
 def _telephone(_subject: Subject, value: Any) -> str:
-    digits = "".join(sign for sign in str(value) if sign.isdigit())
+    digits = digits_of(str(value))
     if not digits:
         raise wrong(_("没有选号码。"), _("请按尾号找，从列出的号码里选。"))
     return digits
@@ -179,7 +180,7 @@ def _picked(subject: Subject, kept: Kept, key: str) -> None:
             actor=subject.actor,
             branch_id=subject.service.branch_id,
             number=kept[TELEPHONE],
-            holder=page_of(key),
+            holder=page_of(key, subject.actor.id),
         )
     except NumberGone as gone:
         raise at(TELEPHONE, str(gone.what), str(gone.remedy)) from None

@@ -83,6 +83,28 @@ def test_a_number_held_is_nobody_elses_until_its_time_is_over(county):
     assert not PoolNumber.objects.filter(state="held").exists()
 
 
+def test_digits_are_the_same_however_they_are_typed(county):
+    """Full width, as an input method writes them: else two telephones have one number."""
+    mine = uuid7()
+    assert hold(county, "０５５９－７５５８８８８", mine) == "05597558888"
+    assert hold(county, "0559755１２３４", mine) == "05597551234"
+    assert hold(county, "0559755²345", mine) == "05597552345"
+    assert set(PoolNumber.objects.filter(state="held").values_list("value", flat=True)) == {
+        "05597552345"
+    }
+
+
+def test_a_page_that_goes_by_an_orders_name_takes_nothing_from_it(county):
+    """A key is typed by whoever asks, and an order's identifier stands in addresses of pages."""
+    order = uuid7()
+    hold(county, "05597558888", order, minutes=None)
+    with pytest.raises(NumberGone):
+        hold(county, "05597558888", order)  # as a page does: it would end with the page
+    hold(county, "05597556666", order)
+    row = PoolNumber.objects.get(value="05597558888")
+    assert (row.state, row.held_for, row.held_until) == ("held", order, None)
+
+
 def test_the_order_that_held_a_number_has_it_and_no_other(county):
     order, line = uuid7(), uuid7()
     hold(county, "05597558888", line)

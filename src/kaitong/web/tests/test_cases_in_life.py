@@ -170,6 +170,21 @@ def test_cases_that_do_not_go_together_are_refused_wherever_they_are_asked_for(
     assert Order.objects.filter(items__action="add").count() == 4
 
 
+def test_a_case_agreed_for_next_month_keeps_what_it_excludes_away_until_then(line, counter):
+    """Else both stand when its day comes: neither line had a case when it was asked."""
+    waiting, other = line(1), line(2)
+    Service.objects.filter(pk=other.id).update(customer_id=waiting.customer_id)
+    given = {"effective": "next-month", "reason": "customer.faster"}
+    order = order_of(counter(waiting, "change-plan", offering=f"home-1000@{PREPAID}", **given))
+    family = {"number": NUMBER, "document": resident_number(1), "case": FAMILY}
+    refused = counter(other, "bind-number", **family).content.decode()
+    assert "不能与“1000M 存费优惠”同享" in refused
+    assert monthly(other) == [9900]
+    ServiceChange.objects.filter(item__order=order).update(ended_at=order.ordered_at)  # withdrawn
+    refused = counter(other, "bind-number", **family).content.decode()
+    assert "同享" not in refused
+
+
 def test_a_plan_is_changed_with_a_case_and_the_number_of_the_old_one_is_free(line, counter):
     service = line(1, case=FAMILY, number=NUMBER)
     page = counter(service, "change-plan")

@@ -193,11 +193,12 @@ def test_two_clerks_with_different_flows_on_one_line_one_is_told(line, signed_in
     assert Authentication.objects.filter(ok=True, used_at=None).count() == 2 - begun
 
 
-@pytest.mark.parametrize("procedure", ["transfer", "cancel"])
+@pytest.mark.parametrize("procedure", ["transfer", "cancel", "bind-number"])
 def test_a_plan_agreed_for_next_month_does_not_outlive_its_customer(
     line, signed_in, part, procedure
 ):
-    """It is withdrawn first: else the former owner pays on, or it comes to a line that is gone."""
+    """It is withdrawn first: else the former owner pays on, it comes to a line that is gone, or
+    what was pinned of today's plan and case undoes what was changed since."""
     clerk = signed_in("clerk")
     given = {
         **proven(clerk, line, "change-plan", part),

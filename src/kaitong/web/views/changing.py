@@ -22,6 +22,7 @@ from kaitong.ordering.errors import PlanChanged
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import may_ask, plan_of
+from kaitong.ordering.number_choice import page_of
 from kaitong.ordering.part_change import range_in
 from kaitong.playbooks import changing
 from kaitong.web import forms
@@ -107,19 +108,20 @@ def _numbers(
         raise PermissionDenied
     chosen = range_in(Subject(request.actor, plan.service, plan.procedure, now()))
     name, fault = request.GET.get("field", "")[:40], ""
+    holder = page_of(str(key), request.actor.id)
     if picked and chosen is not None:
         try:
             chosen.hold(
                 actor=request.actor,
                 branch_id=plan.service.branch_id,
                 number=picked,
-                holder=key,
+                holder=holder,
             )
         except KaitongError as refused:
             picked, fault = "", in_words(refused)
     typed = request.GET.get(name, "")[:20]
     found = (
-        chosen.free(plan.service.branch_id, typed, holder=key)
+        chosen.free(plan.service.branch_id, typed, holder=holder)
         if chosen is not None and not picked
         else [picked]
     )
