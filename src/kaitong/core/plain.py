@@ -50,6 +50,10 @@ _AS_THEY_ARE: tuple[type[models.Field[Any, Any]], ...] = (
 )
 
 
+# A row as it was written once: by which transaction, and where.
+_VERSION = "xmin::text || ctid::text"
+
+
 class Unable(Exception):
     """Not for here: Django's own way is taken."""
 
@@ -184,10 +188,10 @@ class _Shape:
                 case "where":
                     found = f"select {self.columns} from {self.table} where {condition}"
                 case "versions":
-                    found = f"select {self.key}, xmin::text from {self.table} where {condition}"
+                    found = f"select {self.key}, {_VERSION} from {self.table} where {condition}"
                 case _:
                     found = (
-                        f"select xmin::text, {self.columns} from {self.table}"
+                        f"select {_VERSION}, {self.columns} from {self.table}"
                         f" where {self.key} = any(%s::uuid[])"
                     )
             self.texts[kind, condition] = found
@@ -326,9 +330,10 @@ def kept(model: type[M], condition: str, params: Params = ()) -> list[M]:
     """As `where`, for rows with long documents that hardly ever change: of those this process has
     read before, only the key and the version are asked for.
 
-    The version is PostgreSQL's own (`xmin`, the transaction that wrote the row), so that a row that
-    anybody has changed is read anew, and what was never committed is never met again. The documents
-    of what is returned are shared by all who asked: they are looked at and not changed.
+    The version is PostgreSQL's own: `xmin`, the transaction that wrote the row, and `ctid`, where,
+    for one transaction may write a row several times. So a row that anybody has changed is read
+    anew, and what was never committed is never met again. The documents of what is returned are
+    shared by all who asked: they are looked at and not changed.
     """
     shape = _known(model)
     versions = ask(shape.text("versions", condition), params)

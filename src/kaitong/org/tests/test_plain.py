@@ -108,6 +108,19 @@ def test_a_kept_row_is_read_again_when_anybody_has_changed_it(county):
     assert read() == "休宁县分公司"
 
 
+def test_a_kept_row_that_one_transaction_writes_twice_is_read_twice(county):
+    def read():
+        (found,) = plain.kept(Branch, "id = %s", [county.pk])
+        return found.name
+
+    read()
+    with connection.cursor() as cursor:  # no savepoint between them: both have one `xmin`
+        for name in ("第一次", "第二次"):
+            cursor.execute("update org_branch set name = %s where id = %s", [name, county.pk])
+            assert read() == name
+    assert read() == "第二次"
+
+
 def test_kept_rows_are_bounded(county, monkeypatch):
     monkeypatch.setattr(plain, "MOST_KEPT", 2)
     for n in range(4):
