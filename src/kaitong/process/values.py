@@ -87,7 +87,7 @@ def written(value: Any) -> bytes:
     """As `dump`, in UTF-8. What the quick encoder does not write, or would write as null because it
     is no number, the careful one writes or refuses."""
     try:
-        found = orjson.dumps(value, default=_plain)
+        found = orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
         return _carefully(value)
     return _carefully(value) if b"null" in found else found

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from importlib import import_module
 from uuid import UUID
 
@@ -148,6 +150,21 @@ def test_values_that_cannot_be_kept_are_refused(value):
 )
 def test_the_quick_encoder_writes_what_the_careful_one_does(value):
     assert values.written(value) == values._carefully(value)
+
+
+def test_an_object_is_written_by_its_fields_whatever_else_it_holds():
+    @dataclass
+    class Answer:
+        plan: str
+        _mark: int = 1
+
+        @cached_property
+        def length(self):
+            return len(self.plan)
+
+    answer = Answer("300M")
+    assert answer.length == 4  # kept in the object, and no field of it
+    assert values.dump({"is": answer}) == '{"is":{"plan":"300M","_mark":1}}'
 
 
 def test_what_is_no_number_is_refused_not_written_as_null():
