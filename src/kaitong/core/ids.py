@@ -25,9 +25,9 @@ def _random(count: int) -> bytes:
 
 
 def _forget() -> None:
-    """A child process must not give what its parent gives."""
-    global _drawn
-    _drawn = b""
+    """A child process must not give what its parent gives, nor wait for a thread it has not."""
+    global _drawn, _lock
+    _drawn, _lock = b"", threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forget)

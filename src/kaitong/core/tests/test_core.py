@@ -1,12 +1,14 @@
 """Identifiers, encryption, masking, audit context."""
 
+import os
+import signal
 import threading
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from kaitong.core import crypto, masking
+from kaitong.core import crypto, ids, masking
 from kaitong.core.clock import frozen, now, read_local
 from kaitong.core.ids import time_of, uuid7, uuid7_at
 
@@ -24,6 +26,24 @@ def test_identifiers_are_ordered_and_unique_across_threads():
     [t.join() for t in threads]
     assert len(set(made)) == 20000
     assert all(i.version == 7 and i.variant == "specified in RFC 4122" for i in made)
+
+
+def test_a_forked_process_makes_its_own_identifiers_whatever_threads_were_about():
+    with ids._lock:  # as a thread holds it that the child has not
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(5)
+            os.write(theirs, b"".join(uuid7().bytes for _ in range(20)))
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    found = os.read(ours, 4096)
+    os.close(ours)
+    os.close(theirs)
+    tails = {found[at + 8 : at + 16] for at in range(0, len(found), 16)}
+    assert len(tails) == 20
+    assert not tails & {uuid7().bytes[8:] for _ in range(20)}
 
 
 def test_identifier_tells_its_time():
