@@ -39,6 +39,8 @@ Asked = tuple[str, Params]
 PREPARE_AT = 5  # as psycopg: what is asked rarely is not worth a name
 KEPT = 100  # prepared texts a connection
 _PLACEHOLDER = re.compile("%s")
+# Somebody dropped our names, or a migration has given a column that they read another type.
+_OUTLIVED = (errors.InvalidSqlStatementName, errors.FeatureNotSupported)
 _FINE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 
@@ -228,7 +230,7 @@ class Line:
                 if after == 2:  # named in an exchange that failed before it
                     self._commit.name = b""
                 error = errors.error_from_result(failed, encoding=self._encoding)
-                if isinstance(error, errors.InvalidSqlStatementName):  # somebody dropped our names
+                if isinstance(error, _OUTLIVED):  # not for the next who asks
                     self._statements.clear()
                     self._prepared = 0
                     self._begin.name = self._commit.name = b""

@@ -483,6 +483,8 @@ def write(loaded: Loaded, change: Change, *, now: datetime, last: bool = False) 
             raise
         found = []  # no row was written, so nothing was committed
     if not found or found[0][0] != 1:
+        if notify:
+            wakeup.unsaid()
         raise Moved
 
 

@@ -25,6 +25,12 @@ def due() -> bool:
     return True
 
 
+def unsaid() -> None:
+    """The step that was to notify was not written: the next one does."""
+    global _last
+    _last = 0.0
+
+
 def notify() -> None:
     """Wake a worker when this transaction commits."""
     if due():

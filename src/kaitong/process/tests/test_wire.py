@@ -10,6 +10,7 @@ import pytest
 from django.db import (
     DataError,
     IntegrityError,
+    NotSupportedError,
     OperationalError,
     ProgrammingError,
     connection,
@@ -20,7 +21,7 @@ from django.test.utils import CaptureQueriesContext
 from kaitong.core import db, wire
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
-from kaitong.process import services, store
+from kaitong.process import services, store, wakeup
 from kaitong.process.errors import ProcessConflict
 from kaitong.process.models import History, Instance, WorkItem
 from kaitong.process.tests.shell_kit import item_of
@@ -213,6 +214,18 @@ def test_names_somebody_dropped_are_made_again(scratch):
         assert wire.ask((text, (1,))) == [[]]
 
 
+def test_a_column_that_a_migration_gives_another_type_is_read_anew(scratch):
+    wire.ask((INSERT, (7, "12")))
+    text = "select body from wire_scratch where id = %s /* retyped */"
+    for _time in range(wire.PREPARE_AT):
+        assert wire.ask((text, (7,))) == [[("12",)]]
+    db.execute("alter table wire_scratch alter column body type int using body::int")
+    with pytest.raises(NotSupportedError):
+        wire.ask((text, (7,)))
+    for _time in range(wire.PREPARE_AT + 1):
+        assert wire.ask((text, (7,))) == [[(12,)]]
+
+
 def test_only_the_latest_texts_stay_prepared(monkeypatch):
     monkeypatch.setattr(wire, "KEPT", 3)
     for number in range(8):
@@ -266,11 +279,13 @@ def test_a_step_within_anothers_transaction_is_not_committed_by_it(begin, crew):
     assert item_of(told, "Visit") is None
 
 
-def test_another_version_commits_nothing(begin):
+def test_another_version_commits_nothing(begin, monkeypatch):
     told = begin()
+    monkeypatch.setattr(wakeup, "_last", 0.0)
     before = Instance.objects.get(pk=told)
     change = store.Change(state="running", open_waits=7, variables={"spoiled": True})
     change.history.append(("x", ""))
+    change.notify = True
 
     @transaction.atomic
     def spoil() -> None:
@@ -287,6 +302,7 @@ def test_another_version_commits_nothing(begin):
         before.variables,
     )
     assert not History.objects.filter(instance_id=told, kind="x").exists()
+    assert wakeup.due()  # who comes next says what this step did not
 
 
 def test_what_the_database_refuses_in_the_last_exchange_is_not_written(begin):
