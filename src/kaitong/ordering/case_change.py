@@ -23,7 +23,7 @@ from kaitong.charging import queries as money
 from kaitong.core import wording
 from kaitong.ordering import bindings, case_rules
 from kaitong.ordering.life_answer import Answer, wrong
-from kaitong.ordering.life_checks import Found, Subject, months_left, term_of
+from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
 from kaitong.ordering.life_numbers import monthly_of, price_with, terms_of
 
 CASE = "change.case_to"
@@ -109,6 +109,8 @@ def explained(subject: Subject, offer: CaseOffer) -> list[str]:
     number, _space, unit = (offer.case.term if offer.case is not None else "").partition(" ")
     if number.isdigit() and unit.startswith("month"):
         told.append(_("合约 %(n)s 个月，自生效之日重新计算。") % {"n": number})
+    elif (bound := _bound_by_plan(subject)) is not None:
+        told.append(_("套餐的合约仍到 %s。") % bound.until.isoformat())
     if offer.leaves:
         told.append(_("原营销案“%s”失效。") % offer.leaves)
     if offer.fee_fen:
@@ -213,6 +215,12 @@ def _offer(
         voided="" if carries else masked,
         refusal=refusal,
     )
+
+
+def _bound_by_plan(subject: Subject) -> Term | None:
+    """The contract of the plan itself, which goes on when a case with one of its own ends."""
+    term = term_of(subject.service, without_case=True)
+    return term if term is not None and timezone.localdate(subject.at) < term.until else None
 
 
 def _title(offer: CaseOffer) -> str:

@@ -72,6 +72,20 @@ def against(
     return refused
 
 
+def among(cases: Iterable[Offering]) -> dict[str, str]:
+    """Why cases that are asked for at once may not be had together, by the case's key."""
+    refused = {}
+    asked = list(cases)
+    for case in asked:
+        for other in asked:
+            if other.key in case.excludes or case.key in other.excludes:
+                refused[case.key] = _("营销案“%(title)s”不能与“%(other)s”同享。") % {
+                    "title": title_of(case),
+                    "other": title_of(other),
+                }
+    return refused
+
+
 def _agreed(living: Iterable[UUID]) -> list[tuple[UUID, str]]:
     """Lines that join a case when their day comes (次月生效), with the case's key."""
     rows = ServiceChange.objects.filter(service_id__in=list(living), ended_at=None)

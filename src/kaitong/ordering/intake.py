@@ -115,7 +115,7 @@ def _submit(actor: Actor, request: SubmitOrder) -> Order:
         if request.customer.agent is not None:
             order.agent_id = _customer(actor, request.customer.agent, kind_rules, "customer.agent")
         order.introduction_letter = request.customer.introduction_letter
-        _cases_go_together(actor, order, wanted)
+    _cases_go_together(actor, order, wanted)
     set_due(order, first.procedure, moment)
     order.save(force_insert=True)
     refused = refused_of(wanted, request)
@@ -206,12 +206,14 @@ def _customer(
 
 
 def _cases_go_together(actor: Actor, order: Order, wanted: Sequence[Wanted]) -> None:
-    """Raises BadOrder where a case does not go with one the customer has (营销案互斥)."""
+    """Raises BadOrder where a case does not go with one the customer has, or with that of another
+    line of the order (营销案互斥)."""
     chosen = {position: one.case for position, one in enumerate(wanted) if one.case is not None}
     if not chosen:
         return
     case_rules.take_turns(order.party_id)
     refused = case_rules.against(actor, chosen.values(), customer_id=order.party_id)
+    refused |= case_rules.among(chosen.values())
     faults = [
         InputFault(f"items[{position}].case", refused[case.key], _("请另选营销案。"))
         for position, case in chosen.items()

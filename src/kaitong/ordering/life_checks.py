@@ -7,13 +7,16 @@ A finding is a sentence and what to do about it.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import takewhile
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import queries as catalog
 from kaitong.charging import queries as charging
 from kaitong.core import plain, wording
 from kaitong.inventory import queries as inventory
@@ -148,26 +151,43 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
 }
 
 
-def term_of(service: ServiceView) -> Term | None:
-    """The contract of a service, by the newest order that sold it something."""
+def term_of(service: ServiceView, *, without_case: bool = False) -> Term | None:
+    """The contract of a service, by the newest order that sold it something.
+
+    A marketing case's contract is in the place of its plan's while the line has the case. Who
+    leaves it is bound by the plan again, from the day the line had that plan: a case is no way
+    out. `without_case` asks for that.
+    """
     if service.started_at is None:
         return None
-    for order, item in _orders(service):
-        price = next((p for p in order.prices if p.get("item") == item.item_id), None)
-        if price is None:
-            continue
-        months = _months(str(price.get("term") or ""))
-        if not months:
-            return None
-        begun = timezone.localdate(order.completed_at or service.started_at)
-        case = price.get("case") or {}
-        return Term(
-            str(case.get("title") or price["title"]),
-            _later(begun, months),
-            str(price["offering"]),
-            str(case.get("key") or ""),
-        )
-    return None
+    found = [
+        (price, timezone.localdate(order.completed_at or service.started_at))
+        for order, item in _orders(service)
+        for price in order.prices
+        if price.get("item") == item.item_id
+    ]
+    if not found:
+        return None
+    newest, day = found[0]
+    case = newest.get("case") or {}
+    months = _months(str(newest.get("term") or ""))
+    if months and not (case and without_case):
+        title, key = str(case.get("title") or newest["title"]), str(case.get("key") or "")
+        return Term(title, _later(day, months), str(newest["offering"]), key)
+    same = takewhile(lambda one: one[0]["offering"] == newest["offering"], found)
+    sold, begun = list(same)[-1]
+    months = _months(_term_of_plan(sold))
+    if not months:
+        return None
+    return Term(str(sold["title"]), _later(begun, months), str(sold["offering"]), "")
+
+
+def _term_of_plan(price: Mapping[str, Any]) -> str:
+    """The contract of a plan itself, as it was sold; with a case by what the catalogue says."""
+    if not price.get("case"):
+        return str(price.get("term") or "")
+    plan = catalog.offerings([str(price["offering"])]).get(str(price["offering"]))
+    return plan.term if plan is not None else ""
 
 
 def _orders(service: ServiceView) -> list[tuple[Order, OrderItem]]:

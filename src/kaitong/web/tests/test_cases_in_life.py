@@ -7,15 +7,18 @@ import re
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.pricing import priced as charges
 from kaitong.charging import services as charging
 from kaitong.charging.models import Charge, Rent
+from kaitong.inventory import queries as inventory
 from kaitong.inventory.models import Service
 from kaitong.ordering import bindings, rents
 from kaitong.ordering import services as ordering
 from kaitong.ordering.errors import BadOrder
+from kaitong.ordering.life_checks import months_left, term_of
 from kaitong.ordering.models import NumberBinding, Order, OrderItem, ServiceChange
 from kaitong.org.actor import Actor
 from kaitong.party.names import parse_phone
@@ -118,6 +121,11 @@ def test_a_case_is_left_with_its_fee_and_its_number(line, counter):
     assert due(order) == {"营销案违约金": 14400}
     assert bindings.living_of(service.id) == []
     assert order.prices[0]["case"] is None
+    # the plan's own contract stands in the case's place: leaving a case is no way out of both
+    assert "套餐的合约仍到 " in page
+    bound = term_of(inventory.service(SYSTEM, service.id))
+    assert (bound.title, bound.case) == ("300M 家庭宽带", "")
+    assert months_left(bound, timezone.localdate()) == 12
     (told,) = ServiceChange.objects.get().told
     assert told["before"] == "300M 全家享，月租 ¥79.00"
     assert told["after"] == "退出营销案"
@@ -167,6 +175,17 @@ def test_cases_that_do_not_go_together_are_refused_wherever_they_are_asked_for(
     new = replace(new, items=(replace(new.items[0], offering="home-1000", case=PREPAID),))
     with pytest.raises(BadOrder, match="不能与“300M 全家享”同享"):
         ordering.submit(actor=world.actor("clerk"), request=new)
+    # nor with another line of the same order
+    both = asked(7, world.addresses[5])
+    family, prepaid = (
+        replace(both.items[0], item_id=item, offering=plan, case=case, bound_number=number)
+        for item, plan, case, number in (
+            ("1", "home-300", FAMILY, "13855900009"),
+            ("2", "home-1000", PREPAID, ""),
+        )
+    )
+    with pytest.raises(BadOrder, match="不能与“1000M 存费优惠”同享"):
+        ordering.submit(actor=world.actor("clerk"), request=replace(both, items=(family, prepaid)))
     assert Order.objects.filter(items__action="add").count() == 4
 
 
