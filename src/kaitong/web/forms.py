@@ -60,6 +60,7 @@ class CodeSlot:
     send_url: str
     told: str = ""  # to which number, good until when
     wait: int = 0  # seconds until another may be sent
+    sent: str = ""  # which one it is, so that the page knows a new one from an old one
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,7 +191,8 @@ def _code(actor: Actor, plan: ChangePlan, field: str) -> CodeSlot:
         "number": sent.masked,
         "at": f"{timezone.localtime(sent.good_until):%H:%M}",
     }
-    return CodeSlot(url, told, max(0, ceil((sent.again_at - now()).total_seconds())))
+    wait = max(0, ceil((sent.again_at - now()).total_seconds()))
+    return CodeSlot(url, told, wait, sent.again_at.isoformat())
 
 
 def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:

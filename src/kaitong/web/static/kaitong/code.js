@@ -4,9 +4,9 @@
   const ends = new WeakMap();
   function tick() {
     document.querySelectorAll('[data-wait]').forEach(button => {
-      const known = ends.get(button);
-      if (!known || known.said !== button.dataset.wait) {
-        ends.set(button, { said: button.dataset.wait, at: Date.now() + Number(button.dataset.wait) * 1000 });
+      const known = ends.get(button), said = `${button.dataset.wait} ${button.dataset.sent}`;
+      if (!known || known.said !== said) { // the same seconds of another code count anew
+        ends.set(button, { said, at: Date.now() + Number(button.dataset.wait) * 1000 });
       }
       const left = Math.max(0, Math.ceil((ends.get(button).at - Date.now()) / 1000));
       button.disabled = left > 0;
