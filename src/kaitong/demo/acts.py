@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from kaitong.activation import nasport
 from kaitong.activation import queries as activation
@@ -20,6 +20,7 @@ from kaitong.core.clock import frozen, now
 from kaitong.demo import invented, people
 from kaitong.demo.past import Past
 from kaitong.demo.platforms import Platforms
+from kaitong.documents import pictures
 from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.lab.session import AccessServer, other_port
@@ -297,10 +298,10 @@ class Case:
         if self.stage.modems is None:
             return
         service = inventory.services_of_order(self.order.id)[0]
-        clerks = self.stage.hands[f"{self.branch}.clerk"]
-        clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
-        if Order.objects.filter(requester_id=clerk.id, idempotency_key=key).exists():
+        if self._asked(what) is not None:
             return
+        clerks = self.stage.hands[f"{self.branch}.clerk"]
+        clerk, key = clerks[self.serial % len(clerks)], self._key(what)
         procedure = life_plans.procedure_of(service, what)
         ordering.authenticate(
             actor=clerk,
@@ -312,6 +313,8 @@ class Case:
             },
             limits=authenticating.limits_of(procedure.parameters),
         )
+        if self.firm:
+            answers |= self._handler(clerk, service.id, what, UUID(key))
         changing.request_change(
             actor=clerk,
             service_id=service.id,
@@ -322,6 +325,36 @@ class Case:
         )
         self.stage.machines(1, 2, 4, 8, 16)
 
+    def _key(self, what: str) -> str:
+        """A firm's change has a page's key, since its letter is photographed for it."""
+        plain = self._plain(what)
+        return str(uuid5(NAMESPACE_OID, plain)) if self.firm else plain
+
+    def _plain(self, what: str) -> str:
+        return f"demo-{self.serial}-{what}"
+
+    def _handler(self, clerk: Actor, service_id: UUID, what: str, key: UUID) -> dict[str, Any]:
+        """经办人: who comes for a firm, with his document and its letter (VER-04)."""
+        person = invented.organization(self.serial).agent
+        assert person is not None
+        letter = changing.store_photo(
+            actor=clerk,
+            service_id=service_id,
+            procedure=what,
+            key=key,
+            field="letter",
+            data=pictures.tiny(self.serial),
+        )
+        return {
+            "handler_name": person.name,
+            "handler_phone": person.phone,
+            "handler_kind": person.document.kind,
+            "handler_number": person.document.number,
+            "handler_valid_until": str(person.document.valid_until),
+            "handler_reader": True,
+            "letter": str(letter.pk),
+        }
+
     def follow(self, what: str) -> None:
         """The story goes on with the order of this change."""
         self.order = self._asked(what)
@@ -329,8 +362,8 @@ class Case:
     def _asked(self, what: str) -> Order | None:
         """The order of a change that was asked for, in this telling or an earlier one."""
         clerks = self.stage.hands[f"{self.branch}.clerk"]
-        clerk, key = clerks[self.serial % len(clerks)], f"demo-{self.serial}-{what}"
-        return Order.objects.filter(requester_id=clerk.id, idempotency_key=key).first()
+        clerk, keys = clerks[self.serial % len(clerks)], {self._key(what), self._plain(what)}
+        return Order.objects.filter(requester_id=clerk.id, idempotency_key__in=keys).first()
 
     def retry(self) -> None:
         """The network post runs what failed again."""

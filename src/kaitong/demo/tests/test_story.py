@@ -10,7 +10,7 @@ from kaitong.charging import arrears, books
 from kaitong.charging.models import Bill, Payment
 from kaitong.core import db
 from kaitong.core.clock import now
-from kaitong.demo import life, network, story, tales
+from kaitong.demo import invented, life, network, story, tales
 from kaitong.demo.acts import SYSTEM, Case, Stage
 from kaitong.demo.past import Past
 from kaitong.lab.session import AccessServer
@@ -147,7 +147,8 @@ def test_people_go_on_working_and_their_orders_are_completed(branch, lab, monkey
 
 @pytest.mark.django_db(transaction=True)
 def test_a_firm_with_money_on_its_bill_ends_its_line(branch, lab, monkeypatch):
-    """It shows its licence, and pays first what was put on the bill."""
+    """Its handler comes with its letter, shows its licence, and pays first what was put on the
+    bill."""
     serial = 1131  # a firm's, and its method is the bill
     network.register(lab)
 
@@ -160,6 +161,12 @@ def test_a_firm_with_money_on_its_bill_ends_its_line(branch, lab, monkeypatch):
 
     (change,) = ServiceChange.objects.all()
     assert change.procedure == "cancel"
-    assert arrears.arrears(service_id=change.service_id).owed_fen == 0
+    order = change.item.order
+    assert (order.agent.name, order.introduction_letter) == (
+        invented.person(serial + 500_000),
+        True,
+    )
+    # the days since the visit, over a weekend perhaps, are billed by the line's end itself
+    assert arrears.arrears(service_id=change.service_id).overdue_fen == 0
     paid = Payment.objects.get(key=f"demo-{serial}-bill")
     assert paid.amount_fen > 0
