@@ -79,6 +79,16 @@ def untold(on: BaseDatabaseWrapper) -> _Context | None:
     return None if told is None or told.is_set(on) else told
 
 
+def tell() -> None:
+    """Set the surrounding context for this transaction, before rows come in by COPY: no wrapper
+    hears of that."""
+    told = untold(connection)
+    if told is not None and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(SET, told.params)
+        connection.on_commit(told)
+
+
 @contextmanager
 def acting(actor_id: UUID | None, reason: str = "") -> Iterator[None]:
     """Within the block every change of an audited table carries this actor and reason."""

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from kaitong.core import audit
 from kaitong.core.errors import BadInput, InputFault
 
 # Told how many rows of the present stage are done, now and then.
@@ -105,6 +106,7 @@ def copy_in(
     it (identifiers, dates, numbers); arrays and JSON come ready written."""
     done = 0
     block: list[str] = []
+    audit.tell()
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy,

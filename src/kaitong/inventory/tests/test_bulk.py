@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kaitong.core import audit
 from kaitong.core.rows import BadRows, Mode
 from kaitong.inventory import queries, services
 from kaitong.inventory.choices import Kind, ResourceState
@@ -136,6 +137,17 @@ def test_terminals_are_corrected_not_moved(plant):
     assert again("HG2").same == 1
     piece = Terminal.objects.get(serial="SN-77")
     assert (piece.model, piece.mac) == ("HG2", "AA:BB:CC:DD:EE:FF")
+
+
+def test_who_brought_terminals_in_stands_in_their_history(plant):
+    events = Terminal.pgh_event_model.objects.select_related("pgh_context")
+    with audit.acting(plant.actor.id, "counted in"):
+        for model in ("HG1", "HG2"):
+            services.put_terminals(
+                actor=plant.actor, branch_id=plant.branch_id, rows=[TerminalRow("SN-78", model)]
+            )
+    told = [event.pgh_context for event in events.filter(serial="SN-78").order_by("pgh_id")]
+    assert [one and one.metadata["reason"] for one in told] == ["counted in"] * 2
 
 
 def test_a_serial_of_another_branch_is_refused(plant, other_county):
