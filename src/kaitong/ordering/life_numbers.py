@@ -88,13 +88,6 @@ def _case(subject: Subject, value: Any) -> str:
         raise wrong(str(refused.what), str(refused.remedy)) from None
     if not found.bound_number:
         raise wrong(_("这个营销案不绑定号码。"), _("请选绑定号码的营销案。"))
-    service = subject.service
-    case_rules.take_turns(service.customer_id)
-    refused = case_rules.against(
-        subject.actor, [found], customer_id=service.customer_id, service_id=service.id
-    )
-    if refused:
-        raise wrong(refused[found.key], _("请另选，或先办理原来的营销案变更。"))
     return found.key
 
 
@@ -148,7 +141,25 @@ def _holder(subject: Subject, kept: Kept, _key: str) -> None:
         raise at(BIND_DOCUMENT, _("证件号码与号码机主登记的不符。"), _("请核对机主证件原件。"))
 
 
-WHOLE: tuple[Whole, ...] = (Whole(frozenset({BIND}), _holder),)
+def _alone(subject: Subject, kept: Kept, _key: str) -> None:
+    """营销案互斥: the case goes with what the customer's other lines have. Asked when everybody who
+    came is registered: customers' rows are locked before their turn, as at the intake."""
+    service, case = subject.service, catalog.offerings([kept[CASE]]).get(kept[CASE])
+    case_rules.take_turns(service.customer_id)
+    refused = case_rules.against(
+        subject.actor,
+        [case] if case is not None else [],
+        customer_id=service.customer_id,
+        service_id=service.id,
+    )
+    if refused:
+        raise at(CASE, refused[kept[CASE]], _("请另选，或先办理原来的营销案变更。"))
+
+
+WHOLE: tuple[Whole, ...] = (
+    Whole(frozenset({BIND}), _holder),
+    Whole(frozenset({CASE}), _alone),
+)
 
 
 # ---- what a line costs ---------------------------------------------------------------------------

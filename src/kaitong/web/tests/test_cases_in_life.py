@@ -4,23 +4,29 @@ what does not go together; told before, paid and bound as told."""
 from __future__ import annotations
 
 import re
+import threading
+import time
 from dataclasses import replace
 
 import pytest
+from django.db import connections, transaction
 from django.utils import timezone
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.pricing import priced as charges
 from kaitong.charging import services as charging
 from kaitong.charging.models import Charge, Rent
+from kaitong.core import db
+from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.models import Service
-from kaitong.ordering import bindings, rents
+from kaitong.ordering import bindings, case_rules, life, rents
 from kaitong.ordering import services as ordering
 from kaitong.ordering.errors import BadOrder
 from kaitong.ordering.life_checks import months_left, term_of
 from kaitong.ordering.models import NumberBinding, Order, OrderItem, ServiceChange
 from kaitong.org.actor import Actor
+from kaitong.party import services as party
 from kaitong.party.names import parse_phone
 from kaitong.web.tests.test_changing import place, said
 from kaitong.web.tests.test_flows import NEW_OWNER
@@ -220,3 +226,47 @@ def test_a_plan_is_changed_with_a_case_and_the_number_of_the_old_one_is_free(lin
     assert not NumberBinding.objects.filter(ended_at=None).exists()
     told = {one["title"]: one["after"] for one in ServiceChange.objects.get().told}
     assert told["套餐"] == "1000M 家庭宽带 + 1000M 存费优惠"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_binding_and_an_order_of_one_customer_wait_for_each_other_in_one_order(world, line):
+    """The order has the customer's row and asks for his turn; the binding, by an agent, needs both:
+    with the turn first, neither would ever go on."""
+    service = line(1)
+    party.add_phone(actor=SYSTEM, party_id=service.customer_id, phone=NUMBER)
+    bound: list[Order] = []
+
+    def bind() -> None:
+        who = {"name": "王建国", "phone": "13855900099", "document_kind": "resident-id"}
+        who |= {"document_number": resident_number(9), "long_term": True, "reader": True}
+        answers = {
+            "change.bind_number": NUMBER,
+            "change.bind_document": resident_number(1),
+            "change.case": FAMILY,
+            "change.acting_by": "agent",
+            "change.holder_original": True,
+            **{f"change.agent_{name}": value for name, value in who.items()},
+        }
+        request = life.ChangeRequest(
+            service_id=service.id,
+            procedure="bind-number",
+            key=str(uuid7()),
+            answers=answers,
+            vouched=True,
+        )
+        try:
+            bound.append(life.request_change(actor=world.actor("clerk"), request=request))
+        finally:
+            connections.close_all()
+
+    clerk = threading.Thread(target=bind)
+    with transaction.atomic():
+        party.add_phone(actor=SYSTEM, party_id=service.customer_id, phone="13855900098")
+        clerk.start()
+        for _look in range(200):  # until it waits for the customer's row
+            if db.rows("select 1 from pg_locks where not granted"):
+                break
+            time.sleep(0.05)
+        case_rules.take_turns(service.customer_id)
+    clerk.join(30)
+    assert [order.state for order in bound] == ["completed"]
