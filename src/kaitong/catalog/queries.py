@@ -144,6 +144,12 @@ def resource_specifications(keys: Iterable[str] | None = None) -> QuerySet[Resou
     return rows if keys is None else rows.filter(Q(key__in=list(keys)))
 
 
+def english_titles() -> dict[str, str]:
+    """What plans and marketing cases are called in English, by key; one query."""
+    rows = Offering.objects.exclude(title_en="").order_by("-state", "updated_at")
+    return dict(rows.values_list("key", "title_en"))
+
+
 def plan_titles(*, english: bool = False) -> dict[str, str]:
     """Plans by key as they are called now, those no longer sold among them; one query."""
     rows = Offering.objects.filter(kind=OfferingKind.PLAN).order_by("-state", "updated_at")

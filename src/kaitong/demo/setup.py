@@ -65,9 +65,9 @@ def _calendar_there() -> bool:
 def orders(step: Step, modems: AccessServer | None, platforms: Platforms | None = None) -> None:
     """A few days of orders, once; without a network only a few, for their data wait. The hall's
     queue is told of every day on which the demo starts."""
+    if not story.told():
+        with step("telling some days of orders"):
+            story.tell(modems, platforms=platforms, few=modems is None)
+    # Afterwards: an order that is made while a clerk has a number in hand would be that customer's.
     with step("letting people queue in the hall"):
         hall.tell()
-    if story.told():
-        return
-    with step("telling some days of orders"):
-        story.tell(modems, platforms=platforms, few=modems is None)

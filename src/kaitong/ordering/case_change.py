@@ -9,7 +9,7 @@ refuse, free); a fee is `percent` of what is paid less by the month, for the mon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,14 +98,14 @@ def offer_named(subject: Subject, key: str) -> CaseOffer:
     return found
 
 
-def explained(subject: Subject, offer: CaseOffer) -> list[str]:
-    """What an offer means, in sentences for the customer."""
+def explained(subject: Subject, offer: CaseOffer, say: Callable[[str], str] = str) -> list[str]:
+    """What an offer means, in sentences for the customer; `say` has the playbook's words."""
     told = [
         _("今日起月费由 %(now)s 变为 %(then)s，当月按天折算。")
         % {"now": money.yuan(offer.before_fen), "then": money.yuan(offer.monthly_fen)}
     ]
     for one in offer.paid_at_once:
-        told.append(_("另收%(what)s %(sum)s。") % {"what": one["title"], "sum": _sum(one)})
+        told.append(_("另收%(what)s %(sum)s。") % {"what": say(one["title"]), "sum": _sum(one)})
     number, _space, unit = (offer.case.term if offer.case is not None else "").partition(" ")
     if number.isdigit() and unit.startswith("month"):
         told.append(_("合约 %(n)s 个月，自生效之日重新计算。") % {"n": number})

@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
@@ -52,6 +53,13 @@ class Term:
 Found = Iterator[tuple[str, str]]
 
 
+def title_of(term: Term) -> str:
+    """What a contract is of, as the reader calls it; the title an order has pinned is Chinese."""
+    if not (get_language() or "zh").startswith("en"):
+        return term.title
+    return catalog.english_titles().get(term.case or term.offering) or term.title
+
+
 _ORDERS_OF = "select distinct order_id from ordering_orderitem where service_id = %s"
 
 
@@ -70,7 +78,7 @@ def term(subject: Subject) -> Found:
     if found is not None and timezone.localdate(subject.at) < found.until:
         yield (
             _("“%(title)s”的合约到 %(day)s 才满。")
-            % {"title": found.title, "day": found.until.isoformat()},
+            % {"title": title_of(found), "day": found.until.isoformat()},
             _("提前变更按协议约定结算。"),
         )
 

@@ -95,14 +95,14 @@ def title_of(offer: PartOffer, say: Callable[[str], str] = str) -> str:
     return str((english and offer.joining.get("title_en")) or offer.joining["title"])
 
 
-def told(subject: Subject, offer: PartOffer) -> list[str]:
+def told(subject: Subject, offer: PartOffer, say: Callable[[str], str] = str) -> list[str]:
     """What an offer means, in sentences for the customer."""
     plan = offer.offering
     english = (get_language() or "zh").startswith("en")
     title = plan.title_en if english and plan.title_en else plan.title
     said = [_("套餐改为“%s”，宽带不受影响。") % title]
     if offer.joining is None:
-        return said + explained(subject, offer.plan)
+        return said + explained(subject, offer.plan, say)
     said.append(
         _("开通验证当天起每月 %(sum)s，当月按天折算。")
         % {"sum": money.yuan(offer.plan.monthly_fen)}
@@ -117,7 +117,7 @@ def told(subject: Subject, offer: PartOffer) -> list[str]:
     else:
         said.append(_("须上门安装，不另收费。"))
     # the sentences of a changed plan that are not about when it begins
-    return said + explained(subject, offer.plan)[2:]
+    return said + explained(subject, offer.plan, say)[2:]
 
 
 def range_of_part(subject: Subject, offer: PartOffer) -> NumberRange | None:

@@ -9,7 +9,7 @@ most `most` fen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from typing import Any
@@ -29,7 +29,7 @@ from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import bindings, bundles, case_rules, customers
 from kaitong.ordering.life_answer import Answer, nothing, wrong
-from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
+from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of, title_of
 
 OFFERING, EFFECTIVE = "change.offering", "change.effective"
 NOW, NEXT_MONTH = "now", "next-month"
@@ -207,8 +207,8 @@ def beginning_of(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
 
 
-def explained(subject: Subject, offer: PlanOffer) -> list[str]:
-    """What an offer means, in sentences for the customer."""
+def explained(subject: Subject, offer: PlanOffer, say: Callable[[str], str] = str) -> list[str]:
+    """What an offer means, in sentences for the customer; `say` has the playbook's words."""
     told = [
         _("现在生效：本月 %(sum)s（原套餐 %(old)s，新套餐 %(new)s）。")
         % {
@@ -230,7 +230,8 @@ def explained(subject: Subject, offer: PlanOffer) -> list[str]:
     if offer.chosen and offer.case is not None:
         told.append(_("参加营销案“%s”。") % case_rules.title_of(offer.case))
         told += [
-            _("另收%(what)s %(sum)s。") % {"what": one["title"], "sum": money.yuan(one["amount"])}
+            _("另收%(what)s %(sum)s。")
+            % {"what": say(one["title"]), "sum": money.yuan(one["amount"])}
             for one in offer.case.charges
             if one["when"] == "accepted"
         ]
@@ -294,7 +295,7 @@ def early_change(subject: Subject) -> Found:
     }[rules["down"]]
     yield (
         _("“%(title)s”的合约到 %(day)s 才满。")
-        % {"title": term.title, "day": term.until.isoformat()},
+        % {"title": title_of(term), "day": term.until.isoformat()},
         remedy,
     )
 

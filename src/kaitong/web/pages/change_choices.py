@@ -58,15 +58,20 @@ def searches(
 def _plans(subject: Subject) -> list[forms.Option]:
     """The plans a line may change to."""
     english = (get_language() or "zh").startswith("en")
+    say = _words(subject)
     return [
         forms.Option(
             one.key,
             _plan_title(one, english=english),
-            help=mark("").join(explained(subject, one)),
+            help=mark("").join(explained(subject, one, say)),
             tag=_("%s/月") % fmt.yuan(one.monthly_fen),
         )
         for one in offers_of(subject)
     ]
+
+
+def _words(subject: Subject) -> Callable[[str], str]:
+    return playbooks.words(subject.procedure.playbook, subject.procedure.playbook_hash)
 
 
 def _plan_title(offer: PlanOffer, *, english: bool) -> str:
@@ -86,13 +91,12 @@ def _additions(subject: Subject) -> list[forms.Option]:
 
 
 def _of_parts(subject: Subject, offers: list[PartOffer]) -> list[forms.Option]:
-    service = subject.service
-    say = playbooks.words(service.playbook, service.version)
+    say = _words(subject)
     return [
         forms.Option(
             one.offering.key,
             part_change.title_of(one, say),
-            help=mark("").join(part_change.told(subject, one)),
+            help=mark("").join(part_change.told(subject, one, say)),
             tag=_("%s/月") % fmt.yuan(one.plan.monthly_fen),
         )
         for one in offers
@@ -101,11 +105,12 @@ def _of_parts(subject: Subject, offers: list[PartOffer]) -> list[forms.Option]:
 
 def _cases(subject: Subject) -> list[forms.Option]:
     """The marketing cases a line may join or change to, and leaving the one it has."""
+    say = _words(subject)
     return [
         forms.Option(
             one.key,
             case_rules.title_of(one.case) if one.case is not None else _("退出营销案"),
-            help=mark("").join(case_change.explained(subject, one)),
+            help=mark("").join(case_change.explained(subject, one, say)),
             tag=_("%s/月") % fmt.yuan(one.monthly_fen),
         )
         for one in case_change.offers_of(subject)

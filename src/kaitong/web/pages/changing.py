@@ -29,6 +29,7 @@ from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import CodeSlot, Field
 from kaitong.web.pages import change_choices, spoken
+from kaitong.web.pages.names import login_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ def _proof_fields(
     actor: Actor, plan: ChangePlan, kind: str, given: Mapping[str, str], at: Mapping[str, str]
 ) -> Iterable[Field]:
     for name in authenticating.ASKED[kind]:
-        asked = _asked(name, given, at)
+        asked = _asked(plan, name, given, at)
         yield replace(asked, code=_code(actor, plan, "")) if name == authenticating.CODE else asked
 
 
@@ -195,9 +196,9 @@ def _code(actor: Actor, plan: ChangePlan, field: str) -> CodeSlot:
     return CodeSlot(url, told, wait, sent.again_at.isoformat())
 
 
-def _asked(name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
+def _asked(plan: ChangePlan, name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
     labels = {
-        "account": _("宽带账号"),
+        "account": login_label(plan.service),
         "document_number": _("开户证件号码"),
         "password": _("宽带密码"),
         "bound_number": _("绑定的手机号码"),

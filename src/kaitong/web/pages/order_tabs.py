@@ -38,6 +38,7 @@ from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
 from kaitong.web.pages import narrate, notices, order_duty, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
+from kaitong.web.pages.names import login_label
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.parts import Tab
 from kaitong.web.pages.reading import Reading
@@ -230,7 +231,7 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
             )
         )
         for name, value, sign in (
-            (_("宽带账号"), service.account, False),
+            (login_label(service), service.account, False),
             (_("逻辑 SN"), service.logical_id, True),
         ):
             done = _("已分配") if value else _("未分配")

@@ -93,6 +93,7 @@ def counter(signed_in, part):
         }
         return clerk.post(url, {**hidden, "reason": "customer.offer", **given}, headers=part)
 
+    at.clerk = clerk
     return at
 
 
@@ -142,6 +143,9 @@ def test_a_case_is_joined_from_today_with_what_it_adds(line, counter):
     page = counter(service, "change-case")
     assert "今日起月费由 ¥199.00 变为 ¥169.00" in page
     assert "另收预存话费 ¥240.00" in page
+    counter.clerk.cookies["django_language"] = "en"
+    assert "Also due: Prepayment ¥240.00" in counter(service, "change-case")
+    counter.clerk.cookies["django_language"] = "zh-hans"
     order = order_of(counter(service, "change-case", case=PREPAID))
     assert monthly(service) == [16900]
     assert due(order) == {"预存话费": 24000}
