@@ -24,7 +24,7 @@ from django.db.backends.utils import CursorWrapper
 
 from kaitong.activation.adapters import aaadb
 from kaitong.activation.adapters.radius import RadiusAdapter
-from kaitong.core import wire
+from kaitong.core import swift, wire
 
 # What changes something outside; to ask leaves no trace.
 WORDS = ("bring", "bring_many", "disconnect", "change_live")
@@ -78,6 +78,7 @@ class Reaper:
             return True
         self.dead = False
         del connections[DEFAULT_DB_ALIAS]  # who comes next begins with nothing of his
+        swift._here.__dict__.clear()
         kept = aaadb._kept.__dict__.pop("open", {})
         for connection in kept.values():
             connection.close()
