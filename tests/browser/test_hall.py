@@ -28,7 +28,7 @@ def test_a_number_is_taken_called_on_the_wall_and_served(sit, county):
     tablet.get_by_role("button", name="新装宽带").click()
     assert tablet.locator(".kt-kiosk-number").inner_text() == "A001"
     tablet.get_by_role("link", name="先填申请表").click()
-    tablet.get_by_label("姓名").fill("王志伟")
+    tablet.locator("#f-name").fill("王志伟")
     tablet.get_by_label("装机地址").fill("横江花园")
     assert fits(tablet)
     tablet.get_by_role("button", name="填好了").click()

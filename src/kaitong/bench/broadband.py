@@ -242,7 +242,7 @@ def _name_documents(most: int) -> None:
 
 def ask(clerk: Actor, service: ServiceView, what: str, document: str) -> Order:
     """One change as the counter asks for it."""
-    procedure = Procedure.objects.get(key=what, retired_at=None)
+    procedure = Procedure.objects.get(key=what, playbook="home-broadband", retired_at=None)
     kind = "account-document"
     if kind in procedure.counter.get("authenticate", ()):
         ordering.authenticate(

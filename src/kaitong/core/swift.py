@@ -9,6 +9,7 @@ block within another, an error, a commit that is still to come - goes Django's w
 from __future__ import annotations
 
 import threading
+from asyncio import _get_running_loop
 from types import TracebackType
 from typing import Any
 
@@ -27,7 +28,10 @@ _here = _Here()
 
 def here() -> Any:
     """This thread's connection of Django: an object that stays, whatever it is connected to, so it
-    is looked up once a thread and not five times a step."""
+    is looked up once a thread and not five times a step. Where an event loop runs in this thread,
+    Django keeps another connection for it."""
+    if _get_running_loop() is not None:
+        return connections[DEFAULT_DB_ALIAS]
     found = _here.database
     if found is None:
         found = _here.database = connections[DEFAULT_DB_ALIAS]

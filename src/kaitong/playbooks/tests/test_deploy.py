@@ -45,6 +45,10 @@ def test_deploying_twice_changes_nothing():
         "home-1000",
         "home-300-bundle",
         "home-1000-bundle",
+        "home-300-voice",
+        "home-1000-voice",
+        "home-300-tv",
+        "home-1000-tv",
         "home-300-family",
         "home-1000-prepaid",
     }

@@ -61,7 +61,9 @@ def test_what_stood_on_the_page_is_what_is_charged(world, desk):
     assert not Charge.objects.exists()
     assert not Payment.objects.exists()
     assert NumberBinding.objects.get().masked == "138****1234"
+    somebody_else = {"name": "汪晓东", "number": "341022197001151213", "phone": "13855912399"}
     prepaid = {"offering": "home-1000", "case": "home-1000-prepaid", "total": "34000"}
+    prepaid |= somebody_else
     second = hold(desk, world.addresses[1], **prepaid)
     assert "收费并受理 ¥340.00" in text_of(desk.get(f"/intake/{second}/"))
     assert post(desk, second, **prepaid).status_code == 302
