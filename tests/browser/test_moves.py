@@ -36,7 +36,7 @@ def test_a_clerk_changes_the_plan_after_telling_what_it_costs(sit, line, no_side
     begin(page, line, "change-plan")
     page.get_by_text("的合约到").wait_for()
     page.get_by_text("¥199.00/月").wait_for()
-    page.get_by_text("合约 24 个月").wait_for()
+    page.get_by_text("合约 24 个月").first.wait_for()
     no_sideways(page)
     page.get_by_label("原因").select_option("customer.faster")
     page.get_by_role("button", name="变更套餐").click()

@@ -379,8 +379,8 @@ def test_what_the_counter_offers_comes_from_the_playbook(desk):
         "home-300-bundle",
         "home-1000-bundle",
         "home-300-voice",
-        "home-1000-voice",
         "home-300-tv",
+        "home-1000-voice",
         "home-1000-tv",
     ]
     first = offers[0]

@@ -8,7 +8,7 @@ import pytest
 
 from kaitong.charging.models import Charge, Payment
 from kaitong.ordering.models import NumberBinding, Order
-from kaitong.web.tests.test_intake import GOOD, errors_of, hold, post, text_of
+from kaitong.web.tests.test_intake import GOOD, errors_of, hold, post, resident_number, text_of
 
 FAMILY = {"case": "home-300-family", "bound_number": "13855901234", "method": "", "total": "0"}
 
@@ -61,7 +61,7 @@ def test_what_stood_on_the_page_is_what_is_charged(world, desk):
     assert not Charge.objects.exists()
     assert not Payment.objects.exists()
     assert NumberBinding.objects.get().masked == "138****1234"
-    somebody_else = {"name": "汪晓东", "number": "341022197001151213", "phone": "13855912399"}
+    somebody_else = {"name": "汪晓东", "number": resident_number(8), "phone": "13855912399"}
     prepaid = {"offering": "home-1000", "case": "home-1000-prepaid", "total": "34000"}
     prepaid |= somebody_else
     second = hold(desk, world.addresses[1], **prepaid)
