@@ -73,6 +73,10 @@ def test_every_page_of_the_manual_opens(sit, county, no_sideways):
         line, serial = (working, 1) if "working" in procedure.counter["from"] else (still, 2)
         assert page.goto(f"/services/{line.id}/do/{procedure.key}/").ok
         kinds = procedure.counter.get("authenticate", ())
+        asked_for = page.get_by_role("textbox", name="宽带账号").count()
+        if kinds and not asked_for and procedure.key in ("end-part", "add-part", "change-case"):
+            no_sideways(page)  # a line alone has no part to lose: said before anybody is asked
+            continue
         if kinds and not page.get_by_text("已通过").count():
             prove(page, line, kinds[0], serial)
             page.get_by_text("已通过").wait_for()
