@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.assurance.errors import FaultRefused
@@ -88,7 +87,7 @@ def reason_title(groups: Iterable[Mapping[str, Any]], code: str) -> str | None:
 
 def say(handling: Handling, text: str) -> str:
     """A word of the playbook in the reader's language."""
-    if not (get_language() or "zh").startswith("en"):
+    if not wording.english():
         return text
     english: Mapping[str, str] = handling.content.get("english", {})
     if text in english:

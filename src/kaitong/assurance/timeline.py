@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
@@ -16,6 +15,7 @@ from kaitong.assurance.choices import Ownership
 from kaitong.assurance.handling import say
 from kaitong.assurance.models import CommonCause, Fault, Routing
 from kaitong.assurance.queries import notes, surveys
+from kaitong.core import wording
 from kaitong.documents import queries as documents
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import NoticeState
@@ -131,7 +131,7 @@ def _with_sheets(actor: Actor, ticket_id: UUID, entries: list[Entry]) -> list[En
         Entry(at=paper.created_at, kind="paper", title=paper.title, text=paper.number)
         for paper in documents.papers_of_order(actor, ticket_id)
     ]
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     for row in messaging.of_order(actor, ticket_id):
         state = str(row.get_trouble_display()) if row.trouble else str(row.get_state_display())
         said = [
@@ -219,7 +219,7 @@ def _work(instances: Iterable[UUID | None]) -> list[Entry]:
         if row.kind in _WORK
     ]
     names = telling.people(rows)
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     posts = {
         key: (post.name_en if english else "") or post.name
         for key, post in org.posts_by_key().items()

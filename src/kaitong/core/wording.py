@@ -52,6 +52,11 @@ def several(parts: Iterable[object], mark: str = "、") -> str:
     return (mark if chinese else dict(_JOINS)[mark]).join(map(str, parts))
 
 
+def english() -> bool:
+    """Whether the reader reads English; everybody else reads Chinese."""
+    return (get_language() or CHINESE).startswith("en")
+
+
 def read(text: str) -> str:
     """A stored sentence in the reader's language. Chinese readers get it as it is."""
     language = get_language() or CHINESE

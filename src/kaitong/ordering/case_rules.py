@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
-from kaitong.core import plain
+from kaitong.core import plain, wording
 from kaitong.inventory import customers as lines
 from kaitong.inventory.choices import ServiceState
 from kaitong.ordering import customers
@@ -25,10 +24,9 @@ from kaitong.org.actor import Actor
 _MOST_LINES = 200
 
 
-def title_of(case: Offering) -> str:
-    """What a case is called in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
-    return case.title_en if english and case.title_en else case.title
+def title_of(offering: Offering) -> str:
+    """What a plan or a case is called in the reader's language."""
+    return (wording.english() and offering.title_en) or offering.title
 
 
 def against(

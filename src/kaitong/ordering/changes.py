@@ -8,9 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F, Q
-from django.utils.translation import get_language
 
-from kaitong.core import plain
+from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.ordering.models import Authentication, OrderItem, Procedure, ServiceChange
 
@@ -47,7 +46,7 @@ def titles(procedure_ids: Iterable[UUID | None]) -> dict[UUID, str]:
     wanted = {i for i in procedure_ids if i is not None}
     if not wanted:
         return {}
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     rows = Procedure.objects.filter(pk__in=wanted).values_list("pk", "title", "title_en")
     return {pk: (english and title_en) or title for pk, title, title_en in rows}
 

@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
-
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.core.locks import lock_row
 from kaitong.ordering.choices import FINAL
@@ -143,7 +142,7 @@ def _counted(count: Callable[[], rules.Deadline | None]) -> rules.Deadline | Non
 def _text(
     clock: str, id_: UUID, title: str, due_at: datetime | None, deadline: rules.Deadline | None
 ) -> ClockText:
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     stopped = deadline is not None and deadline.stopped
     late = due_at is not None and due_at < clock_now()
     return ClockText(

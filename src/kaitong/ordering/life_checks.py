@@ -14,7 +14,6 @@ from itertools import takewhile
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
@@ -55,7 +54,7 @@ Found = Iterator[tuple[str, str]]
 
 def title_of(term: Term) -> str:
     """What a contract is of, as the reader calls it; the title an order has pinned is Chinese."""
-    if not (get_language() or "zh").startswith("en"):
+    if not wording.english():
         return term.title
     return catalog.english_titles().get(term.case or term.offering) or term.title
 

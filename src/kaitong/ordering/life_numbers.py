@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.pricing import priced
+from kaitong.core import wording
 from kaitong.core.masking import mask_account, mask_document, mask_phone
 from kaitong.inventory import customers as lines
 from kaitong.ordering import bindings, case_rules, codes, customers
@@ -214,7 +215,7 @@ def case_void(subject: Subject) -> Found:
     if terms is None or not case or not bindings.living_of(subject.service.id):
         return
     now, then = monthly_of(terms["charges"]), monthly_of(price_with(terms, "1")["charges"])
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     entry = catalog.offerings([case["key"]]).get(case["key"])
     title = entry.title_en if english and entry is not None and entry.title_en else case["title"]
     yield (

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core import plain, wording
@@ -160,7 +159,7 @@ def plan_from(
     if against is not None:
         refusal, remedy = against.what, against.remedy
     counter = procedure.counter
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return ChangePlan(
         service=subject.service,
         procedure=procedure,
@@ -252,7 +251,7 @@ def require_may_ask(actor: Actor, procedure: Procedure) -> None:
 
 
 def title_of(procedure: Procedure) -> str:
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return procedure.title_en if english and procedure.title_en else procedure.title
 
 

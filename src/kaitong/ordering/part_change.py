@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
@@ -25,7 +25,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.choosing import digits_of
 from kaitong.inventory.errors import NumberGone
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bundles
+from kaitong.ordering import bundles, case_rules
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject, term_of
 from kaitong.ordering.number_choice import NumberRange, page_of, range_of
@@ -91,16 +91,12 @@ def title_of(offer: PartOffer, say: Callable[[str], str] = str) -> str:
     if offer.leaving is not None:
         return bundles.named([offer.leaving], say)[0]
     assert offer.joining is not None
-    english = (get_language() or "zh").startswith("en")
-    return str((english and offer.joining.get("title_en")) or offer.joining["title"])
+    return str((wording.english() and offer.joining.get("title_en")) or offer.joining["title"])
 
 
 def told(subject: Subject, offer: PartOffer, say: Callable[[str], str] = str) -> list[str]:
     """What an offer means, in sentences for the customer."""
-    plan = offer.offering
-    english = (get_language() or "zh").startswith("en")
-    title = plan.title_en if english and plan.title_en else plan.title
-    said = [_("套餐改为“%s”，宽带不受影响。") % title]
+    said = [_("套餐改为“%s”，宽带不受影响。") % case_rules.title_of(offer.offering)]
     if offer.joining is None:
         return said + explained(subject, offer.plan, say)
     said.append(

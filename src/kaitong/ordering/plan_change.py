@@ -15,8 +15,8 @@ from datetime import date, datetime, time
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
@@ -321,7 +321,7 @@ def _case(terms: dict[str, Any], offering: Offering, day: date) -> tuple[Offerin
         return catalog.case(key, plan=offering.key, on=day), ""
     except NotOffered:
         entry = catalog.offerings([key]).get(key)
-        english = (get_language() or "zh").startswith("en")
+        english = wording.english()
         title = entry.title_en if english and entry is not None else ""
         return None, title or str(terms["case"].get("title") or key)
 

@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import ChargeState, Method
 from kaitong.charging.models import Charge
+from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import TerminalState
 from kaitong.inventory.models import Terminal
@@ -275,7 +275,7 @@ def reason_by_code(groups: Iterable[ReasonGroup], code: str) -> Reason | None:
 
 def reasons_of(rules: dict[str, Any]) -> tuple[ReasonGroup, ...]:
     """The two levels of `reasons:` of a playbook's rule, in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
 
     def said(entry: dict[str, Any]) -> str:
         return str(entry["title_en"] if english and entry.get("title_en") else entry["title"])

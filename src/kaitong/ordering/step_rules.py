@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process.model import Node
@@ -80,7 +80,7 @@ def _posts(text: str) -> list[str]:
 
 def named(posts: Iterable[str]) -> str:
     """Titles of posts in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     known = org.posts_by_key()
     titles = []
     for key in dict.fromkeys(posts):

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
 from kaitong.charging import queries as charging
+from kaitong.core import wording
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ProofView, ServiceView
@@ -204,7 +204,7 @@ def timeline(
 
 def notice_entry(row: Notice) -> Entry:
     """What somebody was told: to whom, masked, by which way, and what became of it."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     state = str(row.get_trouble_display()) if row.trouble else str(row.get_state_display())
     said = [str(row.get_to_display()), row.address_masked, str(row.get_channel_display()), state]
     return Entry(
@@ -264,7 +264,7 @@ def _work_entries(order: Order) -> list[Entry]:
 
 
 def _posts() -> dict[str, str]:
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return {
         key: (post.name_en if english else "") or post.name
         for key, post in org.posts_by_key().items()

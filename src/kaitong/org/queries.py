@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import models
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.core import plain
+from kaitong.core import plain, wording
 from kaitong.core.errors import NotFound
 from kaitong.org.actor import Actor, actor_for
 from kaitong.org.models import Branch, Department, Post, Staff
@@ -177,14 +176,14 @@ def branch_by_code(code: str) -> Branch:
 
 def department_names(branch_id: UUID) -> dict[str, str]:
     """Names of a branch's departments by key, in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     rows = Department.objects.filter(branch_id=branch_id)
     return {row.key: (row.name_en if english else "") or row.name for row in rows}
 
 
 def calendar_users(keys: Iterable[str]) -> dict[str, list[str]]:
     """Names of the branches and departments that work by each calendar."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     found: dict[str, list[str]] = {}
     for branch in Branch.objects.filter(calendar__in=list(keys)).order_by("path"):
         found.setdefault(branch.calendar, []).append(
@@ -210,6 +209,6 @@ def calendar_key(branch_id: UUID, department: str = "") -> str:
 
 def branch_names(actor: Actor) -> dict[UUID, str]:
     """Names of the branches the actor sees, in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     rows = visible_to(Branch.objects.all(), actor, "id").values_list("id", "name", "name_en")
     return {key: (name_en if english else "") or name for key, name, name_en in rows}

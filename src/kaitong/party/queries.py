@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.db.models.functions import Reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core import plain, wording
@@ -214,7 +213,7 @@ def verified_text(document: IdentityDocument) -> str:
 def _kind_title(kind: str, title: str) -> str:
     """The kind's name in the reader's language; an operator's own kinds have one name."""
     rule = tables.find(kind)
-    english = (get_language() or "").startswith("en")
+    english = wording.english()
     return rule.title_en if english and rule is not None else title
 
 

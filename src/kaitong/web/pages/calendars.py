@@ -9,7 +9,6 @@ from datetime import date, datetime
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core import wording
@@ -243,7 +242,7 @@ def _month(row: WorkCalendar, value: Calendar, year: int, number: int, today: da
                 )
             )
         weeks.append(tuple(cells))
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     title = MONTHS_EN[number - 1] if english else f"{number} 月"
     return Month(title, tuple(weeks), working)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.core.clock import now
@@ -57,12 +56,11 @@ def searches(
 
 def _plans(subject: Subject) -> list[forms.Option]:
     """The plans a line may change to."""
-    english = (get_language() or "zh").startswith("en")
     say = _words(subject)
     return [
         forms.Option(
             one.key,
-            _plan_title(one, english=english),
+            _plan_title(one),
             help=mark("").join(explained(subject, one, say)),
             tag=_("%s/月") % fmt.yuan(one.monthly_fen),
         )
@@ -74,9 +72,8 @@ def _words(subject: Subject) -> Callable[[str], str]:
     return playbooks.words(subject.procedure.playbook, subject.procedure.playbook_hash)
 
 
-def _plan_title(offer: PlanOffer, *, english: bool) -> str:
-    plan = offer.offering
-    title = plan.title_en if english and plan.title_en else plan.title
+def _plan_title(offer: PlanOffer) -> str:
+    title = case_rules.title_of(offer.offering)
     if not offer.chosen or offer.case is None:
         return title
     return f"{title} + {case_rules.title_of(offer.case)}"

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog import terms
+from kaitong.core import wording
 from kaitong.core.errors import BadInput
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
@@ -315,7 +315,7 @@ def plan_title(look: Look) -> str:
     said = look.terms
     if not said:
         return ""
-    if (get_language() or "zh").startswith("en"):
+    if wording.english():
         entry = catalog.offerings([said["offering"]]).get(said["offering"])
         if entry is not None and entry.title_en:
             return str(entry.title_en)

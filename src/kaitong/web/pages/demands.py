@@ -10,11 +10,11 @@ from uuid import UUID
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.inventory import queries as inventory
 from kaitong.ordering import demand_queries as reading
@@ -286,7 +286,7 @@ def product_of(row: Demand, offered: Mapping[str, Offering]) -> str:
     entry = offered.get(row.offering)
     if entry is None:
         return row.offering
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return (entry.title_en if english else "") or entry.title
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.activation import differences
 from kaitong.activation.choices import DifferenceKind
 from kaitong.catalog import queries as catalog
+from kaitong.core import wording
 from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import LineView, ServiceView
@@ -93,7 +93,7 @@ def of_orders(
     # an order that was refused at once has an address but no line
     bare = {i.address_id for order in rows if not lines.get(order.id) for i in items[order.id]}
     addresses = places.addresses([a for a in bare if a]) if bare - {None} else {}
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     procedures = _changes([i for found in items.values() for i in found])
     facts = {}
     for order in rows:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog.models import Offering
 from kaitong.core.masking import mask_phone
-from kaitong.ordering import bindings, counter
+from kaitong.ordering import bindings, case_rules, counter
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 
@@ -112,7 +111,6 @@ def _card(offer: counter.Offer, is_chosen: bool) -> Case:
     case = offer.case
     assert case is not None
     say = playbooks.words(case.playbook, case.version)
-    english = (get_language() or "zh").startswith("en")
     lines = []
     number, _space, unit = offer.term.partition(" ")
     if number.isdigit() and unit.startswith("month"):
@@ -124,5 +122,4 @@ def _card(offer: counter.Offer, is_chosen: bool) -> Case:
         for one in offer.charges
         if one["when"] == counter.NOW
     ]
-    title = case.title_en if english and case.title_en else case.title
-    return Case(case.key, title, offer.monthly_fen, tuple(lines), is_chosen)
+    return Case(case.key, case_rules.title_of(case), offer.monthly_fen, tuple(lines), is_chosen)

@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from kaitong.catalog.models import Offering
 from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import bundles, counter, drafts
+from kaitong.ordering import bundles, case_rules, counter, drafts
 from kaitong.ordering.models import Draft
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -124,19 +122,11 @@ def hold_of(draft: Draft | None, offers: list[counter.Offer], moment: datetime) 
     return Hold(draft.port, draft.held_until, left, max(left, whole))
 
 
-def _english() -> bool:
-    return (get_language() or "zh").startswith("en")
-
-
 def branch_name(actor: Actor) -> str:
     if actor.branch_id is None:
         return ""
     own = org.branch(actor.branch_id)
-    return own.name_en if _english() and own.name_en else own.name
-
-
-def _title(offering: Offering) -> str:
-    return offering.title_en if _english() and offering.title_en else offering.title
+    return own.name_en if wording.english() and own.name_en else own.name
 
 
 def plan_of(offer: counter.Offer, chosen: bool, *, refusing: bool = False) -> Plan:
@@ -157,7 +147,14 @@ def plan_of(offer: counter.Offer, chosen: bool, *, refusing: bool = False) -> Pl
     lines += [f"{fee.title} {fmt.yuan(fee.amount)}" for fee in fees_of(offer)]
     lacking = bundles.without_platforms(offer.lacking)[0] if offer.lacking and not refusing else ""
     chosen = chosen and not lacking
-    return Plan(offering.key, _title(offering), offer.monthly_fen, tuple(lines), chosen, lacking)
+    return Plan(
+        offering.key,
+        case_rules.title_of(offering),
+        offer.monthly_fen,
+        tuple(lines),
+        chosen,
+        lacking,
+    )
 
 
 def fees_of(offer: counter.Offer | None) -> tuple[Fee, ...]:

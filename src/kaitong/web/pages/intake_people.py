@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.errors import NotFound
 from kaitong.ordering.requests import CustomerData, DocumentData
 from kaitong.org.actor import Actor
@@ -242,7 +242,7 @@ def input_of(field: str) -> str:
 
 def sentences(*parts: str) -> str:
     """What is wrong and what to do, as whole sentences of the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     ended = [p if p[-1] in "。.！？!?" else p + ("." if english else "。") for p in parts if p]
     return (" " if english else "").join(ended)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
 
 
 def post_names() -> dict[str, str]:
     """Titles of posts by key, in one query."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return {
         key: post.name_en if english and post.name_en else post.name
         for key, post in org.posts_by_key().items()

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from django.http import QueryDict
 from django.urls import reverse
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import UNSENT, Channel, NoticeState, To
@@ -119,7 +119,7 @@ def notice_page(actor: Actor, query: QueryDict) -> NoticePage:
 
 def _row(row: Notice, order_number: Callable[[Notice], str] = lambda _row: "") -> NoticeRow:
     state = NoticeState(row.state)
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     why = str(row.get_trouble_display()) if row.trouble else ""
     return NoticeRow(
         id=row.id,

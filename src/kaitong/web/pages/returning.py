@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.messaging import queries as messaging
 from kaitong.messaging.choices import NoticeState, To
 from kaitong.org.actor import Actor
@@ -150,7 +150,7 @@ def told(actor: Actor, plan: ReturnPlan) -> list[str]:
     """What the customer has been told since the step was reached: it may no longer be true."""
     if plan.business_id is None:
         return []
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     found = []
     for row in messaging.of_order(actor, plan.business_id):
         sent = row.state == NoticeState.SENT

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
-
 from kaitong.activation.reconciling import may_repair
+from kaitong.core import wording
 from kaitong.ordering.plans import may_withdraw
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -41,7 +40,7 @@ class Shell:
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
     """`todo` where the page has counted it already."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     known = org.posts_by_key()
     posts = [
         (known[key].name_en if english and known[key].name_en else known[key].name)

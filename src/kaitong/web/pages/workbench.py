@@ -10,10 +10,10 @@ from uuid import UUID
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.catalog import queries as catalog
+from kaitong.core import wording
 from kaitong.core.clock import now as clock_now
 from kaitong.ordering import queries as ordering
 from kaitong.org import lists
@@ -130,7 +130,7 @@ class Options:
 
 
 def options_of(actor: Actor) -> Options:
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     plans = catalog.current_offerings(actor)
     return Options(
         playbooks.steps(actor),
