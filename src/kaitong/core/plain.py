@@ -163,6 +163,7 @@ class _Shape:
         self.columns = ", ".join(map(self._selected, read))
         places = ", ".join(["%s"] * len(fields))
         columns = ", ".join(f'"{field.column}"' for field in fields)
+        self.of_key = f"{self.key} = %s"
         self.insert = f"insert into {self.table} ({columns}) values ({places})"
         self.texts: dict[Any, str] = {}
 
@@ -172,12 +173,12 @@ class _Shape:
             return f'to_json("{field.column}")'
         return f'"{field.column}"'
 
-    def update(self, names: tuple[str, ...]) -> str:
-        found = self.texts.get(names)
+    def update(self, names: tuple[str, ...], condition: str) -> str:
+        found = self.texts.get((names, condition))
         if found is None:
             sets = ", ".join(f'"{self.by_name[name].column}" = %s' for name in names)
-            found = f"update {self.table} set {sets} where {self.key} = %s returning 1"
-            self.texts[names] = found
+            found = f"update {self.table} set {sets} where {condition} returning 1"
+            self.texts[names, condition] = found
         return found
 
     def text(self, kind: str, condition: str) -> str:
@@ -403,13 +404,8 @@ def update(
     """Set columns of the rows that a condition in SQL names; how many there were."""
     shape = _known(model)
     names = tuple(values)
-    text = shape.texts.get((names, condition))
-    if text is None:
-        sets = ", ".join(f'"{shape.by_name[name].column}" = %s' for name in names)
-        text = f"update {shape.table} set {sets} where {condition} returning 1"
-        shape.texts[names, condition] = text
     written = [shape.writers[shape.by_name[name].attname](values[name]) for name in names]
-    return len(_say(shape, text, [*written, *params]))
+    return len(_say(shape, shape.update(names, condition), [*written, *params]))
 
 
 def _insert(shape: _Shape, row: models.Model) -> bool:
@@ -433,7 +429,7 @@ def _update(shape: _Shape, row: models.Model, names: tuple[str, ...]) -> bool:
     params = [*_values(shape, row, fields, adding=False), row.pk]
     if not _may_say(shape):
         return False
-    if not _say(shape, shape.update(names), params):
+    if not _say(shape, shape.update(names, shape.of_key), params):
         raise DatabaseError("Save with update_fields did not affect any rows.")
     return True
 
