@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
@@ -24,7 +23,7 @@ from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.results import ServiceView
 from kaitong.ordering.choices import OrderState
-from kaitong.ordering.models import Order, OrderItem, Procedure
+from kaitong.ordering.models import Order, OrderItem
 from kaitong.org.actor import Actor
 from kaitong.process.definitions import model_of
 
@@ -178,7 +177,7 @@ def running(item: OrderItem) -> dict[str, Any]:
 
 def titles(offering: Offering) -> list[str]:
     """What comes with a plan, in the reader's language."""
-    english = (get_language() or "zh").startswith("en")
+    english = wording.english()
     return [
         str(part["title_en"] if english and part.get("title_en") else part["title"])
         for part in offering.parts
@@ -248,12 +247,27 @@ def withdraw(*, actor: Actor, item: OrderItem, reason: str) -> None:
 # ---- changes -------------------------------------------------------------------------------------
 
 
+def changed(lead: OrderItem, service: ServiceView, action: str) -> dict[str, Any]:
+    """What the item of a part says in a change of its line."""
+    return {
+        "branch_id": lead.branch_id,
+        "position": lead.position,
+        "action": action,
+        "state": OrderState.IN_PROGRESS,
+        "specification": f"{service.playbook}.{service.specification}",
+        "procedure": lead.procedure,
+        "service_id": service.id,
+        "lead": lead,
+        "address_id": service.address_id,
+        "payload": {"procedure": lead.payload["procedure"]},
+    }
+
+
 def add_changed(
     *,
     actor: Actor,
     order: Order,
     lead: OrderItem,
-    procedure: Procedure,
     services: Sequence[ServiceView],
 ) -> dict[str, Any]:
     """A change that a line's parts take part in has an item for each; the process's variables.
@@ -262,17 +276,8 @@ def add_changed(
     for position, service in enumerate(services):
         row = OrderItem.objects.create(
             order=order,
-            branch_id=order.branch_id,
             item_id=f"{lead.item_id}.{position + 1}",
-            position=lead.position,
-            action=procedure.action,
-            state=OrderState.IN_PROGRESS,
-            specification=f"{service.playbook}.{service.specification}",
-            procedure=procedure,
-            service_id=service.id,
-            lead=lead,
-            address_id=service.address_id,
-            payload={"procedure": procedure.key},
+            **changed(lead, service, lead.action),
         )
         inventory_verbs.attach_order(actor=actor, service_id=service.id, order_id=order.pk)
         rows.append(row)

@@ -227,9 +227,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         authentication=proven,
     )
     inventory_verbs.attach_order(actor=actor, service_id=service.id, order_id=order.pk)
-    parts = bundles.add_changed(
-        actor=actor, order=order, lead=item, procedure=procedure, services=plan.also
-    )
+    parts = bundles.add_changed(actor=actor, order=order, lead=item, services=plan.also)
     note(order.id, "accepted", actor_id=actor.id, data={"channel": order.channel})
     move(order, OrderState.IN_PROGRESS)
     _start(actor, order, item, reason, {**request.variables, **parts})

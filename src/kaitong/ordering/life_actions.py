@@ -91,7 +91,13 @@ def fail_change(ctx: ActionContext) -> dict[str, Any]:
     back, the way it came."""
     order, item, actor = subject_of(ctx)
     reason = str(ctx.inputs.get("reason") or "") or "变更没有办成"
-    back = life_money.given_back(actor=actor, order=order, item_id=item.item_id, reason=reason)
+    back = life_money.given_back(
+        actor=actor,
+        order=order,
+        item_id=item.item_id,
+        key=f"failed-{item.item_id}",
+        reason=f"变更没有办成：{reason}",
+    )
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:

@@ -55,8 +55,9 @@ def repriced(*, actor: Actor, order: Order, item_id: str, service_id: UUID) -> N
         )
 
 
-def given_back(*, actor: Actor, order: Order, item_id: str, reason: str) -> int:
-    """变更退单: nothing of the item is due any more, and what was collected goes back; how much."""
+def given_back(*, actor: Actor, order: Order, item_id: str, key: str, reason: str) -> int:
+    """Nothing of the item is due any more, and what was collected goes back, once a `key`; how
+    much."""
     mine = [c for c in charges.charges(actor, order.id) if c.item in (item_id, "")]
     if not mine:
         return 0
@@ -66,8 +67,8 @@ def given_back(*, actor: Actor, order: Order, item_id: str, reason: str) -> int:
         charging.refund(
             actor=actor,
             order_id=order.id,
-            key=f"failed-{item_id}",
-            reason=f"变更没有办成：{reason}",
+            key=key,
+            reason=reason,
             amounts=back,
         )
     return sum(back.values())

@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.catalog import queries as catalog
-from kaitong.charging import queries as charges
 from kaitong.charging import services as charging
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
-from kaitong.ordering import bundles, changes, notices, papers
+from kaitong.ordering import bundles, changes, life_money, notices, papers
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.errors import OrderRefused
@@ -52,18 +51,7 @@ def schedule_end(ctx: ActionContext) -> dict[str, Any]:
     row, _made = OrderItem.objects.get_or_create(
         order=order,
         item_id=bundles.item_id(item.item_id, part.specification),
-        defaults={
-            "branch_id": order.branch_id,
-            "position": item.position,
-            "action": ItemAction.DELETE,
-            "state": OrderState.IN_PROGRESS,
-            "specification": f"{part.playbook}.{part.specification}",
-            "procedure": item.procedure,
-            "service_id": part.id,
-            "lead": item,
-            "address_id": part.address_id,
-            "payload": {"procedure": item.payload["procedure"]},
-        },
+        defaults=bundles.changed(item, part, ItemAction.DELETE),
     )
     inventory_verbs.attach_order(actor=actor, service_id=part.id, order_id=order.pk)
     return {**timing, **_carried(row)}
@@ -192,17 +180,13 @@ def refuse_part(ctx: ActionContext) -> dict[str, Any]:
     """加装退单: nothing is owed for it, what was paid goes back, the line stays as it is."""
     order, item, actor = subject_of(ctx)
     reason = str(ctx.inputs.get("reason") or "") or "不具备条件"
-    mine = [c for c in charges.charges(actor, order.id) if c.item in (item.item_id, "")]
-    charging.void_due(actor=actor, order_id=order.id, charge_ids=[c.pk for c in mine])
-    back = {c.pk: c.amount_fen - c.refunded_fen for c in mine if c.state in charging.COLLECTED}
-    if any(back.values()):
-        charging.refund(
-            actor=actor,
-            order_id=order.id,
-            key=f"refused-{item.id}",
-            reason=f"退单：{reason}",
-            amounts=back,
-        )
+    back = life_money.given_back(
+        actor=actor,
+        order=order,
+        item_id=item.item_id,
+        key=f"refused-{item.id}",
+        reason=f"退单：{reason}",
+    )
     note(order.id, "refused", actor_id=ctx.actor_id, data={"reason": reason})
     finish_item(order, item, OrderState.FAILED, reason=reason)
     if order.number:  # else it is being taken in: intake tells it with the number
@@ -212,7 +196,7 @@ def refuse_part(ctx: ActionContext) -> dict[str, Any]:
             order=order,
             when="refused",
             once=item.item_id,
-            values={"reason": reason, "refund": sum(back.values())},
+            values={"reason": reason, "refund": back},
         )
     return {}
 
@@ -243,18 +227,7 @@ def renew_telephones(ctx: ActionContext) -> dict[str, Any]:
         row, made = OrderItem.objects.get_or_create(
             order=order,
             item_id=bundles.item_id(item.item_id, f"{part.specification}-{len(rows) + 1}"),
-            defaults={
-                "branch_id": order.branch_id,
-                "position": item.position,
-                "action": item.action,
-                "state": OrderState.IN_PROGRESS,
-                "specification": f"{part.playbook}.{part.specification}",
-                "procedure": item.procedure,
-                "service_id": part.id,
-                "lead": item,
-                "address_id": part.address_id,
-                "payload": {"procedure": item.payload["procedure"]},
-            },
+            defaults=bundles.changed(item, part, item.action),
         )
         rows.append(row)
         if made:
