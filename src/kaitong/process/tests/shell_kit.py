@@ -7,12 +7,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 from xml.sax.saxutils import escape, quoteattr
 
+from kaitong.core import db
+from kaitong.core.ids import uuid7
 from kaitong.process import actions
+from kaitong.process.choices import WorkState
+from kaitong.process.models import WorkItem
 
 TAGS = {
     "start": "startEvent",
@@ -237,3 +242,31 @@ def item_of(instance_id: UUID, node: str) -> Any:
     from kaitong.process.models import WorkItem
 
     return WorkItem.objects.filter(instance_id=instance_id, node=node).order_by("id").last()
+
+
+def crowd(branch_id: UUID, many: int = 2_000) -> None:
+    """Open work of many people, late and told of, and not to be looked at for years: with next to
+    no rows the planner takes any index. Within a transaction that is rolled back."""
+    people = [uuid7() for _person in range(200)]
+    states = (WorkState.TODO, WorkState.CLAIMED, WorkState.SUSPENDED)
+    long_ago, one_day = datetime(2025, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+    WorkItem.objects.bulk_create(
+        WorkItem(
+            branch_id=branch_id,
+            instance_id=uuid7(),
+            token_id=uuid7(),
+            node="N",
+            title="N",
+            post="clerk",
+            state=states[number % 3],
+            claimed_by=people[number % 200] if number % 3 == 1 else None,
+            candidate=people[number % 200],
+            warn_at=one_day,
+            due_at=long_ago,
+            escalate_to="supervisor",
+            escalated_at=long_ago,
+            suspended_until=one_day if number % 3 == 2 else None,
+        )
+        for number in range(many)
+    )
+    db.execute("analyze process_workitem")

@@ -18,7 +18,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import actor_of
 from kaitong.process import picking, queries, services, telling
 from kaitong.process.models import History, WorkItem
-from kaitong.process.tests.shell_kit import item_of
+from kaitong.process.tests.shell_kit import crowd, item_of
 from kaitong.process.tests.test_concurrency import at_once
 
 pytestmark = pytest.mark.django_db
@@ -267,11 +267,13 @@ def test_the_load_of_people_is_counted_by_indexes(team):
     with CaptureQueriesContext(connection) as asked:
         picking.loads(person.id for person in team.values())
     with transaction.atomic():
+        crowd(team["boss"].branch_id)
         db.execute("set local enable_seqscan = off")
         plans = [
             "\n".join(str(row) for row in db.rows("explain " + query["sql"]))
             for query in asked.captured_queries
         ]
+        transaction.set_rollback(True)
     for plan, index in zip(
         plans, ("process_workitem_claimed", "process_workitem_proposed"), strict=True
     ):

@@ -24,7 +24,7 @@ from kaitong.process.models import (
     WorkItem,
 )
 from kaitong.process.sweeper import check
-from kaitong.process.tests.shell_kit import item_of
+from kaitong.process.tests.shell_kit import crowd, item_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -267,10 +267,12 @@ def test_work_to_be_looked_at_is_found_by_one_index(crew):
     """What is to be resumed, warned of or escalated, among millions that are not yet."""
     asked = (inbound._WAKES, overdue._SOON, overdue._LATE, alarms.DUE)
     with transaction.atomic():
+        crowd(crew.clerk.branch_id)
         db.execute("set local enable_seqscan = off")
         plans = [
             "\n".join(str(row) for row in db.rows(f"explain {sql}", ["2026-01-01", 50]))
             for sql in asked
         ]
+        transaction.set_rollback(True)
     assert all("process_workitem_next_look" in plan for plan in plans), plans
     assert all("Index Cond" in plan for plan in plans), plans
