@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.hall import rules as tables
 from kaitong.hall.choices import Act, TicketState
@@ -212,7 +213,7 @@ def link(*, actor: Actor, business_id: UUID) -> Ticket | None:
     rows = Ticket.objects.filter(
         seat__clerk_id=actor.id, seat__left_at=None, state=TicketState.SERVING
     )
-    with transaction.atomic():
+    with db.whole():
         ticket = rows.select_related("seat").order_by("pk").first()
         if ticket is not None:
             _link(actor, ticket, business_id, ticket.seat)

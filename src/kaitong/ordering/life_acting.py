@@ -50,10 +50,8 @@ def require(subject: Subject, kept: Kept) -> None:
     For faces that ask without the playbook's form; the form itself asks for it, too.
     """
     holder = subject.service.customer_id
-    if not subject.procedure.counter.get("acting") or holder is None:
-        return
-    organization = parties.kind_of(holder) == PartyKind.ORGANIZATION
-    if organization and not kept.get(HANDLER + shown.NUMBER):
+    asked = subject.procedure.counter.get("acting") and not kept.get(HANDLER + shown.NUMBER)
+    if asked and holder is not None and parties.kind_of(holder) == PartyKind.ORGANIZATION:
         raise at(
             HANDLER + shown.NUMBER,
             _("机主是单位，没有登记经办人。"),
