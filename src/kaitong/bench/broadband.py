@@ -1,9 +1,9 @@
 """`broadband`: changes of lines in use a second, pages beside them, accounts a second at the AAA.
 
 100,000 live accounts, all of them in FreeRADIUS, brought there by the adapter in batches. Workers
-then suspend, resume and give passwords, each change as the counter does it: the customer proven,
-the order taken in, the network told and asked, the receipt issued. FreeRADIUS's own limit is plain
-inserts of the same accounts, a commit each, measured in the same run.
+then suspend, resume, change data and passwords, each change as the counter does it: the customer
+proven, the order taken in, the network told and asked, the receipt issued. FreeRADIUS's own
+limit is plain inserts of the same accounts, a commit each, measured in the same run.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import random
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -190,7 +190,7 @@ def _changes(size: Size, plain: float) -> list[Figure]:
                 worker.kill()
                 worker.wait()
     rate = median(rates)
-    kinds = ", ".join(round_of())
+    kinds = ", ".join(kinds_of())
     note = f"{kinds}; {done} changes by {size.workers} workers"
     found = [
         Figure("broadband: changes of lines", rate, "orders/s", note=note),
@@ -209,10 +209,15 @@ def _tell(team: Sequence[subprocess.Popen[str]], order: dict[str, Any]) -> None:
         worker.stdin.flush()
 
 
-def round_of() -> list[str]:
-    """The changes of a round that the deployed playbook has."""
+def round_of() -> list[tuple[str, dict[str, Any]]]:
+    """The changes of a round that the deployed playbook has, with their answers."""
     known = set(Procedure.objects.filter(retired_at=None).values_list("key", flat=True))
-    return [key for key in ROUND if key in known]
+    return [(key, answers) for key, answers in ROUND if key in known]
+
+
+def kinds_of() -> list[str]:
+    """The procedures of a round, each once."""
+    return list(dict.fromkeys(key for key, _answers in round_of()))
 
 
 def lines(first: int, most: int) -> Iterator[tuple[ServiceView, str]]:
@@ -240,8 +245,10 @@ def _name_documents(most: int) -> None:
         IdentityDocument.objects.filter(pk=document.pk).update(number_index=index)
 
 
-def ask(clerk: Actor, service: ServiceView, what: str, document: str) -> Order:
-    """One change as the counter asks for it."""
+def ask(
+    clerk: Actor, service: ServiceView, what: str, document: str, answers: Mapping[str, Any]
+) -> Order:
+    """One change as the counter asks for it; `answers` stand instead of the form's example."""
     procedure = Procedure.objects.get(key=what, playbook="home-broadband", retired_at=None)
     kind = "account-document"
     if kind in procedure.counter.get("authenticate", ()):
@@ -259,7 +266,7 @@ def ask(clerk: Actor, service: ServiceView, what: str, document: str) -> Order:
     form = changing.form_of(
         procedure.playbook, procedure.playbook_hash, procedure.counter.get("form", "")
     )
-    data = form.for_parts(frozenset()).example(_no_example) if form is not None else {}
+    data = form.for_parts(frozenset()).example(_no_example, **answers) if form is not None else {}
     return changing.request_change(
         actor=clerk,
         service_id=service.id,
@@ -299,7 +306,7 @@ def _pages(size: Size) -> list[Figure]:
     cookie = {"Cookie": f"sessionid={pages.session('clerk')}"}
     rows = Service.objects.filter(state="active").order_by("pk")
     some = list(rows.values_list("pk", "account", "customer_id")[:1000])
-    kinds = round_of()
+    kinds = kinds_of()
 
     def headers(_client: int) -> dict[str, str]:
         return cookie

@@ -38,8 +38,16 @@ def main() -> int:
     return 0
 
 
-# Changes that lead back to a line in use, in this order on each line.
-ROUND = ("suspend", "resume", "reset-password")
+# Changes that lead back to a line in use, in this order on each line: the procedure and what is
+# answered instead of its form's example. No change of plan: within its term it owes a sum, and who
+# owes is refused the next change.
+ROUND: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("suspend", {}),
+    ("resume", {}),
+    ("change-data", {}),
+    ("reset-password", {"password": "First-2026", "password_again": "First-2026"}),
+    ("change-password", {"old_password": "First-2026"}),
+)
 IN_FLIGHT = 4
 
 
@@ -99,8 +107,8 @@ class Changer:
         from kaitong.bench import broadband
 
         service, document, rounds = line
-        began, what = time.monotonic(), next(rounds)
-        order = broadband.ask(self.clerk, service, what, document)
+        began, (what, answers) = time.monotonic(), next(rounds)
+        order = broadband.ask(self.clerk, service, what, document, answers)
         self.open.append(_Open(order, began, line, what))
 
     def _carry_on(self) -> None:
