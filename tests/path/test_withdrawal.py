@@ -126,6 +126,14 @@ def test_money_goes_back_the_way_it_was_paid(office, method):
         if p.kind == "work-order"
     ]
     assert [p.state for p in work_order] == ["void"]
+    (receipt,) = [
+        p
+        for p in documents.papers_of_order(office.people["clerk"], order.id)
+        if p.kind == "withdraw-receipt"
+    ]
+    data = document_verbs.paper_data(receipt)
+    assert (data["state"], data["reason"]) == ("撤单", "我方原因：等待时间过长")
+    assert [fee["amount"] for fee in data["fees"]] == [-10000]
     told = [
         entry.title for entry in timeline(office.people["clerk"], orders.order(SYSTEM, order.id))
     ]

@@ -78,7 +78,7 @@ def term(subject: Subject) -> Found:
         yield (
             _("“%(title)s”的合约到 %(day)s 才满。")
             % {"title": title_of(found), "day": found.until.isoformat()},
-            _("提前变更按协议约定结算。"),
+            _("合约照常履行，提前退出按协议约定结算。"),
         )
 
 

@@ -43,7 +43,7 @@ __all__ = [
     "work_sheets",
 ]
 
-Moment = Literal["accepted", "assigned", "reappointed", "paid"]
+Moment = Literal["accepted", "assigned", "reappointed", "withdrawn", "refunded", "paid"]
 MOMENTS = get_args(Moment)
 CHINESE = "zh-hans"
 
@@ -65,6 +65,8 @@ def issue(*, actor: Actor, order: Order, when: Sequence[Moment]) -> list[Paper]:
     """Issue the papers that are due by these moments, within the caller's transaction.
 
     `accepted`: one for the order; `assigned`: one for each item whose line and data are made;
+    `reappointed`, `withdrawn`, `refunded`: one for each time the customer moved the visit, took the
+    order back (撤单), had the money of a failed order back (退单退费);
     `paid`: one for each time money was taken or given back. What was issued before stays as it is,
     so every verb may call this again. Numbers are taken here: call it last.
     """
@@ -226,8 +228,8 @@ def _wanted(facts: Facts, when: Sequence[str]) -> Iterator[_Wanted]:
                     service = facts.service_of(item)
                     if service is not None and service.port and service.logical_id:
                         yield _Wanted(kind, entry, f"{kind}:{item.item_id}", item)
-            case "reappointed":
-                for one in facts.reappointed:
+            case "reappointed" | "withdrawn" | "refunded" as moment:
+                for one in facts.told_of(moment):
                     yield _Wanted(kind, entry, f"{kind}:{one.pk}", one)
             case "paid":
                 for payment in facts.payments:

@@ -242,8 +242,10 @@ def settle(
         row.settled_at, row.settled_by, row.password = now(), actor.id, None
         row.reason_code, row.reason, row.invoice_back = found.key, found.title, invoice_back
         row.save()
-        note(order_id, "refund-settled", actor_id=actor.id, data={"reason": found.title})
+        told = {"reason": found.title, "item": row.item.item_id}
+        note(order_id, "refund-settled", actor_id=actor.id, data=told)
         papers.give_back(actor=actor, order=order)
+        papers.issue(actor=actor, order=order, when=("refunded",))
     return row
 
 

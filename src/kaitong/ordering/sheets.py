@@ -26,7 +26,7 @@ from kaitong.inventory.results import ServiceView
 from kaitong.ordering import bundles, changes, kept, queries
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.life_choices import AuthenticationKind
-from kaitong.ordering.models import Order, OrderItem, OrderNote, ServiceChange
+from kaitong.ordering.models import FailedRefund, Order, OrderItem, OrderNote, ServiceChange
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
@@ -192,7 +192,7 @@ class Facts:
         if isinstance(about, Payment):
             data = self._voucher(about)
         elif isinstance(about, OrderNote):
-            data = self._reappointed(about, entry)
+            data = {**self._receipt(entry), **TOLD[entry["when"]](self, about)}
         elif about is not None:
             paper["verify_url"] = f"{_origin()}/orders/{self.order.id}/?paper="
             data = self._work_order(about, entry)
@@ -200,23 +200,69 @@ class Facts:
             data = self._receipt(entry)
         return {"paper": paper, **data}
 
-    @cached_property
-    def reappointed(self) -> list[OrderNote]:
-        """The times the customer moved the visit (改约), oldest first."""
-        rows = OrderNote.objects.filter(order_id=self.order.id, kind="reappointed")
+    def told_of(self, moment: str) -> list[OrderNote]:
+        """The times that something was done which has a receipt of its own, oldest first."""
+        rows = OrderNote.objects.filter(order_id=self.order.id, kind=NOTED[moment])
         return list(rows.order_by("pk"))
 
-    def _reappointed(self, moved: OrderNote, entry: dict[str, Any]) -> dict[str, Any]:
+    def _reappointed(self, moved: OrderNote) -> dict[str, Any]:
         """A receipt of one 改约: from when to when, and why."""
         was, to = (_moment(datetime.fromisoformat(moved.data[k])) for k in ("was", "to"))
         return {
-            **self._receipt(entry),
             "state": f"第 {moved.data['n']} 次改约",
             "accepted_at": _moment(moved.created_at),
             "operation": f"改约：{was} → {to}",
             "reason": moved.data["reason"] or None,
             "fees": [],
             "payment": None,
+        }
+
+    def _withdrawn(self, told: OrderNote) -> dict[str, Any]:
+        """A receipt of 撤单: why, and what is promised to go back."""
+        back = int(told.data["refund_fen"])
+        fees = [{"title": "退费", "note": "撤单办完后原路退回", "amount": -back}] if back else []
+        return {
+            "state": "撤单",
+            "accepted_at": _moment(told.created_at),
+            "operation": f"撤单（{self.operation(self.items[0])}）",
+            "reason": told.data["reason"] or None,
+            "due": None,
+            "appointment": None,
+            "fees": fees,
+            "payment": None,
+        }
+
+    def _refunded(self, told: OrderNote) -> dict[str, Any]:
+        """A receipt of 退单退费 (BB-10): why it failed, what went back how, the invoice."""
+        item = next(i for i in self.items if i.item_id == told.data["item"])
+        row = FailedRefund.objects.defer("password").get(item=item)
+        before = f"refused-{item.pk}#"
+        paid = [p for p in self.payments if p.key.startswith(before)]
+        proven = AuthenticationKind.ACCOUNT_PASSWORD if row.account else None
+        kind = proven or AuthenticationKind.ACCOUNT_DOCUMENT
+        lines = [f"退单原因：{row.failed_for}", f"鉴权：{kind.label}"]
+        lines += ["发票已收回"] if row.invoice_back else []
+        methods = [str(Method(one.method).label) for one in paid]
+        return {
+            "state": "退单退费",
+            "accepted_at": _moment(told.created_at),
+            "operation": f"退单退费（{self.operation(item)}）",
+            "reason": row.reason,
+            "account": row.account or None,
+            "due": None,
+            "appointment": None,
+            "items": [
+                {
+                    "title": self.operation(item),
+                    "action": "退单",
+                    "detail": "；".join(lines),
+                    "monthly": None,
+                }
+            ],
+            "fees": [line for one in paid for line in self._moved(one, back=True)],
+            "payment": f"原路退回：{'、'.join(dict.fromkeys(methods))}" if methods else None,
+            "clerk": self.staff(row.settled_by)[0],
+            "clerk_number": self.staff(row.settled_by)[1],
         }
 
     def _receipt(self, entry: dict[str, Any]) -> dict[str, Any]:
@@ -441,6 +487,15 @@ class Facts:
             {"title": row.title, "note": payment.reason, "amount": -row.refunded_fen}
             for row in rows
         ]
+
+
+# A receipt of its own: by which note of the order it is known, and what differs from the first.
+NOTED = {"reappointed": "reappointed", "withdrawn": "withdrawal", "refunded": "refund-settled"}
+TOLD = {
+    "reappointed": Facts._reappointed,
+    "withdrawn": Facts._withdrawn,
+    "refunded": Facts._refunded,
+}
 
 
 # ---- words ---------------------------------------------------------------------------------------

@@ -155,6 +155,7 @@ def _withdraw(
     )
     _undo(actor, order, instances, plan)
     papers.void_work(actor=actor, order=order, reason=_CANCELLED)
+    papers.issue(actor=actor, order=order, when=("withdrawn",))
     return made
 
 

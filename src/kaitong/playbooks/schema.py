@@ -66,6 +66,8 @@ PAPER_MOMENTS = [
     "accepted",
     "assigned",
     "reappointed",
+    "withdrawn",
+    "refunded",
     "paid",
 ]  # the shape of a sheet's data goes with it
 

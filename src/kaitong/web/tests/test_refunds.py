@@ -13,6 +13,7 @@ from kaitong.charging.models import Payment
 from kaitong.core import clock
 from kaitong.core.ids import uuid7
 from kaitong.documents import queries as documents
+from kaitong.documents import services as document_verbs
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import actions, refunds
@@ -86,6 +87,15 @@ def test_the_money_of_a_failed_order_waits_and_goes_back_once(failed, signed_in)
     assert (row.reason, row.password) == ("无法进场施工", None)
     vouchers = [p for p in documents.papers_of_order(SYSTEM, row.order_id) if p.kind == "voucher"]
     assert [p.state for p in vouchers] == ["void", "issued"]
+    (receipt,) = [
+        p for p in documents.papers_of_order(SYSTEM, row.order_id) if p.kind == "refund-receipt"
+    ]
+    told = document_verbs.paper_data(receipt)
+    assert (told["paper"]["form"], told["account"]) == ("F-26", account)
+    assert (told["reason"], told["clerk"]) == ("无法进场施工", "胡雅琴")
+    assert [fee["amount"] for fee in told["fees"]] == [-10000]
+    assert (told["payment"], told["items"][0]["action"]) == ("原路退回：现金", "退单")
+    assert "管路不通" in told["items"][0]["detail"]
     assert "已退费" in clerk.get("/refunds/?tab=done").content.decode()
 
 
