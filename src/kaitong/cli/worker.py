@@ -47,6 +47,7 @@ RECONCILE_SECONDS = 600.0
 RESUME_SECONDS = 20.0
 DUNNING_SECONDS = 3600.0
 EVENT_SECONDS = 2.0
+WARN_SECONDS = 60.0
 
 
 def housekeeping() -> None:
@@ -139,6 +140,7 @@ def run(stop: threading.Event | None = None) -> None:
             (RESUME_SECONDS, barring.run, "resuming what was paid"),
             (DUNNING_SECONDS, barring.run_daily, "arrears"),
             (EVENT_SECONDS, listening.tell, "events for listeners"),
+            (WARN_SECONDS, listening.warn, "overdue orders for listeners"),
         )
     ]
     for helper in helpers:

@@ -17,7 +17,7 @@ _SINCE = """with seen as (
  select e.pgh_id, e.pgh_obj_id, e.branch_id, e.pgh_label, e.pgh_created_at, e.state, {told}
  from {table} e where e.pgh_id > %s and e.pgh_label <> 'delete' order by e.pgh_id limit %s)
 select seen.pgh_id as number, seen.pgh_obj_id as subject_id, seen.branch_id, seen.state,
- seen.pgh_created_at as at,
+ seen.pgh_created_at as at, coalesce(b.state, '') as was,
  case when seen.pgh_label = 'insert' then 'created'
   when seen.state is distinct from b.state then 'state'
   when ({seen}) is distinct from ({before}) then 'described' else '' end as kind
@@ -36,6 +36,7 @@ class Happening:
     kind: str  # created, state, described
     state: str
     at: datetime
+    was: str = ""  # the state before
 
 
 @dataclass(frozen=True, slots=True)

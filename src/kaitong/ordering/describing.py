@@ -7,15 +7,17 @@ Nothing here moves work: appointments, telephones and remarks for those who work
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from kaitong.core import audit
-from kaitong.core.trail import Trail
-from kaitong.ordering.choices import FINAL
+from kaitong.core import audit, db
+from kaitong.core.clock import now
+from kaitong.core.trail import Happening, Trail
+from kaitong.ordering.choices import FINAL, OrderState
 from kaitong.ordering.errors import OrderForbidden, WrongOrderState
 from kaitong.ordering.models import Order
 from kaitong.ordering.plans import may_withdraw
@@ -84,3 +86,18 @@ def _fit(name: str, value: Any) -> Any:
 # ---- what happened to orders, for who listens ----------------------------------------------------
 
 TRAIL = Trail("ordering_orderevent", tuple(DESCRIBED))
+
+_OVERDUE = """select o.id as subject_id, o.branch_id, o.state, o.due_at as at, 'jeopardy' as kind,
+ (select coalesce(max(e.pgh_id), 0) from ordering_orderevent e where e.pgh_obj_id = o.id) as number
+ from ordering_order o where o.state = any(%s) and o.due_at > %s and o.due_at <= %s"""
+
+
+def overdue(actor: Actor, *, since: datetime) -> list[Happening]:
+    """Orders of the actor's branches whose due time has passed since then, while they go on: each
+    in its place after the last that happened to it."""
+    going = [state for state in OrderState.values if state not in FINAL]
+    sql, params = _OVERDUE, [going, since, now()]
+    if not actor.is_system:
+        sql += " and o.branch_id = any(%s)"
+        params.append(list(actor.branch_ids))
+    return [Happening(**row) for row in db.rows(sql, params)]

@@ -52,6 +52,9 @@ class Listener(Row):
     secret = EncryptedTextField(purpose="tmf.listener.secret")
     after = models.BigIntegerField()  # happenings up to this number were looked at for good
     since = models.BigIntegerField()  # what happened before it was registered is not told
+    # told no more: it took nothing for as long as an event is tried, until somebody resumes it
+    suspended_at = models.DateTimeField(_("停用时间"), null=True, blank=True)
+    suspended_for = models.CharField(_("停用原因"), max_length=120, blank=True)
 
     class Meta:
         verbose_name = _("事件订阅")
@@ -69,6 +72,7 @@ class Delivery(Row):
 
     listener = models.ForeignKey(Listener, models.CASCADE, related_name="deliveries")
     number = models.BigIntegerField()  # of what happened
+    part = models.PositiveSmallIntegerField(default=0, db_default=0)  # of several events of it
     subject_id = models.UUIDField()  # of the order, the service, the ticket
     event = models.CharField(max_length=80)
     state = models.CharField(max_length=24)  # of it, then
@@ -83,7 +87,9 @@ class Delivery(Row):
     class Meta:
         verbose_name = _("事件通知")
         constraints = [
-            models.UniqueConstraint(fields=["listener", "number"], name="tmf_delivery_once"),
+            models.UniqueConstraint(
+                fields=["listener", "number", "part"], name="tmf_delivery_once"
+            ),
         ]
         indexes = [
             models.Index(

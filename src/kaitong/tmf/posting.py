@@ -1,17 +1,18 @@
 """One POST to an address that somebody outside gave: bounded in time, followed nowhere.
 
-The name is resolved here, for each post anew, what it resolves to is looked at, and the connection
-is made to just the address that was looked at: a name may not stand for what its address may not,
-nor change what it stands for in between. Addresses of the public network are told. Those of private
-networks, this machine's among them, only where the operator names the network
-(`KAITONG_CALLBACK_NETWORKS`); those of the link, of many or of nobody (RFC 3927 and its like, where
-clouds keep services of the machine itself) never.
+The name is resolved here, when it is registered and for each post anew, what it resolves to is
+looked at, and the connection is made to just the address that was looked at: a name may not stand
+for what its address may not, nor change what it stands for in between. Addresses of the public
+network are told. Those of private networks, this machine's among them, only where the operator
+names the network (`KAITONG_CALLBACK_NETWORKS`); those of the link, of many or of nobody (RFC 3927
+and its like, where clouds keep services of the machine itself) never.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import queue
 import socket
 import ssl
 import threading
@@ -23,11 +24,13 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 TIMEOUT = 10.0  # seconds for all of it: a byte now and then does not make it longer
+LOOK_UP = 5.0  # seconds for whoever knows the addresses of names
 
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _tls = ssl.create_default_context()
@@ -77,6 +80,29 @@ def literal(host: str) -> str:
         return ""
 
 
+def addresses(host: str, port: int) -> list[tuple[Any, ...]]:
+    """Where a host is. Refused when one of its addresses is forbidden, OSError (socket.gaierror
+    when there is no such name) when nobody says, within a bounded time, where it is."""
+    answers: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as none:
+            answers.put(none)
+
+    threading.Thread(target=ask, daemon=True).start()  # no call of the system ends it in time
+    try:
+        found = answers.get(timeout=LOOK_UP)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    if any(forbidden(str(where[0])) for *_kind, where in found):
+        raise Refused
+    return found
+
+
 def post(url: str, data: bytes, headers: dict[str, str]) -> str:
     """Send; why it was not taken, empty when it was (2xx)."""
     try:
@@ -114,11 +140,8 @@ def _status(url: str, data: bytes, headers: dict[str, str]) -> int:
 
 def _connected(host: str, port: int) -> socket.socket:
     """Connected to the first of a host's addresses that takes it."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if any(forbidden(str(where[0])) for *_kind, where in found):
-        raise Refused
     last: OSError = OSError("no address")
-    for family, kind, proto, _name, where in found[:2]:
+    for family, kind, proto, _name, where in addresses(host, port)[:2]:
         plain = socket.socket(family, kind, proto)
         plain.settimeout(TIMEOUT / 2)
         try:

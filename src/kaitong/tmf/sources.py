@@ -10,16 +10,25 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import TicketState
-from kaitong.core.trail import Trail
+from kaitong.core.errors import NotFound
+from kaitong.core.trail import Happening, Trail
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import ServiceState
 from kaitong.ordering import describing
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import OrderState
 from kaitong.org.actor import Actor
-from kaitong.tmf.contract.events import ORDER_EVENTS, SERVICE_EVENTS, TICKET_EVENTS
+from kaitong.tmf.contract.events import (
+    CANCELLATION_EVENTS,
+    ORDER_EVENTS,
+    SERVICE_EVENTS,
+    TICKET_EVENTS,
+)
+from kaitong.tmf.mapping.cancellation import cancellation
 from kaitong.tmf.mapping.outgoing import service_order
 from kaitong.tmf.mapping.services import service
 from kaitong.tmf.mapping.tickets import trouble_ticket
@@ -28,23 +37,47 @@ Body = Callable[[Actor, UUID], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Thing:
+    """What an event is about: what it is called there, what it calls its state, and how it is
+    told as it stands; `body` raises NotFound where it is not the listener's to see."""
+
+    resource: str
+    state: str
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """One event of something that happened, with the state that is told."""
+
+    event: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One interface's events. `state` is what it calls the state; `body` tells the thing as it
-    stands, or raises NotFound where it is not the listener's to see."""
+    """One interface's events. `state` and `states` are what a query may say; `things` says of each
+    event what it is about, `tellings` which events something is, in their order."""
 
     api: str
-    resource: str
     domain: str
     state: str
     states: frozenset[str]
-    events: Mapping[str, str]
+    things: Mapping[str, Thing]
     trail: Trail
-    body: Body
+    tellings: Callable[[Happening], list[Telling]]
 
 
 def _order(actor: Actor, number: UUID) -> dict[str, Any]:
     row = ordering.order(actor, number)
     return service_order(row, href=_at("serviceOrder"), service_states={})
+
+
+def _cancellation(actor: Actor, order_id: UUID) -> dict[str, Any]:
+    (row,) = ordering.withdrawals(actor, order_ids=[order_id], limit=1)[0] or (None,)
+    if row is None:
+        raise NotFound(_("没有这次撤单。"))
+    return cancellation(row, href=_at("cancelServiceOrder"), order_href=_at("serviceOrder"))
 
 
 def _service(actor: Actor, number: UUID) -> dict[str, Any]:
@@ -73,34 +106,66 @@ _TICKET_TRAIL = Trail(
     ("severity", "symptom_title", "description", "external_id", "reason", "due_at", "resolved_at"),
 )
 
+
+# ---- which events something is -------------------------------------------------------------------
+
+
+def _of_order(one: Happening) -> list[Telling]:
+    found = [Telling(ORDER_EVENTS[one.kind], one.state)]
+    if one.kind != "state":
+        return found
+    if one.state == OrderState.PENDING:  # it needs something of the customer (ordering.standing)
+        found.append(Telling(ORDER_EVENTS["information"], one.state))
+    if one.state == OrderState.PENDING_CANCELLATION:  # a withdrawal has begun
+        found.append(Telling(CANCELLATION_EVENTS["created"], "inProgress"))
+    if one.was == OrderState.PENDING_CANCELLATION:
+        found.append(Telling(CANCELLATION_EVENTS["state"], "done"))
+    return found
+
+
+def _of_service(one: Happening) -> list[Telling]:
+    return [Telling(SERVICE_EVENTS[one.kind], one.state)]
+
+
+def _of_ticket(one: Happening) -> list[Telling]:
+    found = [Telling(TICKET_EVENTS[one.kind], one.state)]
+    if one.kind == "state" and one.state == TicketState.RESOLVED:
+        found.append(Telling(TICKET_EVENTS["resolved"], one.state))
+    if one.kind == "state" and one.state == TicketState.PENDING:  # waits for the customer
+        found.append(Telling(TICKET_EVENTS["information"], one.state))
+    return found
+
+
 ORDERS = Source(
     api="TMF641",
-    resource="serviceOrder",
     domain="serviceOrdering",
     state="state",
-    states=frozenset(OrderState.values),
-    events=ORDER_EVENTS,
+    states=frozenset((*OrderState.values, "done")),  # done: of a cancellation
+    things={
+        **dict.fromkeys(ORDER_EVENTS.values(), Thing("serviceOrder", "state", _order)),
+        **dict.fromkeys(
+            CANCELLATION_EVENTS.values(), Thing("cancelServiceOrder", "state", _cancellation)
+        ),
+    },
     trail=describing.TRAIL,
-    body=_order,
+    tellings=_of_order,
 )
 SERVICES = Source(
     api="TMF638",
-    resource="service",
     domain="serviceInventory",
     state="state",
     states=frozenset(ServiceState.values),
-    events=SERVICE_EVENTS,
+    things=dict.fromkeys(SERVICE_EVENTS.values(), Thing("service", "state", _service)),
     trail=_SERVICE_TRAIL,
-    body=_service,
+    tellings=_of_service,
 )
 TICKETS = Source(
     api="TMF621",
-    resource="troubleTicket",
     domain="troubleTicket",
     state="status",
     states=frozenset(TicketState.values),
-    events=TICKET_EVENTS,
+    things=dict.fromkeys(TICKET_EVENTS.values(), Thing("troubleTicket", "status", _ticket)),
     trail=_TICKET_TRAIL,
-    body=_ticket,
+    tellings=_of_ticket,
 )
 SOURCES: Mapping[str, Source] = {one.api: one for one in (ORDERS, SERVICES, TICKETS)}

@@ -9,7 +9,7 @@ from ninja import Body
 from ninja.params.functions import Path
 from pydantic import BaseModel
 
-from kaitong.tmf import listening
+from kaitong.tmf import subscribing
 from kaitong.tmf.api.base import TmfApi
 from kaitong.tmf.api.documentation import LOCATION_HEADER, failing, with_headers
 from kaitong.tmf.api.parts import number_of
@@ -47,7 +47,7 @@ def add_hub(
         caller = caller_of(request)
         body = body_of(request)
         query = str(body.get("query") or "")
-        number, secret = listening.register(
+        number, secret = subscribing.register(
             actor=caller.actor,
             staff_id=caller.staff_id,
             callback=body["callback"],
@@ -77,7 +77,7 @@ def add_hub(
     ) -> HttpResponse:
         caller = caller_of(request)
         number = number_of(id, _("没有这个订阅。"))
-        listening.unregister(
+        subscribing.unregister(
             actor=caller.actor, staff_id=caller.staff_id, listener_id=number, source=source
         )
         return HttpResponse(status=204)

@@ -21,11 +21,18 @@ SUBSCRIPTION_INPUT = Structure(
     ),
 )
 
-#: What happened -> the name of its event.
+#: What happened -> the name of its event. Of the published ones those are left out that nothing of
+#: ours causes (docs/tmf.md).
 ORDER_EVENTS = {
     "created": "ServiceOrderCreateEvent",
     "state": "ServiceOrderStateChangeEvent",
     "described": "ServiceOrderAttributeValueChangeEvent",
+    "information": "ServiceOrderInformationRequiredEvent",
+    "jeopardy": "ServiceOrderJeopardyAlertEvent",
+}
+CANCELLATION_EVENTS = {
+    "created": "CancelServiceOrderCreateEvent",
+    "state": "CancelServiceOrderStateChangeEvent",
 }
 SERVICE_EVENTS = {
     "created": "ServiceCreateEvent",
@@ -36,4 +43,16 @@ TICKET_EVENTS = {
     "created": "TroubleTicketCreateEvent",
     "state": "TroubleTicketStatusChangeEvent",
     "described": "TroubleTicketAttributeValueChangeEvent",
+    "resolved": "TroubleTicketResolvedEvent",
+    "information": "TroubleTicketInformationRequiredEvent",
+}
+#: Published, and never sent: nothing of ours causes them.
+CAUSELESS = {
+    "TMF641": (
+        "ServiceOrderDeleteEvent",  # an order is taken back and kept
+        "ServiceOrderMilestoneStateChangeEvent",  # milestones are clocks, read as they stand
+        "CancelServiceOrderInformationRequiredEvent",  # a withdrawal asks its requester nothing
+    ),
+    "TMF638": ("ServiceDeleteEvent",),  # a service ends, and is kept
+    "TMF621": ("TroubleTicketDeleteEvent",),  # a ticket is taken back with a reason, and kept
 }
