@@ -59,6 +59,8 @@ class Exchange(Row):
     ok = models.BooleanField(_("成功"))
     # why it failed: network, data, or the proof's result; empty when ok
     cause = models.CharField(_("原因"), max_length=40, blank=True)
+    # what was ended by it may be used so long yet: a box hears of its lease's end when it next asks
+    runs_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(_("开始时间"))
     took_ms = models.PositiveIntegerField(_("用时（毫秒）"))
 

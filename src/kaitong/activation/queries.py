@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import Max, OuterRef, Subquery
 
 from kaitong.activation.choices import ElementKind, ElementState, Verb
 from kaitong.activation.errors import ElementProblem
 from kaitong.activation.models import Exchange, NetworkElement
 from kaitong.activation.nasport import Line
 from kaitong.core import plain
+from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
@@ -112,6 +113,14 @@ def last_spoken_to(kind: str, service_id: UUID) -> NetworkElement | None:
 def elements_in_service(kind: str) -> list[NetworkElement]:
     """All elements of a kind to which something may be sent."""
     return list(NetworkElement.objects.filter(kind=kind, state=ElementState.IN_SERVICE))
+
+
+def runs_until(service_id: UUID) -> datetime | None:
+    """Until when what a service was cut off from may be used yet, at the latest; None where nothing
+    is left of it."""
+    rows = Exchange.objects.filter(service_id=service_id, runs_until__gt=now())
+    found: datetime | None = rows.aggregate(last=Max("runs_until"))["last"]
+    return found
 
 
 def exchanges(

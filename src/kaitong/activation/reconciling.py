@@ -187,19 +187,26 @@ def told(row: Difference) -> str:
             return _("服务在用，%(element)s没有这个账号。") % {"element": row.element.title}
         return _("服务在用，认证系统没有这个账号。")
     if row.kind == DifferenceKind.EXTRA:
+        if "lease" in row.fields and "plan" not in row.fields:
+            return _("没有在用服务的线路上，机顶盒仍持有地址。")
         return _("没有服务使用这条线路。") if line else _("没有服务使用这个账号。")
     words = {
         "state": _("状态"),
         "plan": _("套餐"),
         "password": _("密码"),
         "circuit": _("线路"),
+        "lease": _("机顶盒仍持有地址"),
     }
     parts = [
-        words.get(field, field) + (f" {ours} ≠ {theirs}" if ours or theirs else "")
+        words.get(field, field) + (f" {_unlike(ours, theirs)}" if ours or theirs else "")
         for field, (ours, theirs) in row.fields.items()
         if not (ours and ours == theirs)  # a circuit that only names the line
     ]
     return "；".join(parts)
+
+
+def _unlike(ours: str, theirs: str) -> str:
+    return f"{ours} ≠ {theirs}" if ours else theirs  # of a lease there is one side only
 
 
 def may_repair(actor: Actor) -> bool:

@@ -1,17 +1,20 @@
-"""Reconciliation of a DHCP server: its reservations beside the services that are lines there.
+"""Reconciliation of a DHCP server: its reservations and leases beside the services on its lines.
 
 Both sides are read in the order of the services' names at the server, a page at a time. A
 reservation that is not of our making (made by hand there) is one more: a line served that nobody
-pays for. It is told by its circuit, marked, since it has no service's name.
+pays for. It is told by its circuit, marked, since it has no service's name. So is a lease held on a
+line that no service in operation has, or has any more: a box that watches on.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from kaitong.activation import kinds, services, wanting
-from kaitong.activation.adapters.circuits import Reserved, service_id_of
+from kaitong.activation.adapters.circuits import Reserved, called, service_id_of
 from kaitong.activation.adapters.dhcp import KeaAdapter
 from kaitong.activation.choices import DifferenceKind, ElementKind
 from kaitong.activation.found import Found
@@ -20,8 +23,59 @@ from kaitong.catalog import queries as catalog
 from kaitong.inventory import reckoning
 from kaitong.inventory.reckoning import Standing
 
+_PAGE = 500  # leases looked at together
+
 
 def compared(
+    element: NetworkElement,
+    branches: Sequence[UUID],
+    names: Sequence[str] | None,
+    run: Reconciliation | None,
+) -> Iterator[Found]:
+    """What differs, of all or of those named: one difference for a line, whatever it is about."""
+    found = {one.account: one for one in _reservations(element, branches, names, run)}
+    for one in _leases(element, branches, names):
+        other = found.get(one.account)
+        if other is not None:
+            told = {field[0] for field in other.fields}
+            more = tuple(field for field in one.fields if field[0] not in told)
+            one = replace(other, fields=other.fields + more)
+        found[one.account] = one
+    return iter(found.values())
+
+
+def _leases(
+    element: NetworkElement, branches: Sequence[UUID], names: Sequence[str] | None
+) -> Iterator[Found]:
+    """Leases that no service in operation is the ground for: of one suspended, ended, or on another
+    line by now; of nobody. The youngest of several on a line is told."""
+    speaker = services.adapter(element)
+    assert isinstance(speaker, KeaAdapter)
+    held = speaker.holdings(names)
+    try:
+        while page := list(itertools.islice(held, _PAGE)):
+            ids = {found for name, _ in page if (found := service_id_of(name)) is not None}
+            asked = reckoning.standing(branches, catalog.sent_to(ElementKind.DHCP), ids)
+            standing = {one.service_id: one for one in asked}
+            for name, lease in page:
+                who = called(name, lease)
+                if names is not None and who not in names:
+                    continue
+                here = standing.get(service_id_of(name) or element.pk)
+                told = ("lease", "", f"{lease.address} {lease.mac}")
+                if here is None:
+                    circuit = ("circuit", "", lease.circuit or lease.address)
+                    yield Found(
+                        who, DifferenceKind.EXTRA, element.branch_id, fields=(circuit, told)
+                    )
+                elif here.suspended or (_at_dhcp(here) and lease.circuit != _circuit(here)):
+                    circuit = ("circuit", _circuit(here), lease.circuit)
+                    yield _found(here, DifferenceKind.DIFFERENT, [circuit, told])
+    finally:
+        held.close()  # type: ignore[attr-defined]
+
+
+def _reservations(
     element: NetworkElement,
     branches: Sequence[UUID],
     names: Sequence[str] | None,

@@ -68,6 +68,7 @@ def exchange(
             response=talk.response,
             ok=talk.ok,
             cause=talk.cause,
+            runs_until=talk.until,
             started_at=started,
             took_ms=talk.took_ms,
         )

@@ -163,6 +163,23 @@ SENTENCES = (
     gettext_noop("机顶盒 %(mac)s 从 %(seen)s 上线，登记是 %(wanted)s。"),
     gettext_noop("业务已从 DHCP 平台撤下，线路 %(circuit)s 现属于另一个业务。"),
     gettext_noop("线路 %(circuit)s 已撤下，不再获得地址。"),
+    gettext_noop("线路 %(circuit)s 已撤下，不再获得地址；机顶盒续租时被拒，最迟 %(until)s 停止。"),
+    gettext_noop(
+        "线路 %(circuit)s 已停机，不再获得地址（%(message)s）；"
+        "机顶盒续租时被拒，最迟 %(until)s 停止。"
+    ),
+    gettext_noop("网元没有 Kea 控制接口的地址。"),
+    gettext_noop("登记 control 的 url 和 user。"),
+    gettext_noop("Kea 没有装载租约命令。"),
+    gettext_noop("装载 libdhcp_lease_cmds，或把 cut 改为 database。"),
+    gettext_noop("Kea 没有结束地址 %(address)s 的租约（%(why)s）。"),
+    gettext_noop("Kea 控制接口不接受开通的用户。"),
+    gettext_noop("更正 control 的用户和密码。"),
+    gettext_noop("Kea 控制接口没有应答（%(why)s）。"),
+    gettext_noop("Kea 控制接口没有应答。"),
+    gettext_noop("Kea 控制接口联系不到 DHCP 服务。"),
+    gettext_noop("租约的结束方式 %(cut)s 不认识。"),
+    gettext_noop("database 或 commands。"),
     gettext_noop("DHCP 平台里还留有线路 %(circuit)s 的预留或地址。"),
     gettext_noop("线路 %(circuit)s 已撤下，仍能获得地址：%(answer)s。"),
     gettext_noop("线路 %(circuit)s 已停机，不再获得地址（%(message)s）。"),

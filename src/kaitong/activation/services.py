@@ -131,6 +131,8 @@ def apply_account(
     if dry_run:
         return speaker.apply(change, Conversation(), dry_run=True)
     verb = Verb.UNDO if change.state is AccountState.ABSENT else Verb.APPLY
+    if verb is Verb.UNDO:
+        _before_the_cut(element, change.account, what)
     with exchange(
         element, verb, what, hide=(change.password, *secrets_of(element).values())
     ) as talk:
@@ -152,6 +154,8 @@ def bring_account(
     who writes last has also asked last.
     """
     hide: list[str] = list(secrets_of(element).values())
+    if verb in (Verb.UNDO, Verb.SUSPEND):
+        _before_the_cut(element, account, what)
 
     def asked() -> AccountChange:
         change = desired()
@@ -162,6 +166,23 @@ def bring_account(
         outcome = adapter(element).bring(account, asked, talk)
         talk.ok = True
     return outcome
+
+
+def _before_the_cut(element: NetworkElement, account: str, what: For) -> None:
+    """Keep until when terminals run on that are about to be cut off: whoever dies behind the cut
+    leaves it known. Nothing is kept where nothing is held."""
+    if not kinds.of(element.kind).leases:
+        return
+    speaker = adapter(element)
+    try:
+        until = speaker.holds_until(account, Conversation())
+    except ActivationError:
+        return  # the cut itself says so, and is tried again
+    if until is None:
+        return
+    with exchange(element, Verb.READ, what, hide=secrets_of(element).values()) as talk:
+        talk.until = speaker.holds_until(account, talk) or until
+        talk.ok = True
 
 
 def undo_account(element: NetworkElement, change: AccountChange, what: For) -> Outcome:

@@ -5,12 +5,16 @@
     KAITONG_HOME/lab/iptv/server    Kea: conf, log, run
     KAITONG_HOME/lab/iptv/boxes     set-top boxes that are on (lab.stb)
 
+Where Kea's control agent is installed it runs beside the server, with its lease commands: the other
+way to end a lease (`cut: commands` of the element).
+
 It listens by UDP on an unprivileged port of the loopback interface, where relays send to: neither
 root nor a network of its own is needed. Started by root it runs as `_kea`.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import re
 import secrets
@@ -25,6 +29,7 @@ from psycopg import sql
 
 from kaitong.activation.adapters.dhcpwire import DhcpClient
 from kaitong.core.privileges import Runner, runner
+from kaitong.lab.daemon import Daemon
 from kaitong.lab.element import ElementLab, ensure_role
 from kaitong.lab.errors import LabError, LabMissing
 from kaitong.lab.state import (
@@ -37,6 +42,10 @@ from kaitong.lab.state import (
 )
 
 PACKAGES = ("kea-dhcp4-server", "kea-admin")
+AGENT_PACKAGE = "kea-ctrl-agent"
+HOOKS = "/usr/lib/*/kea/hooks/libdhcp_lease_cmds.so"
+CONTROL_USER = "kaitong"
+_LONGEST_SOCKET = 100  # octets of a socket's path
 SCHEMA = Path("/usr/share/kea/scripts/pgsql/dhcpdb_create.pgsql")
 OPEN_CLASS = "iptv"
 RICH_CLASS = "iptv-4k"  # the package of the richer plan: addresses of its own
@@ -44,7 +53,9 @@ NETWORK = "100.65.0.0/16"  # of the carrier's shared range (RFC 6598)
 ROUTER = "100.65.0.1"
 POOL = "100.65.1.0 - 100.65.199.254"
 RICH_POOL = "100.65.200.0 - 100.65.254.254"
-LEASE_SECONDS, RENEW_AFTER = 60, 20  # short, so that a box soon hears that it is shut off
+LEASE_SECONDS = (
+    60  # asked for again after a third; short, so that a box soon hears that it is shut off
+)
 _FILE = "iptv.json"
 _START_SECONDS = 20.0
 _RECONNECT_MS = 500
@@ -82,6 +93,9 @@ class KeaSettings:
     database: str = "kea"
     oss_role: str = "kaitong_oss"
     server_role: str = "kea"
+    control_port: int = 0  # of the control agent, 0 without one
+    control_password: str = field(default="", repr=False)
+    lease_seconds: int = LEASE_SECONDS
 
     @classmethod
     def load(cls, folder: Path) -> KeaSettings | None:
@@ -111,6 +125,18 @@ class KeaSettings:
             "relay": self.relay,
             "client_class": OPEN_CLASS,
             "barred_classes": dict(BARRED_GROUPS),
+            "lease_seconds": self.lease_seconds,
+            "cut": "database",
+            **(
+                {
+                    "control": {
+                        "url": f"http://{self.host}:{self.control_port}/",
+                        "user": CONTROL_USER,
+                    }
+                }
+                if self.control_port
+                else {}
+            ),
             "database": {
                 "host": self.host,
                 "port": self.database_port,
@@ -121,13 +147,18 @@ class KeaSettings:
 
     def secrets(self) -> dict[str, str]:
         """The `secrets` of Kaitong's network element."""
-        return {"database": self.oss_password}
+        control = {"control": self.control_password} if self.control_port else {}
+        return {"database": self.oss_password, **control}
 
 
 class KeaLab(ElementLab):
     """The lab's DHCP server. `up` and `down` may be called again, and by two commands at once."""
 
     NAME = "iptv"
+
+    def __init__(self, home: Path | None = None) -> None:
+        super().__init__(home)
+        self.agent = Daemon(self.server_folder / "agent.json")
 
     # ---- life -----------------------------------------------------------------------------------
 
@@ -137,7 +168,9 @@ class KeaLab(ElementLab):
         with locked(self.home):
             settings = self._database(KeaSettings.ensure(self.home))
             run = self._folders()
+            settings = self._with_control(settings)
             changed = self._configure(settings, run)
+            self._agent(settings, run)
             if self.daemon.pid() is not None and not changed and self._answers(settings):
                 return settings
             self.daemon.stop()
@@ -146,6 +179,10 @@ class KeaLab(ElementLab):
                 settings.save(self.home)
             self._start(settings, program, run)
             return settings
+
+    def down(self) -> bool:
+        ended = self.agent.stop()
+        return super().down() or ended
 
     def running(self) -> bool:
         """Whether it answers."""
@@ -196,6 +233,48 @@ class KeaLab(ElementLab):
             server.execute(sql.SQL(_GRANTS).format(sql.Identifier(settings.oss_role)))
         return settings
 
+    def _with_control(self, settings: KeaSettings) -> KeaSettings:
+        """With a port and a password for the control agent, where there is one."""
+        able = _agent_program() and lease_commands() and self._socket() is not None
+        if bool(able) == bool(settings.control_port):
+            return settings
+        settings = replace(
+            settings,
+            control_port=free_udp_port() if able else 0,
+            control_password=secrets.token_urlsafe(24) if able else "",
+        )
+        settings.save(self.home)
+        return settings
+
+    def _socket(self) -> Path | None:
+        """Where the agent and its server speak; None below folders too deep for a socket."""
+        path = self.server_folder / "run" / "control"
+        return path if len(str(path)) <= _LONGEST_SOCKET else None
+
+    def _agent(self, settings: KeaSettings, run: Runner) -> None:
+        """The control agent runs, as it is configured."""
+        program, socket = _agent_program(), self._socket()
+        if not settings.control_port or program is None or socket is None:
+            self.agent.stop()
+            return
+        target = self.server_folder / "conf" / "kea-ctrl-agent.json"
+        text = json.dumps(agent_configuration(settings, socket), indent=2) + "\n"
+        if self.agent.pid() is not None and target.exists() and target.read_text() == text:
+            return
+        self.agent.stop()
+        write_private(target, text)
+        run.own(target)
+        own = self.server_folder / "run"
+        argv = [
+            "env",
+            f"KEA_PIDFILE_DIR={own}",
+            f"KEA_LOCKFILE_DIR={own}",
+            program,
+            "-c",
+            str(target),
+        ]
+        self.agent.start(run.command(argv), self.server_folder / "log" / "agent.log")
+
     def _folders(self) -> Runner:
         """The server's folders, owned by the user it runs as."""
         run = runner(["_kea"], [self.server_folder])
@@ -211,7 +290,8 @@ class KeaLab(ElementLab):
     def _configure(self, settings: KeaSettings, run: Runner) -> bool:
         """Write the configuration; True when it is another than before."""
         target = self.server_folder / "conf" / "kea-dhcp4.json"
-        text = json.dumps(configuration(settings, self.server_folder), indent=2) + "\n"
+        socket = self._socket() if settings.control_port else None
+        text = json.dumps(configuration(settings, self.server_folder, socket), indent=2) + "\n"
         changed = not target.exists() or target.read_text() != text
         if changed:
             write_private(target, text)
@@ -254,7 +334,36 @@ class KeaLab(ElementLab):
         return f"Its logs in {self.server_folder / 'log'} end:\n" + "\n".join(kept)
 
 
-def configuration(settings: KeaSettings, folder: Path) -> dict[str, Any]:
+def lease_commands() -> str | None:
+    """Kea's hook with the commands for leases, None where it is not installed."""
+    return next(iter(sorted(glob.glob(HOOKS))), None)
+
+
+def _agent_program() -> str | None:
+    return shutil.which("kea-ctrl-agent") or shutil.which(
+        "kea-ctrl-agent", path="/usr/sbin:/usr/local/sbin"
+    )
+
+
+def agent_configuration(settings: KeaSettings, socket: Path) -> dict[str, Any]:
+    """Only who knows the password may give commands, and only from this machine."""
+    return {
+        "Control-agent": {
+            "http-host": settings.host,
+            "http-port": settings.control_port,
+            "authentication": {
+                "type": "basic",
+                "realm": "kaitong",
+                "clients": [{"user": CONTROL_USER, "password": settings.control_password}],
+            },
+            "control-sockets": {"dhcp4": {"socket-type": "unix", "socket-name": str(socket)}},
+        }
+    }
+
+
+def configuration(
+    settings: KeaSettings, folder: Path, socket: Path | None = None
+) -> dict[str, Any]:
     """Kea's configuration. Only lines with a reservation are served: the pool's class is given by
     those alone. A suspended line has a class no pool is open to, which tells its name to who asks
     (INFORM). Authoritative: a box that renews what it may no longer have is told no."""
@@ -274,8 +383,13 @@ def configuration(settings: KeaSettings, folder: Path) -> dict[str, Any]:
         {"name": name, "option-data": [{"name": "dhcp-message", "data": name}]}
         for name in BARRED_GROUPS.values()
     ]
+    control = {
+        "control-socket": {"socket-type": "unix", "socket-name": str(socket)},
+        "hooks-libraries": [{"library": lease_commands()}],
+    }
     return {
         "Dhcp4": {
+            **(control if socket is not None else {}),
             "interfaces-config": {
                 "interfaces": ["lo"],
                 "dhcp-socket-type": "udp",
@@ -290,9 +404,9 @@ def configuration(settings: KeaSettings, folder: Path) -> dict[str, Any]:
             "authoritative": True,
             "match-client-id": False,
             "ddns-send-updates": False,
-            "valid-lifetime": LEASE_SECONDS,
-            "renew-timer": RENEW_AFTER,
-            "rebind-timer": LEASE_SECONDS * 3 // 4,
+            "valid-lifetime": settings.lease_seconds,
+            "renew-timer": settings.lease_seconds // 3,
+            "rebind-timer": settings.lease_seconds * 3 // 4,
             "client-classes": [{"name": OPEN_CLASS}, {"name": RICH_CLASS}, *barred],
             "subnet4": [
                 {

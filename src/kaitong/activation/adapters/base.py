@@ -141,6 +141,7 @@ class Conversation:
         self._start = time.perf_counter()
         self.ok = False
         self.cause = ""
+        self.until: datetime | None = None  # what was ended may be used so long yet
         # a second net below the adapters' masking; very short ones would blot out ordinary text
         self._hidden = sorted((s for s in hide if len(s) >= 5), key=len, reverse=True)
 
@@ -214,6 +215,11 @@ class Adapter(ABC):
     @abstractmethod
     def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
         """Ask the network itself whether the service works."""
+
+    def holds_until(self, account: str, talk: Conversation) -> datetime | None:
+        """Until when terminals go on with what they hold although the element would end it now;
+        None where nothing is held on to, as with sessions that are ended at an access server."""
+        return None
 
     def undo(self, change: AccountChange, talk: Conversation, *, dry_run: bool = False) -> Outcome:
         """Restore what was before the change."""

@@ -60,6 +60,20 @@ LEASES = (
     f"SELECT {_LEASE_COLUMNS} FROM lease4 WHERE lower(hostname) IN (%s, %s) AND state = 0"
     " AND expire > now() ORDER BY expire DESC, address LIMIT 50"
 )
+# of none of ours: by the circuit's octets in the relay's information, or by the address
+NAMED = "lower(rtrim(coalesce(hostname, ''), '.'))"
+LEASES_ELSEWHERE = (
+    f"SELECT {_LEASE_COLUMNS} FROM lease4 WHERE {NAMED} !~ '{OURS}' AND state = 0"
+    " AND expire > now() AND (strpos(lower(coalesce(user_context, '')), %s) > 0 OR address = %s)"
+    " ORDER BY expire DESC, address LIMIT 50"
+)
+# all that boxes hold, by the names they hold it under; of all, or of those named and of nobody
+HOLDINGS = (
+    f"SELECT {_LEASE_COLUMNS}, {NAMED} AS name FROM lease4 WHERE state = 0 AND expire > now()"
+    " AND (%s::bigint[] IS NULL OR subnet_id = ANY(%s))"
+    f" AND (%s::text[] IS NULL OR {NAMED} = ANY(%s) OR {NAMED} !~ '{OURS}')"
+    f' ORDER BY {NAMED} COLLATE "C", address'
+)
 LEASES_OF_BOX = (
     f"SELECT {_LEASE_COLUMNS} FROM lease4 WHERE hwaddr = %s AND state = 0"
     " AND expire > now() ORDER BY expire DESC, address LIMIT 50"
@@ -81,6 +95,7 @@ class CircuitSubject(Subject):
     circuit: str = ""
     client_class: str = ""
     boxes: tuple[bytes, ...] = ()
+    runs_until: datetime | None = None  # what a box was cut off from may be used so long yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,12 @@ def service_id_of(name: str) -> UUID | None:
         return UUID(hex=name.removeprefix(_MARK)) if name.startswith(_MARK) else None
     except ValueError:
         return None
+
+
+def called(name: str, lease: Lease) -> str:
+    """What a lease's holder is called: the service, or the marked line of nobody's; the marked
+    address where even the line is not known."""
+    return name if service_id_of(name) else foreign(lease.circuit or lease.address)
 
 
 def is_foreign(name: str) -> bool:
@@ -182,17 +203,15 @@ def _is_class(text: str) -> bool:
 
 
 def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Statement]:
-    """What turns the held rows into the desired state; empty when it stands already.
+    """What turns the held reservations into the desired state; empty when it stands already.
 
-    Leases that the state leaves no ground for go with it: all of a service that is barred or has no
-    line any more, those of its former line when it has another.
+    Leases that the state leaves no ground for are `groundless`; how they end is the element's.
     """
     own = [row for row in held.hosts if row[2].lower() == change.account]
     if change.account.startswith(FOREIGN):  # by its circuit, and never one of a service
         own = [row for row in held.hosts if service_id_of(row[2]) is None]
     if change.state is AccountState.ABSENT:
-        surplus, gone = [row[0] for row in own], [lease.address for lease in held.leases]
-        return [*_without_hosts(surplus), *_without_leases(gone)]
+        return _without_hosts([row[0] for row in own])
     circuit = octets(change.circuit)
     other = next((row for row in held.hosts if row[1] == circuit and row not in own), None)
     if other is not None:
@@ -221,12 +240,17 @@ def statements(change: CircuitChange, held: Held, barred_class: str) -> list[Sta
                 "UPDATE hosts SET dhcp4_client_classes = %s WHERE host_id = %s", (wanted, kept[0])
             )
         )
-    groundless = [
-        lease.address
-        for lease in held.leases
-        if change.state is AccountState.BARRED or lease.circuit != shown(circuit)
+    return found
+
+
+def groundless(change: CircuitChange, leases: Iterable[Lease]) -> list[Lease]:
+    """Those the state leaves no ground for: all of a service that is barred or has no line any
+    more, those of its former line when it has another."""
+    return [
+        lease
+        for lease in leases
+        if change.state is not AccountState.OPEN or lease.circuit != shown(octets(change.circuit))
     ]
-    return [*found, *_without_leases(groundless)]
 
 
 def reading(name: str, held: Held, barred_classes: Iterable[str]) -> Reading:
@@ -271,7 +295,8 @@ def _without_hosts(ids: Sequence[int]) -> list[Statement]:
     return [Statement(f"DELETE FROM hosts WHERE host_id IN ({places})", tuple(ids))]
 
 
-def _without_leases(addresses: Sequence[str]) -> list[Statement]:
+def without_leases(addresses: Sequence[str]) -> list[Statement]:
+    """The server looks here at every renewal: a box whose lease is gone is told no."""
     if not addresses:
         return []
     places = ", ".join(["%s"] * len(addresses))

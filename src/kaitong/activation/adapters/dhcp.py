@@ -14,11 +14,22 @@ address on them.
                                         an INFORM of theirs with the class's name as the message
                                         (option 56): so that a proof hears why
     database: {host, port, name, user}  Kea's hosts and lease database
+    lease_seconds                       how long leases of television may be (60 is good): a box
+                                        that is cut off runs on so long at the latest. Longer ones
+                                        are told on the element's page
+    cut                                 how a lease ends that has no ground any more: `database`
+                                        (usual: its row goes with the reservation's change, in one
+                                        transaction) or `commands` (the server ends it itself, by
+                                        lease4-del: where it keeps leases in memory, or tells a
+                                        partner server of them)
+    control: {url, user}                Kea's control agent, for `commands`
+    subnets: [id, ...]                  those of television, where the server has others too
 
-Secrets: `database` (password of the role).
+Secrets: `database` (password of the role), `control` (of the control agent's user).
 
 A lease knows its line only with `store-extended-info`. What a box has leased ends here at once; the
-box itself hears of it at its next renewal, so leases of television should be short.
+box itself hears of it when it next asks, and must stop when its lease runs out in any case. That
+moment, `until`, is kept with the exchange and told by the proofs.
 """
 
 from __future__ import annotations
@@ -26,6 +37,8 @@ from __future__ import annotations
 import secrets as random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
+from ipaddress import IPv4Address
 from typing import Any
 
 import psycopg
@@ -47,11 +60,14 @@ from kaitong.activation.adapters.base import (
 )
 from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, Lease, Reserved
 from kaitong.activation.adapters.dhcpwire import DhcpClient, Heard, mac_of, mac_text
+from kaitong.activation.adapters.keactl import KeaControl
 from kaitong.activation.adapters.sessions import line_facts
 from kaitong.activation.adapters.sqltext import Statement, transaction_text
 from kaitong.activation.errors import ElementProblem
 
 _FETCH = 2000
+DATABASE, COMMANDS = "database", "commands"  # how a lease is ended
+CUTS = (DATABASE, COMMANDS)
 _PROBE = mac_of("kaitong probe")  # what the platform's own questions come from
 
 
@@ -69,6 +85,9 @@ class KeaAdapter(Adapter):
         self.pattern = nasport.pattern(
             str(connection.get("circuit_pattern") or nasport.DEFAULT_PATTERN)
         )
+        self.cut = str(connection.get("cut") or DATABASE)
+        self.subnets = [int(one) for one in connection.get("subnets") or ()] or None
+        self.longest_lease = int(connection.get("lease_seconds") or 0)
 
     def barred_class(self, reason: str) -> str:
         return self.barred_classes.get(reason) or self.barred_classes[""]
@@ -83,19 +102,51 @@ class KeaAdapter(Adapter):
         *,
         dry_run: bool = False,
     ) -> Outcome:
-        """Reservation and leases of a service, in one transaction."""
-        with self._database() as database, database.transaction():
-            self._lock(database, f"line {account}")
-            change = _circuit_change(desired())
-            circuit = change.account[1:] if circuits.is_foreign(change.account) else change.circuit
-            if change.account != account:
-                raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
-            circuits.check(change)
-            if circuit:  # two services that want one line take turns, and the second hears
-                self._lock(database, f"circuit {circuit}")
-            held = self._held(database, account, circuit)
-            todo = circuits.statements(change, held, self.barred_class(change.barred_for))
-            return self._write(database, todo, talk, dry_run=dry_run)
+        """Reservation and leases of a service. The reservation first: a lease that is ended before
+        could be renewed. Leases end in the same transaction, or by the server's own command behind
+        it; one that was renewed in that very instant ends at the second look."""
+        with self._database() as database:
+            with database.transaction():
+                self._lock(database, f"line {account}")
+                change = _circuit_change(desired())
+                foreign = circuits.is_foreign(change.account)
+                circuit = change.account[1:] if foreign else change.circuit
+                if change.account != account:
+                    raise ElementProblem("DHCP 平台里的名称应是业务自己的。", field="account")
+                circuits.check(change)
+                if circuit:  # two services that want one line take turns, and the second hears
+                    self._lock(database, f"circuit {circuit}")
+                held = self._held(database, account, circuit)
+                todo = circuits.statements(change, held, self.barred_class(change.barred_for))
+                ended = circuits.groundless(change, held.leases)
+                if self.cut == DATABASE:
+                    todo += circuits.without_leases([lease.address for lease in ended])
+                outcome = self._write(database, todo, talk, dry_run=dry_run)
+            if dry_run or not ended:
+                return outcome
+            left = circuits.groundless(change, self._held(database, account, circuit).leases)
+            count = self._end(database, left, talk) if left else 0
+        talk.until = max(lease.expires_at for lease in (*ended, *left))
+        return Outcome(outcome.statements + count, request=outcome.request)
+
+    def holds_until(self, account: str, talk: Conversation) -> datetime | None:
+        """Until when boxes may go on with what they hold now; None where they hold nothing."""
+        held = self.leases(account, talk)
+        return max((lease.expires_at for lease in held), default=None)
+
+    def _end(
+        self, database: psycopg.Connection[Any], leases: Sequence[Lease], talk: Conversation
+    ) -> int:
+        """End leases the way this element's are ended; how many stood."""
+        addresses = [lease.address for lease in leases]
+        if self.cut == DATABASE:
+            for statement in circuits.without_leases(addresses):
+                talk.sent(f"-- once more, renewed meanwhile\n{transaction_text([statement])}")
+                database.execute(statement.sql, statement.values())
+                database.commit()
+            return len(addresses)
+        control = KeaControl(self.connection.get("control") or {}, self._secrets.get("control", ""))
+        return sum(control.end_lease(address, talk) for address in addresses)
 
     def read(self, account: str, talk: Conversation) -> Reading:
         talk.sent(f"-- {self._where()}\n-- reservation and leases of {account}")
@@ -123,6 +174,19 @@ class KeaAdapter(Adapter):
         found = [circuits.lease_of(row) for row in rows]
         talk.got(_leases_text(found))
         return found
+
+    def holdings(self, names: Sequence[str] | None = None) -> Iterator[tuple[str, Lease]]:
+        """What boxes hold at the server, in the order of the names they hold it under; of all, or
+        of services named and of nobody's."""
+        only = None if names is None else list(names)
+        with self._database() as database, database.transaction():
+            database.execute("SET LOCAL statement_timeout = '300s'")
+            database.execute("SET LOCAL idle_in_transaction_session_timeout = '300s'")
+            with database.cursor(name="holdings") as cursor:
+                cursor.itersize = _FETCH
+                cursor.execute(circuits.HOLDINGS, [self.subnets, self.subnets, only, only])
+                for row in cursor:
+                    yield row[-1], circuits.lease_of(row[:-1])
 
     def reserved(self, names: Sequence[str] | None = None) -> Iterator[Reserved]:
         """What the server holds of all services and of none, or of those named; services by name in
@@ -174,6 +238,7 @@ class KeaAdapter(Adapter):
             f"unknown-{random.token_hex(8)}", talk, "a line nobody has, on purpose"
         )
         facts |= {"unknown_answer": str(unknown), "unknown_took_ms": round(unknown.took_ms, 1)}
+        facts |= {"lease_seconds": own.offer.lease_seconds, "longest_lease": self.longest_lease}
         result = ProofResult.PROVEN if unknown.offer is None else ProofResult.OPEN_DOOR
         return Proof(ProofKind.ACCOUNT, result, facts)
 
@@ -189,7 +254,7 @@ class KeaAdapter(Adapter):
             return Proof(ProofKind.SUSPENDED, ProofResult.OTHER_REASON, facts)
         if self.leases(subject.account, talk):  # renewed while it was being shut off
             return Proof(ProofKind.SUSPENDED, ProofResult.ROWS_LEFT, facts)
-        return Proof(ProofKind.SUSPENDED, ProofResult.PROVEN, facts)
+        return Proof(ProofKind.SUSPENDED, ProofResult.PROVEN, facts | _runs_until(subject))
 
     def _prove_removed(self, subject: CircuitSubject, talk: Conversation) -> Proof:
         """Nothing is held of the service, and its line is offered nothing.
@@ -205,10 +270,14 @@ class KeaAdapter(Adapter):
         if own or held.leases:
             return Proof(ProofKind.REMOVED, ProofResult.ROWS_LEFT, facts)
         if not subject.circuit or held.hosts:
-            return Proof(ProofKind.REMOVED, ProofResult.PROVEN, facts | {"of_another": True})
+            return Proof(
+                ProofKind.REMOVED,
+                ProofResult.PROVEN,
+                facts | {"of_another": True} | _runs_until(subject),
+            )
         heard = self._hear(subject.circuit, talk)
         result = ProofResult.PROVEN if heard.offer is None else ProofResult.STILL_OPEN
-        return Proof(ProofKind.REMOVED, result, self._facts(subject, heard))
+        return Proof(ProofKind.REMOVED, result, self._facts(subject, heard) | _runs_until(subject))
 
     def _prove_class(self, subject: CircuitSubject, talk: Conversation) -> Proof:
         """The line is in the plan's class, and offered an address out of what is open to that."""
@@ -331,10 +400,16 @@ class KeaAdapter(Adapter):
     @staticmethod
     def _held(database: psycopg.Connection[Any], account: str, circuit: str) -> circuits.Held:
         hosts = database.execute(circuits.HELD, [account.lower(), circuit]).fetchall()
-        leases = database.execute(circuits.LEASES, circuits.names(account)).fetchall()
+        if circuits.is_foreign(account):
+            wanted = account[1:]
+            rows = database.execute(circuits.LEASES_ELSEWHERE, _place_of(wanted)).fetchall()
+            leases = [circuits.lease_of(row) for row in rows]
+            leases = [one for one in leases if (one.circuit or one.address) == wanted]
+        else:
+            rows = database.execute(circuits.LEASES, circuits.names(account)).fetchall()
+            leases = [circuits.lease_of(row) for row in rows]
         return circuits.Held(
-            [(int(row[0]), bytes(row[1]), row[2], row[3]) for row in hosts],
-            [circuits.lease_of(row) for row in leases],
+            [(int(row[0]), bytes(row[1]), row[2], row[3]) for row in hosts], leases
         )
 
 
@@ -344,6 +419,20 @@ def _circuit_change(change: AccountChange) -> CircuitChange:
     if change.state is AccountState.ABSENT:
         return CircuitChange(account=change.account, state=AccountState.ABSENT)
     raise ElementProblem("线路标识（circuit_id）未知。", "先配线。", field="circuit_id")
+
+
+def _place_of(text: str) -> tuple[str, int | None]:
+    """How the relay's information of a circuit spells it; an address instead, where it is one."""
+    try:
+        return text.encode().hex(), int(IPv4Address(text))
+    except ValueError:
+        return text.encode().hex(), None
+
+
+def _runs_until(subject: CircuitSubject) -> dict[str, Any]:
+    """Refused from now on, and what a box was cut off from is used until then at the latest."""
+    until = subject.runs_until
+    return {"runs_until": until.isoformat()} if until is not None else {}
 
 
 def _leases_text(leases: Sequence[Lease]) -> str:

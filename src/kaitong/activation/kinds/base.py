@@ -32,6 +32,8 @@ class Kind(ABC):
     compared: ClassVar[bool] = False
     # whether it keeps live sessions that an access server can be asked to change or to end
     has_sessions: ClassVar[bool] = False
+    # whether terminals hold leases: a cut is told to them when they next ask, not at once
+    leases: ClassVar[bool] = False
 
     @abstractmethod
     def adapter(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> Adapter:

@@ -13,9 +13,12 @@ A circuit is spelled as NAS-Port-Id is (`activation.nasport`): access nodes put 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from kaitong.activation import nasport, wanting
+from django.utils import timezone
+
+from kaitong.activation import nasport, queries, wanting
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
@@ -26,9 +29,11 @@ from kaitong.activation.adapters.base import (
     Subject,
 )
 from kaitong.activation.adapters.circuits import CircuitChange, CircuitSubject, name_of
-from kaitong.activation.adapters.dhcp import KeaAdapter
+from kaitong.activation.adapters.dhcp import COMMANDS, CUTS, DATABASE, KeaAdapter
 from kaitong.activation.adapters.dhcpwire import mac_bytes
+from kaitong.activation.adapters.keactl import KeaControl
 from kaitong.activation.choices import ElementKind
+from kaitong.activation.errors import ElementProblem
 from kaitong.activation.kinds.base import Kind
 from kaitong.activation.models import NetworkElement
 from kaitong.inventory import queries as inventory
@@ -45,12 +50,20 @@ class DhcpKind(Kind):
     key = ElementKind.DHCP
     has_password = False
     compared = True  # by its own order: `activation.reconciling_lines`
+    leases = True
 
     def adapter(self, connection: Mapping[str, Any], secrets: Mapping[str, str]) -> KeaAdapter:
         return KeaAdapter(connection, secrets)
 
     def check(self, connection: Mapping[str, Any]) -> None:
         nasport.pattern(str(connection.get("circuit_pattern") or nasport.DEFAULT_PATTERN))
+        cut = str(connection.get("cut") or DATABASE)
+        if cut not in CUTS:
+            raise ElementProblem(
+                f"租约的结束方式 {cut} 不认识。", "database 或 commands。", field="cut"
+            )
+        if cut == COMMANDS:
+            KeaControl(connection.get("control") or {}, "")
 
     def name(self, service: ServiceView | Standing) -> str:
         return name_of(service.service_id if isinstance(service, Standing) else service.id)
@@ -88,6 +101,7 @@ class DhcpKind(Kind):
             barred_for=barred_for,
             circuit=_circuit(wanted),
             client_class=str(wanted.get(_CLASS) or ""),
+            runs_until=queries.runs_until(service.id),
         )
 
     def line_subject(self, service: ServiceView) -> Subject:
@@ -125,6 +139,14 @@ def _place(line: Mapping[str, Any]) -> str:
     return place or str(line.get("circuit", ""))
 
 
+def _until(proof: Proof) -> str:
+    """When a box that was cut off stops at the latest, as people's clocks say it; "" for none."""
+    told = proof.facts.get("runs_until")
+    if not told:
+        return ""
+    return f"{timezone.localtime(datetime.fromisoformat(told)):%H:%M:%S}"
+
+
 # ---- sentences for people ------------------------------------------------------------------------
 
 
@@ -159,6 +181,8 @@ def removed_sentence(proof: Proof) -> str:
     match proof.result:
         case ProofResult.PROVEN if proof.facts.get("of_another") and circuit:
             return f"业务已从 DHCP 平台撤下，线路 {circuit} 现属于另一个业务。"
+        case ProofResult.PROVEN if until := _until(proof):
+            return f"线路 {circuit} 已撤下，不再获得地址；机顶盒续租时被拒，最迟 {until} 停止。"
         case ProofResult.PROVEN:
             return f"线路 {circuit} 已撤下，不再获得地址。"
         case ProofResult.ROWS_LEFT:
@@ -170,6 +194,11 @@ def removed_sentence(proof: Proof) -> str:
 def suspended_sentence(proof: Proof) -> str:
     facts = proof.facts
     match proof.result:
+        case ProofResult.PROVEN if until := _until(proof):
+            return (
+                f"线路 {facts['circuit']} 已停机，不再获得地址（{facts['message']}）；"
+                f"机顶盒续租时被拒，最迟 {until} 停止。"
+            )
         case ProofResult.PROVEN:
             return f"线路 {facts['circuit']} 已停机，不再获得地址（{facts['message']}）。"
         case ProofResult.OTHER_REASON:

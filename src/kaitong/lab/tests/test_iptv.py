@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from kaitong.activation.adapters import dhcpwire
+from kaitong.activation.adapters import circuits, dhcpwire
 from kaitong.activation.adapters.base import (
     AccountState,
     Conversation,
@@ -324,3 +324,35 @@ def test_a_server_that_serves_everybody_proves_nothing(change):
 @pytest.mark.parametrize("text", [b"", b"\x01", b"\x01\x05abc", b"\x02\x01x\x01"])
 def test_relay_information_that_cannot_be_read_names_no_more_than_it_holds(text):
     assert dhcpwire.relayed_circuit(text) in (b"", b"abc")
+
+
+# ---- the cut ----
+
+
+def test_the_server_ends_a_lease_by_its_own_command_where_the_operator_wants_it(change, boxes, kea):
+    """The agent refuses a wrong password; the lease is gone, the box is told no when it asks, and
+    until when it runs at the latest is known."""
+    settings = kea.settings()
+    place = settings.connection() | {"cut": "commands"}
+    adapter = KeaAdapter(place, settings.secrets())
+    apply(adapter, change)
+    box = boxes.on(change.circuit, keep=False)
+    barred = {"state": AccountState.BARRED, "barred_for": "request"}
+    with pytest.raises(ElementProblem, match="控制接口不接受"):
+        apply(KeaAdapter(place, {**settings.secrets(), "control": "wrong"}), change, **barred)
+    talk = Conversation()
+    told = adapter.apply(CircuitChange(**{**_fields(change), **barred}), talk)
+    assert told.statements == 1  # barred since the first try: what was left is the lease
+    assert '"lease4-del"' in talk.request
+    assert talk.until is not None
+    assert abs(talk.until.timestamp() - box.expires_at) < 3
+    assert adapter.leases(change.account, Conversation()) == []
+    assert boxes.renew(change.circuit).state == "refused"
+    kea.stop_server()
+    with pytest.raises(Unreachable, match="联系不到"):
+        adapter._end(None, [circuits.Lease("100.65.1.1", "", "", talk.until, talk.until)], talk)
+    kea.up()
+
+
+def _fields(change):
+    return {"account": change.account, "plan": change.plan, "circuit": change.circuit}

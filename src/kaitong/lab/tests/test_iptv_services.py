@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
+from datetime import datetime
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from kaitong.activation import actions, life, queries, reconciling, services
 from kaitong.activation.adapters.circuits import name_of
@@ -137,13 +139,21 @@ def test_another_box_than_the_installed_one_proves_no_line(ctx, service, boxes, 
 
 def test_suspended_refused_and_resumed(ctx, service, boxes):
     actions.apply_service(ctx)
-    boxes.on(circuit_of(service), keep=False)
+    box = boxes.on(circuit_of(service), keep=False)
     actions.prove_account(ctx)
     actions.prove_line(ctx)
     inventory_verbs.set_service_state(actor=SYSTEM, service_id=service.id, state="active")
     life.suspend(with_inputs(ctx, reason="arrears"))
     assert life.disconnect(ctx) == {"disconnected": 0}
     assert life.prove_suspended(ctx) == {"suspension_proven": True}
+    # what was proven, and when the box stops at the latest: when its lease is over
+    proof = now_is(service).latest["suspended"]
+    until = datetime.fromisoformat(proof.data["runs_until"])
+    assert abs(until.timestamp() - box.expires_at) < 3
+    assert proof.summary.endswith(
+        f"机顶盒续租时被拒，最迟 {timezone.localtime(until):%H:%M:%S} 停止。"
+    )
+    assert queries.runs_until(service.id) == until
     assert boxes.renew(circuit_of(service)).state == "refused"
     life.resume(with_inputs(ctx, reason="arrears"))
     assert actions.prove_account(ctx) == {"account_proven": True}
@@ -237,6 +247,7 @@ def test_a_box_is_plugged_in_by_the_account_of_the_line_it_came_with(
 def working(ctx, service, rows):
     """In operation, and alone at the server."""
     rows.execute("DELETE FROM hosts")
+    rows.execute("DELETE FROM lease4")
     actions.apply_service(ctx)
     for kind in ("account", "line"):
         inventory_verbs.record_proof(actor=SYSTEM, service_id=service.id, kind=kind, ok=True)
@@ -296,6 +307,45 @@ def test_a_line_nobody_pays_for_is_taken_out_and_no_other(element, working, rows
     assert found() == []
     held = rows.execute("SELECT convert_from(dhcp_identifier, 'UTF8') FROM hosts").fetchall()
     assert held == [(circuit_of(working),)]
+
+
+def test_a_lease_without_a_line_in_operation_is_found_and_ended(
+    element, working, rows, boxes, county, staff_of, kea
+):
+    """Of a line that is suspended, of a service that is gone, and of nobody's."""
+    boxes.on(circuit_of(working), keep=False)
+    for circuit, name in (("OLT-09 eth 0/1/2:gone", name_of(uuid7())), ("OLT-09 eth 0/1/3:x", "")):
+        rows.execute(
+            "INSERT INTO hosts (dhcp_identifier, dhcp_identifier_type, dhcp4_subnet_id, hostname,"
+            " dhcp4_client_classes) VALUES (convert_to(%s, 'UTF8'), 2, 0, nullif(%s, ''), 'iptv')",
+            [circuit, name],
+        )
+        assert boxes.on(circuit, keep=False).online
+    rows.execute("DELETE FROM hosts WHERE convert_from(dhcp_identifier, 'UTF8') LIKE 'OLT-09%'")
+    reconciling.reconcile(element)
+    lease = ["circuit", "lease"]
+    assert found() == [
+        ("extra", "OLT-09 eth 0/1/3:x", lease),
+        ("extra", "OLT-09 eth 0/1/2:gone", lease),
+    ]
+    for row in Difference.objects.all():
+        assert reconciling.told(row) == "没有在用服务的线路上，机顶盒仍持有地址。"
+        reconciling.remove(
+            actor=staff_of(county.parent, "own", "network"),
+            difference_id=row.pk,
+            seen=reconciling.fingerprint(row),
+        )
+    # barred at the server by hand, and the box watches on
+    inventory_verbs.suspend(actor=SYSTEM, service_id=working.id, kind="arrears", reason="")
+    rows.execute("UPDATE hosts SET dhcp4_client_classes = 'suspended-arrears'")
+    reconciling.reconcile(element)
+    assert found() == [("different", circuit_of(working), lease)]
+    row = Difference.objects.get(closed_at=None)
+    assert reconciling.told(row).startswith("机顶盒仍持有地址 100.65.")
+    assert Message.objects.filter(name=reconciling.DIFFERS, key=str(row.pk)).exists()  # work
+    reconciling.resend(actor=staff_of(county, "own", "network"), difference_id=row.pk)
+    assert found() == []
+    assert rows.execute("SELECT count(*) FROM lease4 WHERE state = 0").fetchone() == (0,)
 
 
 def test_a_service_on_its_way_is_not_missing(element, service, rows):

@@ -172,17 +172,29 @@ def _sides(row: Difference) -> list[Side]:
     if row.kind == DifferenceKind.MISSING:
         return [Side(name, _("服务在用"), nothing)]
     if row.kind == DifferenceKind.EXTRA and "circuit" in row.fields:
-        return [Side(name, _("没有服务使用"), str(row.fields["circuit"][1]))]
+        found = [Side(name, _("没有服务使用"), str(row.fields["circuit"][1]))]
+        if "lease" in row.fields:
+            held = str(row.fields["lease"][1])
+            found.append(Side(_("机顶盒地址"), _("不应持有"), held))
+        return found
     if row.kind == DifferenceKind.EXTRA:
         groups = str(row.fields.get("groups", ["", ""])[1])
         return [Side(_("账号"), _("没有服务使用"), groups or _("有，没有套餐"))]
-    words = {"state": _("状态"), "plan": _("套餐"), "password": _("密码"), "circuit": name}
+    words = {
+        "state": _("状态"),
+        "plan": _("套餐"),
+        "password": _("密码"),
+        "circuit": name,
+        "lease": _("机顶盒地址"),
+    }
     told = []
     for field, (ours, theirs) in row.fields.items():
         if ours and ours == theirs:  # told only because people know the line by it
             continue
         if field == "password":
             ours = theirs = _("不显示，两边不同")
+        elif field == "lease":
+            ours = _("不应持有")
         elif field == "state":
             ours, theirs = (_("正常") if one == "open" else one for one in (ours, theirs))
         told.append(Side(words.get(field, field), ours or nothing, theirs or nothing))
