@@ -87,8 +87,7 @@ def test_the_heat_map_paints_what_waits_and_leads_to_the_work(county, stuck, sit
     expect(page.locator("#picture .kt-flag").first).to_contain_text("3 ·")
     expect(page.locator("#n-Appoint")).to_contain_text("预约派单")
     expect(page.locator('#picture [data-element-id="Activate"]')).to_be_in_viewport()  # the hottest
-    for _step in range(3):  # the process is larger than its window
-        page.locator("[data-zoom=out]").click()
+    page.locator("[data-zoom=whole]").click()  # the process is larger than its window
     node.click()
     page.wait_for_url("**/work/?tab=open&step=*")
     expect(page.locator("tr[data-row]")).to_have_count(3)
@@ -96,6 +95,17 @@ def test_the_heat_map_paints_what_waits_and_leads_to_the_work(county, stuck, sit
     phone.goto("/processes/home-broadband/open/")
     expect(phone.locator("#n-Appoint")).to_be_visible()
     no_sideways(phone)
+    hottest = phone.locator('#picture [data-element-id="Activate"] .djs-visual > rect')
+    expect(hottest).to_be_in_viewport()
+    phone.locator("[data-zoom=whole]").click()
+    assert hottest.bounding_box()["width"] < 20, "the whole process, smaller than can be read"
+    phone.locator("[data-zoom=full]").click()
+    assert phone.locator("#picture").bounding_box()["height"] > 600
+    phone.locator("[data-zoom=here]").click()
+    assert hottest.bounding_box()["width"] > 60, "the step itself, to be read"
+    expect(hottest).to_be_in_viewport(ratio=1)
+    phone.keyboard.press("Escape")
+    assert phone.locator("#picture").bounding_box()["height"] < 400
 
 
 def test_a_replay_moves_by_keys_and_buttons_and_its_address_keeps_the_line(county, stuck, sit):

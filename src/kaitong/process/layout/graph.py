@@ -83,11 +83,15 @@ class Link:
 
 @dataclass(slots=True)
 class Graph:
-    """`items` by id in document order, `links` likewise; `layer` of every item not on a border."""
+    """`items` by id in document order, `links` likewise; `layer` of every item not on a border.
+
+    In a folded picture (`fold`) `layer` is the column within the step's `band`.
+    """
 
     items: dict[str, Item]
     links: list[Link]
     layer: dict[str, int] = field(default_factory=dict)
+    band: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)  # the longest way from here to an end
 
     def holder(self, id_: str) -> str:

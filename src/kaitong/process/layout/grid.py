@@ -7,13 +7,14 @@ filled twice. So flows never run through steps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
 from kaitong.process.layout.graph import Graph, Item, Link
 
 Row = tuple[int, int]  # lane, row
+BETWEEN_BANDS = 40  # numbers of rows kept free for flows; those that nothing takes are not there
 
 
 @dataclass(slots=True)
@@ -42,20 +43,45 @@ def grid_of(graph: Graph) -> Grid:
 
 
 def _place_steps(graph: Graph, grid: Grid) -> None:
-    """Column by column: whoever continues the longest way stays in its forerunner's row."""
+    """Band by band, those of a lane one under the other, with rows between for flows that pass."""
     before: dict[str, list[str]] = {}
     after: dict[str, list[Link]] = {}
     for link in graph.links:
         source, target = graph.holder(link.source), graph.holder(link.target)
         if link.back or source not in graph.layer or target not in graph.layer:
             continue
-        before.setdefault(target, []).append(source)
-        after.setdefault(source, []).append(link)
-    columns: dict[int, list[Item]] = {}
+        if graph.band.get(source) == graph.band.get(target):
+            before.setdefault(target, []).append(source)
+            after.setdefault(source, []).append(link)
+    bands: dict[int, dict[int, list[Item]]] = {}
     for item in graph.items.values():
         if item.id in graph.layer:
+            columns = bands.setdefault(graph.band.get(item.id, 0), {})
             columns.setdefault(graph.layer[item.id], []).append(item)
-    heir = _heirs(graph, after)
+    heirs = _heirs(graph, after)
+    for _, columns in sorted(bands.items()):
+        placed = Grid()
+        _place_band(columns, before, heirs, placed)
+        down = {
+            lane: _below(grid, placed, lane) for lane in {lane for lane, _ in placed.at.values()}
+        }
+        grid.at |= {id_: (lane, row + down[lane]) for id_, (lane, row) in placed.at.items()}
+        grid.taken |= {(lane, row + down[lane], column) for lane, row, column in placed.taken}
+
+
+def _below(grid: Grid, placed: Grid, lane: int) -> int:
+    """How far down the rows of a lane move so that they begin below what stands in it."""
+    above = grid.rows(lane)
+    return max(above) + BETWEEN_BANDS - min(placed.rows(lane)) if above else 0
+
+
+def _place_band(
+    columns: Mapping[int, list[Item]],
+    before: Mapping[str, list[str]],
+    heir: Mapping[str, str],
+    grid: Grid,
+) -> None:
+    """Column by column: whoever continues the longest way stays in its forerunner's row."""
     for column in sorted(columns):
         wishes = []
         for order, item in enumerate(columns[column]):
@@ -118,10 +144,24 @@ def _place_ways(graph: Graph, grid: Grid) -> None:
         grid.take(row, first, last)
 
 
+def _top_of_band(graph: Graph, grid: Grid, id_: str) -> int:
+    lane, band = grid.at[id_][0], graph.band.get(id_)
+    return min(
+        row
+        for other, (owner, row) in grid.at.items()
+        if owner == lane and graph.band.get(other) == band
+    )
+
+
 def _candidates(graph: Graph, grid: Grid, link: Link) -> Iterator[Row]:
     """Where a passing flow may run: its own rows first, then what is nearest to both ends."""
     source = grid.at[graph.holder(link.source)]
     target = grid.at[graph.holder(link.target)]
+    if graph.band.get(graph.holder(link.source)) != graph.band.get(graph.holder(link.target)):
+        # Above the steps of the band it leads into.
+        top = _top_of_band(graph, grid, graph.holder(link.target))
+        for row in range(top - 1, top - BETWEEN_BANDS, -1):
+            yield (target[0], row)
     if link.back:
         # Down and around: a flow that goes back begins below its step.
         wish = max(source[1], target[1]) + 1 if source[0] == target[0] else source[1] + 1

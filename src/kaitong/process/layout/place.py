@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kaitong.process.bpmn_xml import BPMN, Element
+from kaitong.process.layout import fold
 from kaitong.process.layout.graph import STEPS, SUBS, graph_of, size_of
 from kaitong.process.layout.grid import grid_of
 from kaitong.process.layout.route import Laid, lay
@@ -103,7 +104,8 @@ def _lanes(process: Element) -> tuple[list[tuple[Element, int, int]], dict[str, 
     return leaves, band_of
 
 
-def _container(container: Element, lane_of: dict[str, int], lanes: int) -> Laid:
+def _container(container: Element, lane_of: dict[str, int], lanes: int, part: float = 1.0) -> Laid:
+    """`part`: how much of the width there is may be taken."""
     inner: dict[str, Laid] = {}
     sizes: dict[str, tuple[float, float]] = {}
     for child in container.children:
@@ -111,7 +113,7 @@ def _container(container: Element, lane_of: dict[str, int], lanes: int) -> Laid:
             continue
         sizes[child.id] = size_of(child)
         if child.tag in SUBS and any(c.space == BPMN and c.tag in STEPS for c in child.children):
-            content = _container(child, {}, 1)
+            content = _container(child, {}, 1, part * fold.PART)
             width = max(content.width, LEAST_SUB[0], text_width(child.get("name")) + PADDING)
             height = max(content.height + HEAD + PADDING / 2, LEAST_SUB[1])
             inner[child.id] = Laid(
@@ -122,7 +124,17 @@ def _container(container: Element, lane_of: dict[str, int], lanes: int) -> Laid:
             )
             sizes[child.id] = (width, height)
     graph = graph_of(container, lane_of, sizes)
-    return lay(graph, grid_of(graph), lanes, inner)
+    laid = lay(graph, grid_of(graph), lanes, inner)
+    for bands in range(2, fold.MOST + 1):
+        if laid.width <= part * fold.WIDE:
+            break
+        graph = graph_of(container, lane_of, sizes)
+        fold.fold(graph, bands)
+        folded = lay(graph, grid_of(graph), lanes, inner)
+        if folded.width > laid.width * fold.WORTH:
+            break
+        laid = folded
+    return laid
 
 
 def _shift(shape: Shape, x: float, y: float) -> Shape:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from kaitong.process.layout.graph import EVENTS, GATEWAYS, Graph, Item, Link, floating
 from kaitong.process.layout.grid import Grid, Row
+from kaitong.process.layout.names import apart
 from kaitong.process.layout.shapes import LINE, Box, Edge, Point, Shape, label_size, text_width
 
 ROW_MARGIN = 18.0  # above and below the steps of a row
@@ -76,7 +77,8 @@ class _Router:
         for id_, content in self.inner.items():
             if id_ in self.boxes:
                 shapes += _moved_shapes(content, self.boxes[id_])
-        edges = [e for link in self.graph.links if (e := self._edge(link)) is not None]
+        own = [e for link in self.graph.links if (e := self._edge(link)) is not None]
+        edges = apart(own, shapes)
         for id_, content in self.inner.items():
             if id_ in self.boxes:
                 edges += _moved_edges(content, self.boxes[id_])

@@ -308,9 +308,42 @@
   document.addEventListener('click', e => {
     const how = e.target.closest('[data-zoom]')?.dataset.zoom;
     if (!how || !island) return;
-    if (how === 'fit') island.fit();
-    else island.canvas.zoom(island.canvas.zoom() * (how === 'in' ? 1.2 : 1 / 1.2));
+    if (how === 'whole') island.whole();
+    else if (how === 'here') island.here();
+    else if (how === 'full') filled(!island.el.closest('.kt-panel').classList.contains('is-filled'));
+    else island.canvas.zoom(island.canvas.zoom() * (how === 'in' ? 1.25 : 0.8));
   });
+  document.addEventListener('keydown', e => { if (e.key === 'Escape' && $('.kt-panel.is-filled')) filled(false); });
+  function filled(on) {
+    const panel = island.el.closest('.kt-panel'), box = island.canvas.viewbox(), scale = island.canvas.zoom();
+    panel.classList.toggle('is-filled', on);
+    root.classList.toggle('has-filled', on);
+    const button = $('[data-zoom=full]', panel);
+    button.setAttribute('aria-pressed', String(on));
+    button.focus();
+    island.canvas.resized();
+    const { inner, outer } = island.canvas.viewbox();
+    if (box.width >= inner.width && box.height >= inner.height) { island.whole(); return; }  // it was seen whole
+    // else the same middle, as large as before
+    const wide = outer.width / scale, tall = outer.height / scale;
+    island.canvas.viewbox({ x: box.x + (box.width - wide) / 2, y: box.y + (box.height - tall) / 2, width: wide, height: tall });
+  }
+  // Fingers: two draw and pinch; one pans sideways and leaves up and down to the page, unless the
+  // picture fills the screen.
+  function fingers(el, canvas) {
+    const down = new Map();
+    const middle = () => { const at = [...down.values()], n = at.length; return { x: at.reduce((s, p) => s + p.x, 0) / n, y: at.reduce((s, p) => s + p.y, 0) / n, far: n > 1 ? Math.hypot(at[0].x - at[1].x, at[0].y - at[1].y) : 0 }; };
+    el.addEventListener('pointerdown', e => { if (e.pointerType === 'touch') down.set(e.pointerId, { x: e.clientX, y: e.clientY }); });
+    el.addEventListener('pointermove', e => {
+      if (!down.has(e.pointerId)) return;
+      const before = middle();
+      down.set(e.pointerId, { x: e.clientX, y: e.clientY });
+      const now = middle(), edge = el.getBoundingClientRect();
+      canvas.scroll({ dx: now.x - before.x, dy: now.y - before.y });
+      if (before.far && now.far) canvas.zoom(Math.min(3, Math.max(0.1, canvas.zoom() * now.far / before.far)), { x: now.x - edge.left, y: now.y - edge.top });
+    });
+    for (const name of ['pointerup', 'pointercancel', 'pointerleave']) el.addEventListener(name, e => down.delete(e.pointerId));
+  }
   document.addEventListener('ktdraw', () => picture());  // a page put another picture in its place
 
   async function picture() {
@@ -338,22 +371,37 @@
         if (e.type === 'bpmn:UserTask' || e.type === 'bpmn:ManualTask') canvas.addMarker(e.id, 'kt-n-human');
         if (e.type === 'bpmn:ServiceTask' || e.type === 'bpmn:BusinessRuleTask') canvas.addMarker(e.id, 'kt-n-machine');
       });
-      const fit = () => {
+      const READ = 0.75;  // the least at which names are read
+      const whole = () => {
         canvas.zoom('fit-viewport');
-        const { inner, outer } = canvas.viewbox(), pad = 10;
+        const { inner } = canvas.viewbox(), pad = 10;
         canvas.viewbox({ x: inner.x - pad, y: inner.y - pad, width: inner.width + 2 * pad, height: inner.height + 2 * pad });
-        if (canvas.zoom() >= 0.4 || !outer.width) return;
-        // too small to read (a phone, a long process): as much as can be read, around where the
-        // order stands, or where most orders do
-        const at = live(), hottest = Object.entries(at.heat || {}).sort((a, b) => b[1] - a[1])[0];
-        const here = Object.keys(at.nodes || {}).find(id => ['failed', 'active', 'waiting'].includes(at.nodes[id])) || (hottest && hottest[0]);
-        const shape = here && registry.get(here);
-        const wide = outer.width / 0.62, tall = outer.height / 0.62;
-        const cx = shape ? shape.x + shape.width / 2 : inner.x + wide / 2, cy = shape ? shape.y + shape.height / 2 : inner.y + tall / 2;
-        canvas.viewbox({ x: Math.max(inner.x - pad, cx - wide / 2), y: Math.max(inner.y - pad, cy - tall / 2), width: wide, height: tall });
       };
-      fit();
-      island = { el, viewer, canvas, registry, overlays, fit, painted: '' };
+      // a step in the middle, or the picture's beginning; what lies outside the picture is not shown
+      const at = id => {
+        const { inner, outer } = canvas.viewbox(), shape = id && registry.get(id), pad = 10;
+        const scale = Math.max(READ, Math.min(canvas.zoom(), 1.5)), wide = outer.width / scale, tall = outer.height / scale;
+        const within = (least, most, size, wish) => (size >= most - least ? least - pad : Math.min(Math.max(least - pad, wish), most + pad - size));
+        const x = shape ? shape.x + shape.width / 2 - wide / 2 : inner.x - pad, y = shape ? shape.y + shape.height / 2 - tall / 2 : inner.y - pad;
+        canvas.viewbox({ x: within(inner.x, inner.x + inner.width, wide, x), y: within(inner.y, inner.y + inner.height, tall, y), width: wide, height: tall });
+      };
+      // where the order stands, or where most orders do
+      const where = () => {
+        const told = live(), nodes = told.nodes || {}, hottest = Object.entries(told.heat || {}).sort((a, b) => b[1] - a[1])[0];
+        for (const look of ['failed', 'active', 'waiting']) { const id = Object.keys(nodes).find(n => nodes[n] === look); if (id) return id; }
+        const passed = Object.keys(nodes).filter(id => registry.get(id) && !registry.get(id).waypoints);
+        return el.dataset.here || (hottest && hottest[0]) || passed.find(id => registry.get(id).type === 'bpmn:EndEvent');
+      };
+      const here = () => at(where());
+      // a step that is out of sight comes into it
+      const seen = id => {
+        const shape = registry.get(id), box = canvas.viewbox();
+        if (shape && (shape.x < box.x || shape.y < box.y || shape.x + shape.width > box.x + box.width || shape.y + shape.height > box.y + box.height)) at(id);
+      };
+      whole();
+      if (canvas.zoom() < 0.5) here();  // too small to read: as much as can be read
+      fingers(el, canvas);
+      island = { el, viewer, canvas, registry, overlays, whole, here, seen, painted: '' };
       show();
       $('.kt-bpmn-fail', el)?.remove();
       el.dataset.state = 'ready';

@@ -37,6 +37,8 @@
       const mark = here[e.id] ? (failed.has(e.id) ? 'late' : 'you') : gone.has(e.id) ? 'wait' : done.has(e.id) ? 'done' : 'next';
       canvas.addMarker(e.id, `kt-n-${mark}`);
     });
+    island.el.dataset.here = frame.tokens[0] || '';
+    if (frame.tokens.length) island.seen(frame.tokens[0]);
     for (const [node, n] of Object.entries(here)) {
       if (!registry.get(node)) continue;
       const d = document.createElement('div');
