@@ -65,6 +65,9 @@ class Offering(Entry):
     term = models.CharField(_("合约期"), max_length=40, blank=True)
     prices = models.JSONField(default=list)
     bound_number = models.BooleanField(_("须绑定号码"), default=False)
+    leaving = models.JSONField(
+        default=dict
+    )  # what leaving it within its term costs, by the way out
     valid_from = models.DateField(_("起用日期"), null=True)
     valid_until = models.DateField(_("停办日期"), null=True)
 

@@ -42,6 +42,7 @@ class OfferingEntry:
     term: str = ""
     prices: Sequence[Mapping[str, Any]] = ()
     bound_number: bool = False
+    leaving: Mapping[str, Any] = field(default_factory=dict)
     valid_from: date | None = None
     valid_until: date | None = None
 

@@ -119,11 +119,22 @@ def charges(actor: Actor, order_id: UUID) -> list[Charge]:
     return visible_rows(Charge, actor, "order_id = %s", [order_id], "order by id")
 
 
+def charges_of(actor: Actor, order_ids: Iterable[UUID], codes: Iterable[str]) -> list[Charge]:
+    """The charges of these codes on these orders, in one query."""
+    asked = [plain.array(order_ids), plain.array(codes)]
+    where = "order_id = any(%s::uuid[]) and code = any(%s::text[])"
+    return visible_rows(Charge, actor, where, asked, "order by id")
+
+
 def owed_on_orders(actor: Actor, order_ids: Iterable[UUID]) -> int:
     """What is unpaid on these orders, in fen."""
+    return sum(row.amount_fen for row in due_on_orders(actor, order_ids))
+
+
+def due_on_orders(actor: Actor, order_ids: Iterable[UUID]) -> list[Charge]:
+    """The charges that are unpaid on these orders."""
     asked = [plain.array(order_ids), ChargeState.DUE.value]
-    rows = visible_rows(Charge, actor, "order_id = any(%s::uuid[]) and state = %s", asked)
-    return sum(row.amount_fen for row in rows)
+    return visible_rows(Charge, actor, "order_id = any(%s::uuid[]) and state = %s", asked)
 
 
 def payments(actor: Actor, order_id: UUID) -> list[Payment]:

@@ -7,7 +7,7 @@ from typing import Any
 from kaitong.catalog.models import Offering
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import bindings, case_rules, changes, life_money
+from kaitong.ordering import bindings, case_rules, changes, leaving, life_money
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.case_change import CASE, offer_named, price_of
 from kaitong.ordering.errors import OrderRefused
@@ -87,8 +87,8 @@ def raise_charges(
         charges.append(
             charging.NewCharge(
                 item=item.item_id,
-                code="leave-case",
-                title="营销案违约金",
+                code=leaving.CODE,
+                title=leaving.TITLE,
                 amount_fen=fee_fen,
                 refund_rule="full",
                 note=f"营销案剩余 {months} 个月",

@@ -1,10 +1,9 @@
 """营销案变更: a line joins a marketing case, leaves it, or goes from one to another (BB-15).
 
 Told before anybody decides, for each choice: what a month costs then, from today, what is paid at
-once, how long the contract is, what leaving the present case early costs, what becomes of the bound
-number. The parameter `case_change` says what leaving a case within its term means: `leave` (fee,
-refuse, free); a fee is `percent` of what is paid less by the month, for the months left, at most
-`most` fen. A case that costs no less by the month than the present one may be had at any time.
+once, how long the contract is, what leaving the present case early costs (`ordering.leaving`), what
+becomes of the bound number. A case that costs no less by the month than the present one may be had
+at any time.
 """
 
 from __future__ import annotations
@@ -21,14 +20,13 @@ from kaitong.catalog import queries as catalog
 from kaitong.catalog.models import Offering
 from kaitong.charging import queries as money
 from kaitong.core import wording
-from kaitong.ordering import bindings, case_rules
+from kaitong.ordering import bindings, case_rules, leaving
 from kaitong.ordering.life_answer import Answer, wrong
-from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of
+from kaitong.ordering.life_checks import Found, Subject, Term, term_of
 from kaitong.ordering.life_numbers import monthly_of, price_with, terms_of
 
 CASE = "change.case_to"
 NONE = "none"  # the answer of who leaves his case for none
-RULES = "case_change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +109,8 @@ def explained(subject: Subject, offer: CaseOffer, say: Callable[[str], str] = st
         told.append(_("合约 %(n)s 个月，自生效之日重新计算。") % {"n": number})
     elif (bound := _bound_by_plan(subject)) is not None:
         told.append(_("套餐的合约仍到 %s。") % bound.until.isoformat())
+    if offer.case is not None:
+        told += leaving.told(offer.case.leaving)
     if offer.leaves:
         told.append(_("原营销案“%s”失效。") % offer.leaves)
     if offer.fee_fen:
@@ -169,15 +169,6 @@ def no_case(subject: Subject) -> Found:
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _rules(subject: Subject) -> dict[str, Any]:
-    given: Mapping[str, Any] = subject.procedure.parameters.get(RULES) or {}
-    return {
-        "leave": str(given.get("leave", "free")),
-        "percent": int(given.get("percent", 0)),
-        "most": int(given.get("most", 0)),
-    }
-
-
 def _offer(
     subject: Subject,
     terms: dict[str, Any],
@@ -188,32 +179,25 @@ def _offer(
 ) -> CaseOffer:
     before = monthly_of(terms["charges"])
     monthly = monthly_of(price_with(terms, "1", case.key if case else "")["charges"])
-    listed = monthly_of(price_with(terms, "1")["charges"])
-    term = term_of(subject.service)
-    months, fee = 0, 0
-    if now and term is not None and term.case == now:
-        months = months_left(term, timezone.localdate(subject.at))
     # who leaves gives up what he paid less; who goes to a cheaper case, what he would pay less
-    less = listed - before if case is None else before - monthly
-    if months and less > 0:
-        rules = _rules(subject)
-        if rules["leave"] == "refuse":
-            refusal = refusal or _("营销案的合约到 %s 才满，期内不能退出。") % (
-                term.until if term else ""
-            )
-        elif rules["leave"] == "fee":
-            fee = min(less * months * rules["percent"] // 100, rules["most"])
+    left = leaving.left(
+        subject,
+        terms,
+        leaving.rules.CHANGE,
+        monthly_fen=monthly if case is not None else None,
+        cheaper_fen=before - monthly if case is not None else None,
+    )
     carries = case is not None and case.bound_number
     return CaseOffer(
         case=case,
         before_fen=before,
         monthly_fen=monthly,
-        fee_fen=fee,
-        months_left=months,
+        fee_fen=left.fee_fen if left is not None else 0,
+        months_left=left.months if left is not None else 0,
         leaves=str((terms.get("case") or {}).get("title") or "") if now else "",
         carried=masked if carries else "",
         voided="" if carries else masked,
-        refusal=refusal,
+        refusal=refusal or (left.refusal if left is not None else ""),
     )
 
 

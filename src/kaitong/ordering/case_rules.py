@@ -8,6 +8,7 @@ turns, so that of two clerks at once the second sees what the first has done.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -27,6 +28,18 @@ _MOST_LINES = 200
 def title_of(offering: Offering) -> str:
     """What a plan or a case is called in the reader's language."""
     return (wording.english() and offering.title_en) or offering.title
+
+
+def pinned(case: Offering, number: str = "") -> dict[str, Any]:
+    """A case as an order pins it: with what leaving it costs, as it was signed. `number` is the one
+    that is bound, masked."""
+    return {
+        "key": case.key,
+        "title": case.title,
+        "version": case.version,
+        "bound_number": number,
+        "leaving": case.leaving,
+    }
 
 
 def against(

@@ -237,12 +237,7 @@ def _price(wanted: Wanted) -> dict[str, Any]:
         "term": (case.term if case is not None else "") or wanted.offering.term,
         "charges": wanted.charges,
         "parts": bundles.told(wanted.offering, wanted.asked.item_id),
-        "case": {
-            "key": case.key,
-            "title": case.title,
-            "version": case.version,
-            "bound_number": mask_phone(number.digits) if number is not None else "",
-        }
+        "case": case_rules.pinned(case, mask_phone(number.digits) if number is not None else "")
         if case is not None
         else None,
     }

@@ -30,6 +30,7 @@ from kaitong.ordering import (
     bundles,
     code_sending,
     life_acting,
+    life_costs,
     life_numbers,
     moves,
     notices,
@@ -196,6 +197,8 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     if plan.form and not changed and not request.variables:
         raise BadOrder([InputFault("", _("没有填要改的内容。"), _("至少填一项。"))])
     _prepare(subject, kept, request)
+    agreed = life_costs.agreed(subject)
+    told += life_costs.told(agreed)
     order = _order(actor, plan, request, kept.pop(life_acting.PARTY, None))
     item = OrderItem.objects.create(
         order=order,
@@ -216,6 +219,7 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
         procedure=procedure.key,
         sealed=json.dumps(kept, ensure_ascii=False) if kept else None,
         told=told,
+        agreed=agreed,
         before={
             "title": service.title,
             "state": str(service.state),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from kaitong.ordering import (
     case_change,
+    leaving,
     life_checks,
     life_costs,
     life_numbers,
@@ -17,6 +18,7 @@ from kaitong.ordering.life_checks import Found, Subject
 CHECKS: dict[str, Callable[[Subject], Found]] = {
     **life_checks.CHECKS,
     "case-void": life_numbers.case_void,
+    **leaving.CHECKS,
     "exit-fee": life_costs.exit_fee,
     "early-change": plan_change.early_change,
     "no-case": case_change.no_case,

@@ -49,6 +49,12 @@ class Term:
     case: str
 
 
+class Refusal(str):
+    """A finding that refuses, whatever weight the playbook gives its check."""
+
+    __slots__ = ()
+
+
 Found = Iterator[tuple[str, str]]
 
 
@@ -59,13 +65,29 @@ def title_of(term: Term) -> str:
     return catalog.english_titles().get(term.case or term.offering) or term.title
 
 
-_ORDERS_OF = "select distinct order_id from ordering_orderitem where service_id = %s"
+# The orders of the line's customer, and which of them are about this line: what a former owner
+# owes is not asked of him. Orders of a line nobody is named for are all its own.
+_ORDERS_OF = """select o.id, max((i.service_id = %s)::int)
+ from ordering_order o join ordering_orderitem i on i.order_id = o.id
+ where """
+# Charges for leaving a contract early: owed by the customer whatever line they were about.
+LEAVING = frozenset({"leave-case", "exit-fee", "early-change"})
 
 
 def arrears(subject: Subject) -> Found:
-    """欠费: what the customer owes for this service: on its orders, and on his bills."""
-    orders = plain.ask(_ORDERS_OF, [subject.service.id])
-    owed = charging.owed_on_orders(subject.actor, (order_id for (order_id,) in orders))
+    """欠费: what the customer owes for this service: on its orders, and on his bills; and for
+    having left a contract early, on whichever line."""
+    service = subject.service
+    if service.customer_id is None:
+        whose, by = "i.service_id = %s and o.party_id is null", [service.id]
+    else:
+        whose, by = "o.party_id = %s", [service.customer_id]
+    of_line = dict(plain.ask(f"{_ORDERS_OF}{whose} group by o.id", [service.id, *by]))
+    owed = sum(
+        row.amount_fen
+        for row in charging.due_on_orders(subject.actor, of_line)
+        if of_line.get(row.order_id) or row.code in LEAVING
+    )
     owed += charging.arrears(service_id=subject.service.id).owed_fen
     if owed:
         yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")

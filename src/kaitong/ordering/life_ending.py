@@ -16,7 +16,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.ordering import bindings, bundles, changes, life_money
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.life_checks import Subject
-from kaitong.ordering.life_costs import fee_of
+from kaitong.ordering.life_costs import PINNED, fee_of
 from kaitong.ordering.models import OrderNote
 from kaitong.ordering.states import note
 from kaitong.process.actions import ActionContext
@@ -86,28 +86,32 @@ def recovered_serial(step: StepContext, value: str) -> None:
 
 
 def _charge(ctx: ActionContext) -> None:
-    """The fee as it stands at this moment, once; before the service forgets its contract."""
+    """The fee as it was told when the customer asked, once; before the service forgets its
+    contract. A change begun before fees were pinned pays what stood when it was asked for."""
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     assert item.procedure is not None
-    subject = Subject(
-        actor, inventory.service(actor, item.service_id), item.procedure, order.ordered_at
-    )
-    fee = fee_of(subject)
-    if fee is None:
+    change = changes.of_item(item.id)
+    kept = change.agreed if change is not None else {}
+    if PINNED in kept:
+        fee = kept[PINNED]
+    else:
+        service = inventory.service(actor, item.service_id)
+        found = fee_of(Subject(actor, service, item.procedure, order.ordered_at))
+        fee = found.pinned() if found is not None else None
+    if not fee:
         return
-    months, fen = fee
     charging.raise_charges(
         actor=actor,
         branch_id=order.branch_id,
         order_id=order.id,
         charges=[
             charging.NewCharge(
-                code="exit-fee",
-                title="违约金",
-                amount_fen=fen,
+                code=fee["code"],
+                title=fee["title"],
+                amount_fen=fee["fen"],
                 item=item.item_id,
-                note=f"合约剩余 {months} 个月",
+                note=fee["note"],
             )
         ],
     )

@@ -17,11 +17,13 @@ from kaitong.ordering import (
     bundles,
     changes,
     customers,
+    leaving,
     life_money,
     undoing,
 )
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
+from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_numbers import (
     ACCOUNT,
     BIND,
@@ -47,6 +49,11 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     wanted = changes.wanted(item)
     owner = _there(wanted, OWNER, "没有登记新机主。")
     before = undoing.how_it_stands(actor, item, passwords=True)
+    bound, terms = bindings.living_of(item.service_id), _terms(actor, item)
+    has_case = bool((terms or {}).get("case"))
+    along = leaving.goes_along(terms, bound=bool(bound))
+    if has_case and not along:
+        leaving.raise_fee(actor, order, item, _left(ctx, terms, leaving.rules.TRANSFER))
     ownership.give_service_to(actor=actor, service_id=item.service_id, customer_id=UUID(owner))
     for part in bundles.service_ids(item):
         ownership.give_service_to(actor=actor, service_id=part, customer_id=UUID(owner))
@@ -57,7 +64,7 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
     authenticating.forget(item.service_id)
     ended = bindings.end_of_service(item.service_id)
     undoing.remember(item, before, unbound=ended)
-    if ended:
+    if ended or (has_case and not along):
         _pin(actor, order, item)
     life_money.given_to(
         actor=actor, order=order, service_id=item.service_id, customer_id=UUID(owner)
@@ -116,6 +123,7 @@ def unbind_number(ctx: ActionContext) -> dict[str, Any]:
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     number = bindings.mobile(_there(changes.wanted(item), UNBIND, "没有要解绑的号码。"))
+    leaving.raise_fee(actor, order, item, _left(ctx, _terms(actor, item), leaving.rules.UNBIND))
     bindings.end_of_service(item.service_id, number)
     price = _reprice(actor, order, item)
     note(order.id, "unbound", actor_id=None, data={"sum": yuan(monthly_of(price["charges"]))})
@@ -132,12 +140,28 @@ def _there(wanted: dict[str, Any], target: str, missing: str) -> str:
     return str(value)
 
 
+def _terms(actor: Actor, item: OrderItem) -> dict[str, Any] | None:
+    assert item.service_id is not None
+    return customers.terms_of(actor, [item.service_id]).get(item.service_id)
+
+
+def _left(ctx: ActionContext, terms: dict[str, Any] | None, way: str) -> leaving.Left | None:
+    """What leaving the line's case costs, as it was told: of a flow that tells it, and no other."""
+    order, item, actor = subject_of(ctx)
+    assert item.service_id is not None
+    assert item.procedure is not None
+    if f"leaving-{way}" not in item.procedure.counter.get("checks", {}):
+        return None
+    service = inventory.service(actor, item.service_id)
+    return leaving.left(Subject(actor, service, item.procedure, order.ordered_at), terms, way)
+
+
 def _pin(
     actor: Actor, order: Order, item: OrderItem, case: str = "", number: str = ""
 ) -> dict[str, Any]:
     """The order pins what the line costs from now on."""
     assert item.service_id is not None
-    terms = customers.terms_of(actor, [item.service_id]).get(item.service_id)
+    terms = _terms(actor, item)
     if terms is None:
         raise OrderRefused("查不到这条宽带的套餐。", "请先核对开通订单。")
     price = price_with(terms, item.item_id, case, number)

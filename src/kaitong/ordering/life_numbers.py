@@ -192,14 +192,7 @@ def price_with(
         "description": terms.get("description", ""),
         "term": case.term if case else "",
         "charges": priced(listed, case.prices if case else (), ()),
-        "case": {
-            "key": case.key,
-            "title": case.title,
-            "version": case.version,
-            "bound_number": number,
-        }
-        if case
-        else None,
+        "case": case_rules.pinned(case, number) if case else None,
     }
 
 

@@ -13,7 +13,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.core import wording
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_document, mask_name, mask_phone
-from kaitong.ordering import bindings, case_rules, customers
+from kaitong.ordering import bindings, case_rules, customers, leaving
 from kaitong.ordering import life_shown as shown
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Subject
@@ -140,7 +140,8 @@ def _case_refused(subject: Subject, owner: Party) -> str:
     terms = customers.terms_of(subject.actor, [service.id]).get(service.id) or {}
     key = str((terms.get("case") or {}).get("key") or "")
     case = catalog.offerings([key]).get(key) if key else None
-    if case is None or bindings.living_of(service.id):
+    bound = bool(bindings.living_of(service.id))
+    if case is None or not leaving.goes_along(terms, bound=bound):
         return ""
     case_rules.take_turns(owner.pk)
     found = case_rules.against(subject.actor, [case], customer_id=owner.pk, service_id=service.id)

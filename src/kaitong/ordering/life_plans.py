@@ -21,7 +21,7 @@ from kaitong.ordering import bundles, changes
 from kaitong.ordering.choices import FINAL
 from kaitong.ordering.errors import OrderForbidden, OrderNotFound
 from kaitong.ordering.life_checking import CHECKS
-from kaitong.ordering.life_checks import Subject
+from kaitong.ordering.life_checks import Refusal, Subject
 from kaitong.ordering.life_choices import Standing, Weight
 from kaitong.ordering.models import OrderItem, Procedure, ServiceChange
 from kaitong.ordering.plans import Reason, ReasonGroup, reason_by_code, reasons_of
@@ -267,4 +267,5 @@ def _findings(subject: Subject) -> Iterable[Finding]:
     weights: dict[str, Any] = subject.procedure.counter.get("checks", {})
     for name, weight in weights.items():
         for what, remedy in CHECKS[name](subject):
-            yield Finding(name, str(what), str(remedy), weight == Weight.REFUSE)
+            refuses = weight == Weight.REFUSE or isinstance(what, Refusal)
+            yield Finding(name, str(what), str(remedy), refuses)

@@ -25,7 +25,7 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory.choosing import digits_of
 from kaitong.inventory.errors import NumberGone
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bundles, case_rules
+from kaitong.ordering import bundles, case_rules, leaving
 from kaitong.ordering.life_answer import Answer, Kept, Whole, at, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject, term_of
 from kaitong.ordering.number_choice import NumberRange, page_of, range_of
@@ -218,7 +218,7 @@ def _plans(subject: Subject) -> Iterable[tuple[Offering, PlanOffer]]:
         subject.actor, playbook=service.playbook, kind=OfferingKind.PLAN
     ):
         if service.specification in plan.services and _has(service, plan.characteristics):
-            yield plan, plan_offer(subject, terms, plan, term, day)
+            yield plan, plan_offer(subject, terms, plan, term, day, way=leaving.rules.PART)
 
 
 def _parts(subject: Subject) -> list[ServiceView]:

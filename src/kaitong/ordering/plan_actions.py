@@ -15,12 +15,21 @@ from kaitong.catalog import queries as catalog
 from kaitong.charging import services as charging
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import replanning
-from kaitong.ordering import bindings, case_actions, case_rules, changes, rents, undoing
+from kaitong.ordering import (
+    bindings,
+    case_actions,
+    case_rules,
+    changes,
+    leaving,
+    rents,
+    undoing,
+)
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.models import OrderItem, ServiceChange
 from kaitong.ordering.plan_change import (
+    EARLY,
     EFFECTIVE,
     NEXT_MONTH,
     NOW,
@@ -84,11 +93,11 @@ def agree(ctx: ActionContext, subject: Subject, offer: PlanOffer, *, later: bool
             charges=[
                 charging.NewCharge(
                     item=item.item_id,
-                    code="early-change",
-                    title="提前变更违约金",
+                    code=leaving.CODE if offer.of_case else EARLY,
+                    title=leaving.TITLE if offer.of_case else "提前变更违约金",
                     amount_fen=offer.fee_fen,
                     refund_rule="full",
-                    note=f"合约剩余 {offer.months_left} 个月",
+                    note=f"{'营销案' if offer.of_case else '合约'}剩余 {offer.months_left} 个月",
                 )
             ],
         )

@@ -27,13 +27,14 @@ from kaitong.charging import queries as money
 from kaitong.charging.proration import first_of, month_due, next_month
 from kaitong.core import wording
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import bindings, bundles, case_rules, customers
+from kaitong.ordering import bindings, bundles, case_rules, customers, leaving
 from kaitong.ordering.life_answer import Answer, nothing, wrong
 from kaitong.ordering.life_checks import Found, Subject, Term, months_left, term_of, title_of
 
 OFFERING, EFFECTIVE = "change.offering", "change.effective"
 NOW, NEXT_MONTH = "now", "next-month"
 RULES = "plan_change"
+EARLY = "early-change"  # the charge for a lower plan within the contract
 MONTHLY = "monthly"
 WITH = "@"  # between a plan and the case that is chosen with it
 
@@ -51,6 +52,7 @@ class PlanOffer:
     fee_fen: int  # for leaving the contract early
     months_left: int
     case_lost: str  # title of the case that ends
+    of_case: bool = False  # the fee is the case's, which asks for more than the plan's contract
     refusal: str = ""
     chosen: bool = False  # the case is joined with the plan, not one that goes on with it
 
@@ -120,6 +122,7 @@ def plan_offer(
     day: date,
     *,
     chosen: Offering | None = None,
+    way: str = leaving.rules.PLAN,
 ) -> PlanOffer:
     """What a plan would mean to a line whose plan and contract are these, from a day on; with a
     case that is chosen instead of the one that would go on."""
@@ -136,6 +139,10 @@ def plan_offer(
             refusal = _("合约到 %s 才满，期内不能降档。") % (term.until if term else "")
         elif rules["down"] == "fee":
             fee = min((old - new) * months * rules["percent"] // 100, rules["most"])
+    left = leaving.left(subject, terms, way, monthly_fen=new) if lost else None
+    of_case = left is not None and left.fee_fen > fee
+    if left is not None:
+        fee, refusal = max(fee, left.fee_fen), refusal or left.refusal
     month = first_of(day)
     before = _days(terms["charges"], month, day, month)
     after = _days(charges, day, None, month)
@@ -149,6 +156,7 @@ def plan_offer(
         fee_fen=fee,
         months_left=months,
         case_lost=lost,
+        of_case=of_case,
         refusal=refusal,
         chosen=chosen is not None,
     )
@@ -176,9 +184,7 @@ def price_of(offer: PlanOffer, item: str) -> dict[str, Any]:
         "description": offering.description,
         "term": (case.term if case is not None else "") or offering.term,
         "charges": [one for one in offer.charges if one["when"] == MONTHLY],
-        "case": {"key": case.key, "title": case.title, "version": case.version, "bound_number": ""}
-        if case is not None
-        else None,
+        "case": case_rules.pinned(case) if case is not None else None,
     }
 
 
@@ -222,7 +228,12 @@ def explained(subject: Subject, offer: PlanOffer, say: Callable[[str], str] = st
     number, _space, unit = price_of(offer, "1")["term"].partition(" ")
     if number.isdigit() and unit.startswith("month"):
         told.append(_("合约 %(n)s 个月，自生效之日重新计算。") % {"n": number})
-    if offer.fee_fen:
+    if offer.fee_fen and offer.of_case:
+        told.append(
+            _("原营销案还有 %(n)s 个月，提前退出须付 %(sum)s。")
+            % {"n": offer.months_left, "sum": money.yuan(offer.fee_fen)}
+        )
+    elif offer.fee_fen:
         told.append(
             _("原合约还有 %(n)s 个月，提前降档须付 %(sum)s。")
             % {"n": offer.months_left, "sum": money.yuan(offer.fee_fen)}
@@ -237,6 +248,7 @@ def explained(subject: Subject, offer: PlanOffer, say: Callable[[str], str] = st
         ]
         if offer.case.bound_number:
             told.append(_("绑定的号码转入新营销案。"))
+        told += leaving.told(offer.case.leaving)
     if offer.case_lost and offer.chosen:
         told.append(_("原营销案“%s”失效。") % offer.case_lost)
     elif offer.case_lost:

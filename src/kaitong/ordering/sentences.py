@@ -23,4 +23,12 @@ SENTENCES = (
     gettext_noop("原账号已被别的宽带使用，不能恢复：请重新下发新账号，或办结后另办改账号。"),
     gettext_noop("没有留存办理之前的样子，不能撤回。"),
     gettext_noop("请重新下发；要改回去的另办一次变更。"),
+    # titles and notes of charges that no playbook names
+    gettext_noop("违约金"),
+    gettext_noop("提前变更违约金"),
+    gettext_noop("营销案违约金"),
+    gettext_noop("移机费"),
+    gettext_noop("上门费"),
+    gettext_noop("合约剩余 %(n)s 个月"),
+    gettext_noop("营销案剩余 %(n)s 个月"),
 )

@@ -23,7 +23,7 @@ from kaitong.core.clock import now
 from kaitong.documents import queries as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bundles, changes, kept, queries
+from kaitong.ordering import bundles, changes, kept, leaving, queries
 from kaitong.ordering.choices import ItemAction
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.models import FailedRefund, Order, OrderItem, OrderNote, ServiceChange
@@ -310,7 +310,7 @@ class Facts:
             "fees": [_fee(row) for row in self.charges],
             "payment": "、".join(dict.fromkeys(methods)) or None,
             "attachments": self._attachments(entry.get("attachments", [])),
-            "terms": entry.get("terms", []),
+            "terms": [*entry.get("terms", []), *leaving.told(case.get("leaving") or {})],
             "clerk": clerk,
             "clerk_number": clerk_number,
             "signatures": {

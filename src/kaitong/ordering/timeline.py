@@ -92,6 +92,7 @@ def _event_titles() -> dict[str, str]:
         "described": _("修改订单说明"),
         "bound": _("号码绑定"),
         "case-changed": _("营销案变更"),
+        "fee-waived": _("减免违约金"),
         "unbound": _("号码解绑"),
         "ceased": _("销户"),
         "taken-down": _("拆机"),

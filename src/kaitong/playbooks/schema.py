@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.assurance.schema import SCHEMA as FAULTS
+from kaitong.catalog import leaving
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.hall.schema import SCHEMA as HALL
@@ -175,6 +176,7 @@ PLAYBOOK: dict[str, Any] = {
                         "excludes": TEXTS,  # cases one customer may not have beside it
                         "term": {"type": "string"},
                         "bound-number": {"type": "boolean"},
+                        "leaving": leaving.schema(),  # what leaving it within its term costs
                         "valid": _closed({"from": DAY, "until": DAY}),
                         "prices": {
                             "type": "array",

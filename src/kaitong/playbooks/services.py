@@ -172,6 +172,7 @@ def _case(entry: Mapping[str, Any], english: Mapping[str, str]) -> catalog.Offer
         charges=entry.get("charges", []),
         prices=entry.get("prices", []),
         bound_number=entry.get("bound-number", False),
+        leaving=entry.get("leaving", {}),
         term=entry.get("term", ""),
         valid_from=valid.get("from"),
         valid_until=valid.get("until"),

@@ -40,6 +40,7 @@ from kaitong.web.views import (
     saved,
     search,
     transfers,
+    waiving,
     withdrawals,
     work,
     work_bulk,
@@ -110,6 +111,7 @@ urlpatterns = [
     path("orders/<uuid:order_id>/positions.json", orders.positions, name="positions"),
     path("orders/<uuid:order_id>/urge", orders.urge, name="order_urge"),
     path("orders/<uuid:order_id>/invoice/<uuid:payment_id>", invoices.invoice, name="invoice"),
+    path("orders/<uuid:order_id>/waive/<uuid:charge_id>", waiving.waive, name="waive_fee"),
     path(
         "orders/<uuid:order_id>/invoice/<uuid:invoice_id>/retry",
         invoices.retry,

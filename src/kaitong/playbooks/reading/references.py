@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from kaitong.catalog import leaving
 from kaitong.catalog.pricing import unmatched
 from kaitong.documents.errors import NumberingError
 from kaitong.documents.numbering import parse_pattern
@@ -111,6 +112,8 @@ def _cases(folder: Folder, content: Mapping[str, Any]) -> None:
         for key in case.get("excludes", []):
             if key not in cases:
                 folder.spot([*path, "excludes"], f"No case {key!r}.", "Name one of cases:.")
+        for place, what, remedy in leaving.faults(case):
+            folder.spot([*path, *place], what, remedy)
         for key in case["offerings"]:
             if key not in plans:
                 what = f"No offering {key!r}."

@@ -16,7 +16,7 @@ from kaitong.core.audit import acting
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import clock, queries, services
+from kaitong.ordering import clock, fees, queries, services
 from kaitong.ordering.choices import FINAL
 from kaitong.ordering.models import Order
 from kaitong.org.actor import Actor
@@ -198,6 +198,7 @@ def _bodies(
     orders = list(rows)
     lines = inventory.lines_of_orders(row.pk for row in orders)
     milestones = _milestones(caller_of(request).actor, orders, why)
+    owed = fees.of_orders(caller_of(request).actor, [row.pk for row in orders])
     states = {line.service_id: line.state for found in lines.values() for line in found}
     base = request.build_absolute_uri(reverse("tmf641:list_service_order"))
     return [
@@ -206,6 +207,7 @@ def _bodies(
             href=lambda number: f"{base}/{number}",
             service_states=states,
             milestones=milestones.get(row.pk, ()),
+            fees=owed.get(row.pk, ()),
         )
         for row in orders
     ]

@@ -9,9 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
+from kaitong.charging.choices import ChargeState
+from kaitong.charging.queries import yuan
 from kaitong.core import wording
 from kaitong.core.clock import now
 from kaitong.ordering.choices import FINAL, OrderState
+from kaitong.ordering.fees import Fee
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.queries import withdrawal_of
 from kaitong.tmf.mapping.incoming import DOCUMENT, INSTALLATION, OFFERING
@@ -34,9 +39,10 @@ def service_order(
     href: Address,
     service_states: Mapping[UUID, str],
     milestones: Sequence[Mapping[str, Any]] = (),
+    fees: Sequence[Fee] = (),
 ) -> dict[str, Any]:
     """The whole TMF641 body of an order. `service_states` holds the states of its services,
-    `milestones` its two clocks."""
+    `milestones` its two clocks, `fees` what leaving a contract early costs, told as notes."""
     kept = order.ext.get(DOCUMENT)
     body: dict[str, Any] = dict(kept) if kept else told(order)
     items = _items(order, body.get("serviceOrderItem", []), service_states)
@@ -65,6 +71,8 @@ def service_order(
             body["cancellationDate"] = moment(order.completed_at)
     if order.reason and order.state in _UNSUCCESSFUL:
         body["errorMessage"] = {"reason": wording.read(order.reason)}
+    if fees:
+        body["note"] = [*body.get("note", []), *(_fee(order, one) for one in fees)]
     if milestones:
         body["milestone"] = list(milestones)
     if order.due_at and order.state not in FINAL and order.due_at < now():
@@ -76,6 +84,18 @@ def service_order(
             }
         ]
     return body
+
+
+def _fee(order: Order, fee: Fee) -> dict[str, Any]:
+    """TMF641 has no prices: a fee is told as a note of ours."""
+    state = str(ChargeState(fee.state).label) if fee.state else _("办结时收取")
+    return {
+        "@type": "Note",
+        "author": "Kaitong",
+        "date": moment(order.ordered_at),
+        "text": f"{wording.read(fee.title)} {yuan(fee.amount_fen)}"
+        f" ({wording.read(fee.note)}, {state})",
+    }
 
 
 def customer_milestone(order: Order, why: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.catalog.models import Offering
 from kaitong.core.masking import mask_phone
-from kaitong.ordering import bindings, case_rules, counter
+from kaitong.ordering import bindings, case_rules, counter, leaving
 from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 
@@ -122,4 +122,5 @@ def _card(offer: counter.Offer, is_chosen: bool) -> Case:
         for one in offer.charges
         if one["when"] == counter.NOW
     ]
+    lines += leaving.told(case.leaving)
     return Case(case.key, case_rules.title_of(case), offer.monthly_fen, tuple(lines), is_chosen)

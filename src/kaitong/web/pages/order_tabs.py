@@ -26,6 +26,7 @@ from kaitong.documents.choices import PaperState
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.choices import AssignmentState
 from kaitong.inventory.results import ServiceView
+from kaitong.ordering import fees
 from kaitong.ordering.choices import ItemAction, OrderState
 from kaitong.ordering.plans import may_withdraw, method_back
 from kaitong.org import queries as org
@@ -95,6 +96,7 @@ class MoneyRow:
     state_text: str
     tone: str
     paid_text: str
+    waive_url: str = ""  # for who may let it go
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,12 +325,15 @@ def _money(actor: Actor, order: Any) -> MoneyPane:
             paid = f"{Method(payment.method).label}　{clerk}".strip()
         rows.append(
             MoneyRow(
-                title=say(charge.title),
+                title=wording.read(say(charge.title)),
                 basis=wording.read(say(charge.note)),
                 amount=charge.amount_fen,
                 state_text=str(ChargeState(charge.state).label),
                 tone=CHARGE_TONES[ChargeState(charge.state)],
                 paid_text=paid,
+                waive_url=reverse("web:waive_fee", args=[order.id, charge.pk])
+                if fees.may_waive(actor, order, charge)
+                else "",
             )
         )
     return MoneyPane(

@@ -1,0 +1,148 @@
+"""Leaving a marketing case within its term (营销案违约): each way out told before, charged as told,
+counted as arrears, let go only by who may; rules as they were signed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kaitong.catalog import leaving as rules
+from kaitong.charging.models import Charge
+from kaitong.core.audit import AuditEntry
+from kaitong.core.clock import now
+from kaitong.inventory import queries as inventory
+from kaitong.ordering import fees, leaving, life_checks, life_plans
+from kaitong.ordering.errors import BadOrder, OrderForbidden
+from kaitong.ordering.life_checks import Subject, term_of
+from kaitong.ordering.models import Order, OrderNote
+from kaitong.web.tests.test_cases_in_life import (  # noqa: F401  fixtures
+    FAMILY,
+    NUMBER,
+    PREPAID,
+    SYSTEM,
+    counter,
+    due,
+    line,
+    monthly,
+    order_of,
+)
+from kaitong.web.tests.test_flows import NEW_OWNER
+
+SHARE = {"share": 30, "most": 30000}
+
+
+def sign(service, **ways) -> None:
+    """The case says this of the ways out, as the line's order pinned it."""
+    order = Order.objects.get(pk=service.order_id)
+    order.prices[0]["case"]["leaving"] = ways
+    order.save(update_fields=["prices"])
+
+
+@pytest.mark.parametrize(
+    ("rule", "less", "months", "fen"),
+    [
+        ("nothing", 2000, 12, 0),
+        ({"fixed": 20000}, 0, 1, 20000),
+        (SHARE, 2000, 24, 14400),
+        (SHARE, 2005, 7, 4210),  # 4,210.5 fen: what is less than a fen is not asked for
+        (SHARE, 900000, 24, 30000),
+        (SHARE, -5, 24, 0),
+    ],
+)
+def test_a_rule_is_counted_in_whole_fen(rule, less, months, fen):
+    assert rules.fee_of(rule, less_fen=less, months=months) == fen
+
+
+def test_unbinding_costs_what_was_told_and_a_supervisor_may_let_it_go(
+    world,
+    line,  # noqa: F811
+    counter,  # noqa: F811
+    signed_in,
+    part,
+):
+    service = line(1, case=FAMILY, number=NUMBER)
+    sign(service, unbind=SHARE)
+    page = counter(service, "unbind-number")
+    assert "营销案“300M 全家享”还有 24 个月，提前退出须付 ¥144.00" in page
+    order = order_of(counter(service, "unbind-number", number=NUMBER))
+    assert due(order) == {"营销案违约金": 14400}
+    assert monthly(service) == [9900]
+    assert "还欠 ¥144.00" in counter(service, "change-plan")  # arrears count it
+    (told,) = fees.of_orders(SYSTEM, [order.id])[order.id]
+    assert (told.title, told.amount_fen, told.state) == ("营销案违约金", 14400, "due")
+    # let go: not by a clerk, not without a reason, once
+    (charge,) = Charge.objects.filter(order_id=order.id)
+    given = {"order_id": order.id, "charge_id": charge.id}
+    with pytest.raises(OrderForbidden):
+        fees.waive(actor=world.actor("clerk"), reason="客户投诉属实", **given)
+    boss, url = signed_in("supervisor"), f"/orders/{order.id}/waive/{charge.id}"
+    assert signed_in("clerk").get(url).status_code == 403
+    assert "减免营销案违约金 ¥144.00" in boss.get(url, headers=part).content.decode()
+    with pytest.raises(BadOrder):
+        fees.waive(actor=world.actor("supervisor"), reason=" ", **given)
+    assert Charge.objects.get(pk=charge.pk).state == "due"
+    for _again in range(2):
+        said = boss.post(url, {"reason": "客户投诉属实，同意减免"}, headers=part)
+        assert "HX-Redirect" in said.headers
+    assert due(order) == {}
+    assert OrderNote.objects.get(order=order, kind="fee-waived").data["sum"] == "¥144.00"
+    (entry,) = AuditEntry.objects.filter(kind="fee-waived")
+    assert entry.data["reason"] == "客户投诉属实，同意减免"
+    assert "还欠" not in counter(service, "change-plan")
+
+
+def test_a_case_signed_without_rules_is_left_for_nothing(line, counter):  # noqa: F811
+    service = line(1, case=FAMILY, number=NUMBER)
+    assert "提前退出须付" not in counter(service, "unbind-number")
+    assert due(order_of(counter(service, "unbind-number", number=NUMBER))) == {}
+
+
+@pytest.mark.parametrize("way", ["along", "refuse", "paid"])
+def test_given_to_another_the_case_goes_along_or_forbids_it_or_is_paid(line, counter, way):  # noqa: F811
+    service = line(2, plan="home-1000", case=PREPAID)
+    sign(service, transfer={"fixed": 20000} if way == "paid" else way)
+    page = counter(service, "transfer", 2)
+    owner = {**NEW_OWNER, "reason": "customer.family"}
+    match way:
+        case "refuse":
+            assert 'id="refusal"' in page
+            assert "期内不能退出" in page
+            return
+        case "along":
+            assert "随宽带转给新机主" in page
+            order = order_of(counter(service, "transfer", 2, **owner))
+            assert (due(order), monthly(service)) == ({}, [16900])
+            assert term_of(inventory.service(SYSTEM, service.id)).case == PREPAID
+        case "paid":
+            assert "提前退出须付 ¥200.00" in page
+            order = order_of(counter(service, "transfer", 2, **owner))
+            # the former owner's order, and nothing of it is the new one's arrears
+            assert (due(order), monthly(service)) == ({"营销案违约金": 20000}, [19900])
+            now_is = inventory.service(SYSTEM, service.id)
+            assert order.party_id != now_is.customer_id
+            change = life_plans.procedure_of(now_is, "move")
+            subject = Subject(SYSTEM, now_is, change, now())
+            assert not list(life_checks.arrears(subject))
+            former = replace(now_is, customer_id=order.party_id)
+            assert list(life_checks.arrears(replace(subject, service=former)))
+
+
+def test_a_lower_plan_or_the_end_asks_for_the_dearer_of_two_never_for_both(line, counter):  # noqa: F811
+    service = line(2, plan="home-1000", case=PREPAID)
+    sign(service, plan={"fixed": 500000}, cancel={"fixed": 900000})
+    page = counter(service, "change-plan", 2)
+    assert "原营销案还有 24 个月，提前退出须付 ¥5,000.00" in page
+    assert "提前降档须付" not in page
+    assert "提前销户须付违约金 ¥9,000.00" in counter(service, "cancel", 2)
+    order = order_of(counter(service, "cancel", 2, reason="moving.away"))
+    (told,) = fees.of_orders(SYSTEM, [order.id])[order.id]  # told though not charged yet
+    assert (told.title, told.amount_fen, told.state) == ("营销案违约金", 900000, "")
+    change = order.items.get().change
+    assert change.told[-1]["after"] == "¥9,000.00（营销案剩余 24 个月）"
+
+
+def test_the_rules_are_told_before_a_case_is_signed():
+    assert leaving.told({"unbind": SHARE, "cancel": SHARE, "part": "nothing"}) == [
+        "合约期内解绑号码、销户：须付剩余月数优惠额的 30%，最多 ¥300.00。"
+    ]
