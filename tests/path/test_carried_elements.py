@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from kaitong.activation import carrying, reconciling
 from kaitong.activation import services as activation
@@ -10,6 +11,9 @@ from kaitong.activation.adapters.base import AccountState
 from kaitong.activation.kinds.aaa import AaaKind
 from kaitong.activation.models import Difference, NetworkElement
 from kaitong.core.errors import BadInput, Forbidden
+from kaitong.org.models import Staff
+from kaitong.transfer import jobs
+from kaitong.transfer.models import Job
 from tests.path.bundles_kit import MemoryAdapter, Network
 from tests.path.dying import reaping
 from tests.path.moves_kit import SYSTEM
@@ -107,3 +111,49 @@ def test_killed_anywhere_the_next_run_ends_it(lines, network):
     assert strike > 1
     assert network.standing("city") == {}
     assert sorted(network.standing("county")) == lines
+
+
+def page_of(person, key: str):
+    client = Client()
+    client.force_login(
+        Staff.objects.get(pk=person.id), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return client, f"/elements/{NetworkElement.objects.get(key=key).pk}/"
+
+
+def test_the_network_carries_lines_on_a_page_and_sees_what_failed(
+    lines, network, office, county, staff_of
+):
+    """Tried without a change, begun once, stopped, gone on with after a worker died, told why."""
+    client, place = page_of(staff_of(county.parent, "carrier", "network"), "city")
+    html = client.get(place).content.decode()
+    assert "3 条线路的分公司已由别的网元服务" in html
+    assert client.post(f"{place}carry", {"trial": "1"}).status_code == 302
+    jobs.drain(jobs.LONG_QUEUE)
+    assert "原网元仍有 3 条线路的数据" in client.get(place).content.decode()
+    assert sorted(network.standing("city")) == lines
+    # one at a time; stopped before a worker took it
+    client.post(f"{place}carry")
+    refused = client.post(f"{place}carry")
+    assert (refused.status_code, "正在进行" in refused.content.decode()) == (409, True)
+    job = Job.objects.get(state="queued")
+    client.post(f"{place}carry/{job.pk}/stop")
+    assert "已停止" in client.get(place).content.decode()
+    # a worker began it and died; another goes on, and what is refused is told and tried again
+    network.deaf.add("county")
+    client.post(f"{place}carry")
+    Job.objects.filter(state="queued").update(state="running", summary={"carried": 7})
+    jobs.drain(jobs.LONG_QUEUE)
+    html = client.get(place, headers={"HX-Request": "true", "KT-Part": "carry"}).content.decode()
+    for said in ("已割接 7 条", "3 条没有办成", "没有办成的线路", "再来一次"):
+        assert said in html, said
+    network.deaf.clear()
+    client.post(f"{place}carry")
+    jobs.drain(jobs.LONG_QUEUE)
+    assert "已割接 3 条" in client.get(place).content.decode()
+    assert network.standing("city") == {}
+    # nobody else may, by page or by the address of the job
+    clerk, place = page_of(office.people["clerk"], "city")
+    assert clerk.get(place).status_code == 403
+    assert clerk.post(f"{place}carry").status_code == 403
+    assert clerk.post(f"/transfers/{job.pk}/cancel").status_code == 404

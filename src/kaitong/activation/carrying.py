@@ -19,7 +19,15 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from kaitong.activation import acting, kinds, operating, queries, reconciling, services
+from kaitong.activation import (
+    acting,
+    kinds,
+    operating,
+    queries,
+    reconciling,
+    services,
+    wanting,
+)
 from kaitong.activation.adapters.base import (
     AccountChange,
     AccountState,
@@ -27,7 +35,7 @@ from kaitong.activation.adapters.base import (
     Proof,
     ProofKind,
 )
-from kaitong.activation.choices import DifferenceKind
+from kaitong.activation.choices import DifferenceKind, ElementKind
 from kaitong.activation.errors import ActivationError, ElementProblem, Unreachable
 from kaitong.activation.found import Found
 from kaitong.activation.models import NetworkElement
@@ -35,6 +43,7 @@ from kaitong.activation.records import For
 from kaitong.core import audit
 from kaitong.core.errors import BadInput, Forbidden, InputFault
 from kaitong.inventory import queries as inventory
+from kaitong.inventory import reckoning
 from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
@@ -52,17 +61,22 @@ class Share:
     branches: list[UUID] = field(repr=False, default_factory=list)
     lines: int = 0
     left: int | None = 0
+    by_branch: dict[UUID, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Report:
     """What one run did. `left` are proven at the new one and, as work, still at the old one;
-    `troubles` are sentences, by account."""
+    `held` are those the old one still had, `silent` those it was asked for and did not answer;
+    `troubles` are sentences, by account, and `services` whose they are."""
 
     carried: int = 0
     left: int = 0
+    held: int = 0
+    silent: int = 0
     stopped: bool = False
     troubles: dict[str, str] = field(default_factory=dict)
+    services: dict[str, UUID] = field(default_factory=dict)
 
 
 def plan(*, actor: Actor, key: str) -> list[Share]:
@@ -77,12 +91,66 @@ def plan(*, actor: Actor, key: str) -> list[Share]:
     return [share for share in shares if share.lines]
 
 
+def shares(*, actor: Actor, key: str) -> list[Share]:
+    """`plan` without asking the element: how many lines, of which branches. Constant queries."""
+    old = _old(actor, key)
+    found = _shares(old)
+    for share in found:
+        named = old.kind != ElementKind.DHCP  # a line there is called by its service
+        for (branch_id, *spec), count in reckoning.counted(share.branches, named=named).items():
+            if wanting.kind_of_specification(*spec) == old.kind:
+                share.by_branch[branch_id] = share.by_branch.get(branch_id, 0) + count
+        share.lines, share.left = sum(share.by_branch.values()), None
+    return [share for share in found if share.lines]
+
+
+def some(*, actor: Actor, key: str, limit: int = 20) -> list[UUID]:
+    """The first of the lines it is about."""
+    lines = itertools.chain.from_iterable(map(_lines, _shares(_old(actor, key))))
+    return [service_id for _name, service_id in itertools.islice(lines, limit)]
+
+
 def carry(
-    *, actor: Actor, key: str, batch: int = BATCH, stop: Callable[[], bool] = lambda: False
+    *,
+    actor: Actor,
+    key: str,
+    batch: int = BATCH,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[int, Report], None] = lambda *_: None,
+    dry_run: bool = False,
 ) -> Report:
     """Take over what an element still holds of lines that others serve now. `stop` is asked before
-    each batch; again goes on with what is left."""
+    each batch, `tell` hears after it how many lines were looked at; again goes on with what is
+    left. A dry run asks the old element what it holds, and sends nothing."""
     old, report = _old(actor, key), Report()
+    looked = 0
+    if not dry_run:
+        _recorded(actor, old)
+    for share in _shares(old):
+        lines = _lines(share)
+        while page := list(itertools.islice(lines, batch)):
+            if stop():
+                report.stopped = True
+                return _trimmed(report)
+            names = dict(page)
+            todo = _todo(share, names, report)
+            if todo and not dry_run:
+                _batch(share, todo, report)
+            looked += len(names)
+            _trimmed(report)
+            tell(looked, report)
+    return _trimmed(report)
+
+
+# ---- inside --------------------------------------------------------------------------------------
+
+
+def _trimmed(report: Report) -> Report:
+    report.services = {name: report.services[name] for name in report.troubles}
+    return report
+
+
+def _recorded(actor: Actor, old: NetworkElement) -> None:
     audit.record(
         "lines-carried",
         actor_id=actor.id,
@@ -91,17 +159,6 @@ def carry(
         branch_id=old.branch_id,
         data={},
     )
-    for share in _shares(old):
-        lines = _lines(share)
-        while page := list(itertools.islice(lines, batch)):
-            if stop():
-                report.stopped = True
-                return report
-            _batch(share, dict(page), report)
-    return report
-
-
-# ---- inside --------------------------------------------------------------------------------------
 
 
 def _old(actor: Actor, key: str) -> NetworkElement:
@@ -145,16 +202,23 @@ def _held(old: NetworkElement, name: str) -> bool | None:
         return None
 
 
-def _batch(share: Share, names: dict[str, UUID], report: Report) -> None:
-    todo = {name: i for name, i in names.items() if _held(share.old, name) is not False}
-    if not todo:
-        return
+def _todo(share: Share, names: dict[str, UUID], report: Report) -> dict[str, UUID]:
+    """Those the old one still has, and those it does not answer for."""
+    todo = {}
+    for name, service_id in names.items():
+        held = _held(share.old, name)
+        report.held += held is True
+        report.silent += held is None
+        if held is not False:
+            todo[name] = service_id
+    report.services |= todo
+    return todo
 
-    def desired(asked: Sequence[str]) -> list[AccountChange]:
-        fresh = {view.id: view for view in inventory.services_by_ids([todo[n] for n in asked])}
-        return [_wanted(share.new, fresh[todo[name]]) for name in asked]
 
-    operating.bring_many(share.new, list(todo), desired, For(share.new.branch_id))
+def _batch(share: Share, todo: dict[str, UUID], report: Report) -> None:
+    """Written to the new one together, proven each, and taken out of the old one."""
+
+    todo = _written(share, todo, report)
     views = {view.id: view for view in inventory.services_by_ids(list(todo.values()))}
     for name, service_id in todo.items():
         try:
@@ -166,6 +230,27 @@ def _batch(share: Share, names: dict[str, UUID], report: Report) -> None:
             _out_of_the_old(share.old, name, views[service_id], report)
         else:
             report.troubles[name] = kinds.of(share.new.kind).sentence(proof)
+
+
+def _written(share: Share, todo: dict[str, UUID], report: Report) -> dict[str, UUID]:
+    """Those that stand at the new one by now. What refuses a batch is one of its lines: then each
+    goes alone. A new one that is away ends the run, which is taken up again."""
+
+    def desired(asked: Sequence[str]) -> list[AccountChange]:
+        fresh = {view.id: view for view in inventory.services_by_ids([todo[n] for n in asked])}
+        return [_wanted(share.new, fresh[todo[name]]) for name in asked]
+
+    try:
+        operating.bring_many(share.new, list(todo), desired, For(share.new.branch_id))
+    except Unreachable:
+        raise
+    except ActivationError as error:
+        if len(todo) == 1:
+            report.troubles |= dict.fromkeys(todo, error.what)
+            return {}
+        alone = [_written(share, {name: one}, report) for name, one in todo.items()]
+        return {name: one for part in alone for name, one in part.items()}
+    return todo
 
 
 def _wanted(new: NetworkElement, view: ServiceView) -> AccountChange:

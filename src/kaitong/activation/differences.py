@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from kaitong.activation import queries, reconciling
@@ -63,6 +64,12 @@ def by_ids(actor: Actor, ids: Iterable[UUID]) -> list[Difference]:
     """Those of these that the actor's branches have, for lists of work."""
     rows = org.visible_to(Difference.objects.filter(pk__in=list(ids)), actor)
     return list(rows.select_related("element"))
+
+
+def counts(actor: Actor) -> dict[UUID, int]:
+    """How many stand, by element."""
+    rows = org.visible_to(Difference.objects.filter(closed_at=None), actor)
+    return dict(rows.order_by().values_list("element_id").annotate(n=Count("pk")))
 
 
 def work_of(actor: Actor, rows: Iterable[Difference]) -> dict[UUID, UUID]:

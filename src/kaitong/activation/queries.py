@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db.models import Max, OuterRef, Subquery
+from django.utils.translation import gettext as _
 
 from kaitong.activation.choices import ElementKind, ElementState, Verb
 from kaitong.activation.errors import ElementProblem
@@ -16,6 +17,7 @@ from kaitong.activation.models import Exchange, NetworkElement
 from kaitong.activation.nasport import Line
 from kaitong.core import plain
 from kaitong.core.clock import now
+from kaitong.core.errors import NotFound
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.results import ServiceView
 from kaitong.org import queries as org
@@ -58,6 +60,7 @@ class ElementView:
     state: str
     state_title: str
     place: str
+    branch_id: UUID
     last_ok_at: datetime | None
     last_failed_at: datetime | None
 
@@ -176,11 +179,32 @@ def elements(actor: Actor) -> list[ElementView]:
             state=row.state,
             state_title=str(row.get_state_display()),
             place=_place(row.connection),
+            branch_id=row.branch_id,
             last_ok_at=row.last_ok_at,
             last_failed_at=row.last_failed_at,
         )
         for row in rows
     ]
+
+
+def element(actor: Actor, element_id: UUID) -> NetworkElement:
+    """One of the actor's branches', or NotFound."""
+    row = org.visible_to(NetworkElement.objects.filter(pk=element_id), actor).first()
+    if row is None:
+        raise NotFound(_("没有这个网元。"), _("请核对编号和所在分公司。"))
+    found: NetworkElement = row
+    return found
+
+
+def live(element: NetworkElement) -> Mapping[str, int]:
+    """What is on at an element at this moment, in counts; {} for one that cannot be spoken to.
+    Raises ActivationError while it cannot be asked."""
+    from kaitong.activation import services
+    from kaitong.activation.adapters.base import Conversation
+
+    if element.kind == ElementKind.OLT:
+        return {}
+    return services.adapter(element).live(Conversation())
 
 
 def _place(connection: Mapping[str, Any]) -> str:

@@ -36,6 +36,15 @@ def kind_of(service: ServiceView | Standing) -> str:
     return str(entries[0].get("on")) if entries else ElementKind.AAA
 
 
+def kind_of_specification(playbook: str, version: str, specification: str) -> str:
+    """`kind_of` of services that nobody has read."""
+    try:
+        found = catalog.service_specification(specification, playbook=playbook, version=version)
+    except NotOffered:
+        return ElementKind.AAA
+    return str(found.activates[0].get("on")) if found.activates else ElementKind.AAA
+
+
 def mapped(service: ServiceView | Standing, on: str) -> dict[str, Any]:
     """The values of `activates: [{on, map}]` for an element's kind."""
     known = {

@@ -76,7 +76,7 @@ def carry(asked: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGINT, before)
     if asked.json:
-        print(json.dumps(asdict(report), ensure_ascii=False))
+        print(json.dumps(asdict(report), ensure_ascii=False, default=str))
     else:
         print(f"{report.carried} lines carried, {report.left} left at the old one as work")
         for name, what in report.troubles.items():

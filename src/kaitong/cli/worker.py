@@ -135,6 +135,7 @@ def run(stop: threading.Event | None = None) -> None:
             (SWEEP_SECONDS, sweep, "sweep"),
             (MEND_SECONDS, mend, "sweep of waits"),
             (JOB_SECONDS, jobs.drain, "long jobs"),
+            (JOB_SECONDS, partial(jobs.drain, jobs.LONG_QUEUE), "carrying of lines"),
             (DEMAND_SECONDS, demands.tell_waiting, "unmet demand"),
             (RECONCILE_SECONDS, reconciling.reconcile_due, "reconciliation"),
             (RESUME_SECONDS, barring.run, "resuming what was paid"),

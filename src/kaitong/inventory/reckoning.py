@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from kaitong.core import plain
 from kaitong.core.crypto import unseal
@@ -93,6 +93,16 @@ def in_operation(
                 digest=digest(salt, password),
                 started=ever,
             )
+
+
+def counted(branch_ids: Collection[UUID], *, named: bool) -> dict[tuple[UUID, str, str, str], int]:
+    """How many services stand in the network, by branch, playbook, version and specification;
+    `named`: only those that have an account. One statement, no row of a service is read."""
+    rows = Service.objects.filter(branch_id__in=list(branch_ids), state__in=_BUILT)
+    if named:
+        rows = rows.exclude(account="")
+    by = ("branch_id", "playbook", "version", "specification")
+    return {tuple(row[:4]): row[4] for row in rows.values_list(*by).annotate(n=Count("pk"))}
 
 
 def standing(

@@ -6,3 +6,8 @@ class TransferConfig(AppConfig):
     name = "kaitong.transfer"
     label = "transfer"
     verbose_name = _("导入导出")
+
+    def ready(self) -> None:
+        from kaitong.transfer import carrying, jobs
+
+        jobs.carried_out_by("carry", carrying.carry_out)

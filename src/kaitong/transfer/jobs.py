@@ -36,6 +36,7 @@ from kaitong.transfer.watch import Watch
 log = logging.getLogger(__name__)
 
 QUEUE = "transfer"
+LONG_QUEUE = "carry"  # jobs of hours have a queue of their own: no import waits behind them
 FAULTS_SHOWN = 50
 KEPT = timedelta(days=7)
 _TELL_EVERY = 0.5
@@ -183,32 +184,32 @@ def _shown(fault: Any) -> dict[str, Any]:
 # ---- the worker's part ---------------------------------------------------------------------------
 
 
-def drain() -> None:
+def drain(queue: str = QUEUE) -> None:
     """Take up jobs whose worker died, then carry out what waits; called now and then."""
     waits = db.one(
         "SELECT count(*) FILTER (WHERE status = 'todo') AS todo,"
         " count(*) FILTER (WHERE status = 'doing') AS doing"
         " FROM procrastinate_jobs WHERE queue_name = %s",
-        [QUEUE],
+        [queue],
     )
     if waits and (waits["todo"] or waits["doing"]):
         connection.close()
-        asyncio.run(_drain())
+        asyncio.run(_drain(queue))
 
 
-async def _drain() -> None:
+async def _drain(queue: str) -> None:
     from procrastinate.contrib.django import app
 
     worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
     async with worker.open_async():
         stalled = await worker.job_manager.get_stalled_jobs(
-            queue=QUEUE, seconds_since_heartbeat=_DEAD_AFTER
+            queue=queue, seconds_since_heartbeat=_DEAD_AFTER
         )
         for job in stalled:
             log.warning("job %s is taken up again: its worker died", job.id)
             await worker.job_manager.retry_job(job)
         await worker.run_worker_async(
-            queues=[QUEUE], wait=False, concurrency=1, install_signal_handlers=False,
+            queues=[queue], wait=False, concurrency=1, install_signal_handlers=False,
             listen_notify=False, delete_jobs="always",
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kaitong.core.crypto import seal, unseal
 from kaitong.core.models import Row
-from kaitong.transfer.choices import JobState
+from kaitong.transfer.choices import LIVING, JobState
 
 PURPOSE = "transfer.job"
 
@@ -43,6 +43,14 @@ class Job(Row):
         db_table = "transfer_job"
         verbose_name = _("导入导出")
         indexes = [models.Index(fields=["branch", "-created_at"], name="job_by_branch")]
+        constraints = [
+            # one at a time carries the lines of an element
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(kind__startswith="carry.", state__in=LIVING),
+                name="job_carries_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

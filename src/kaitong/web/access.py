@@ -92,6 +92,7 @@ RULES: Mapping[str, Rule] = {
     **_each(plans, "demands demands_export demand_begin demand_withdraw"),
     **_each(imports, "transfer_template"),
     **_each(may_repair, "reconciliation difference difference_resend difference_remove"),
+    **_each(may_repair, "elements element element_live element_carry element_stop"),
     **_each(reads_plant, "plant plant_node plant_state"),
     **_each(takes_faults, "fault_new fault_route"),
     **_each(at_desk, "hand_overs hand_over hand_over_take hand_over_withdraw"),

@@ -216,6 +216,10 @@ class Adapter(ABC):
     def prove(self, subject: Subject, kind: ProofKind, talk: Conversation) -> Proof:
         """Ask the network itself whether the service works."""
 
+    def live(self, talk: Conversation) -> Mapping[str, int]:
+        """What is on at the element at this moment: sessions, registrations, leases; counts."""
+        return {}
+
     def holds_until(self, account: str, talk: Conversation) -> datetime | None:
         """Until when terminals go on with what they hold although the element would end it now;
         None where nothing is held on to, as with sessions that are ended at an access server."""

@@ -74,6 +74,10 @@ HOLDINGS = (
     f" AND (%s::text[] IS NULL OR {NAMED} = ANY(%s) OR {NAMED} !~ '{OURS}')"
     f' ORDER BY {NAMED} COLLATE "C", address'
 )
+LIVE = (
+    "SELECT count(*), coalesce(max(valid_lifetime), 0) FROM lease4 WHERE state = 0"
+    " AND expire > now() AND (%s::bigint[] IS NULL OR subnet_id = ANY(%s))"
+)
 LEASES_OF_BOX = (
     f"SELECT {_LEASE_COLUMNS} FROM lease4 WHERE hwaddr = %s AND state = 0"
     " AND expire > now() ORDER BY expire DESC, address LIMIT 50"

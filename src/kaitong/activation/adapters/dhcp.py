@@ -175,6 +175,11 @@ class KeaAdapter(Adapter):
         talk.got(_leases_text(found))
         return found
 
+    def live(self, talk: Conversation) -> Mapping[str, int]:
+        with self._database() as database:
+            row = database.execute(circuits.LIVE, [self.subnets, self.subnets]).fetchone()
+        return {"boxes": int(row[0]), "longest_lease": int(row[1])} if row else {}
+
     def holdings(self, names: Sequence[str] | None = None) -> Iterator[tuple[str, Lease]]:
         """What boxes hold at the server, in the order of the names they hold it under; of all, or
         of services named and of nobody's."""

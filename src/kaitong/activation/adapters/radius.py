@@ -47,6 +47,7 @@ from kaitong.activation.adapters.base import (
 )
 from kaitong.activation.adapters.holding import Holding, held
 from kaitong.activation.adapters.sessions import (
+    OPEN_COUNT,
     OPEN_SESSIONS,
     SESSIONS_BETWEEN,
     SESSIONS_SINCE,
@@ -252,6 +253,11 @@ class RadiusAdapter(Adapter):
         found = [session_of(row, self.pattern) for row in rows]
         talk.got(sessions_text(found))
         return found
+
+    def live(self, talk: Conversation) -> Mapping[str, int]:
+        with self._database() as database:
+            row = database.execute(OPEN_COUNT, [self.stale_after]).fetchone()
+        return {"sessions": int(row[0])} if row else {}
 
     def sessions_since(self, after: int | None, limit: int) -> tuple[list[Session], int]:
         """Accounting records with a number above `after`, oldest first, and the highest number.

@@ -14,6 +14,10 @@ BINDINGS = (
     " WHERE username = %s AND domain = %s AND expires AT TIME ZONE 'utc' > now()"
     " AND user_agent <> %s ORDER BY last_modified DESC, id DESC LIMIT 20"
 )
+LIVE = (
+    "SELECT count(*) FROM location WHERE domain = %s AND expires AT TIME ZONE 'utc' > now()"
+    " AND user_agent <> %s"
+)
 FETCH = 2000
 HELD = """
 SELECT names.username, coalesce(secret.digests, '{}'), coalesce(why.reasons, '{}')

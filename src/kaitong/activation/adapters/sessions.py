@@ -23,6 +23,10 @@ OPEN_SESSIONS = (
     " AND coalesce(acctupdatetime, acctstarttime) > now() - make_interval(secs => %s)"
     " ORDER BY radacctid DESC LIMIT 20"
 )
+OPEN_COUNT = (
+    "SELECT count(*) FROM radacct WHERE acctstoptime IS NULL"
+    " AND coalesce(acctupdatetime, acctstarttime) > now() - make_interval(secs => %s)"
+)
 SESSIONS_SINCE = f"SELECT {_COLUMNS} FROM radacct WHERE radacctid > %s ORDER BY radacctid LIMIT %s"
 
 # octets as the customer sees them: what the access server sent is down

@@ -41,6 +41,7 @@ from kaitong.activation.adapters.registrations import (
     BINDINGS,
     FETCH,
     HELD,
+    LIVE,
     Registration,
     registration_of,
 )
@@ -145,6 +146,11 @@ class VoiceAdapter(Adapter):
                     yield Holding(number, tuple(digests), tuple(reasons))
 
     # ---- who is registered -----------------------------------------------------------------------
+
+    def live(self, talk: Conversation) -> Mapping[str, int]:
+        with self._database() as database:
+            row = database.execute(LIVE, [self.plan.domain, PROBE_AGENT]).fetchone()
+        return {"registered": int(row[0])} if row else {}
 
     def registrations(self, number: str, talk: Conversation) -> list[Registration]:
         """The number's terminals, the last heard first; the platform's own questions are none."""
