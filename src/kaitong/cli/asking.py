@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from kaitong.core.clock import read_local
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.org.actor import Actor
@@ -24,9 +26,8 @@ def identifier(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput(
-            [InputFault("id", f"{text!r} is no identifier.", "Copy it whole.")]
-        ) from None
+        what = _("%(text)s 不是编号。") % {"text": repr(text)}
+        raise BadInput([InputFault("id", what, _("请完整复制。"))]) from None
 
 
 def json_object(data: bytes, where: str) -> dict[str, Any]:
@@ -43,5 +44,5 @@ def moment(text: str, field: str) -> datetime:
     try:
         return read_local(text)
     except ValueError:
-        fault = InputFault(field, f"{text!r} is no time.", "Write it as 2026-12-01T09:00.")
-        raise BadInput([fault]) from None
+        what = _("%(text)s 不是时间。") % {"text": repr(text)}
+        raise BadInput([InputFault(field, what, _("写作 2026-12-01T09:00。"))]) from None

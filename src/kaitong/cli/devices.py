@@ -60,4 +60,6 @@ def _key(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise BadInput([InputFault("id", _("不是设备的编号。"), "device list")]) from None
+        raise BadInput(
+            [InputFault("id", _("不是设备的编号。"), _("用 ./run kaitong device list 查看。"))]
+        ) from None

@@ -227,7 +227,7 @@ def paper_print(asked: argparse.Namespace) -> None:
     actor = org.actor_of(asked.user) if asked.user else SYSTEM
     path = Path(asked.output)
     if not path.parent.is_dir():
-        raise BadInput([InputFault(str(path), "There is no such folder.", "Make it first.")])
+        raise BadInput([InputFault(str(path), _("没有这个文件夹。"), _("先建文件夹。"))])
     if asked.work:
         if asked.order:
             raise BadInput([InputFault("--work", "Name an order or work items, not both.")])

@@ -80,12 +80,24 @@ def _versions(folder: Path) -> list[int]:
 
 
 @lru_cache(maxsize=4)
-def _current_version(folder: Path) -> int:
+def _newest(folder: Path) -> list[int]:
+    """The newest version as this process knows it: one number, which grows."""
     versions = _versions(folder)
     if not versions:
         _create_once(folder / "v1.key", os.urandom(_KEY_BYTES).hex().encode())
         versions = _versions(folder)
-    return versions[-1]
+    return [versions[-1]]
+
+
+def _current_version(folder: Path) -> int:
+    """The newest version there is. Another process may have made one since it was last asked:
+    whether the next has come is one look at a name, whose file comes whole or not at all."""
+    known = _newest(folder)
+    version = known[0]
+    while os.access(f"{folder}/v{version + 1}.key", os.F_OK):
+        version += 1
+    known[0] = version
+    return version
 
 
 def _data_key(folder: Path, version: int) -> bytes:
@@ -114,18 +126,25 @@ def _cipher(folder: Path, version: int) -> AESGCM:
 
 
 def rotate() -> int:
-    """Make a new key version; new ciphertexts use it, old ones stay readable."""
+    """Make a new key version; new ciphertexts of every process use it, old ones stay readable.
+    Two at once make one."""
     folder = _key_folder()
-    version = (_versions(folder) or [0])[-1] + 1
+    version = _current_version(folder) + 1
     _create_once(folder / f"v{version}.key", os.urandom(_KEY_BYTES).hex().encode())
-    _current_version.cache_clear()
-    return version
+    return _current_version(folder)
+
+
+def versions() -> list[int]:
+    """The key versions there are, oldest first."""
+    folder = _key_folder()
+    _current_version(folder)
+    return _versions(folder)
 
 
 def forget_cached_keys() -> None:
     """Drop keys held in memory (after `KAITONG_HOME` changed, in tests)."""
     _read_key.cache_clear()
-    _current_version.cache_clear()
+    _newest.cache_clear()
     _cipher.cache_clear()
     _folder.cache_clear()
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from kaitong.core.errors import KaitongError
 from kaitong.org.models import Branch, Department, Device, Post, PostHolding, Staff
@@ -110,7 +111,10 @@ def reset_password(*, username: str) -> str:
     """A new one-time password for somebody who lost theirs."""
     row = Staff.objects.select_for_update(no_key=True).filter(username=username).first()
     if row is None:
-        raise OrgError(f"There is no {username}.", "./run kaitong staff list")
+        raise OrgError(
+            _("没有名为 %s 的在用人员。") % username,
+            _("用 ./run kaitong staff list 查看。"),
+        )
     if Device.objects.filter(staff=row).exists():
         raise OrgError(f"{username} is a device.", "./run kaitong device code ID")
     password = one_time_password()

@@ -62,6 +62,7 @@ reconcile [--list] [--json] [--as USER]      AAA servers against services in ope
 reconcile --resend ID --as USER | reconcile --remove ID --sure FINGERPRINT --as USER
 listener list [--json] | listener retry ID         who is told by the TMF hubs; what was never taken
 veil                             mobile numbers kept in clear by earlier versions, sealed or masked
+keys rotate | keys list [--json]   a new key (密钥) for what is sealed from now on, in all processes
 carry KEY [--plan] [--batch N] [--as USER] [--json]   lines of an element that others serve by now:
                                  how many; to the new one, proven, out of the old one (网元割接)
 check [--mend]                   do rows and counters of the runtime and the books agree; what

@@ -39,6 +39,9 @@ def add(grammar: Grammar) -> None:
     listener.leaf("list", "listeners.listener_list", AS_JSON)
     listener.leaf("retry", "listeners.listener_retry", ("id", {}))
     grammar.leaf("veil", "upkeep.veil")
+    keys = grammar.group("keys")
+    keys.leaf("rotate", "upkeep.keys_rotate")
+    keys.leaf("list", "upkeep.keys_list", AS_JSON)
     grammar.leaf("worker", "upkeep.worker")
     grammar.leaf(
         "serve", "upkeep.serve",

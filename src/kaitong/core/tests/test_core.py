@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from uuid import UUID
@@ -74,6 +76,41 @@ def test_old_key_versions_stay_readable(tmp_path, monkeypatch):
     assert first[1:3] != second[1:3]
     assert crypto.unseal("x", row, first) == b"one"
     assert crypto.unseal("x", row, second) == b"two"
+    crypto.forget_cached_keys()
+
+
+_SEALS = """
+import sys
+from kaitong.core import crypto
+for line in sys.stdin:
+    print(crypto.seal("x", "row", line.strip().encode()).hex(), flush=True)
+"""
+
+
+def test_a_process_that_runs_seals_with_the_key_another_has_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("KAITONG_HOME", str(tmp_path))
+    crypto.forget_cached_keys()
+    other = subprocess.Popen(
+        [sys.executable, "-c", _SEALS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+    def sealed(text):
+        other.stdin.write(text + "\n")
+        other.stdin.flush()
+        return bytes.fromhex(other.stdout.readline())
+
+    try:
+        told = [sealed("one")]
+        assert crypto.rotate() == 2
+        told += [sealed("two"), crypto.seal("x", "row", b"ours")]
+        assert crypto.rotate() == 3
+        told.append(sealed("three"))
+    finally:
+        other.communicate(timeout=20)
+    assert [int.from_bytes(one[1:3]) for one in told] == [1, 2, 2, 3]
+    read = [crypto.unseal("x", "row", one).decode() for one in told]
+    assert read == ["one", "two", "ours", "three"]
+    assert crypto.versions() == [1, 2, 3]
     crypto.forget_cached_keys()
 
 
