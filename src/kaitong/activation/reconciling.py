@@ -30,6 +30,7 @@ from kaitong.catalog import queries as catalog
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import Conflict, Forbidden, NotFound
+from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import reckoning
 from kaitong.inventory.choices import ServiceState
@@ -386,7 +387,8 @@ def _close(rows: Iterable[Difference], how: str, by: UUID | None) -> None:
     """Inside a transaction: the rows are closed, and their work takes itself away."""
     for row in rows:
         row.closed_at, row.closed_how, row.closed_by = now(), how, by
-        row.save(update_fields=["closed_at", "closed_how", "closed_by"])
+        row.account = mask_account(row.account)  # what is over is a record
+        row.save(update_fields=["account", "closed_at", "closed_how", "closed_by"])
         if row.told_at is not None:
             process.publish(
                 name=AGREES,

@@ -27,6 +27,7 @@ from kaitong.assurance.states import note, set_due
 from kaitong.core import audit
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault, NotFound
+from kaitong.core.masking import mask_account
 from kaitong.documents import services as documents
 from kaitong.inventory import beneath
 from kaitong.inventory import queries as inventory
@@ -207,7 +208,7 @@ def _take_in(actor: Actor, report: Report) -> Fault:
         severity=report.severity or symptom.get("severity", Severity.MAJOR),
         service_id=report.service_id,
         specification=f"{service.playbook}.{service.specification}" if service else "",
-        account=service.account if service else "",
+        account=mask_account(service.account) if service else "",
         party_id=service.customer_id if service else report.party_id,
         address_id=service.address_id if service else None,
         contact=report.contact or None,

@@ -102,7 +102,7 @@ class CommonCause(Row):
         return self.number or self.resource_text
 
 
-@tracked(exclude=["ext", "contact"])
+@tracked(exclude=["ext", "contact"], masked=["account"])
 class Fault(ExtRow):
     """A ticket: a fault (故障单, BB-12) or a complaint (投诉, HALL-10); TMF621's trouble ticket.
 

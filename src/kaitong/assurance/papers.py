@@ -130,7 +130,7 @@ def _of_fault(fault: Fault, entry: Mapping[str, Any]) -> dict[str, Any]:
             "name": person.name if person else None,
             "phone": person.phone if person else "",
         },
-        "account": fault.account or None,
+        "account": (service.account if service else fault.account) or None,
         "address": spot.full_text if spot else None,
         "line": {
             "logical_id": service.logical_id if service else "",

@@ -16,6 +16,7 @@ from kaitong.assurance.handling import current, entry_of, of_service, only, reas
 from kaitong.assurance.intake import not_a_fault
 from kaitong.assurance.models import Alarm, CommonCause, Fault, HandOver, Note, Survey
 from kaitong.core.clock import now
+from kaitong.core.masking import mask_account
 from kaitong.org.actor import Actor
 from kaitong.org.queries import visible_to
 
@@ -134,7 +135,8 @@ def _asked(
     if repeated:
         rows = rows.filter(Q(repeats__isnull=False) | Q(reopened__gt=0))
     if text:
-        rows = rows.filter(Q(number=text) | Q(account__startswith=text))
+        # a ticket keeps an account that is a mobile number masked
+        rows = rows.filter(Q(number=text) | Q(account__startswith=mask_account(text)))
     return rows
 
 

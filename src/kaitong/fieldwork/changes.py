@@ -238,7 +238,6 @@ def _resource_check(
             "port_id": str(old.id),
             "port": old.text,
             "cause": why.title,
-            "found_by": step.actor.name,
         },
     )
     _note(step, "resource-check", {"port": old.text, "reason": why.title})

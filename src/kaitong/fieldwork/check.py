@@ -23,6 +23,7 @@ from kaitong.activation.adapters.base import Proof, ProofResult
 from kaitong.activation.errors import Unreachable
 from kaitong.core.errors import InputFault, KaitongError, NotFound
 from kaitong.core.ids import uuid7
+from kaitong.core.masking import mask_account
 from kaitong.documents import queries as documents
 from kaitong.documents import services as document_verbs
 from kaitong.documents.choices import AttachmentKind
@@ -181,7 +182,7 @@ def _line(
     asked: Asked, service: ServiceView, look: Look, check_id: UUID, found: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(expected, seen) of the session; places and identifiers of the line, nothing personal."""
-    account = service.account
+    account = mask_account(service.account)
     expected: dict[str, Any] = {"account": account, "logical_id": service.logical_id}
     if service.port is not None:
         expected |= {

@@ -97,7 +97,7 @@ class Coverage(Row):
         return f"{self.box_id} {self.address_id}"
 
 
-@tracked(exclude=["password", "former_password", "former_accounts"])
+@tracked(exclude=["password", "former_password", "former_accounts"], masked=["account"])
 class Service(ExtRow):
     """A service in operation or on its way there (TMF638).
 

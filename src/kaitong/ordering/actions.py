@@ -166,7 +166,7 @@ def make_data(ctx: ActionContext) -> dict[str, Any]:
         order.id,
         "data-made",
         actor_id=ctx.actor_id,
-        data={"account": account, "logical_id": logical_id},
+        data={"account": mask_account(account), "logical_id": logical_id},
     )
     if order.number:  # else it is being taken in: its papers come with its number
         papers.issue(actor=actor, order=order, when=("assigned",))
@@ -184,7 +184,12 @@ def other_account(ctx: ActionContext) -> dict[str, Any]:
         pattern=ctx.parameters["account_pattern"],
         quarantine_days=int(ctx.parameters.get("account_quarantine_days", 0)),
     )
-    note(order.id, "account-renamed", actor_id=ctx.actor_id, data={"account": account})
+    note(
+        order.id,
+        "account-renamed",
+        actor_id=ctx.actor_id,
+        data={"account": mask_account(account)},
+    )
     papers.renew(actor=actor, order_id=order.id, reason=papers.ACCOUNT_CHANGED)
     return {"old_account": mask_account(before)}
 

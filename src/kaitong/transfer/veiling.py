@@ -44,9 +44,16 @@ class Records:
 RECORDS = (
     Records("core_auditentry", documents=("data",)),
     Records("inventory_service", texts=("reason",)),
-    Records("inventory_serviceevent", texts=("reason",), documents=("ext",), key="pgh_id"),
+    Records(
+        "inventory_serviceevent", texts=("reason", "account"), documents=("ext",), key="pgh_id"
+    ),
     Records("inventory_proof", texts=("summary",), documents=("data",)),
     Records("activation_exchange", texts=("request", "response")),
+    # an open difference is repaired by its account
+    Records("activation_difference", texts=("account",), where="closed_at is not null"),
+    Records("assurance_fault", texts=("account",)),
+    Records("assurance_faultevent", texts=("account",), key="pgh_id"),
+    Records("fieldwork_check", documents=("expected", "findings")),
     Records("ordering_order", texts=("reason",)),
     Records("ordering_orderevent", texts=("reason",), key="pgh_id"),
     Records("ordering_ordernote", documents=("data",)),
@@ -61,7 +68,7 @@ RECORDS = (
 def veil(say: Say | None = None, batch: int = BATCH) -> int:
     """Bring everything to the present form; how many rows were changed."""
     whole = _services(say, batch)
-    for records in RECORDS:
+    for records in _there():
         looked = changed = 0
         for rows, mended in _batches(records, batch):
             looked, changed = looked + rows, changed + mended
@@ -80,6 +87,17 @@ def masked(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         return [masked(one, name) for one in value]
     return value
+
+
+def _there() -> list[Records]:
+    """Those whose tables there are: an earlier migration veils before later tables are made."""
+    names = [records.table for records in RECORDS]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select t from unnest(%s::text[]) t where to_regclass(t) is not null", [names]
+        )
+        there = {name for (name,) in cursor.fetchall()}
+    return [records for records in RECORDS if records.table in there]
 
 
 # ---- inside --------------------------------------------------------------------------------------

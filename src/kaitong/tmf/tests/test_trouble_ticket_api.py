@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from kaitong.assurance import queries as assurance
 from kaitong.assurance.models import Fault
 from kaitong.core.clock import now
 from kaitong.inventory.models import Service
+from kaitong.org.queries import actor_of
 from kaitong.tmf.api.trouble_ticket import api
 from kaitong.tmf.contract.differences import TMF621_DIFFERENCES
 from kaitong.tmf.contract.facts import facts, operations
@@ -70,6 +72,14 @@ def test_a_fault_is_reported_and_read(call, line):
     assert [set(one) for one in found] == [{"id", "href", "status"}]
     assert call.get(TICKETS, status="closed").json() == []
     assert call.get(TICKETS, severity="major").status_code == 400
+
+
+def test_a_ticket_keeps_an_account_that_is_a_mobile_number_masked(call, line):
+    Service.objects.update(account="13955901234")
+    assert call.post(ticket(line), TICKETS).status_code == 201
+    assert Fault.objects.get().account == "139****1234"
+    found, _count = assurance.faults(actor_of("li.clerk"), text="13955901234")
+    assert [row.service_id for row in found] == [line.pk]
 
 
 def test_faults_of_a_request_are_named(call, line):

@@ -10,6 +10,7 @@ from django.db import connection
 
 from kaitong.core.clock import now
 from kaitong.core.ids import uuid7
+from kaitong.core.masking import mask_account
 from kaitong.core.models import AuditEntry
 from kaitong.inventory import queries as inventory
 from kaitong.inventory.models import Proof, Service
@@ -50,6 +51,7 @@ def before(plant):
             "insert into process_history (id, instance_id, seq, at, lines) values (%s,%s,1,%s,%s)",
             [uuid7(), uuid7(), now() - timedelta(days=1), json.dumps(lines)],
         )
+        cursor.execute("update inventory_serviceevent set account = %s", [OLD])
     return service.pk
 
 
@@ -63,7 +65,7 @@ def test_former_names_are_sealed_and_records_of_them_masked(before):
     assert inventory.former_account(before, "139****0002") == OLDER
     for table, columns in (
         ("inventory_service", ("ext", "reason")),
-        ("inventory_serviceevent", ("ext", "reason")),
+        ("inventory_serviceevent", ("ext", "reason", "account")),
         ("core_auditentry", ("data",)),
         ("inventory_proof", ("summary", "data")),
         ("process_history", ("lines",)),
@@ -75,6 +77,16 @@ def test_former_names_are_sealed_and_records_of_them_masked(before):
     assert "15900000001" in stored("core_auditentry", "data")  # a serial is no telephone
     assert ("core_auditentry", 5, 5) in told  # three batches of it
     assert veiling.veil() == 0  # again it changes nothing
+
+
+def test_the_audit_keeps_an_account_that_is_a_mobile_number_masked(before):
+    for account in (OLDER, f"+86{OLD}", f"{OLD}@kd", "13955900001234@kd", "xn05590000001@kd"):
+        Service.objects.filter(pk=before).update(account=account)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select account from inventory_serviceevent order by pgh_id desc limit 1"
+            )
+            assert cursor.fetchone() == (mask_account(account),)
 
 
 def test_killed_between_two_batches_it_goes_on(before):
