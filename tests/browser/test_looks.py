@@ -57,7 +57,7 @@ def living(county):
             /work/?tab=open /figures/ /figures/orders/ /calendars/ /transfers/ /incidents/
             /incidents/?item={incident.id} /incidents/figures/ /processes/
             /processes/home-broadband/open/ /reconciliation/ /presence/?tab=team /faults/
-            /faults/new/ /faults/causes/ /faults/hand-over/""",
+            /faults/new/ /faults/causes/ /faults/hand-over/ /plant/ /stock/""",
         "installer": f"/m/ /m/?tab=pool /m/terminals/ /m/me/ /m/work/{visit.id}/ /work/",
     }
     return {who: listed.split() for who, listed in pages.items()}

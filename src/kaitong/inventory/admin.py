@@ -1,7 +1,15 @@
 from django.contrib import admin
 
 from kaitong.core.admin import ReadOnlyAdmin
-from kaitong.inventory.models import Assignment, NumberPool, Resource, Service, Suspension, Terminal
+from kaitong.inventory.models import (
+    Assignment,
+    NumberPool,
+    Resource,
+    Service,
+    StockCount,
+    Suspension,
+    Terminal,
+)
 
 
 @admin.register(Resource)
@@ -48,3 +56,10 @@ class SuspensionAdmin(ReadOnlyAdmin):
     list_display = ("service", "kind", "since", "ended_at", "branch")
     list_filter = ("kind", "branch")
     list_select_related = ("service", "branch")
+
+
+@admin.register(StockCount)
+class StockCountAdmin(ReadOnlyAdmin):
+    list_display = ("counted_at", "model", "expected", "found", "branch")
+    list_filter = ("branch",)
+    list_select_related = ("branch",)

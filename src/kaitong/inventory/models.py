@@ -405,3 +405,20 @@ class Terminal(Row):
 
     def __str__(self) -> str:
         return self.serial
+
+
+from kaitong.inventory.stock_models import StockCount  # noqa: E402
+
+__all__ = [
+    "Assignment",
+    "Coverage",
+    "NumberPool",
+    "PoolNumber",
+    "Proof",
+    "Resource",
+    "Service",
+    "ServiceOrder",
+    "StockCount",
+    "Suspension",
+    "Terminal",
+]

@@ -82,7 +82,7 @@ RULES: Mapping[str, Rule] = {
     ),
     # a telephone's new password after a transfer; on site (`phone_passwords`) it is for whoever has
     # the work in hand, whatever the post, which the verb says
-    **_each(may_withdraw, "order_passwords"),
+    **_each(may_withdraw, "order_passwords withdraw"),
     **_each(may_refund, "refunds refund refund_call refund_prove refund_settle"),
     **_each(
         at_counter,
@@ -93,7 +93,7 @@ RULES: Mapping[str, Rule] = {
     **_each(imports, "transfer_template"),
     **_each(may_repair, "reconciliation difference difference_resend difference_remove"),
     **_each(may_repair, "elements element element_live element_carry element_stop"),
-    **_each(reads_plant, "plant plant_node plant_state"),
+    **_each(reads_plant, "plant plant_node plant_state stock stock_act stock_counted"),
     **_each(takes_faults, "fault_new fault_route"),
     **_each(at_desk, "hand_overs hand_over hand_over_take hand_over_withdraw"),
     **_each(leads, "devices device_add device_code device_revoke"),

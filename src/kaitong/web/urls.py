@@ -40,6 +40,7 @@ from kaitong.web.views import (
     returning,
     saved,
     search,
+    stock,
     transfers,
     waiving,
     withdrawals,
@@ -284,6 +285,9 @@ urlpatterns = [
     path("plant/", plant.top, name="plant"),
     path("plant/<uuid:node_id>/", plant.node, name="plant_node"),
     path("plant/<uuid:node_id>/state", plant.state, name="plant_state"),
+    path("stock/", stock.top, name="stock"),
+    path("stock/counts/<uuid:count_id>/", stock.counted, name="stock_counted"),
+    path("stock/<slug:verb>", stock.act, name="stock_act"),
     path("reconciliation/", reconciliation.difference_list, name="reconciliation"),
     path("reconciliation/<uuid:difference_id>/", reconciliation.difference, name="difference"),
     path(

@@ -125,8 +125,9 @@ def test_who_may_not_sees_no_button_and_is_refused(world, signed_in, part):
     installer = signed_in("installer")
     assert f'href="{url}"' not in installer.get(f"/orders/{order.id}/").content.decode()
     refused = installer.post(url, {"key": "k", "reason": "customer.moved"}, headers=part)
-    assert refused.status_code == 409
-    assert "由营业员办理" in refused.content.decode()
+    assert refused.status_code == 403
+    assert "你的岗位不能做这件事" in refused.content.decode()
+    assert installer.get(url).status_code == 403
     assert signed_in("foreigner").get(url, headers=part).status_code == 404
     assert not Withdrawal.objects.exists()
 
