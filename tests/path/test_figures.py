@@ -18,6 +18,7 @@ from kaitong.inventory import services as inventory
 from kaitong.org.actor import Actor
 from kaitong.process import services as process_verbs
 from kaitong.process.models import Suspension
+from kaitong.core import horizon
 from kaitong.reporting import folding, queries
 from kaitong.reporting import services as reporting
 from kaitong.reporting.definitions import BY_KEY
@@ -40,7 +41,7 @@ WEEK = Asked(grain="w", start=date(2026, 3, 2), action="open")
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
     """What was just written is folded at once: in a test nobody else is about to write."""
-    monkeypatch.setattr(folding, "SLACK", timedelta())
+    monkeypatch.setattr(horizon, "SLACK", timedelta())
 
 
 def fact(order) -> OrderFact:

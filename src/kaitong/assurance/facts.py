@@ -36,6 +36,9 @@ class TicketRow:
     common: bool
     reopened: int
     urged: int
+    playbook: str = ""
+    party_id: UUID | None = None
+    service_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class SurveyRow:
     reached: bool
     fixed: bool | None
     score: int | None
+    reason: str = ""  # both levels
 
 
 def changed_since(since: datetime, until: datetime) -> set[UUID]:
@@ -75,6 +79,7 @@ def identifiers(after: UUID | None, limit: int) -> list[UUID]:
 
 def tickets(ids: Iterable[UUID]) -> list[TicketRow]:
     """These tickets; what is none is left out; one query."""
+    rows = Fault.objects.filter(pk__in=list(ids)).select_related("handling")
     return [
         TicketRow(
             id=row.pk,
@@ -93,8 +98,11 @@ def tickets(ids: Iterable[UUID]) -> list[TicketRow]:
             common=row.common_cause_id is not None,
             reopened=row.reopened,
             urged=row.urged,
+            playbook=row.handling.playbook,
+            party_id=row.party_id,
+            service_id=row.service_id,
         )
-        for row in Fault.objects.filter(pk__in=list(ids)).order_by("pk").defer("ext", "contact")
+        for row in rows.order_by("pk").defer("ext", "contact", "handling__content")
     ]
 
 
@@ -116,6 +124,7 @@ def surveys(ids: Iterable[UUID]) -> list[SurveyRow]:
             reached=row.reached,
             fixed=row.fixed,
             score=row.score,
+            reason=row.reason_title,
         )
         for row in rows.order_by("pk")
     ]

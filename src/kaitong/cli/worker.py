@@ -22,6 +22,7 @@ from kaitong.process import figures, overdue, partitions, worker
 from kaitong.process import queries as process_queries
 from kaitong.process import services as process
 from kaitong.reporting import services as reporting
+from kaitong.surveys import services as surveys
 from kaitong.tmf import listening
 from kaitong.transfer import jobs
 from kaitong.worktime import queries as worktime
@@ -40,6 +41,7 @@ FOLD_SECONDS = 60.0
 BILLING_SECONDS = 3600.0
 SWEEP_SECONDS = 3600.0
 HALL_SECONDS = 300.0
+SURVEY_SECONDS = 30.0
 MEND_SECONDS = 600.0
 JOB_SECONDS = 1.0
 DEMAND_SECONDS = 15.0
@@ -88,6 +90,13 @@ def end_hall_days() -> None:
     hall.forget_old()
 
 
+def ask_customers() -> None:
+    """Ask about what has happened since; what nobody answered in time ends or is called about."""
+    surveys.look()
+    while surveys.expire():
+        pass
+
+
 def mend() -> None:
     """A wait that nobody watches becomes an incident; what cannot be mended is logged."""
     process.mend()
@@ -122,6 +131,7 @@ def run(stop: threading.Event | None = None) -> None:
             (WATCH_SECONDS, sessions.watch, "session watch"),
             (TERMINAL_SECONDS, sessions.watch_terminals, "watch over awaited terminals"),
             (HALL_SECONDS, end_hall_days, "end of the halls' day"),
+            (SURVEY_SECONDS, ask_customers, "surveys"),
             (INVOICE_SECONDS, charging.drain_invoices, "invoices"),
             (HOUSEKEEPING_SECONDS, housekeeping, "housekeeping"),
             (FIGURE_SECONDS, figures.add_up, "figures of steps"),

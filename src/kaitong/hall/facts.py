@@ -29,6 +29,8 @@ class VisitRow:
     begun_at: datetime | None
     ended_at: datetime | None
     wait: int
+    playbook: str = ""
+    counter: int | None = None  # where it was served last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,9 @@ def identifiers(after: UUID | None, limit: int) -> list[UUID]:
 
 def visits(ids: Iterable[UUID]) -> list[VisitRow]:
     """These numbers; what is none is left out; two queries."""
-    rows = list(Ticket.objects.filter(pk__in=list(ids)).order_by("pk"))
+    rows = list(
+        Ticket.objects.filter(pk__in=list(ids)).select_related("seat").order_by("pk")
+    )
     rules = Rules.objects.in_bulk({row.rules_id for row in rows})
     waits = {(key, kind.key): kind.wait for key, one in rules.items() for kind in tables.kinds(one)}
     return [
@@ -76,6 +80,8 @@ def visits(ids: Iterable[UUID]) -> list[VisitRow]:
             begun_at=row.begun_at,
             ended_at=row.ended_at,
             wait=waits.get((row.rules_id, row.kind), 0),
+            playbook=rules[row.rules_id].playbook,
+            counter=row.seat.counter if row.seat is not None else None,
         )
         for row in rows
     ]

@@ -44,6 +44,8 @@ class OrderRow:
     cause_group: str
     cause: str
     steps: Mapping[str, Any]  # which steps count as what (STEPS)
+    party_id: UUID | None = None
+    service_id: UUID | None = None  # of its first line
 
 
 def changed_since(since: datetime, until: datetime) -> set[UUID]:
@@ -120,6 +122,8 @@ def read(order_ids: Iterable[UUID]) -> list[OrderRow]:
                 cause_group=group,
                 cause=cause,
                 steps=order.parameters.get(STEPS) or known.get(order.playbook, {}),
+                party_id=order.party_id,
+                service_id=line.service_id if line else None,
             )
         )
     return found

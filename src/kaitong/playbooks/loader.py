@@ -20,6 +20,7 @@ from kaitong.playbooks.reading.folder import MAIN, Folder, fingerprint
 from kaitong.playbooks.reading.processes import Blocks, Processes, alone, decisions, scenarios
 from kaitong.playbooks.schema import PLAYBOOK
 from kaitong.process.model import Model
+from kaitong.surveys import schema as surveys
 
 __all__ = ["Playbook", "fingerprint", "load"]
 
@@ -84,7 +85,7 @@ def _of_other_packages(
     models: Mapping[str, Model],
     english: Mapping[str, str],
 ) -> None:
-    """What faults, the hall, notices, money and clocks say of their own parts of playbook.yaml."""
+    """What faults, the hall, surveys, notices, money and clocks say of their own parts of playbook.yaml."""
 
     def line(path: Iterable[Any]) -> int:
         return folder.line(MAIN, path)
@@ -93,6 +94,8 @@ def _of_other_packages(
     for where, what, remedy in assurance.faults(content, names, english):
         folder.spot(where, what, remedy)
     for where, what, remedy in hall.faults(content, names):
+        folder.spot(where, what, remedy)
+    for where, what, remedy in surveys.faults(content, english):
         folder.spot(where, what, remedy)
     folder.faults += notice_faults(content, models, english, line)
     folder.faults += money_faults(content, line)

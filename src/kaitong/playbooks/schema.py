@@ -16,6 +16,7 @@ from kaitong.messaging.choices import Channel, To
 from kaitong.ordering import counter_rules
 from kaitong.ordering.notices import MOMENTS, STEPS
 from kaitong.process.picking import PATTERN as PICK
+from kaitong.surveys.schema import SCHEMA as SURVEYS
 
 KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 REFERENCE = {"type": "string", "minLength": 1}
@@ -273,6 +274,7 @@ PLAYBOOK: dict[str, Any] = {
             "fieldwork": ONSITE,
             "faults": FAULTS,
             "hall": HALL,
+            "surveys": SURVEYS,
             "called": _by_key(_closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
             "papers": _by_key(
                 _closed(

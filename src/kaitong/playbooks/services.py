@@ -38,6 +38,8 @@ from kaitong.playbooks.models import Deployment
 from kaitong.process import services as process
 from kaitong.process.model import NodeKind
 from kaitong.process.services import Progress, StepContext
+from kaitong.surveys import schema as surveys_schema
+from kaitong.surveys import services as surveys
 
 
 def find(place: str | Path) -> Path:
@@ -101,6 +103,7 @@ def deploy(*, actor: Actor, folder: Path) -> Deployment:
     )
     _deploy_handling(actor, book, folder.resolve())
     _deploy_hall(actor, book, folder.resolve())
+    _deploy_surveys(actor, book)
     audit.record(
         "playbook-deployed",
         actor_id=actor.id,
@@ -344,6 +347,26 @@ def _deploy_hall(actor: Actor, book: Playbook, folder: Path) -> None:
             papers=_papers(book, folder, section.get("papers", {})),
         )
     hall.deploy_hall(actor=actor, playbook=book.key, playbook_hash=book.hash, entry=entry)
+
+
+def _deploy_surveys(actor: Actor, book: Playbook) -> None:
+    """`surveys:` with its process deployed and words in both languages."""
+    section = book.content.get("surveys")
+    entry = None
+    if section:
+        made, pinned = None, _called(book)
+        for key, (file, _place) in surveys_schema.process_files(book.content).items():
+            made = _definition(book, key, file, pinned)
+        entry = surveys.RulesEntry(
+            content={**section, "english": dict(book.english)},
+            parameters={
+                **book.parameters,
+                "posts": _posts(book),
+                "playbook": {"key": book.key, "hash": book.hash},
+            },
+            definition_id=made,
+        )
+    surveys.deploy_surveys(actor=actor, playbook=book.key, playbook_hash=book.hash, entry=entry)
 
 
 class _LookFirst(Exception):

@@ -50,6 +50,7 @@ from kaitong.playbooks.errors import PlaybookError
 from kaitong.process.actions import Action, configure
 from kaitong.process.listening import StepFact, listen, listen_to_ledger, listen_to_standstill
 from kaitong.process.services import StepContext
+from kaitong.surveys import actions as surveys
 from kaitong.worktime import queries as worktime
 
 ACTIONS: dict[str, Action] = {
@@ -109,6 +110,8 @@ ACTIONS: dict[str, Action] = {
         Action("assurance.confirm-cause", "transactional", assurance.confirm_cause),
         Action("assurance.dismiss-cause", "transactional", assurance.dismiss_cause),
         Action("assurance.solve-cause", "transactional", assurance.solve_cause),
+        Action("surveys.followed-up", "transactional", surveys.followed_up),
+        Action("surveys.complain", "transactional", surveys.complain),
         Action("activation.apply", "external", activation.apply_service),
         Action("activation.remove", "external", activation.remove_service),
         Action("activation.prove-removed", "external", activation.prove_removed),
@@ -149,6 +152,7 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
     **assurance_answers.WRITES,
+    **surveys.WRITES,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
 }
 # All a form may write: a step's verbs, and the answers of the counter's changes.

@@ -13,6 +13,7 @@ from typing import Any
 from kaitong.assurance import schema as assurance
 from kaitong.fieldwork import schema as onsite
 from kaitong.process.model import Model
+from kaitong.surveys import schema as surveys
 
 INSTALLED = "installed"
 NO_FEE = "none"
@@ -30,6 +31,8 @@ def files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
         for key, entry in content["processes"].items()
     }
     for key, (file, place) in onsite.process_files(content).items():
+        found.setdefault(key, (file, place))
+    for key, (file, place) in surveys.process_files(content).items():
         found.setdefault(key, (file, place))
     for key, (file, place) in assurance.process_files(content).items():
         found.setdefault(key, (file, place))

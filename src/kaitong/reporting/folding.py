@@ -17,7 +17,7 @@ import json
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from kaitong.assurance import facts as assurance
 from kaitong.core import db
+from kaitong.core.horizon import horizon
 from kaitong.fieldwork import facts as fieldwork
 from kaitong.hall import facts as hall
 from kaitong.ordering import facts as ordering
@@ -62,18 +63,10 @@ from kaitong.worktime.errors import WorktimeError
 log = logging.getLogger(__name__)
 
 BATCH = 500
-SLACK = timedelta(seconds=5)  # between making an identifier and the first write under it
-READERS = timedelta(minutes=1)  # who has written nothing for so long only reads
 SUMMARIES = 7_120_431  # shared by whoever adds to them, exclusive for who makes them anew
 _GATHERING = 7_120_432
 _NAME = "changes"
 
-# Real time of the database, and the beginning of the oldest transaction that may yet commit rows.
-# One that holds no transaction number after a minute is a reader (a backup, an export).
-_HORIZON = """select clock_timestamp() as now, min(xact_start) as oldest from pg_stat_activity
- where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
- and backend_type = 'client backend'
- and (backend_xid is not null or xact_start > clock_timestamp() - %s)"""
 _TOUCH = """insert into reporting_touched (business_id)
  select unnest(%s::uuid[]) on conflict (business_id) do update set tries = 0
  where reporting_touched.tries > 0"""
@@ -100,7 +93,7 @@ def gather() -> int:
         found = db.one("select pg_try_advisory_xact_lock(%s) as taken", [_GATHERING])
         if not found or not found["taken"]:
             return 0
-        until = _horizon()
+        until = horizon()
         mark = Watermark.objects.filter(name=_NAME).first()
         if mark is None:  # nothing was ever looked at: everything is
             Watermark.objects.create(name=_NAME, at=until)
@@ -345,13 +338,6 @@ def _touch_all() -> int:
             touch(page)
             total, after = total + len(page), page[-1]
     return total
-
-
-def _horizon() -> datetime:
-    found = db.one(_HORIZON, [READERS])
-    assert found is not None
-    times = [found["now"], *([found["oldest"]] if found["oldest"] else [])]
-    return min(times) - SLACK
 
 
 def _calendar(key: str) -> Calendar:

@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "kaitong.assurance",
     "kaitong.hall",
     "kaitong.fieldwork",
+    "kaitong.surveys",
     "kaitong.reporting",
     "kaitong.playbooks",
     "kaitong.transfer",

@@ -14,6 +14,7 @@ from kaitong.playbooks.notices import notice_texts
 from kaitong.playbooks.reading.folder import MAIN, Folder
 from kaitong.process.dmn import Decisions
 from kaitong.process.model import Model
+from kaitong.surveys import schema as surveys
 
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -51,6 +52,7 @@ def _of_content(content: Mapping[str, Any]) -> Iterator[tuple[Iterable[Any], str
     yield from counter_rules.texts(content)
     yield from assurance.texts(content)
     yield from hall.texts(content)
+    yield from surveys.texts(content)
     for part in ("offerings", "cases"):
         for position, entry in enumerate(content.get(part, [])):
             yield [part, position, "description"], entry.get("description", "")

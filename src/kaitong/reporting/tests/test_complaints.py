@@ -11,7 +11,8 @@ from kaitong.core.clock import frozen
 from kaitong.core.errors import Forbidden, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.reporting import complaints, folding
+from kaitong.core import horizon
+from kaitong.reporting import complaints
 from kaitong.reporting import services as reporting
 from kaitong.reporting.definitions import SURVEYS, TICKETS
 from kaitong.reporting.models import SurveyFact, TicketFact
@@ -31,7 +32,7 @@ FIGURES = {one.key: one for one in (*TICKETS, *SURVEYS)}
 @pytest.fixture
 def ticket(county, monkeypatch):
     """Make a ticket as assurance keeps it; its processes are not what is tested here."""
-    monkeypatch.setattr(folding, "SLACK", timedelta())
+    monkeypatch.setattr(horizon, "SLACK", timedelta())
     worktime_verbs.seed_calendar(key="cn", years=range(2025, 2027))
     worktime.forget()
     handling = Handling.objects.create(playbook="home-broadband", playbook_hash="x")
