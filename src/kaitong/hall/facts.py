@@ -63,9 +63,7 @@ def identifiers(after: UUID | None, limit: int) -> list[UUID]:
 
 def visits(ids: Iterable[UUID]) -> list[VisitRow]:
     """These numbers; what is none is left out; two queries."""
-    rows = list(
-        Ticket.objects.filter(pk__in=list(ids)).select_related("seat").order_by("pk")
-    )
+    rows = list(Ticket.objects.filter(pk__in=list(ids)).select_related("seat").order_by("pk"))
     rules = Rules.objects.in_bulk({row.rules_id for row in rows})
     waits = {(key, kind.key): kind.wait for key, one in rules.items() for kind in tables.kinds(one)}
     return [

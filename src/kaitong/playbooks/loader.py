@@ -85,7 +85,7 @@ def _of_other_packages(
     models: Mapping[str, Model],
     english: Mapping[str, str],
 ) -> None:
-    """What faults, the hall, surveys, notices, money and clocks say of their own parts of playbook.yaml."""
+    """What faults, the hall, surveys, money and others say of their parts of playbook.yaml."""
 
     def line(path: Iterable[Any]) -> int:
         return folder.line(MAIN, path)

@@ -112,6 +112,10 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
         "call",
         {word: Values({"call_next": word}) for word in ("fixed", "broken", "again", "enough")},
     ),
+    "surveys.followed-up": (
+        "follow",
+        {word: Values({"follow_next": word}) for word in ("done", "ticket", "again", "enough")},
+    ),
     "assurance.reopen": ("reopen", {"": Values({"straight": True, "route": ""})}),
     "assurance.alone": ("alone", {"": Values({"straight": True})}),
 }

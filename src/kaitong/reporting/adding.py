@@ -15,9 +15,10 @@ from uuid import UUID
 from kaitong.reporting.bins import bin_of
 from kaitong.reporting.choices import Clock, Cut, Grain, Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
+from kaitong.reporting.opining import Opinion
 from kaitong.reporting.visiting import Desk, Visit
 
-ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS, VISITS, DESKS = (
+ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS, VISITS, DESKS, OPINIONS, OPINERS = (
     "reporting_orderfigure",
     "reporting_timefigure",
     "reporting_causefigure",
@@ -26,6 +27,8 @@ ORDERS, TIMES, CAUSES, WORK, TICKETS, SURVEYS, VISITS, DESKS = (
     "reporting_surveyfigure",
     "reporting_visitfigure",
     "reporting_deskfigure",
+    "reporting_opinionfigure",
+    "reporting_opinionperson",
 )
 KEYS: Mapping[str, tuple[str, ...]] = {
     ORDERS: ("grain", "by", "branch_id", "start", "action", "key"),
@@ -38,6 +41,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     SURVEYS: ("grain", "branch_id", "start", "kind"),
     VISITS: ("grain", "branch_id", "start", "kind"),
     DESKS: ("grain", "branch_id", "start", "person", "hour"),
+    OPINIONS: ("grain", "by", "branch_id", "start", "source", "key"),
+    OPINERS: ("grain", "branch_id", "start", "source", "post", "person"),
 }  # fmt: skip
 SUMS: Mapping[str, tuple[str, ...]] = {
     ORDERS: (
@@ -59,6 +64,8 @@ SUMS: Mapping[str, tuple[str, ...]] = {
         "handled",
     ),
     DESKS: ("n", "timed", "handled"),
+    OPINIONS: ("n", "reached", "answered", "score", "content", "unhappy"),
+    OPINERS: ("n", "reached", "answered", "score", "content", "unhappy"),
 }  # fmt: skip
 DAILY = (Grain.DAY, Grain.WEEK, Grain.MONTH)
 WEEKLY = (Grain.WEEK, Grain.MONTH)
@@ -70,14 +77,17 @@ GRAINS: Mapping[str, tuple[Grain, ...]] = {Cut.PLAN: DAILY, Cut.GRID: WEEKLY}
 # What is told apart by person is of one branch each: adding it up would make no row fewer.
 BELOW: Mapping[str, str] = {Grain.WEEK: "W", Grain.MONTH: "M"}
 EVERYWHERE = UUID(int=0)
-SUMMED = (ORDERS, TIMES, CAUSES, TICKETS, SURVEYS, VISITS)
+SUMMED = (ORDERS, TIMES, CAUSES, TICKETS, SURVEYS, VISITS, OPINIONS)
 Above = Mapping[UUID, Sequence[UUID]]  # branch -> those above it
 
 # In the histograms of orders: all plans together, all business together. A page over many branches
 # reads these, and the rows of each plan only where it shows plans.
 ALL = "*"
 CONTENT = 4  # of 5: from this score on a customer is content
-Fact = Order | Work | Ticket | Survey | Visit | Desk
+UNHAPPY = 2  # and down from this one he is not
+PLAN, REASON = "plan", "reason"  # what opinions are also told apart by
+BETWEEN = "："  # both levels of a reason
+Fact = Order | Work | Ticket | Survey | Visit | Desk | Opinion
 Key = tuple[Any, ...]
 Change = dict[str, dict[Key, dict[str, int]]]  # table -> key -> column -> difference
 
@@ -145,6 +155,8 @@ def _parts(fact: Fact) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
                 yield SURVEYS, (grain, fact.branch_id, start, fact.kind), _survey_sums(fact)
         case Visit():
             yield from _visit(fact)
+        case Opinion():
+            yield from _opinion(fact)
         case Desk():
             for grain in WEEKLY:
                 start = start_of(grain, fact.day)
@@ -218,6 +230,26 @@ def _visit(fact: Visit) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
             if seconds is not None:
                 key = (grain, clock, fact.branch_id, start, fact.kind, "", bin_of(seconds))
                 yield TIMES, key, {"n": 1}
+
+
+def _opinion(fact: Opinion) -> Iterator[tuple[str, Key, Mapping[str, int]]]:
+    sums = {
+        "n": 1,
+        "reached": int(fact.reached),
+        "answered": int(fact.score is not None),
+        "score": fact.score or 0,
+        "content": int((fact.score or 0) >= CONTENT),
+        "unhappy": int(fact.score is not None and fact.score <= UNHAPPY),
+    }
+    cuts = [("", ""), (PLAN, fact.offering)] if fact.offering else [("", "")]
+    if fact.reason:
+        cuts.append((REASON, f"{fact.reason_group}{BETWEEN}{fact.reason}"))
+    for grain in WEEKLY:
+        start = start_of(grain, fact.asked_day)
+        for by, key in cuts:
+            yield OPINIONS, (grain, by, fact.branch_id, start, fact.source, key), sums
+        own = (fact.source, fact.post, str(fact.person or ""))
+        yield OPINERS, (grain, fact.branch_id, start, *own), sums
 
 
 def _order_sums(fact: Order) -> Iterator[tuple[date, dict[str, int]]]:

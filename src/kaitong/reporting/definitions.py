@@ -21,6 +21,7 @@ class Unit(StrEnum):
     COUNT = "count"
     SHARE = "share"  # of 0 to 1
     TIME = "time"  # seconds
+    MEAN = "mean"  # a score of 1 to 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,6 +340,66 @@ SURVEYS: tuple[Definition, ...] = (
         part="reached",
         whole=("n",),
         better="high",
+        about="QA-07",
+    ),
+)
+# Of what customers think (评价), by the day on which they were asked.
+OPINIONS: tuple[Definition, ...] = (
+    Definition(
+        key="opinion_asked",
+        title=_("询问人次"),
+        words=_("期内请客户评价的次数：短信链接、评价器、电话回访，含故障和投诉的回访。"),
+        unit=Unit.COUNT,
+        part="n",
+        about="QA-07",
+    ),
+    Definition(
+        key="opinion_reached",
+        title=_("联系到率"),
+        words=_("期内询问的，客户答复了或电话里联系到的占比。"),
+        unit=Unit.SHARE,
+        part="reached",
+        whole=("n",),
+        better="high",
+        about="QA-07",
+    ),
+    Definition(
+        key="opinion_answered",
+        title=_("答复率"),
+        words=_("期内询问的，客户打了分的占比。"),
+        unit=Unit.SHARE,
+        part="answered",
+        whole=("n",),
+        better="high",
+        about="QA-07",
+    ),
+    Definition(
+        key="opinion_score",
+        title=_("平均分"),
+        words=_("期内打分的平均，满分 5 分。"),
+        unit=Unit.MEAN,
+        part="score",
+        whole=("answered",),
+        about="QA-07",
+    ),
+    Definition(
+        key="opinion_content",
+        title=_("评价满意率"),
+        words=_("期内打分的，4 分和 5 分的占比。"),
+        unit=Unit.SHARE,
+        part="content",
+        whole=("answered",),
+        better="high",
+        about="QA-07",
+    ),
+    Definition(
+        key="opinion_unhappy",
+        title=_("评价不满意率"),
+        words=_("期内打分的，1 分和 2 分的占比。"),
+        unit=Unit.SHARE,
+        part="unhappy",
+        whole=("answered",),
+        better="low",
         about="QA-07",
     ),
 )

@@ -47,6 +47,7 @@ from kaitong.reporting.judging import (
 )
 from kaitong.reporting.models import (
     DeskFact,
+    OpinionFact,
     OrderFact,
     SurveyFact,
     TicketFact,
@@ -55,7 +56,9 @@ from kaitong.reporting.models import (
     Watermark,
     WorkFact,
 )
+from kaitong.reporting.opining import Opinion, of_survey, of_ticket
 from kaitong.reporting.visiting import Desk, Visit, desk_fact, visit_fact
+from kaitong.surveys import facts as opinions
 from kaitong.worktime import queries as worktime
 from kaitong.worktime.calendars import Calendar
 from kaitong.worktime.errors import WorktimeError
@@ -75,6 +78,7 @@ _TAKE = """delete from reporting_touched where business_id in (
  for update skip locked limit %s) returning business_id"""
 _TAKE_ONE = "delete from reporting_touched where business_id = %s returning business_id"
 _FAILED = "update reporting_touched set tries = tries + 1 where business_id = %s"
+_ALL = (ordering.identifiers, assurance.identifiers, hall.identifiers, opinions.identifiers)
 TRIES = 5  # then it stands aside until something is written about it again
 
 
@@ -105,6 +109,7 @@ def gather() -> int:
         changed |= fieldwork.changed_since(mark.at, until)
         changed |= assurance.changed_since(mark.at, until)
         changed |= hall.changed_since(mark.at, until)
+        changed |= opinions.changed_since(mark.at, until)
         db.execute(_TOUCH, [sorted(changed)])
         mark.at = until
         mark.save(update_fields=["at"])
@@ -171,6 +176,7 @@ class Facts:
     surveys: Sequence[Survey] = ()
     visits: Sequence[Visit] = ()
     desks: Sequence[Desk] = ()
+    opinions: Sequence[Opinion] = ()
 
 
 # Facts, their rows, their key, and by which column they hang on what was touched.
@@ -181,6 +187,7 @@ _KINDS: tuple[tuple[str, Any, Any, str, str], ...] = (
     ("surveys", Survey, SurveyFact, "survey_id", "business_id"),
     ("visits", Visit, VisitFact, "ticket_id", "ticket_id"),
     ("desks", Desk, DeskFact, "stint_id", "ticket_id"),
+    ("opinions", Opinion, OpinionFact, "asked_id", "business_id"),
 )
 
 
@@ -196,6 +203,11 @@ def read(business_ids: Iterable[UUID]) -> Facts:
         stints.setdefault(stint.ticket_id, []).append(stint)
     orders = ordering.read(ids)
     on_site = fieldwork.of_orders(row.id for row in orders)
+    tickets = assurance.tickets(ids)
+    said = assurance.surveys(ids)
+    calls: dict[UUID, list[assurance.SurveyRow]] = {}
+    for call in said:
+        calls.setdefault(call.business_id, []).append(call)
     drawn = grids.grids_of({row.address_id for row in orders if row.address_id})
     return Facts(
         orders=[
@@ -219,11 +231,24 @@ def read(business_ids: Iterable[UUID]) -> Facts:
                 calendar=_calendar(ticket.calendar),
                 day_of=day_of,
             )
-            for ticket in assurance.tickets(ids)
+            for ticket in tickets
         ],
-        surveys=[survey_fact(row, day_of=day_of) for row in assurance.surveys(ids)],
+        surveys=[survey_fact(row, day_of=day_of) for row in said],
         visits=[visit_fact(row, stints.get(row.id, ())) for row in hall.visits(ids)],
         desks=[desk_fact(row, local=_local) for rows in stints.values() for row in rows],
+        opinions=[
+            *(of_survey(row, day_of=day_of) for row in opinions.opinions(ids)),
+            *(
+                one
+                for ticket in tickets
+                for one in of_ticket(
+                    ticket,
+                    calls.get(ticket.id, ()),
+                    work=work.get(ticket.id, ()),
+                    day_of=day_of,
+                )
+            ),
+        ],
     )
 
 
@@ -332,7 +357,7 @@ def _write(model: Any, key: str, columns: Sequence[str], facts: Sequence[Any]) -
 
 def _touch_all() -> int:
     total = 0
-    for identifiers in (ordering.identifiers, assurance.identifiers, hall.identifiers):
+    for identifiers in _ALL:
         after: UUID | None = None
         while page := identifiers(after, 10_000):
             touch(page)

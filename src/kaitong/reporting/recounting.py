@@ -17,6 +17,8 @@ from kaitong.reporting import adding
 from kaitong.reporting.adding import (
     CAUSES,
     DESKS,
+    OPINERS,
+    OPINIONS,
     ORDERS,
     SURVEYS,
     TICKETS,
@@ -269,6 +271,34 @@ def _desks(grain: Grain) -> Statements:
     return [(("day",), sql, [])]
 
 
+_OPINION = f"""count(*), count(*) filter (where reached), count(score), coalesce(sum(score), 0),
+ count(*) filter (where score >= {adding.CONTENT}),
+ count(*) filter (where score <= {adding.UNHAPPY}) from reporting_opinionfact"""
+
+
+def _opinions(grain: Grain) -> Statements:
+    columns = ", ".join((*adding.KEYS[OPINIONS], *adding.SUMS[OPINIONS]))
+    found: Statements = []
+    for by, key, where in (
+        ("", "''", "true"),
+        (adding.PLAN, "offering", "offering <> ''"),
+        (adding.REASON, f"reason_group || '{adding.BETWEEN}' || reason", "reason <> ''"),
+    ):
+        sql = f"""insert into {OPINIONS} ({columns})
+ select '{grain}', '{by}', branch_id, {_start(grain, "asked_day")}, source, {key}, {_OPINION}
+ where {where}{{asked_day}} group by 3, 4, 5, 6"""
+        found.append((("asked_day",), sql, []))
+    return found
+
+
+def _opiners(grain: Grain) -> Statements:
+    columns = ", ".join((*adding.KEYS[OPINERS], *adding.SUMS[OPINERS]))
+    sql = f"""insert into {OPINERS} ({columns})
+ select '{grain}', branch_id, {_start(grain, "asked_day")}, source, post,
+ coalesce(person::text, ''), {_OPINION} where true{{asked_day}} group by 2, 3, 4, 5, 6"""
+    return [(("asked_day",), sql, [])]
+
+
 def _work(grain: Grain) -> Statements:
     columns = ", ".join((*adding.KEYS[WORK], *adding.SUMS[WORK]))
     sql = f"""insert into {WORK} ({columns})
@@ -288,4 +318,6 @@ _MAKE = {
     SURVEYS: _surveys,
     VISITS: _visits,
     DESKS: _desks,
+    OPINIONS: _opinions,
+    OPINERS: _opiners,
 }

@@ -15,6 +15,7 @@ from kaitong.reporting.checking import check
 from kaitong.reporting.folding import BATCH, drain, fold, gather, touch
 from kaitong.reporting.models import (
     DeskFact,
+    OpinionFact,
     OrderFact,
     SurveyFact,
     TicketFact,
@@ -22,6 +23,7 @@ from kaitong.reporting.models import (
     WorkFact,
 )
 from kaitong.reporting.recounting import recount
+from kaitong.surveys import facts as opinions
 
 __all__ = ["check", "drain", "fold", "gather", "rebuild", "recount", "touch"]
 
@@ -33,7 +35,12 @@ def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) ->
     been read."""
     gather()
     total = 0
-    for identifiers in (ordering.identifiers, assurance.identifiers, hall.identifiers):
+    for identifiers in (
+        ordering.identifiers,
+        assurance.identifiers,
+        hall.identifiers,
+        opinions.identifiers,
+    ):
         after: UUID | None = None
         while page := identifiers(after, 10_000):
             touch(page)
@@ -49,7 +56,7 @@ def rebuild(*, told: Callable[[int], None] | None = None, limit: int = BATCH) ->
 @transaction.atomic
 def forget() -> None:
     """Drop all facts and summaries, for `rebuild` to begin from nothing."""
-    for model in (OrderFact, WorkFact, TicketFact, SurveyFact, VisitFact, DeskFact):
+    for model in (OrderFact, WorkFact, TicketFact, SurveyFact, VisitFact, DeskFact, OpinionFact):
         model.objects.all().delete()
     recount()
     db.execute("delete from reporting_touched")

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 from csp.constants import NONCE, NONE, SELF
 
 from kaitong.core.home import REPOSITORY, home
-from kaitong.core.logs import without_traceback_of_refusals
+from kaitong.core.logs import without_secret_links, without_traceback_of_refusals
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -230,13 +230,17 @@ LOGGING = {
         "refusals": {
             "()": "django.utils.log.CallbackFilter",
             "callback": without_traceback_of_refusals,
-        }
+        },
+        "links": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_secret_links,
+        },
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "plain",
-            "filters": ["refusals"],
+            "filters": ["refusals", "links"],
         }
     },
     "root": {"handlers": ["console"], "level": os.environ.get("KAITONG_LOG", "WARNING")},

@@ -17,6 +17,7 @@ from kaitong.ordering.drafts import CLERK
 from kaitong.ordering.plans import may_withdraw
 from kaitong.ordering.refunds import may_refund
 from kaitong.org.actor import Actor
+from kaitong.surveys.rules import at_desk as calls_customers
 
 IMPORTING = frozenset({"resource", "supervisor"})
 PLANNING = frozenset({"clerk", "resource", "supervisor"})
@@ -96,6 +97,7 @@ RULES: Mapping[str, Rule] = {
     **_each(reads_plant, "plant plant_node plant_state stock stock_act stock_counted"),
     **_each(takes_faults, "fault_new fault_route"),
     **_each(at_desk, "hand_overs hand_over hand_over_take hand_over_withdraw"),
+    **_each(calls_customers, "surveys survey_take survey_record"),
     **_each(leads, "devices device_add device_code device_revoke"),
 }
 # All that a device opens (org.devices): numbers, forms, the board, and how they look.
@@ -103,6 +105,7 @@ DEVICE = frozenset(
     (
         *("home", "hall_take", "hall_ticket", "hall_forms", "hall_form", "hall_form_sheet"),
         *("hall_blank", "hall_board", "device_pair", "theme"),
+        *("hall_rate", "hall_rate_one"),
     )
 )
 

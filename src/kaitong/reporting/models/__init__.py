@@ -7,6 +7,7 @@ stand those of what is below one, under grains of their own (`adding.BELOW`).
 
 from __future__ import annotations
 
+from kaitong.reporting.models.opinions import OpinionFact, OpinionFigure, OpinionPerson
 from kaitong.reporting.models.orders import CauseFigure, OrderFact, OrderFigure, TimeFigure
 from kaitong.reporting.models.reading import Touched, Watermark
 from kaitong.reporting.models.tickets import SurveyFact, SurveyFigure, TicketFact, TicketFigure
@@ -17,6 +18,9 @@ __all__ = [
     "CauseFigure",
     "DeskFact",
     "DeskFigure",
+    "OpinionFact",
+    "OpinionFigure",
+    "OpinionPerson",
     "OrderFact",
     "OrderFigure",
     "SurveyFact",

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from kaitong.assurance.models import Fault, Handling, Note, Survey
+from kaitong.core import horizon
 from kaitong.core.clock import frozen
 from kaitong.core.errors import Forbidden, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.org.actor import Actor
-from kaitong.core import horizon
 from kaitong.reporting import complaints
 from kaitong.reporting import services as reporting
 from kaitong.reporting.definitions import SURVEYS, TICKETS

@@ -21,6 +21,7 @@ from kaitong.reporting.checking import check
 from kaitong.reporting.choices import Came, Outcome, Repair
 from kaitong.reporting.judging import Order, Survey, Ticket, Work
 from kaitong.reporting.models import Touched
+from kaitong.reporting.opining import Opinion
 from kaitong.reporting.queries import Asked, buckets, causes
 from kaitong.reporting.recounting import recount
 from kaitong.reporting.visiting import Desk, Visit
@@ -166,13 +167,38 @@ def random_desk(draw: Random, ticket_id: UUID, stint_id: UUID) -> Desk:
     )
 
 
-def put(orders, work, ids, tickets=(), surveys=(), visits=(), desks=()):
+def random_opinion(draw: Random, asked_id: UUID) -> Opinion:
+    score = draw.choice((None, 1, 2, 3, 4, 5))
+    unhappy = score is not None and score < 3 and draw.random() < 0.7
+    return Opinion(
+        asked_id=asked_id,
+        business_id=asked_id,
+        branch_id=draw.choice(BRANCHES),
+        source=draw.choice(["order", "hall", "fault"]),
+        asked_day=date(2026, 1, 1) + timedelta(days=draw.randrange(90)),
+        offering=draw.choice(["home-300", ""]),
+        person=draw.choice([None, UUID(int=77), UUID(int=78)]),
+        post=draw.choice(["installer", ""]),
+        reached=score is not None or draw.random() < 0.5,
+        score=score,
+        reason_group=draw.choice(["时间", ""]) if unhappy else "",
+        reason="等得太久" if unhappy else "",
+    )
+
+
+def put(orders, work, ids, tickets=(), surveys=(), visits=(), desks=(), opinions=()):
     with transaction.atomic():
         db.execute("select pg_advisory_xact_lock_shared(%s)", [folding.SUMMARIES])
         folding.touch(ids)
         Touched.objects.filter(pk__in=ids).delete()
         facts = folding.Facts(
-            orders=orders, work=work, tickets=tickets, surveys=surveys, visits=visits, desks=desks
+            orders=orders,
+            work=work,
+            tickets=tickets,
+            surveys=surveys,
+            visits=visits,
+            desks=desks,
+            opinions=opinions,
         )
         return folding.put(facts, business_ids=ids)
 
@@ -211,6 +237,7 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed, tree):
     said = {one: uuid7() for one in lines}
     numbers = [uuid7() for _ in range(40)]
     served = {one: [uuid7(), uuid7()] for one in numbers}
+    asked = [uuid7() for _ in range(40)]
     for _round in range(8):
         some = draw.sample(ids, draw.randrange(1, 40))
         orders = [random_order(draw, one) for one in some]
@@ -231,7 +258,10 @@ def test_added_one_by_one_is_what_is_added_up_anew(seed, tree):
             for stint in served[one]
             if draw.random() < 0.7
         ]
-        told = (orders, work, [*some, *faults, *came], tickets, surveys, visits, desks)
+        heard = draw.sample(asked, draw.randrange(1, 30))
+        opinions = [random_opinion(draw, one) for one in heard]
+        ids_told = [*some, *faults, *came, *heard]
+        told = (orders, work, ids_told, tickets, surveys, visits, desks, opinions)
         assert put(*told) > 0
         assert put(*told) == 0  # the same again makes no difference
     added = summaries()

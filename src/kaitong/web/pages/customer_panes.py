@@ -37,6 +37,7 @@ from kaitong.web.pages.names import login_label, post_names
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.order_tabs import CHARGE_TONES, PaperRow, PapersPane
 from kaitong.web.pages.parts import Pager, Tab, page_number
+from kaitong.web.pages.survey_parts import surveys_pane
 from kaitong.web.pages.usage_pane import usage_pane
 
 PAGE = 50
@@ -465,6 +466,7 @@ PANES: dict[str, PaneOf] = {
     "papers": PaneOf(lambda: _("单据"), _papers),
     "usage": PaneOf(lambda: _("会话与用量"), usage_pane),
     "faults": PaneOf(lambda: _("故障"), faults_pane),
+    "surveys": PaneOf(lambda: _("满意度"), surveys_pane),
     "timeline": PaneOf(lambda: _("时间线"), _timeline, ("service",)),
     "looks": PaneOf(lambda: _("查看记录"), _looks),
 }

@@ -35,6 +35,7 @@ from kaitong.web.pages.follow import after
 from kaitong.web.pages.names import post_names
 from kaitong.web.pages.parts import Line, Note, Person
 from kaitong.web.pages.sites import Site, sites_of
+from kaitong.web.pages.survey_parts import notes as survey_notes
 from kaitong.web.pages.workbench import appointment_text, work_due
 from kaitong.web.why import Why
 
@@ -188,7 +189,7 @@ def work_detail(
         post=posts.get(item.post, item.post),
         who=item.completed_name or item.claimed_name or item.candidate_name,
         work_text=say(item.definition.documentation),
-        notes=tuple(_notes(item, line, say)),
+        notes=(*survey_notes(actor, item.variables), *_notes(item, line, say)),
         form=asked if ready and can.complete else None,
         history=tuple(told[:_HISTORY_SHOWN]),
         after=_after(item, model, say, posts, can),

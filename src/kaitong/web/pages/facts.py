@@ -25,6 +25,7 @@ from kaitong.org.actor import Actor
 from kaitong.party import queries as party
 from kaitong.places import queries as places
 from kaitong.playbooks import queries as playbooks
+from kaitong.surveys import queries as surveys
 from kaitong.web.pages.fault_facts import of_tickets
 from kaitong.web.pages.order_facts import OrderFacts
 
@@ -40,7 +41,47 @@ def facts_of(
         return {}
     found = of_orders(ordering.by_ids(actor, wanted), people=people)
     found |= of_tickets(actor, wanted - set(found), people=people)
-    return found | of_differences(actor, wanted - set(found))
+    found |= of_differences(actor, wanted - set(found))
+    return found | of_surveys(actor, wanted - set(found))
+
+
+def of_surveys(actor: Actor, ids: Collection[UUID]) -> dict[UUID, OrderFacts]:
+    """Surveys (满意度) among these: what was asked about stands for the order."""
+    rows = surveys.by_ids(actor, ids) if ids else []
+    if not rows:
+        return {}
+    people = party.summaries([row.party_id for row in rows if row.party_id])
+    titles = {
+        row.pk: next(a["title"] for a in row.rules.content["asks"] if a["key"] == row.ask)
+        for row in rows
+    }
+    wanted = {row.service_id for row in rows if row.service_id is not None}
+    lines = {one.id: one for one in inventory.services_by_ids(wanted)} if wanted else {}
+    found = {}
+    for row in rows:
+        say = playbooks.words(row.rules.playbook, row.rules.playbook_hash)
+        line = lines.get(row.service_id) if row.service_id else None
+        customer = people.get(row.party_id) if row.party_id else None
+        found[row.pk] = OrderFacts(
+            id=row.pk,
+            number=row.number,
+            state="",
+            product=say(titles[row.pk]),
+            action=_("满意度"),
+            customer_name=customer.name if customer else "",
+            customer=customer,
+            address=line.address_short if line else "",
+            address_full=line.address_full if line else "",
+            say=say,
+            due_at=None,
+            due_basis={},
+            ordered_at=row.asked_at,
+            completed_at=None,
+            appointment_start=None,
+            appointment_end=None,
+            service_id=row.service_id,
+        )
+    return found
 
 
 def of_differences(actor: Actor, ids: Collection[UUID]) -> dict[UUID, OrderFacts]:

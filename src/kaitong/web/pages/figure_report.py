@@ -20,7 +20,7 @@ from kaitong.reporting.definitions import BY_KEY, DEFINITIONS, Definition, Unit
 from kaitong.reporting.queries import Bucket
 from kaitong.transfer.book import Book, OutColumn
 from kaitong.web import format as fmt
-from kaitong.web.pages import figure_visits
+from kaitong.web.pages import figure_opinions, figure_visits
 from kaitong.web.pages.figure_tables import (
     Choice,
     definitions,
@@ -115,6 +115,7 @@ def sheet(actor: Actor, choice: Choice) -> dict[str, Any]:
             }
             for table in (
                 *tables(actor, choice, goals, of=PRINTED),
+                *figure_opinions.tables(actor, choice, goals),
                 *figure_visits.tables(actor, asked, choice.branches, goals),
             )
             if table.rows
@@ -159,7 +160,8 @@ def to_book(actor: Actor, choice: Choice, target: str | BinaryIO) -> int:
             name = branch or scope_title(choice)
             _add(book, _("营业厅排队，按期"), name, start, one, bucket, goals)
         hall = figure_visits.tables(actor, asked, choice.branches, goals)
-        for table in (*tables(actor, choice, goals), *hall):
+        said = figure_opinions.tables(actor, choice, goals)
+        for table in (*tables(actor, choice, goals), *said, *hall):
             if table.key in ("hall", "plan", "action", "branch", "grid"):
                 continue
             for row in table.rows:

@@ -25,6 +25,7 @@ from kaitong.reporting.choices import Cut, Grain, Outcome
 from kaitong.reporting.definitions import (
     BY_KEY,
     DEFINITIONS,
+    OPINIONS,
     SURVEYS,
     TICKETS,
     VISITS,
@@ -155,6 +156,8 @@ def value_text(one: Definition, value: float | None) -> str:
             return fmt.span(round(value))
         case Unit.SHARE:
             return f"{100 * value:.1f}%"
+        case Unit.MEAN:
+            return f"{value:.2f}"
     return f"{round(value):,}"
 
 
@@ -175,7 +178,7 @@ def tone_of(one: Definition, value: float | None, target: float | None) -> str:
 def definitions(goals: Mapping[str, float]) -> list[tuple[str, str, str, str]]:
     return [
         (str(one.title), str(one.words), target_text(one, goals.get(one.key)), one.about)
-        for one in (*DEFINITIONS, *TICKETS, *SURVEYS, *VISITS)
+        for one in (*DEFINITIONS, *TICKETS, *SURVEYS, *OPINIONS, *VISITS)
     ]
 
 

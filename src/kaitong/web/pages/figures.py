@@ -17,7 +17,7 @@ from kaitong.reporting.definitions import BY_KEY, DEFINITIONS, Definition, Unit
 from kaitong.reporting.queries import Asked, Bucket
 from kaitong.web import charts, trends
 from kaitong.web import format as fmt
-from kaitong.web.pages import figure_visits
+from kaitong.web.pages import figure_opinions, figure_visits
 from kaitong.web.pages.figure_tables import (
     Choice,
     Table,
@@ -94,6 +94,7 @@ def figures_page(actor: Actor, query: QueryDict) -> FiguresPage:
     before = series.get(times[-2], Bucket())
     chosen = BY_KEY.get(query.get("figure", ""), BY_KEY[MAIN])
     under_way = reporting.under_way(actor, asked)
+    said = figure_opinions.tables(actor, choice, goals)
     hall = figure_visits.tables(actor, asked, choice.branches, goals)
     return FiguresPage(
         title=period_title(asked),
@@ -111,10 +112,10 @@ def figures_page(actor: Actor, query: QueryDict) -> FiguresPage:
         chosen=_chosen(chosen, series, times, goals.get(chosen.key), asked, query),
         volume=_volume(series, times, asked.grain),
         open=(str(under_way.total), str(under_way.late)),
-        tables=(*tables(actor, choice, goals), *hall),
+        tables=(*tables(actor, choice, goals), *said, *hall),
         definitions=tuple(definitions(goals)),
         as_of=reporting.as_of(),
-        empty=not hall and not any(bucket.sums.get("n") for bucket in series.values()),
+        empty=not hall and not said and not any(bucket.sums.get("n") for bucket in series.values()),
         query=query.urlencode(),
     )
 

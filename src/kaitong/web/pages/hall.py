@@ -24,6 +24,7 @@ from kaitong.ordering import counter
 from kaitong.org.actor import Actor
 from kaitong.party.choices import PartyKind
 from kaitong.party.kinds import accepted_on
+from kaitong.surveys import queries as surveys
 from kaitong.web import format as fmt
 from kaitong.web.pages.intake_parts import branch_name
 
@@ -119,6 +120,7 @@ class QueuePage:
     may_lead: bool
     version: str
     asked: tuple[tuple[str, int], ...] = ()  # what was asked about today
+    rated: bool = False  # customers rate at a device
     fault: str = ""
 
 
@@ -252,6 +254,7 @@ def queue_page(actor: Actor, *, fault: str = "") -> QueuePage:
         may_lead=actor.is_supervisor,
         version=found.version,
         asked=_asked(actor, found),
+        rated=surveys.has_device(actor),
         fault=fault,
     )
 

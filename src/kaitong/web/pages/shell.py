@@ -35,6 +35,7 @@ class Shell:
     network: bool = False  # repairs what reconciliation finds (对账)
     customers: bool = False  # reads customers (客户统一视图)
     hall: bool = False  # has to do with the hall's queue (排队)
+    surveys: bool = False  # calls customers and reads what they say (满意度)
     plant: bool = False  # reads the network's records (资源台账)
 
 
@@ -72,5 +73,6 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         may_repair(actor),
         access.reads_customers(actor),
         bool(HALL & actor.posts),
+        access.calls_customers(actor),
         access.reads_plant(actor),
     )

@@ -21,6 +21,7 @@ from kaitong.hall import rules as tables
 from kaitong.hall import services as hall
 from kaitong.hall.forms import FIELDS
 from kaitong.hall.queries import ticket as own_ticket
+from kaitong.surveys import services as surveys
 from kaitong.web.pages import hall as pages
 from kaitong.web.pages import hall_form as form_pages
 from kaitong.web.views.common import (
@@ -114,7 +115,7 @@ def turn(request: SignedIn, ticket_id: UUID, verb: str) -> HttpResponse:
         "again": lambda: hall.call_again(actor=request.actor, ticket_id=ticket_id),
         "missed": lambda: hall.miss(actor=request.actor, ticket_id=ticket_id),
         "begin": lambda: hall.begin(actor=request.actor, ticket_id=ticket_id),
-        "end": lambda: hall.end(actor=request.actor, ticket_id=ticket_id),
+        "end": lambda: _ended(request, ticket_id),
         "asked": lambda: hall.record_inquiry(
             actor=request.actor, ticket_id=ticket_id, subject=request.POST.get("subject", "")[:60]
         ),
@@ -238,6 +239,13 @@ def blank_sheet(request: SignedIn) -> HttpResponse:
 @require_GET
 def form_sheet(request: SignedIn, ticket_id: UUID) -> HttpResponse:
     return _pdf(papers.filled_in(request.actor, ticket_id), "F-38")
+
+
+def _ended(request: SignedIn, ticket_id: UUID) -> None:
+    """办结, and at once the device asks how content the customer is; were it not to come to that,
+    the worker's next look asks."""
+    hall.end(actor=request.actor, ticket_id=ticket_id)
+    surveys.served(ticket_id)
 
 
 # ---- answers -------------------------------------------------------------------------------------
