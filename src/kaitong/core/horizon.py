@@ -26,5 +26,5 @@ def horizon() -> datetime:
     """Everything written before this instant is committed, or never will be."""
     found = db.one(_HORIZON, [READERS])
     assert found is not None
-    times = [found["now"], *([found["oldest"]] if found["oldest"] else [])]
+    times: list[datetime] = [one for one in (found["now"], found["oldest"]) if one is not None]
     return min(times) - SLACK

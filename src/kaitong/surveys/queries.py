@@ -65,9 +65,7 @@ def by_ids(actor: Actor, ids: Iterable[UUID]) -> list[Invitation]:
 
 def to_rate(actor: Actor, counter: int | None = None) -> list[Invitation]:
     """Numbers just served at the actor's hall that may be rated at its device, the newest first."""
-    rows = Invitation.objects.filter(
-        branch_id=actor.branch_id, way=Way.DEVICE, state=State.OPEN, expires_at__gt=now()
-    ).select_related("rules")
+    rows = _of_hall(actor).filter(state=State.OPEN, expires_at__gt=now())
     if counter is not None:
         rows = rows.filter(counter=counter)
     return list(rows.order_by("-happened_at")[:12])
@@ -75,8 +73,7 @@ def to_rate(actor: Actor, counter: int | None = None) -> list[Invitation]:
 
 def to_rate_one(actor: Actor, invitation_id: UUID) -> Invitation:
     """One of them, whatever became of it since."""
-    rows = Invitation.objects.filter(branch_id=actor.branch_id, way=Way.DEVICE)
-    row = rows.select_related("rules").filter(pk=invitation_id).first()
+    row = _of_hall(actor).filter(pk=invitation_id).first()
     if row is None:
         raise NoSuchSurvey(_("没有这次调查。"), _("请刷新页面。"))
     return row
@@ -101,6 +98,14 @@ def has_device(actor: Actor) -> bool:
     return any(
         one["by"] == Way.DEVICE for row in tables.current().values() for one in row.content["asks"]
     )
+
+
+def _of_hall(actor: Actor) -> QuerySet[Invitation]:
+    """What is rated at the devices of the actor's own hall."""
+    if actor.branch_id is None:
+        return Invitation.objects.none()
+    rows = Invitation.objects.filter(branch_id=actor.branch_id, way=Way.DEVICE)
+    return rows.select_related("rules")
 
 
 def _visible(actor: Actor) -> QuerySet[Invitation]:

@@ -117,7 +117,9 @@ def test_a_link_is_answered_once_and_a_bad_score_is_work(world, opened, signed_i
     mine = signed_in("clerk").get(f"/customers/{line.customer_id}/?tab=surveys").content.decode()
     assert "新装满意度" in mine
     assert signed_in("installer").get("/surveys/").status_code == 403
-    assert signed_in("foreigner").get(f"/surveys/?item={row.pk}").content.decode().count("等了") == 0
+    assert (
+        signed_in("foreigner").get(f"/surveys/?item={row.pk}").content.decode().count("等了") == 0
+    )
 
 
 @pytest.mark.django_db
@@ -161,9 +163,7 @@ def test_one_person_is_asked_once_in_thirty_days_and_only_of_what_is_fresh(world
 
 
 @pytest.mark.django_db
-def test_what_happened_is_found_and_nobody_is_asked_of_what_was_before(
-    world, public, monkeypatch
-):
+def test_what_happened_is_found_and_nobody_is_asked_of_what_was_before(world, public, monkeypatch):
     monkeypatch.setattr(horizon, "SLACK", timedelta())
     before = world.line(1)
     assert surveys.look() == 0  # the first look: from now on
