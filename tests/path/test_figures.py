@@ -12,13 +12,13 @@ from django.db import connection, transaction
 from kaitong.activation.queries import line_of_account
 from kaitong.cli import figures as command
 from kaitong.cli.__main__ import parser
+from kaitong.core import horizon
 from kaitong.core.clock import frozen
 from kaitong.core.errors import BadInput, Forbidden, NotFound
 from kaitong.inventory import services as inventory
 from kaitong.org.actor import Actor
 from kaitong.process import services as process_verbs
 from kaitong.process.models import Suspension
-from kaitong.core import horizon
 from kaitong.reporting import folding, queries
 from kaitong.reporting import services as reporting
 from kaitong.reporting.definitions import BY_KEY
