@@ -10,6 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import psycopg
 import pytest
 from django.db import connections
 
@@ -30,7 +31,10 @@ from kaitong.inventory.tests.conftest import BOX
 from kaitong.ordering import queries as orders
 from kaitong.org.actor import Actor
 from kaitong.playbooks import onsite, photos
-from kaitong.process.models import Instance
+from kaitong.playbooks import services as playbooks
+from kaitong.process import queries as process
+from kaitong.process.models import Instance, WorkItem
+from tests.path.test_taken_back import SPOILT, broken, owner_of  # noqa: F401  a fixture
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.radius]
 SYSTEM = Actor.system()
@@ -371,3 +375,46 @@ def test_only_a_step_at_the_customers_changes_anything(office, visit):
             act()
     assert visit.service().port.id == held
     assert [c.pk for c in Change.objects.all()] == [change.pk]
+
+
+def test_an_account_not_accepted_after_it_was_sent_again_is_work_and_may_take_another_port(
+    office,
+    visit,
+    lab,
+    broken,  # noqa: F811
+):
+    """No incident: the network's people choose the next free port, are refused one where there is
+    none, and the line is proven at last."""
+    mend = broken("radcheck", "INSERT OR UPDATE", SPOILT, "NEW.attribute = 'Cleartext-Password'")
+    with psycopg.connect(owner_of(lab), autocommit=True) as database:
+        database.execute("UPDATE radcheck SET value = 'of-old'")
+    change = onsite.resend_data(actor=visit.installer, item_id=visit.item.id)
+    office.work()
+    work = WorkItem.objects.filter(instance_id=change.resend_id, node="ResendTrouble")
+    trouble = work.filter(completed_at=None).get
+    assert trouble().post == "network"
+    assert not process.incidents(SYSTEM, business_id=visit.order.id).rows
+    assert fieldwork.resending(change.resend_id).state == "stuck"
+
+    def answer(**given):
+        playbooks.complete_work(
+            actor=office.people["network"], item_id=trouble().pk, data={"found": "残留", **given}
+        )
+
+    was = visit.service().port
+    free = Resource.objects.filter(state="free", specification=Kind.SPLITTER_PORT)
+    kept = list(free.values_list("pk", flat=True))
+    free.update(state="damaged")
+    with pytest.raises(BadInput) as none:
+        answer(decision="other-port", port_left="damaged")
+    assert none.value.faults[0].field == "port_left"
+    assert "没有别的空闲端口" in none.value.faults[0].what
+    assert visit.service().port == was
+    Resource.objects.filter(pk__in=kept).update(state="free")
+    mend()
+    answer(decision="other-port", port_left="damaged")
+    office.work()
+    now = visit.service()
+    assert (now.port.id != was.id, now.latest["account"].ok) == (True, True)
+    assert Resource.objects.get(pk=was.id).state == "damaged"
+    assert fieldwork.resending(change.resend_id).state == "done"

@@ -87,7 +87,8 @@ def resending(instance_id: UUID) -> Resending:
     if process.state_of(instance_id) != InstanceState.RUNNING:
         return Resending("done")
     waits = process.waits([instance_id]).get(instance_id, [])
-    stuck = next((wait for wait in waits if wait.kind == "incident"), None)
+    # an incident, or work of the network's people: nothing that mends itself
+    stuck = next((wait for wait in waits if wait.kind in ("incident", "work")), None)
     if stuck is not None:
         return Resending("stuck", stuck.reason)
     return Resending("running", next((wait.reason for wait in waits), ""))

@@ -151,6 +151,7 @@ WRITES: dict[str, Callable[[StepContext, Any], None]] = {
     answers.PORT: answers.port,
     answers.PORT_REASON: answers.port_reason,
     "port.found": onsite_answers.port_found,
+    onsite_answers.OTHER_PORT: onsite_answers.other_port,
     **assurance_answers.WRITES,
     **surveys.WRITES,
     **dict.fromkeys(fieldwork.FOR_CHECK, _for_the_check),
@@ -160,7 +161,9 @@ TARGETS = frozenset(WRITES) | frozenset(ANSWERS)
 # `kaitong:check` of a task -> what looks before it may be completed, outside any transaction.
 CHECKS: dict[str, Callable[[fieldwork.Asked], Check]] = {"line": fieldwork.check_line}
 # What work orders print: an answer that changes it brings them up to date.
-ON_WORK_ORDERS = frozenset({"order.appointment_start", "order.appointment_minutes"})
+ON_WORK_ORDERS = frozenset(
+    {"order.appointment_start", "order.appointment_minutes", onsite_answers.OTHER_PORT}
+)
 
 
 def install() -> None:

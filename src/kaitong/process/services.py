@@ -247,8 +247,9 @@ def stop_machines(
 ) -> list[UUID]:
     """Take back what only machines do for an order about one thing; which instances that were.
 
-    `about` is a variable and its value. A process with work for people goes on, and so does the one
-    that asks (`but`). Each in a transaction of its own; again finds nothing left to stop.
+    `about` is a variable and its value. A process with work for people goes on, but where that work
+    is only what a machine could not do (`kaitong:falls-with`); so does the one that asks (`but`).
+    Each in a transaction of its own; again finds nothing left to stop.
     """
     name, value = about
     rows = Instance.objects.filter(
@@ -260,7 +261,7 @@ def stop_machines(
     stopped = []
     for row in rows.exclude(pk=but).order_by("pk").only("pk", "definition_id"):
         nodes = definitions.model_of(row.definition_id).nodes.values()
-        if any(n.kind in _NOT_BY_ITSELF for n in nodes):
+        if any(n.kind in _NOT_BY_ITSELF and not n.extension.get("falls-with") for n in nodes):
             continue
         try:
             cancel(actor=Actor.system(), instance_id=row.pk, reason=reason)

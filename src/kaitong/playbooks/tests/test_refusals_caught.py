@@ -33,8 +33,7 @@ REFUSES = {
     "ordering.reserve-parts": {"part-not-had"},
     "ordering.take-turn": {"busy"},
 }
-# A line that never worked cannot be shut off, so that its proof never asks for a refusal; what is
-# sent again from the customer's is asked about by the order's own proofs.
+# A line that never worked cannot be shut off, so that its proof never asks for a refusal.
 NEVER = {
     ("open", "ProveAccount"): {ACCEPTED, ONLINE},
     ("open", "ProvePartsAccount"): {ACCEPTED, ONLINE},
@@ -44,7 +43,6 @@ NEVER = {
     ("change-plan", "SendFormerParts"): {"not-changed-live"},
     ("change-plan", "ProveParts"): {ONLINE},
     ("change-plan", "ProveFormerParts"): {ONLINE},
-    ("resend", "ProveAgain"): {ACCOUNT, ACCEPTED, ONLINE},
 }
 PROCESSES = sorted((library() / "home-broadband" / "processes").glob("*.bpmn"))
 
