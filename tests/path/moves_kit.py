@@ -60,6 +60,7 @@ def prove(
         kind="account-document",
         given={"account": service.account, "document_number": document},
         limits=authenticating.limits_of(plan.procedure.parameters),
+        procedure=procedure,
     )
 
 

@@ -46,14 +46,15 @@ def at_work(office, lab, modem):
     return service
 
 
-def prove(office, service, *, who="clerk", document=DOCUMENT):
-    procedure = Procedure.objects.get(key="suspend", retired_at=None)
+def prove(office, service, procedure_key="suspend", *, who="clerk", document=DOCUMENT):
+    procedure = Procedure.objects.get(key=procedure_key, retired_at=None)
     return ordering.authenticate(
         actor=office.people[who],
         service_id=service.id,
         kind="account-document",
         given={"account": service.account, "document_number": document},
         limits=limits_of(procedure.parameters),
+        procedure=procedure_key,
     )
 
 

@@ -71,6 +71,7 @@ def ask(office):
             kind="account-document",
             given={"account": service.account, "document_number": DOCUMENT},
             limits=limits_of(plan.procedure.parameters),
+            procedure=procedure,
         )
         return changing.request_change(
             actor=clerk,
@@ -185,6 +186,7 @@ def test_the_same_flow_twice_at_once_is_one_order(office, working, ask):
         kind="account-document",
         given={"account": working.account, "document_number": DOCUMENT},
         limits=limits_of(plan.procedure.parameters),
+        procedure="cancel",
     )
 
     def click() -> None:
@@ -223,6 +225,7 @@ def test_of_two_flows_at_once_on_one_line_one_is_told_to_wait(office, working):
             kind="account-document",
             given={"account": working.account, "document_number": DOCUMENT},
             limits=limits_of(plan.procedure.parameters),
+            procedure=procedure,
         )
     gate = threading.Barrier(2)
 

@@ -258,6 +258,7 @@ def ask(
             kind=kind,
             given={"account": service.account, "document_number": document},
             limits=limits_of(procedure.parameters),
+            procedure=what,
         )
     elif procedure.counter.get("authenticate"):
         raise BenchError(f"{what} asks for a proof that is not known here.")

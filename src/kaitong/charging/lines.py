@@ -102,6 +102,12 @@ def bill_rents(
     return Billed(len({row.service_id for row in rents}), len(found), done)
 
 
+def coming(rents: Sequence[Rental], month: date, through: date) -> int:
+    """What `bill_rents` would add to the bills of a month, in fen: nothing is written."""
+    cut = min(through, next_month(month))
+    return sum(line.amount_fen for line in _of_rents(rents, month, cut))
+
+
 def bill_charges(actor: Actor, account_ids: Iterable[UUID], month: date) -> Billed:
     """Put on the bill of a month what accounts without rents have there (并入账单)."""
     found = _of_charges(set(account_ids), month, next_month(month))

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.charging import accounts
 from kaitong.charging.errors import ChargingConflict
-from kaitong.charging.lines import bill_rents
+from kaitong.charging.lines import bill_rents, coming
 from kaitong.charging.models import Account, Rent
 from kaitong.charging.proration import first_of, next_month
 from kaitong.core import db
@@ -157,6 +157,17 @@ def bill_service(*, actor: Actor, service_id: UUID, through: date) -> int:
         while month < through:
             total += bill_rents(actor, rows, month, through=through).total_fen
             month = next_month(month)
+    return total
+
+
+def unbilled_rent(service_id: UUID, through: date) -> int:
+    """What `bill_service` would bill of a service's rents up to this day, in fen: to be told."""
+    rows = list(Rent.objects.filter(service_id=service_id).order_by("since", "code"))
+    left = [r for r in rows if (r.billed_to or r.since) < min(r.until or through, through)]
+    month, total = first_of(min((r.billed_to or r.since for r in left), default=through)), 0
+    while left and month < through:
+        total += coming(left, month, through)
+        month = next_month(month)
     return total
 
 

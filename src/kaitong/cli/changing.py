@@ -69,6 +69,7 @@ def service_change(asked: argparse.Namespace) -> None:
                 procedure=asked.change,
                 field="",
                 typed=asked.number,
+                key=asked.key or "",
             )
             print(f"A code was sent to {sent.masked}: ask again with --code.")
             return
@@ -83,6 +84,8 @@ def service_change(asked: argparse.Namespace) -> None:
             kind=kind,
             given=given,
             limits=limits_of(plan.procedure.parameters),
+            procedure=asked.change,
+            key=asked.key or "",
             parameters=plan.procedure.parameters,
         )
     order = changing.request_change(

@@ -252,6 +252,8 @@ class Case:
                 key=f"demo-{self.serial}-owed",
             )
         service = inventory.services_of_order(self.order.id)[0]
+        if before == "cancel":  # its last days are paid first
+            rents.bill_now(actor=SYSTEM, service_id=service.id)
         owed = money.arrears(service_id=service.id).owed_fen  # what was put on the bill
         if owed and service.customer_id is not None:
             till.receive(
@@ -312,6 +314,8 @@ class Case:
                 "document_number": self.document(),
             },
             limits=authenticating.limits_of(procedure.parameters),
+            procedure=what,
+            key=key,
         )
         if self.firm:
             answers |= self._handler(clerk, service.id, what, UUID(key))

@@ -49,13 +49,16 @@ def authenticate(
     kind: str,
     given: Mapping[str, str],
     limits: Mapping[str, Any],
+    procedure: str,
+    key: str = "",
     parameters: Mapping[str, Any] | None = None,
 ) -> Authentication:
     """Compare what the customer says with what is registered; a wrong answer is counted and kept.
 
     Raises BadOrder with the wrong field, OrderRefused while tries are locked. An attempt is
-    written in its own transaction, whatever the caller does with the refusal. `parameters` are the
-    procedure's, where the kind has more limits than these: a one-time code.
+    written in its own transaction, whatever the caller does with the refusal. What is proven serves
+    this procedure alone, and where the face names the order being made (`key`), that one alone.
+    `parameters` are the procedure's, where the kind has more limits than these: a one-time code.
     """
     AuthenticationKind(kind)
     service = inventory.service(actor, service_id, proofs=False, line=False)
@@ -70,12 +73,14 @@ def authenticate(
             if what
         ]
         if CODE in ASKED[kind] and not faults:
-            faults += _code(actor, service_id, given, parameters or {})
+            faults += _code(actor, service_id, given, parameters or {}, procedure, key)
         moment = now()
         made = Authentication.objects.create(
             branch_id=service.branch_id,
             service_id=service_id,
             kind=kind,
+            procedure=procedure[:60],
+            request_key=key[:160],
             clerk_id=actor.id,
             ok=not faults,
             good_until=None
@@ -172,18 +177,26 @@ def forget(service_id: UUID) -> None:
 
 
 _STANDING = """service_id = %s and kind = any(%s::text[]) and ok
+ and procedure = %s and (request_key = '' or %s = '' or request_key = %s)
  and used_at is null and good_until > %s order by created_at desc limit 1"""
 
 
 def standing(
-    actor: Actor, service_id: UUID, kinds: Sequence[str], *, lock: bool = False
+    actor: Actor,
+    service_id: UUID,
+    kinds: Sequence[str],
+    *,
+    procedure: str,
+    key: str = "",
+    lock: bool = False,
 ) -> Authentication | None:
-    """The proof this clerk has for this service that still holds and was not used."""
+    """The proof this clerk has for this procedure of this service that still holds and was not
+    used; `key` asks for one that was given for this order, or for none in particular."""
     who, by = plain.same("clerk_id", actor.id)
     rows = plain.where(
         Authentication,
         f"{who} and {_STANDING}" + (" for update" if lock else ""),
-        [*by, service_id, plain.array(kinds), now()],
+        [*by, service_id, plain.array(kinds), procedure, key, key, now()],
     )
     return rows[0] if rows else None
 
@@ -211,7 +224,12 @@ def _wrong_times(service_id: UUID, since: datetime) -> list[datetime]:
 
 
 def _code(
-    actor: Actor, service_id: UUID, given: Mapping[str, str], parameters: Mapping[str, Any]
+    actor: Actor,
+    service_id: UUID,
+    given: Mapping[str, str],
+    parameters: Mapping[str, Any],
+    procedure: str,
+    key: str,
 ) -> list[InputFault]:
     """What is wrong with a one-time code, whose number is the line's; a right one is used up."""
     number = bindings.mobile(str(given.get("bound_number", "")))
@@ -221,11 +239,13 @@ def _code(
         service_id=service_id,
         number=number,
         code=str(given.get(CODE, "")).strip(),
+        procedure=procedure,
+        key=key,
         parameters=parameters,
     )
     if what:
         return [InputFault(CODE, what, remedy)]
-    codes.use(actor=actor, service_id=service_id, number=number)
+    codes.use(actor=actor, service_id=service_id, number=number, procedure=procedure, key=key)
     return []
 
 

@@ -40,6 +40,8 @@ def send(
     service_id: UUID,
     number: PhoneNumber,
     what: str,
+    procedure: str,
+    key: str,
     parameters: Mapping[str, Any],
 ) -> codes.Sent:
     """Send a code to a number; the one before, if it lives, ends.
@@ -66,6 +68,8 @@ def send(
             number_index=index,
             masked=mask_phone(number.digits),
             clerk_id=actor.id,
+            procedure=procedure[:60],
+            request_key=key[:160],
             good_until=moment + timedelta(minutes=int(limits["good_for_minutes"])),
         )
         row.digest = codes.digest(row.pk, code)
@@ -102,6 +106,8 @@ def send_to_bound(
     service_id: UUID,
     typed: str,
     what: str,
+    procedure: str,
+    key: str,
     parameters: Mapping[str, Any],
 ) -> codes.Sent:
     """Send a code to the number that the customer says is bound to the line (VER-11).
@@ -123,7 +129,15 @@ def send_to_bound(
     if not bound:
         what_is, remedy = _("这个号码没有绑定在这条宽带上。"), _("请核对号码，或凭账号和证件鉴权。")
         raise BadOrder([InputFault(NUMBER, what_is, remedy)])
-    return send(actor=actor, service_id=service_id, number=number, what=what, parameters=parameters)
+    return send(
+        actor=actor,
+        service_id=service_id,
+        number=number,
+        what=what,
+        procedure=procedure,
+        key=key,
+        parameters=parameters,
+    )
 
 
 def prove(
@@ -132,6 +146,8 @@ def prove(
     service_id: UUID,
     number: PhoneNumber,
     code: str,
+    procedure: str,
+    key: str,
     parameters: Mapping[str, Any],
     field: str,
 ) -> None:
@@ -144,7 +160,13 @@ def prove(
         authenticating.take_turns(service_id, actor.id)
         authenticating.require_unlocked(service_id, actor.id, authenticating.limits_of(parameters))
         what, remedy = codes.answer(
-            actor=actor, service_id=service_id, number=number, code=code, parameters=parameters
+            actor=actor,
+            service_id=service_id,
+            number=number,
+            code=code,
+            procedure=procedure,
+            key=key,
+            parameters=parameters,
         )
         if what:
             authenticating.count_wrong(

@@ -2,7 +2,8 @@
 
 How long a code is, how long it is good for, how often one may be sent and what the message says is
 the playbook's parameter `number_code`. Kept is a keyed digest of a code, which serves the clerk who
-had it sent, for one line, once, and dies of a few wrong answers. `code_sending` sends them.
+had it sent, for one line, one procedure and the one order that is being made, once, and dies of a
+few wrong answers. `code_sending` sends them.
 """
 
 from __future__ import annotations
@@ -40,13 +41,19 @@ class Sent:
     again_at: datetime
 
 
-def standing(actor: Actor, service_id: UUID, parameters: Mapping[str, Any]) -> Sent | None:
-    """The code this clerk had sent last for a line, while it is good."""
+def standing(
+    actor: Actor, service_id: UUID, parameters: Mapping[str, Any], *, procedure: str
+) -> Sent | None:
+    """The code this clerk had sent last for a procedure of a line, while it is good."""
     if PARAMETER not in parameters:
         return None
     row = (
         NumberCode.objects.filter(
-            service_id=service_id, clerk_id=actor.id, ended_at=None, good_until__gt=now()
+            service_id=service_id,
+            clerk_id=actor.id,
+            procedure=procedure,
+            ended_at=None,
+            good_until__gt=now(),
         )
         .order_by("-created_at")
         .first()
@@ -60,6 +67,8 @@ def answer(
     service_id: UUID,
     number: PhoneNumber,
     code: str,
+    procedure: str,
+    key: str,
     parameters: Mapping[str, Any],
 ) -> tuple[str, str]:
     """What is wrong with a code and what to do; two empty texts when it is right.
@@ -69,7 +78,7 @@ def answer(
     """
     if not code:
         return _("没有填验证码。"), _("请客户念出收到的验证码。")
-    row = _living(actor, service_id, number)
+    row = _living(actor, service_id, number, procedure, key)
     if row is None:
         return _("没有给这个号码发过验证码，或验证码已失效。"), _("请重新发送。")
     if hmac.compare_digest(bytes(row.digest), digest(row.pk, _plain(code))):
@@ -85,9 +94,9 @@ def answer(
     return _("验证码不对。"), _("请客户再念一遍收到的验证码。")
 
 
-def use(*, actor: Actor, service_id: UUID, number: PhoneNumber) -> bool:
+def use(*, actor: Actor, service_id: UUID, number: PhoneNumber, procedure: str, key: str) -> bool:
     """End a code that was proven; whether there was one. Once: the second finds none."""
-    row = _living(actor, service_id, number)
+    row = _living(actor, service_id, number, procedure, key)
     if row is None or row.proven_at is None:
         return False
     row.ended_at = now()
@@ -147,13 +156,19 @@ def _plain(code: str) -> str:
     return "".join(unicodedata.normalize("NFKC", code).split())
 
 
-def _living(actor: Actor, service_id: UUID, number: PhoneNumber) -> NumberCode | None:
+def _living(
+    actor: Actor, service_id: UUID, number: PhoneNumber, procedure: str, key: str
+) -> NumberCode | None:
+    """The code of this number that serves this order; one sent without an order's key serves any
+    order of its procedure."""
     return (
         NumberCode.objects.select_for_update()
         .filter(
             service_id=service_id,
             number_index=index_of(number),
             clerk_id=actor.id,
+            procedure=procedure,
+            request_key__in={"", key[:160]},
             ended_at=None,
             good_until__gt=now(),
         )

@@ -32,9 +32,11 @@ from kaitong.ordering import (
     life_acting,
     life_costs,
     life_numbers,
+    life_sums,
     moves,
     notices,
     papers,
+    rents,
 )
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.due import set_due
@@ -67,7 +69,7 @@ GUESSES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRequest:
     """A change as a face hands it over. `answers` are by target (`change.password`), `variables`
-    steer the process; `expected` is the fingerprint of the plan that was shown."""
+    steer the process; `expected` is the fingerprint of the plan that was shown, and its sums."""
 
     service_id: UUID
     procedure: str
@@ -101,11 +103,13 @@ def request_change(
         return known
     _hear_code(actor, request)
     try:
-        with audit.acting(actor.id, "change service"), transaction.atomic():
-            order = _request(actor, request)
-            if also is not None:
-                also(order)
-            return order
+        try:
+            return _in_one(actor, request, also)
+        except _Unsettled:
+            # The last days stand on a bill now, whatever becomes of the request: who is told that
+            # he owes them pays them, and asks again. Billed twice is billed once.
+            rents.bill_now(actor=actor, service_id=request.service_id)
+            return _in_one(actor, request, also, settled=True)
     except OrderError as refused:
         # The same click at the same instant has used the proof up, or begun the change.
         known = _made_before(actor, request)
@@ -123,6 +127,23 @@ def request_change(
         if plan.refusal:
             raise WrongOrderState(plan.refusal, plan.remedy) from None
         raise
+
+
+class _Unsettled(Exception):
+    """The line's last days stand on no bill yet."""
+
+
+def _in_one(
+    actor: Actor,
+    request: ChangeRequest,
+    also: Callable[[Order], object] | None,
+    settled: bool = False,
+) -> Order:
+    with audit.acting(actor.id, "change service"), transaction.atomic():
+        order = _request(actor, request, settled)
+        if also is not None:
+            also(order)
+        return order
 
 
 def _made_before(actor: Actor, request: ChangeRequest) -> Order | None:
@@ -154,7 +175,11 @@ def _hear_code(actor: Actor, request: ChangeRequest) -> None:
     plan = plan_of(actor, request.service_id, request.procedure)
     require_may_ask(actor, plan.procedure)
     proven = not plan.authenticate or authenticating.standing(
-        actor, request.service_id, plan.authenticate
+        actor,
+        request.service_id,
+        plan.authenticate,
+        procedure=request.procedure,
+        key=request.key,
     )
     if plan.refusal or not proven:
         return
@@ -163,6 +188,8 @@ def _hear_code(actor: Actor, request: ChangeRequest) -> None:
         service_id=request.service_id,
         number=number,
         code="".join(str(code).split()),
+        procedure=request.procedure,
+        key=request.key,
         parameters=plan.procedure.parameters,
         field=life_numbers.BIND_CODE,
     )
@@ -174,7 +201,7 @@ def _count(actor: Actor, request: ChangeRequest, refused: BadOrder) -> None:
         authenticating.wrong_answer(actor=actor, service_id=request.service_id, kind=kind)
 
 
-def _request(actor: Actor, request: ChangeRequest) -> Order:
+def _request(actor: Actor, request: ChangeRequest, settled: bool) -> Order:
     # Requests for one line take turns, so that each reads what the one before has done: a change
     # that ends at once leaves no open row for the index to refuse the next one by.
     turn = f"change {request.service_id}"
@@ -184,14 +211,18 @@ def _request(actor: Actor, request: ChangeRequest) -> Order:
     require_may_ask(actor, procedure)
     if plan.refusal:
         raise OrderRefused(plan.refusal, plan.remedy)
-    if request.expected and request.expected != plan.fingerprint:
+    fingerprint, sums = life_sums.read(request.expected)
+    subject = Subject(actor, service, procedure, now())
+    life_sums.require(subject, sums, request.answers)
+    if fingerprint and fingerprint != plan.fingerprint:
         raise PlanChanged(_("情况刚刚有变化，与刚才看到的不同。"), _("请核对后再办。"))
     if GUESSES.keys() & set(request.answers) and plan.authenticate:
         limits = authenticating.limits_of(procedure.parameters)
         authenticating.require_unlocked(service.id, actor.id, limits)
-    proven = _vouched(actor, plan) if request.vouched else _proven(actor, plan)
+    proven = _vouched(actor, plan) if request.vouched else _proven(actor, plan, request.key)
     reason = _reason(plan, request.reason)
-    subject = Subject(actor, service, procedure, now())
+    if not settled and any(f.check == life_costs.LAST_RENT for f in plan.findings):
+        raise _Unsettled
     kept, told = _answers(subject, request.answers)
     changed = [target for target in kept if not life_acting.asks(target)]
     if plan.form and not changed and not request.variables:
@@ -258,6 +289,7 @@ def _vouched(actor: Actor, plan: ChangePlan) -> Authentication | None:
         branch_id=plan.service.branch_id,
         service_id=plan.service.id,
         kind=AuthenticationKind.VOUCHED,
+        procedure=plan.procedure.key,
         clerk_id=actor.id,
         ok=True,
         good_until=moment,
@@ -265,11 +297,18 @@ def _vouched(actor: Actor, plan: ChangePlan) -> Authentication | None:
     )
 
 
-def _proven(actor: Actor, plan: ChangePlan) -> Authentication | None:
+def _proven(actor: Actor, plan: ChangePlan, key: str) -> Authentication | None:
     """The customer's proof, used up by this change."""
     if not plan.authenticate:
         return None
-    found = authenticating.standing(actor, plan.service.id, plan.authenticate, lock=True)
+    found = authenticating.standing(
+        actor,
+        plan.service.id,
+        plan.authenticate,
+        procedure=plan.procedure.key,
+        key=key,
+        lock=True,
+    )
     if found is None:
         raise OrderRefused(
             _("还没有鉴权，或鉴权已过时。"), _("请先核对客户身份。"), field="authentication"

@@ -20,6 +20,7 @@ CHECKS: dict[str, Callable[[Subject], Found]] = {
     "case-void": life_numbers.case_void,
     **leaving.CHECKS,
     "exit-fee": life_costs.exit_fee,
+    "last-rent": life_costs.last_rent,
     "early-change": plan_change.early_change,
     "no-case": case_change.no_case,
     "nothing-to-end": part_change.nothing_to_end,

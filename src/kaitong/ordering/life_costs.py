@@ -10,10 +10,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from kaitong.charging import queries as money
+from kaitong.charging import rents as charging
 from kaitong.ordering import leaving
 from kaitong.ordering.life_checks import Found, Subject, months_left, term_of
 from kaitong.ordering.life_numbers import monthly_of, terms_of
 
+LAST_RENT = "last-rent"  # the check that tells the days not billed yet, which are billed then
 EXIT = "exit-fee"  # the charge, and the check that tells it before
 PINNED = "exit"  # in a change's `agreed`: the fee as it was told, or None
 
@@ -51,6 +53,17 @@ def told(kept: Mapping[str, Any]) -> list[dict[str, str]]:
         return []
     after = f"{money.yuan(fee['fen'])}（{fee['note']}）"
     return [{"target": EXIT, "title": fee["title"], "before": "", "after": after}]
+
+
+def last_rent(subject: Subject) -> Found:
+    """结清: the days that stand on no bill yet. A change that tells them here bills them when it is
+    asked for (`life.request_change`), so that its arrears check sees them."""
+    fen = charging.unbilled_rent(subject.service.id, timezone.localdate(subject.at))
+    if fen:
+        yield (
+            _("到昨天为止的月租 %(sum)s 还没有出账，办理时出账结清。") % {"sum": money.yuan(fen)},
+            _("余额不够的，请先在收费页收足。"),
+        )
 
 
 def exit_fee(subject: Subject) -> Found:

@@ -22,6 +22,8 @@ class Authentication(Row):
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
     service_id = models.UUIDField()
     kind = models.CharField(_("鉴权方式"), max_length=20, choices=AuthenticationKind)
+    procedure = models.CharField(max_length=60, blank=True)  # what it serves, and nothing else
+    request_key = models.CharField(max_length=160, blank=True)  # the order being made, if named
     clerk_id = models.UUIDField(null=True)
     ok = models.BooleanField()
     good_until = models.DateTimeField(null=True)
@@ -42,7 +44,7 @@ class NumberCode(Row):
     """A one-time code sent to a mobile number about one line (短信验证码, VER-12).
 
     Kept is a keyed digest, the number only as a blind index and masked. One living code a line and
-    number: another one ends it. It serves the clerk who had it sent, once.
+    number: another one ends it. It serves the clerk who had it sent, for what it was sent, once.
     """
 
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
@@ -50,6 +52,8 @@ class NumberCode(Row):
     number_index = models.BinaryField(max_length=32, editable=False)
     masked = models.CharField(_("手机号码"), max_length=20)
     digest = models.BinaryField(max_length=32, editable=False)
+    procedure = models.CharField(max_length=60, blank=True)  # what it was sent for
+    request_key = models.CharField(max_length=160, blank=True)  # the order being made, if named
     clerk_id = models.UUIDField(null=True)
     good_until = models.DateTimeField()
     wrong = models.PositiveSmallIntegerField(default=0)

@@ -122,7 +122,7 @@ ANSWERS: dict[str, Answer] = {
 # ---- answers together ----------------------------------------------------------------------------
 
 
-def _holder(subject: Subject, kept: Kept, _key: str) -> None:
+def _holder(subject: Subject, kept: Kept, key: str) -> None:
     """Both are authenticated (VER-12): the number is somebody's whose document is shown, or a code
     that was sent to it has been said. The code was compared before (`life.request_change`), in a
     transaction that counts a wrong one; here it is used up with the binding."""
@@ -130,7 +130,14 @@ def _holder(subject: Subject, kept: Kept, _key: str) -> None:
     if kept.pop(BIND_CODE, ""):
         mobile = bindings.mobile(number)
         assert mobile is not None, "checked before"
-        if not codes.use(actor=subject.actor, service_id=subject.service.id, number=mobile):
+        used = codes.use(
+            actor=subject.actor,
+            service_id=subject.service.id,
+            number=mobile,
+            procedure=subject.procedure.key,
+            key=key,
+        )
+        if not used:
             raise at(BIND_CODE, _("没有给这个号码发过验证码，或验证码已失效。"), _("请重新发送。"))
         return
     if not document:

@@ -23,6 +23,7 @@ from kaitong.ordering.errors import OrderForbidden, OrderNotFound
 from kaitong.ordering.life_checking import CHECKS
 from kaitong.ordering.life_checks import Refusal, Subject
 from kaitong.ordering.life_choices import Standing, Weight
+from kaitong.ordering.life_costs import LAST_RENT
 from kaitong.ordering.models import OrderItem, Procedure, ServiceChange
 from kaitong.ordering.plans import Reason, ReasonGroup, reason_by_code, reasons_of
 from kaitong.org.actor import Actor
@@ -66,7 +67,8 @@ class ChangePlan:
     @property
     def fingerprint(self) -> str:
         """Changes when what the customer was told would no longer be true."""
-        told = [self.refusal, [(f.check, f.what) for f in self.findings], self.told]
+        lasting = [(f.check, f.what) for f in self.findings if f.check != LAST_RENT]
+        told = [self.refusal, lasting, self.told]  # what is billed meanwhile is asked as arrears
         told += [[str(one.id) for one in self.also]] if self.also else []
         return hashlib.blake2s(repr(told).encode(), digest_size=10).hexdigest()
 

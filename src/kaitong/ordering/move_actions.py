@@ -20,11 +20,10 @@ from kaitong.ordering import bundle_actions, bundles, changes, papers
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import OrderItem
-from kaitong.ordering.moving import ADDRESS
+from kaitong.ordering.moving import ADDRESS, FEE
 from kaitong.ordering.states import note
 from kaitong.process.actions import ActionContext, BusinessError
 
-FEE = "move_fee"  # a parameter of kind money
 REST = "port_rest_days"  # how long a port rests that a line has left
 
 

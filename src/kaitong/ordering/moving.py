@@ -17,6 +17,7 @@ from kaitong.org.actor import Actor
 from kaitong.places import queries as places
 
 ADDRESS = "change.address"
+FEE = "move_fee"  # a parameter of kind money
 _SHOWN = 6
 
 

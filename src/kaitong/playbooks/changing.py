@@ -86,9 +86,11 @@ def send_code(
     procedure: str,
     field: str,
     typed: str,
+    key: str = "",
 ) -> Sent:
     """Send a one-time code: to the number the customer says is bound to the line (`field` empty),
-    or to the one typed for a field of the change's form (`x-code-for`).
+    or to the one typed for a field of the change's form (`x-code-for`). It serves this procedure,
+    and with `key` the order being made under it.
 
     Raises BadInput at the field with the number, OrderRefused where no code may be sent now.
     """
@@ -100,13 +102,17 @@ def send_code(
         "actor": actor,
         "service_id": service_id,
         "what": plan.procedure.title,
+        "procedure": plan.procedure.key,
+        "key": key,
         "parameters": plan.procedure.parameters,
     }
     if not field:
         if AuthenticationKind.NUMBER_CODE not in plan.authenticate:
             raise OrderRefused(_("这笔业务不用短信验证码鉴权。"), _("请换一种方式。"))
         return code_sending.send_to_bound(typed=typed, **facts)
-    if plan.authenticate and not authenticating.standing(actor, service_id, plan.authenticate):
+    if plan.authenticate and not authenticating.standing(
+        actor, service_id, plan.authenticate, procedure=plan.procedure.key, key=key
+    ):
         raise OrderRefused(_("还没有鉴权，或鉴权已过时。"), _("请先核对客户身份。"))
     found = form_for(plan.procedure, plan.service)
     spec = found.fields.get(field, {}) if found is not None else {}

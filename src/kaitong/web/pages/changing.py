@@ -16,8 +16,9 @@ from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import authenticating, bundles, codes
+from kaitong.ordering import authenticating, bundles, codes, life_sums
 from kaitong.ordering.counter_rules import CODE_FOR
+from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication
@@ -100,9 +101,12 @@ def page(
     require_may_ask(actor, plan.procedure)
     wrong = list(faults)
     at = {f.field: _one(f) for f in wrong}
-    proof = authenticating.standing(actor, service_id, plan.authenticate)
+    proof = authenticating.standing(
+        actor, service_id, plan.authenticate, procedure=plan.procedure.key, key=key
+    )
     proven = proof is not None or not plan.authenticate
-    key = key or str(uuid7())
+    # a page that is read again goes on with the order its customer has proven himself for
+    key = key or (proof.request_key if proof is not None else "") or str(uuid7())
     form = _form(actor, plan, values, wrong, key) if proven and plan.possible else forms.WorkForm()
     known = {f.name for f in form.fields} | _PROOF_FIELDS | {"reason", "authentication"}
     loose = tuple(_one(f) for f in wrong if f.field not in known)
@@ -117,7 +121,7 @@ def page(
         warnings=tuple((f.what, f.remedy) for f in plan.warnings),
         told=plan.told,
         also=_also(plan),
-        plan=plan.fingerprint,
+        plan=plan.fingerprint + _sums(actor, plan) if proven and plan.possible else "",
         key=key,
         proven=proven,
         proven_by=_proven_by(proof),
@@ -134,6 +138,14 @@ def page(
         proof_error=at.get("authentication", ""),
         loose=loose,
     )
+
+
+def _sums(actor: Actor, plan: ChangePlan) -> str:
+    """What everything that may be chosen costs, to be sent back with the answer."""
+    found = form_for(plan.procedure, plan.service)
+    targets = list(found.targets()) if found is not None else []
+    subject = Subject(actor, plan.service, plan.procedure, now())
+    return life_sums.written(life_sums.sums_of(subject, targets))
 
 
 def _also(plan: ChangePlan) -> str:
@@ -185,7 +197,9 @@ def _code(actor: Actor, plan: ChangePlan, field: str) -> CodeSlot:
     """The button of a one-time code, and what was sent last."""
     url = reverse("web:change_code", args=[plan.service.id, plan.procedure.key])
     url += f"?field={field}" if field else ""
-    sent = codes.standing(actor, plan.service.id, plan.procedure.parameters)
+    sent = codes.standing(
+        actor, plan.service.id, plan.procedure.parameters, procedure=plan.procedure.key
+    )
     if sent is None:
         return CodeSlot(url)
     told = _("验证码已发送到 %(number)s，%(at)s 前有效。") % {

@@ -65,7 +65,12 @@ def test_a_right_answer_of_one_kind_does_not_forgive_wrong_ones_of_another(world
     def tried(kind: str, **given: str) -> bool:
         try:
             authenticating.authenticate(
-                actor=clerk, service_id=line.id, kind=kind, given=given, limits=LIMITS
+                actor=clerk,
+                service_id=line.id,
+                kind=kind,
+                given=given,
+                limits=LIMITS,
+                procedure="suspend",
             )
         except authenticating.BadOrder:
             return False
@@ -93,6 +98,7 @@ def test_a_number_of_another_line_of_the_order_proves_nothing(world, line):
             kind="bound-number",
             given={"bound_number": NUMBER},
             limits=LIMITS,
+            procedure="suspend",
         )
 
 

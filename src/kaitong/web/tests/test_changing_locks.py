@@ -95,7 +95,7 @@ def test_wrong_answers_lock_each_flow_by_each_of_its_proofs(world, signed_in, pa
                     with pytest.raises(BadOrder, match=fault) as refused:
                         authenticating.authenticate(
                             actor=world.actor("clerk"), service_id=line.id, kind=kind,
-                            given=wrong, limits=LIMITS,
+                            given=wrong, limits=LIMITS, procedure=flow,
                         )  # fmt: skip
                     assert "锁定" not in str(refused.value)
                 html = clerk.post(url, wrong, headers=part).content.decode()

@@ -84,10 +84,11 @@ def test_of_every_two_flows_at_once_one_is_taken_in_and_the_other_is_told(county
         askers = [
             SYSTEM if f == "suspend-arrears" else c for f, c in zip(pair, clerks, strict=True)
         ]
-        for asker in askers:
+        for asker, flow in zip(askers, pair, strict=True):
             if asker.id is not None:
                 authenticating.authenticate(
                     actor=asker, service_id=line.id, kind="account-document", limits=LIMITS,
+                    procedure=flow,
                     given={
                         "account": line.account,
                         "document_number": resident_number(serial),

@@ -3,19 +3,25 @@ counted as arrears, let go only by who may; rules as they were signed."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from kaitong.catalog import leaving as rules
-from kaitong.charging.models import Charge
+from kaitong.charging import books
+from kaitong.charging import queries as money
+from kaitong.charging.models import BillLine, Charge
+from kaitong.core import clock
 from kaitong.core.audit import AuditEntry
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import fees, leaving, life_checks, life_plans
+from kaitong.ordering import fees, leaving, life_checks, life_plans, rents, till
 from kaitong.ordering.errors import BadOrder, OrderForbidden
 from kaitong.ordering.life_checks import Subject, term_of
-from kaitong.ordering.models import Order, OrderNote
+from kaitong.ordering.models import Order, OrderNote, ServiceChange
+from kaitong.org.actor import Actor
 from kaitong.web.tests.test_cases_in_life import (  # noqa: F401  fixtures
     FAMILY,
     NUMBER,
@@ -27,6 +33,7 @@ from kaitong.web.tests.test_cases_in_life import (  # noqa: F401  fixtures
     monthly,
     order_of,
 )
+from kaitong.web.tests.test_changing import place
 from kaitong.web.tests.test_flows import NEW_OWNER
 
 SHARE = {"share": 30, "most": 30000}
@@ -140,6 +147,65 @@ def test_a_lower_plan_or_the_end_asks_for_the_dearer_of_two_never_for_both(line,
     assert (told.title, told.amount_fen, told.state) == ("营销案违约金", 900000, "")
     change = order.items.get().change
     assert change.told[-1]["after"] == "¥9,000.00（营销案剩余 24 个月）"
+
+
+@pytest.mark.parametrize(
+    ("procedure", "given", "was", "now_is"),
+    [
+        ("unbind-number", {"number": NUMBER}, "一次性 ¥144.00", "一次性 ¥300.00"),
+        (
+            "change-case",
+            {"case": "none"},
+            "每月 ¥99.00、一次性 ¥144.00",
+            "每月 ¥99.00、一次性 ¥300.00",
+        ),
+    ],
+)
+def test_sums_that_changed_since_the_page_are_refused_with_both(
+    line,  # noqa: F811
+    counter,  # noqa: F811
+    part,
+    procedure,
+    given,
+    was,
+    now_is,
+):
+    service = line(1, case=FAMILY, number=NUMBER)
+    sign(service, unbind=SHARE, change=SHARE)
+    page = counter(service, procedure)
+    seen = {name: re.search(rf'name="{name}" value="([^"]+)"', page)[1] for name in ("key", "plan")}
+    dearer = {"share": 100, "most": 30000}
+    sign(service, unbind=dearer, change=dearer)
+    act = {**seen, **given, "reason": "customer.offer"}
+    said = counter.clerk.post(place(service, procedure), act, headers=part)
+    assert said.status_code == 409
+    assert f"刚才告知的是{was}，现在是{now_is}" in said.content.decode()
+    assert not ServiceChange.objects.exists()
+    order = order_of(counter(service, procedure, **given))  # told anew
+    assert due(order) == {"营销案违约金": 30000}
+
+
+def test_the_last_days_are_billed_and_paid_before_a_line_is_ended(line, counter):  # noqa: F811
+    """结清: asked for, the running month is billed up to today, once, whatever becomes of it."""
+    service = line(1)
+    clerk, customer = Actor.system(), service.customer_id
+    with clock.frozen(now() + timedelta(days=3)):
+        page = counter(service, "cancel")
+        assert "还没有出账，办理时出账结清" in page
+        assert not BillLine.objects.exists()  # looking writes nothing
+        refused = counter(service, "cancel", reason="moving.away")
+        assert "还欠 ¥" in refused.content.decode()
+        billed = BillLine.objects.count()
+        rents.bill_now(actor=clerk, service_id=service.id)  # who was killed comes again
+        assert BillLine.objects.count() == billed
+        assert "还欠 ¥" in counter(service, "cancel")
+        assert not ServiceChange.objects.exists()
+        owed = money.arrears(customer_id=customer).owed_fen
+        assert owed == sum(BillLine.objects.values_list("amount_fen", flat=True)) > 0
+        till.receive(actor=clerk, customer_id=customer, method="cash", amount_fen=owed, key="k")
+        order_of(counter(service, "cancel", reason="moving.away"))
+        assert money.arrears(customer_id=customer).owed_fen == 0
+    assert books.check() == []
 
 
 def test_the_rules_are_told_before_a_case_is_signed():

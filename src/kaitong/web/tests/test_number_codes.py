@@ -13,6 +13,7 @@ from django.db import connection, connections
 
 from kaitong.charging import services as charging
 from kaitong.core import clock
+from kaitong.core.ids import uuid7
 from kaitong.messaging import sending
 from kaitong.messaging import services as messaging
 from kaitong.messaging.errors import NoticeConflict
@@ -127,6 +128,34 @@ def test_a_code_is_sent_again_only_after_a_while_and_so_often_and_ends_the_one_b
     assert set(Notice.objects.filter(kind="number_code").values_list("state", "trouble")) == {
         ("failed", "too-late")
     }
+
+
+def test_a_code_and_a_proof_serve_the_procedure_and_the_order_they_were_asked_for(
+    line, signed_in, part
+):
+    """What was said for one thing does not authorise another (VER-12)."""
+    clerk, mine, other = signed_in("clerk"), str(uuid7()), str(uuid7())
+
+    def post(procedure: str, step: str, key: str, **given: str) -> str:
+        given |= {"kind": "number-code", "bound_number": NUMBER, "key": key}
+        return clerk.post(place(line, procedure) + step, given, headers=part).content.decode()
+
+    post("suspend", "code", mine)
+    (code,) = codes()
+    for procedure, key in (("change-case", mine), ("suspend", other)):
+        assert "没有给这个号码发过验证码" in post(procedure, "prove", key, code=code)
+    page = post("suspend", "prove", mine, code=code)
+    assert "已通过" in page
+    assert hidden(page)["key"] == mine
+    for procedure, key in (("change-case", mine), ("suspend", other)):
+        given = {**hidden(page), "key": key, "reason": "customer.away", "plan": ""}
+        said = clerk.post(place(line, procedure), given, headers=part)
+        assert "HX-Redirect" not in said.headers
+    assert not ServiceChange.objects.exists()
+    # the page read again goes on with the order it was proven for
+    assert hidden(clerk.get(place(line)).content.decode())["key"] == mine
+    done = clerk.post(place(line), {**hidden(page), "reason": "customer.away"}, headers=part)
+    assert "HX-Redirect" in done.headers
 
 
 def test_guesses_end_the_code_and_lock_with_all_other_proofs(line, at, signed_in, part):

@@ -146,6 +146,7 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     if not kind or request.POST.get("choose"):  # another way was picked
         return _shown(request, service_id, procedure, kind=kind)
     given = {name: request.POST.get(name, "")[:120] for name in ASKED[kind]}
+    key = _key(request.POST.get("key", ""))
     try:
         ordering.authenticate(
             actor=request.actor,
@@ -153,13 +154,22 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
             kind=kind,
             given=given,
             limits=limits_of(plan.procedure.parameters),
+            procedure=procedure,
+            key=key,
             parameters=plan.procedure.parameters,
         )
     except NotFound:
         raise
     except BadInput as bad:
         return _shown(
-            request, service_id, procedure, REFUSED, faults=bad.faults, kind=kind, given=given
+            request,
+            service_id,
+            procedure,
+            REFUSED,
+            faults=bad.faults,
+            kind=kind,
+            given=given,
+            key=key,
         )
     except KaitongError as refused:
         return _shown(
@@ -170,9 +180,10 @@ def prove(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
             fault=in_words(refused),
             kind=kind,
             given=given,
+            key=key,
         )
     if is_part(request):
-        return _shown(request, service_id, procedure)
+        return _shown(request, service_id, procedure, key=key)
     return redirect("web:change", service_id, procedure)
 
 
@@ -192,13 +203,14 @@ def code(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
     spec = form.fields.get(field, {}) if form is not None else {}
     asked = str(spec.get(CODE_FOR, "")) or NUMBER
     typed: dict[str, Any] = {}
+    key = _key(request.POST.get("key", ""))
     if form is not None:
         typed = {name: request.POST.get(name, "")[:500] for name in ("reason", "note")}
-        typed["key"] = _key(request.POST.get("key", ""))
         typed["values"] = forms.read(form.schema, request.POST)
     else:
         typed["given"] = {NUMBER: request.POST.get(NUMBER, "")[:120]}
         typed["kind"] = AuthenticationKind.NUMBER_CODE
+    typed["key"] = key
     try:
         changing.send_code(
             actor=request.actor,
@@ -206,6 +218,7 @@ def code(request: SignedIn, service_id: UUID, procedure: str) -> HttpResponse:
             procedure=procedure,
             field=field,
             typed=request.POST.get(asked, "")[:40],
+            key=key,
         )
     except NotFound:
         raise
