@@ -252,7 +252,9 @@ def _document_faults(
         )
         found += [
             InputFault(
-                prefix + _INPUTS.get(one.field, one.field), f"{one.what}。", _("请对照证件核对。")
+                prefix + _INPUTS.get(one.field, one.field),
+                _("%(what)s。") % {"what": one.what},
+                _("请对照证件核对。"),
             )
             for one in wrong
         ]

@@ -14,6 +14,8 @@ _CHOICES = (NodeKind.EXCLUSIVE, NodeKind.INCLUSIVE)
 _JOINS = (NodeKind.PARALLEL, NodeKind.INCLUSIVE)
 _TASKS = (NodeKind.USER, NodeKind.MANUAL, NodeKind.RECEIVE, *_MACHINES)
 _MOST = 4
+# Answers that say nothing without their question.
+_BARE = frozenset({"是", "不是", "否", "有", "没有", "能", "不能", "要", "不要", "Yes", "No"})
 
 
 def after(
@@ -36,7 +38,7 @@ def _walk(
 ) -> None:
     for flow in node.outgoing:
         target = _inside(model, model.nodes[flow.target])
-        named = say(flow.name) if flow.name and node.kind in _CHOICES else branch
+        named = _answer(node, flow.name, say) if flow.name and node.kind in _CHOICES else branch
         if target.id in seen and target.kind not in _TASKS:
             continue
         seen.add(target.id)
@@ -55,6 +57,15 @@ def _walk(
             found.extend([waits] if waits else [])
         else:
             _walk(model, target, named, say, posts, found, seen)
+
+
+def _answer(choice: Node, answer: str, say: Callable[[str], str]) -> str:
+    """What a branch is taken for: a bare yes or no says nothing without what was asked."""
+    asked = choice.name.strip()
+    if answer.strip() not in _BARE or not asked:
+        return say(answer)
+    words = {"question": say(asked).rstrip("？? "), "answer": say(answer)}
+    return _("%(question)s？%(answer)s") % words
 
 
 def _inside(model: Model, node: Node) -> Node:

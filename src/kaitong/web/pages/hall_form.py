@@ -17,13 +17,16 @@ from kaitong.hall import queries as hall
 from kaitong.hall.forms import ACCOUNT, AGENT, OPERATION, REMARK
 from kaitong.hall.models import Ticket
 from kaitong.ordering import counter
+from kaitong.ordering.models import Procedure
 from kaitong.org.actor import Actor
 from kaitong.party.choices import PartyKind
 from kaitong.party.kinds import KindRule, accepted_on
+from kaitong.playbooks import queries as playbooks
 from kaitong.web import format as fmt
 from kaitong.web.forms import Field, Option
 
 BY_AGENT = "true"
+_OFFERING, _ADDRESS = "change.offering", "change.address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +64,18 @@ def form_fields(
             for one in _person(asked, accepted, AGENT, _("代办人姓名"))
         ),
     ]
-    if application.changes(ticket):
-        fields += _change(asked)
-    fields.append(_plans(asked, offers, changes=application.changes(ticket)))
-    address = _("装机地址（写到门牌和房号）")
-    if application.changes(ticket):
-        address = _("移机的新地址（写到门牌和房号）")
-    fields.append(asked.text("q", address, wide=True))
-    if application.changes(ticket):
-        fields.append(asked.text(REMARK, _("备注"), wide=True))
-    return fields
+    if not application.changes(ticket):
+        address = _("装机地址（写到门牌和房号）")
+        return [*fields, _plans(asked, offers, _("想办的套餐")), asked.text("q", address, wide=True)]
+    address = _("移机的新地址（写到门牌和房号）")
+    plans = _plans(asked, offers, _("想换的套餐"))
+    return [
+        *fields,
+        *_change(asked),
+        _only_for_changes(plans, _OFFERING, data),
+        _only_for_changes(asked.text("q", address, wide=True), _ADDRESS, data),
+        asked.text(REMARK, _("备注"), wide=True),
+    ]
 
 
 def told_page(actor: Actor, ticket_id: UUID) -> ToldPage:
@@ -175,10 +180,28 @@ def _change(asked: _Asked) -> list[Field]:
     ]
 
 
-def _plans(asked: _Asked, offers: Sequence[counter.Offer], *, changes: bool) -> Field:
+def _only_for_changes(field: Field, writes: str, data: Mapping[str, str]) -> Field:
+    """Asked of those changes whose own form at the counter asks it, too."""
+    those = [one.key for one in counter.changes() if writes in _written(one)]
+    return replace(
+        field,
+        when=f"{OPERATION}={'|'.join(those)}",
+        unasked=data.get(OPERATION, "") not in those,
+    )
+
+
+def _written(procedure: Procedure) -> set[str]:
+    file = procedure.counter.get("form", "")
+    if not file:
+        return set()
+    form = playbooks.form(procedure.playbook, procedure.playbook_hash, file)
+    return {str(one.get("writes", "")) for one in form.fields.values()}
+
+
+def _plans(asked: _Asked, offers: Sequence[counter.Offer], label: str) -> Field:
     return Field(
         "offering",
-        _("想换的套餐") if changes else _("想办的套餐"),
+        label,
         "choose",
         options=tuple(
             Option(

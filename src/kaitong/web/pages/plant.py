@@ -90,6 +90,14 @@ class PlantPage:
     total: int
     pager: Pager
 
+    @property
+    def coded(self) -> bool:
+        return any(row.code for row in self.rows)
+
+    @property
+    def boxes(self) -> bool:
+        return any(row.box for row in self.rows)
+
 
 @dataclass(frozen=True, slots=True)
 class PortPage:
