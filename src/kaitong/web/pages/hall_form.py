@@ -66,7 +66,11 @@ def form_fields(
     ]
     if not application.changes(ticket):
         address = _("装机地址（写到门牌和房号）")
-        return [*fields, _plans(asked, offers, _("想办的套餐")), asked.text("q", address, wide=True)]
+        return [
+            *fields,
+            _plans(asked, offers, _("想办的套餐")),
+            asked.text("q", address, wide=True),
+        ]
     address = _("移机的新地址（写到门牌和房号）")
     plans = _plans(asked, offers, _("想换的套餐"))
     return [
