@@ -92,6 +92,8 @@ CREATE TABLE IF NOT EXISTS radpostauth (
     callingstationid text,
     authdate timestamptz NOT NULL DEFAULT now()
 );
+-- what was said with a refusal: its reject group's words, else what failed at the server
+ALTER TABLE radpostauth ADD COLUMN IF NOT EXISTS said text;
 CREATE INDEX IF NOT EXISTS radpostauth_username ON radpostauth (username, authdate);
 
 -- suspension (停机): an account in this group is refused, whatever its plan
@@ -124,5 +126,6 @@ GRANT USAGE ON SEQUENCE radacct_radacctid_seq, radpostauth_id_seq TO @SERVER_ROL
 GRANT SELECT, INSERT, UPDATE, DELETE ON radcheck, radreply, radusergroup, radgroupreply
     TO @OSS_ROLE@;
 GRANT SELECT ON radacct TO @OSS_ROLE@;
+GRANT SELECT (username, reply, said, callingstationid, authdate) ON radpostauth TO @OSS_ROLE@;
 GRANT USAGE ON SEQUENCE radcheck_id_seq, radreply_id_seq, radusergroup_id_seq,
     radgroupreply_id_seq TO @OSS_ROLE@;

@@ -28,6 +28,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg.errors import InsufficientPrivilege, UndefinedColumn, UndefinedTable
 
 from kaitong.activation import nasport
 from kaitong.activation.adapters import accounts, batch, dynauth, proofs
@@ -49,6 +50,7 @@ from kaitong.activation.adapters.holding import Holding, held
 from kaitong.activation.adapters.sessions import (
     OPEN_COUNT,
     OPEN_SESSIONS,
+    REFUSALS,
     SESSIONS_BETWEEN,
     SESSIONS_SINCE,
     Session,
@@ -277,6 +279,15 @@ class RadiusAdapter(Adapter):
         """Sessions that touch a span, newest first, as `usage.UsedSession` has them."""
         with self._database() as database:
             return database.execute(SESSIONS_BETWEEN, [account, end, start, limit]).fetchall()
+
+    def refusals_of(self, account: str, since: datetime, limit: int) -> list[tuple[Any, ...]]:
+        """The server's last refusals of logins from customers' lines, newest first: when and
+        what it said. Our own questions come from no line and are none of them."""
+        with self._database() as database:
+            try:
+                return database.execute(REFUSALS, [account, since, limit]).fetchall()
+            except (UndefinedTable, UndefinedColumn, InsufficientPrivilege):
+                return []  # a server that does not keep its answers, or does not show them
 
     # ---- comparing ---------------------------------------------------------------------------
 

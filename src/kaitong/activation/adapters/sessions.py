@@ -39,6 +39,11 @@ SESSIONS_BETWEEN = (
     " AND coalesce(acctstoptime, acctupdatetime, acctstarttime) > %s"
     " ORDER BY acctstarttime DESC LIMIT %s"
 )
+REFUSALS = (
+    "SELECT authdate, coalesce(said, '') FROM radpostauth"
+    " WHERE username = %s AND reply = 'Access-Reject' AND callingstationid IS NOT NULL"
+    " AND authdate > %s ORDER BY authdate DESC LIMIT %s"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
 from kaitong.activation.adapters.base import Proof, ProofResult
+from kaitong.activation.refusals import Why, refusals
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import CauseState, Level, TicketState
+from kaitong.charging import queries as charging
 from kaitong.core import wording
 from kaitong.inventory import beneath
 from kaitong.inventory import queries as inventory
@@ -100,7 +102,7 @@ def live(actor: Actor, service: ServiceView, *, but: UUID | None = None) -> Live
     refused = assurance.not_a_fault(service)
     return Live(
         service_id=service.id,
-        notes=tuple(_notes(actor, places, refused)),
+        notes=tuple(_notes(actor, service.id, places, refused)),
         account=service.account,
         state_text=str(service.state.label),
         tone=service.state.tone,
@@ -133,11 +135,36 @@ def seen_text(proof: Proof, account: str) -> tuple[str, str]:
     return "soon", _("会话在线，但从 %(where)s 上线，与登记不一致。") % {"where": where}
 
 
+def refused_texts(service: ServiceView) -> list[tuple[str, str]]:
+    """(tone, sentence) of logins the server refused lately; none where it cannot be asked."""
+    words = {
+        Why.BARRED: _("账号已停机"),
+        Why.PASSWORD: _("密码不对"),
+        Why.OTHER: _("账号不对或没有登记"),
+    }
+    return [
+        (
+            "late",
+            _("%(at)s 拨号被拒绝：%(why)s。") % {"at": fmt.short(one.at), "why": words[one.why]},
+        )
+        for one in refusals(service)
+    ]
+
+
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _notes(actor: Actor, places: dict[str, UUID], refused: str) -> list[Note]:
-    found = []
+def _arrears(service_id: UUID) -> list[Note]:
+    owed = charging.arrears(service_id=service_id)
+    if not owed.overdue_fen:
+        return []
+    text = _("其中逾期 %(sum)s，请提醒客户缴清。") % {"sum": charging.yuan(owed.overdue_fen)}
+    strong = _("欠费 %(sum)s。") % {"sum": charging.yuan(owed.owed_fen)}
+    return [Note("soon", "coin", strong, text)]
+
+
+def _notes(actor: Actor, service_id: UUID, places: dict[str, UUID], refused: str) -> list[Note]:
+    found = list(_arrears(service_id))
     if refused:
         text = _("受理后会登记为“不予受理”，并告知客户。")
         found.append(Note("late", "ban", wording.read(refused), text))

@@ -29,7 +29,7 @@ from kaitong.web.forms import read
 from kaitong.web.pages import drawer as drawers
 from kaitong.web.pages import fault as pages
 from kaitong.web.pages import fault_new, faults
-from kaitong.web.pages.fault_live import seen_text
+from kaitong.web.pages.fault_live import refused_texts, seen_text
 from kaitong.web.views.common import SignedIn, in_words, page, render_page, toast
 
 REFUSED, CONFLICT = 422, 409
@@ -188,7 +188,7 @@ def look(request: SignedIn, service_id: UUID) -> HttpResponse:
     service = inventory.service(request.actor, service_id)
     parts = inventory.parts_of([service.id]).get(service.id, [])
     ticket = _uuid(request.GET.get("fault", ""))
-    told = [_seen(one, ticket) for one in (service, *parts)]
+    told = [_seen(one, ticket) for one in (service, *parts)] + _refused(service)
     return render(request, "web/fault/seen.html", {"told": told})
 
 
@@ -215,6 +215,14 @@ def _seen(service: ServiceView, ticket: UUID | None) -> tuple[str, str]:
         return "ok" if proof.ok else "late", wording.read(said)
     except (ActivationError, KaitongError) as refused:
         return "late", str(refused)
+
+
+def _refused(service: ServiceView) -> list[tuple[str, str]]:
+    """The server's last refusals of this line's logins; a server that is away was told of."""
+    try:
+        return refused_texts(service) if activation_queries.keeps_sessions(service) else []
+    except ActivationError:
+        return []
 
 
 def _then(request: SignedIn, fault_id: UUID, act: Callable[[], Any]) -> HttpResponse:
