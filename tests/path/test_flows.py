@@ -176,6 +176,7 @@ def test_with_the_server_away_a_change_waits_and_goes_on(office, working, ask, a
     assert not accepted(working.account, old)
 
 
+@pytest.mark.server
 def test_the_same_flow_twice_at_once_is_one_order(office, working, ask):
     key, made, refused = str(uuid7()), [], []
     clerk = office.people["clerk"]
@@ -213,6 +214,7 @@ def test_the_same_flow_twice_at_once_is_one_order(office, working, ask):
     assert ServiceChange.objects.count() == 1
 
 
+@pytest.mark.server
 def test_of_two_flows_at_once_on_one_line_one_is_told_to_wait(office, working):
     made, refused = [], []
     clerks = {"change-data": office.people["clerk"], "cancel": office.people["supervisor"]}

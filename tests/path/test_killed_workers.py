@@ -18,7 +18,7 @@ from django.db import connection, connections
 from kaitong.process import commands
 from tests.path.flows_kit import FLOWS, begin, cases, disagreements, finish
 
-pytestmark = [pytest.mark.radius, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.radius, pytest.mark.server, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

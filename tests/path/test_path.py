@@ -50,6 +50,7 @@ def service_of(office, order) -> dict:
     return office.show(order)["services"][0]
 
 
+@pytest.mark.server
 @pytest.mark.radius
 def test_from_request_to_proven_line(office, radius, lab, modem):
     order = office.submit()
@@ -193,6 +194,7 @@ def test_another_branch_sees_nothing(office, other_county, staff_of):
         process.work_item(stranger, row.id)
 
 
+@pytest.mark.server
 def test_same_key_twice_is_one_order(office):
     first = office.submit(idempotency_key="k-1")
     again = office.submit(idempotency_key="k-1")

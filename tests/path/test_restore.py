@@ -48,6 +48,7 @@ def counted() -> dict[str, int]:
         }
 
 
+@pytest.mark.server
 def test_backup_destroy_restore(world, folder, elsewhere):
     system = Actor.system()
     order = world.order(1)

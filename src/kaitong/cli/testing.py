@@ -83,10 +83,14 @@ def main() -> int:
         os.environ["KAITONG_CHAOS"] = "full"
     if not any(a == "-n" or a.startswith(("-n", "--numprocesses")) for a in arguments):
         cores = os.cpu_count() or 2
-        whole = not any(a and not a.startswith("-") for a in arguments)
+        whole = not any(a and Path(a.split("::")[0]).exists() for a in arguments)
         arguments = [*arguments, "-n", str(min(cores, 4)) if whole else "0"]
+    from kaitong.cli.spending import Spending
+
     try:
-        return int(pytest.main([*arguments, "--dist=loadfile"]))
+        # Files in the order of `kaitong.conftest`: the long ones first, the last ones end together.
+        order = ["--dist=loadfile", "--no-loadscope-reorder"]
+        return int(pytest.main([*arguments, *order], plugins=[Spending()]))
     finally:
         if started:
             cluster.stop()

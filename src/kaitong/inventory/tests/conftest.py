@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from kaitong.core.ids import uuid7
+from kaitong.core.tests.kept import kept
 from kaitong.inventory import queries, services
 from kaitong.inventory.choices import Kind, ResourceState
 from kaitong.org.actor import Actor
@@ -108,7 +109,7 @@ def build(branch, *, ports: int = 8, second_box: int = 0, rooms: int = 4) -> Pla
 
 @pytest.fixture
 def plant(county) -> Plant:
-    return build(county)
+    return kept(("plant", county.pk), lambda: build(county))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from kaitong.core.ids import uuid7
+from kaitong.core.tests.kept import kept
 from kaitong.org.actor import Actor
 from kaitong.process import actions, definitions, services
 from kaitong.process.sweeper import check
@@ -28,13 +29,16 @@ class Crew:
 
 @pytest.fixture
 def crew(county: Any, other_county: Any, staff_of: Any) -> Crew:
-    return Crew(
-        clerk=staff_of(county, "clerk", "clerk"),
-        installer=staff_of(county, "fitter", "installer", "service"),
-        other_installer=staff_of(county, "fitter2", "installer", "service"),
-        service=staff_of(county, "service", "service"),
-        supervisor=staff_of(county, "boss", "supervisor"),
-        stranger=staff_of(other_county, "stranger", "clerk", "installer", "supervisor"),
+    return kept(
+        ("crew", county.pk, other_county.pk),
+        lambda: Crew(
+            clerk=staff_of(county, "clerk", "clerk"),
+            installer=staff_of(county, "fitter", "installer", "service"),
+            other_installer=staff_of(county, "fitter2", "installer", "service"),
+            service=staff_of(county, "service", "service"),
+            supervisor=staff_of(county, "boss", "supervisor"),
+            stranger=staff_of(other_county, "stranger", "clerk", "installer", "supervisor"),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 
 from kaitong.core.clock import now
+from kaitong.core.tests.kept import kept
 from kaitong.inventory.tests.conftest import Plant, build
 from kaitong.org.actor import Actor
 from kaitong.playbooks import services as playbooks
@@ -28,6 +29,10 @@ def body():
 @pytest.fixture
 def branch(county):
     """The county with calendar and playbook."""
+    return kept(("tmf", county.pk), lambda: _working(county))
+
+
+def _working(county):
     worktime.seed_calendar(key="cn", years=range(2024, now().year + 1))
     playbooks.deploy(actor=Actor.system(), folder=playbooks.find("home-broadband"))
     return county
@@ -36,7 +41,7 @@ def branch(county):
 @pytest.fixture
 def plant(branch) -> Plant:
     """Four covered rooms behind one splitter of eight ports, and addresses that are refused."""
-    return build(branch)
+    return kept(("tmf-plant", branch.pk), lambda: build(branch))
 
 
 class Caller:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from kaitong.core.clock import now
 from kaitong.core.home import library
+from kaitong.core.tests.kept import kept
 from kaitong.inventory import queries as inventory_queries
 from kaitong.inventory import services as inventory
 from kaitong.inventory.choices import Kind, ServiceState
@@ -109,6 +110,10 @@ def request(serial: int, address_id: object, *, read: bool = True) -> SubmitOrde
 
 def build(*, rooms: int = 70, boxes: int = 10) -> World:
     """Everything a home-broadband order needs; `rooms` addresses, eight ports a box."""
+    return kept(("world", rooms, boxes), lambda: _build(rooms, boxes))
+
+
+def _build(rooms: int, boxes: int) -> World:
     system = Actor.system()
     worktime.seed_calendar(key="cn", years=range(now().year, now().year + 1))
     province = org.ensure_branch(code="AH", name="安徽省公司", kind="province")
