@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.utils import timezone
 
@@ -100,17 +102,74 @@ def opened(office, lab, modem, phone, boxes) -> dict:
     return found
 
 
+@contextmanager
+def refusing(dsn: str, table: str, when: str, what: str):
+    """An element that does not do as it is told: `what` becomes of rows that are written."""
+    with psycopg.connect(dsn, autocommit=True) as database:
+        database.execute(
+            "CREATE OR REPLACE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN {what} END $$"
+        )
+        database.execute(
+            f"CREATE TRIGGER fault BEFORE {when} ON {table} FOR EACH ROW EXECUTE FUNCTION fault()"
+        )
+        try:
+            yield
+        finally:
+            database.execute(f"DROP TRIGGER fault ON {table}")
+
+
+def refused_and_taken_back(office, order, node: str) -> None:
+    office.work_until(order, node, seconds=40)
+    office.complete(order, node, decision="undo", found="网络不接受，改日再办")
+    office.work_until_state(order, "failed", seconds=40)
+
+
+def taken_back_at_the_parts(office, line, telephone, television, voice, kea, phone, boxes):
+    """The telephone platform refuses its new owner's password, the DHCP server the richer plan:
+    the parts are as they were at both."""
+    number, circuit = telephone.account, television.characteristics["circuit_id"]
+    password, owner = secret(telephone), fresh(line.id).customer_id
+    platform = voice.cluster.dsn("kamailio")
+    with psycopg.connect(platform, autocommit=True) as database:
+        (right,) = database.execute(
+            "SELECT ha1 FROM subscriber WHERE username = %s", [number]
+        ).fetchone()
+    spoilt = f"IF NEW.ha1 <> '{right}' THEN NEW.ha1 := md5('spoilt'); END IF; RETURN NEW;"
+    with refusing(platform, "subscriber", "INSERT OR UPDATE", spoilt):
+        given = ask(office, line, "transfer", "customer.family", **NEW_OWNER, **PASSWORD)
+        refused_and_taken_back(office, given, "PasswordTrouble")
+    assert {fresh(one.id).customer_id for one in (line, telephone, television)} == {owner}
+    assert secret(telephone) == password
+    assert phone.on(number, password).done
+
+    poor = "IF NEW.dhcp4_client_classes = 'iptv-4k' THEN RETURN OLD; END IF; RETURN NEW;"
+    with refusing(kea.dsn(), "hosts", "UPDATE", poor):
+        richer = ask(
+            office, line, "change-plan", "faster", offering="home-1000-bundle", effective="now"
+        )
+        refused_and_taken_back(office, richer, "PlanRefused")
+    assert fresh(television.id).title == television.title
+    assert boxes.on(circuit, keep=False).address.startswith("100.65.1")
+
+
 def test_opened_in_one_visit_shut_off_on_again_and_ended_at_three_elements(
-    office, network, lab, modem, phone, boxes
+    office, network, lab, modem, phone, boxes, voice, kea
 ):
     found = opened(office, lab, modem, phone, boxes)
     line, telephone, television = found["access"], found["voice"], found["iptv"]
     number, circuit = telephone.account, television.characteristics["circuit_id"]
+    taken_back_at_the_parts(office, line, telephone, television, voice, kea, phone, boxes)
     password = secret(telephone)
 
     stopped = ask(office, line, "suspend", "away")
     office.work_until_state(stopped, "completed", seconds=40)
     assert phone.on(number, password).answer == "403 Suspended at own request"
+    assert not boxes.on(circuit, keep=False).online
+    kept = "RETURN NULL;"  # the bar stays at the telephone platform: resuming is taken back
+    with refusing(voice.cluster.dsn("kamailio"), "usr_preferences", "DELETE", kept):
+        refused_and_taken_back(office, ask(office, line, "resume", "back"), "AccountRefused")
+    assert {fresh(s.id).state for s in found.values()} == {ServiceState.INACTIVE}
     assert not boxes.on(circuit, keep=False).online
     again = ask(office, line, "resume", "back")
     office.work_until_state(again, "completed", seconds=40)
