@@ -32,6 +32,7 @@ from kaitong.activation.adapters.base import Proof, ProofKind, Subject
 from kaitong.activation.adapters.dynauth import Answer
 from kaitong.activation.adapters.sessions import Session
 from kaitong.activation.choices import Verb
+from kaitong.activation.errors import Unreachable
 from kaitong.activation.models import NetworkElement
 from kaitong.activation.records import For
 from kaitong.core.errors import BadInput, InputFault
@@ -51,6 +52,8 @@ PASSWORD_NOT_PROVEN = "password-not-proven"  # noqa: S105  a code
 PLAN_NOT_PROVEN = "plan-not-proven"
 ACCOUNT_NOT_PROVEN = "account-not-proven"
 NOT_CHANGED_LIVE = "not-changed-live"
+# what a cut that did not come about means while its account is shut off
+STILL_LIVE = "账号已停机，新的登录被拒绝，原会话断开以前仍可上网。"
 _USUAL_PATIENCE = 60.0  # seconds for an access server to report the end of a session it has cut
 _ASK_AGAIN = 1.0
 
@@ -116,7 +119,7 @@ def prove_suspended(ctx: ActionContext) -> Outcome:
         tell(service, sentence)
         raise BusinessError(LOGIN_ACCEPTED, sentence, {"proof_result": proof.result.value})
     if live:
-        sentence = online_sentence(service.account, live)
+        sentence = _lives(online_sentence(service.account, live), service)
         tell(service, sentence)
         raise BusinessError(STILL_ONLINE, sentence, {"sessions": len(live)})
     return {"suspension_proven": True}
@@ -287,7 +290,8 @@ def disconnect(ctx: ActionContext) -> Outcome:
     Done is when the accounting says so; an access server that knows no such session has none. A
     modem that comes back meanwhile is left alone unless the service is shut off. An access server
     that does not answer is `Transient`: tried again, then an incident. BusinessError `still-online`
-    when one refuses, or says yes and the session stands after `patience` seconds.
+    when one refuses, or says yes and the session stands after `patience` seconds. Of a line that is
+    shut off both say that it is barred and the session lives on.
     """
     service = service_of(ctx)
     kind = kinds.of_service(service)
@@ -317,7 +321,7 @@ def disconnect(ctx: ActionContext) -> Outcome:
         return {"disconnected": len(asked)}
     since = moment(memory.get("since")) or ctx.now
     if ctx.now >= since + timedelta(seconds=patience(ctx, _USUAL_PATIENCE)):
-        sentence = online_sentence(account, standing)
+        sentence = _lives(online_sentence(account, standing), service)
         tell(service, sentence)
         raise BusinessError(STILL_ONLINE, sentence, {"sessions": len(standing)})
     kept = targets or [s.unique_id for s in live]
@@ -330,12 +334,21 @@ def disconnect(ctx: ActionContext) -> Outcome:
 
 def _cut(element: NetworkElement, session: Session, what: For, service: ServiceView) -> bool:
     """True when the access server has ended it, False when it has no such session."""
-    answer = operating.disconnect(element, session, what)
+    try:
+        answer = operating.disconnect(element, session, what)
+    except Unreachable as away:
+        raise Unreachable(_lives(away.what, service), away.remedy) from None
     if answer.done or answer.no_session:
         return answer.done
     sentence = f"接入服务器 {session.nas_address} 不断开会话（{said(answer)}）。"
+    sentence = _lives(sentence, service)
     tell(service, sentence)
     raise BusinessError(STILL_ONLINE, sentence, {"error_cause": answer.cause, "sessions": 1})
+
+
+def _lives(sentence: str, service: ServiceView) -> str:
+    """With what it means for a line that is shut off: barred, and not yet off the network."""
+    return f"{sentence} {STILL_LIVE}" if barred_for(service) else sentence
 
 
 # ---- sentences for people ------------------------------------------------------------------------

@@ -116,6 +116,7 @@ SENTENCES = (
     gettext_noop("原账号 %(account)s 仍可登录或仍有数据。"),
     gettext_noop("接入服务器 %(place)s 不接受在线变更（%(why)s）。"),
     gettext_noop("接入服务器 %(place)s 不断开会话（%(why)s）。"),
+    gettext_noop("账号已停机，新的登录被拒绝，原会话断开以前仍可上网。"),
     gettext_noop("已要求断开账号 %(account)s 的会话，等待计费停止记录。"),
     gettext_noop("账号 %(account)s 已停机，登录被拒绝（%(message)s）。"),
     gettext_noop("账号 %(account)s 登录被拒绝，但不是因为停机（%(message)s）。"),

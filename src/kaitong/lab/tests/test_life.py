@@ -17,11 +17,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import connection
+from django.utils.translation import override
 
 from kaitong.activation import acting, actions, life, operating, queries, services
 from kaitong.activation.adapters.base import AccountChange, AccountState, Conversation
 from kaitong.activation.models import Exchange
 from kaitong.activation.records import For
+from kaitong.core import wording
 from kaitong.core.errors import BadInput
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
@@ -264,6 +266,31 @@ def test_an_access_server_that_refuses_is_told_with_its_cause(ctx, working, answ
     assert refused.value.code == "still-online"
     assert refused.value.values["error_cause"] == "Administratively-Prohibited"
     assert "Administratively-Prohibited" in now_is(working).reason
+
+
+def test_a_session_that_cannot_be_cut_lives_on_while_its_account_is_barred(
+    ctx,  # noqa: F811
+    working,
+    lab,
+    answering,
+):
+    """Refused, or the access server is away: whoever sees it reads what that means."""
+    life.suspend(with_inputs(ctx, reason="arrears"))
+    answering(501)
+    with pytest.raises(BusinessError) as refused:
+        life.disconnect(ctx)
+    assert refused.value.what.endswith(life.STILL_LIVE)
+    assert now_is(working).reason == refused.value.what
+    with override("en"):
+        told = wording.read(refused.value.what)
+    assert told.endswith("the session that stands can be used until it is ended.")
+    answering(0, secret="not-the-shared-one")
+    with pytest.raises(Transient) as away:
+        life.disconnect(ctx)
+    assert (away.value.cause, away.value.what) == ("network", now_is(working).reason)
+    assert away.value.what.endswith(life.STILL_LIVE)
+    assert len(AccessServer(lab).open_sessions(working.account)) == 1
+    assert login(lab, working.account, password_of(working)).rejected
 
 
 def test_said_yes_and_stays_online_ends_after_patience(ctx, working, answering):  # noqa: F811

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from kaitong.activation import queries as activation
 from kaitong.activation.adapters.base import Proof, ProofResult
+from kaitong.activation.choices import Verb
 from kaitong.activation.refusals import Why, refusals
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import CauseState, Level, TicketState
@@ -189,7 +190,7 @@ def _notes(actor: Actor, service_id: UUID, places: dict[str, UUID], refused: str
 
 def _said(actor: Actor, service: ServiceView) -> list[Said]:
     proofs = [
-        Said(p.at, _("线路验证") if p.kind == "line" else _("账号验证"), p.summary, _tone(p.ok))
+        Said(p.at, str(Verb(f"prove-{p.kind}").label), wording.read(p.summary), _tone(p.ok))
         for p in service.proofs
     ]
     rows = activation.exchanges(actor, service_id=service.id, limit=20)

@@ -86,6 +86,7 @@ class UsagePane:
     away: str = ""  # why the AAA server could not be asked
     boxes: tuple[BoxRow, ...] | None = None  # set-top boxes, of a line of television
     phones: tuple[PhoneRow, ...] | None = None  # telephones, of a number of fixed voice
+    runs_until: datetime | None = None  # what its box was cut off from may be used so long yet
     silent: bool = False  # a service that keeps neither sessions nor leases
     template: str = "web/customer/usage.html"
 
@@ -185,7 +186,7 @@ def _without_sessions(service: ServiceView, lines: tuple[Choice, ...]) -> UsageP
     if found is None:
         return UsagePane(name, lines, silent=True)
     rows = (BoxRow(one.mac, one.address, one.circuit, one.seen_at, one.expires_at) for one in found)
-    return UsagePane(name, lines, boxes=tuple(rows))
+    return UsagePane(name, lines, boxes=tuple(rows), runs_until=activation.runs_until(service.id))
 
 
 def _with_parts(service: ServiceView) -> list[ServiceView]:

@@ -77,6 +77,8 @@ def test_a_line_of_television_shows_its_boxes(world, signed_in, monkeypatch):
         assert text in html
     monkeypatch.setattr(queries, "boxes", lambda _: [])
     assert "没有机顶盒取到地址" in signed_in("clerk").get(url).content.decode()
+    monkeypatch.setattr(queries, "runs_until", lambda _: at)  # it was cut off a moment ago
+    assert "机顶盒续租时被拒，最迟" in signed_in("clerk").get(url).content.decode()
 
 
 def test_a_telephones_number_shows_who_is_registered(world, signed_in, monkeypatch):
