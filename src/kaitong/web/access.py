@@ -110,9 +110,15 @@ DEVICE = frozenset(
 )
 
 
+# All that is open to who works in the branch and holds no post there, nor stands in for one.
+POSTLESS = frozenset({"home", "workbench", "view_counts", "presence", "theme"})
+
+
 def may_open(actor: Actor, name: str) -> bool:
     """Whether the address of this name is for this person at all."""
     if actor.device:
         return name in DEVICE
+    if not actor.posts and name not in POSTLESS:
+        return False
     rule = RULES.get(name)
     return rule is None or rule(actor)
