@@ -2,6 +2,7 @@
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Source(TextChoices):
@@ -53,7 +54,7 @@ MOMENTS = {
 SCORES = (
     (5, _("很满意")),
     (4, _("满意")),
-    (3, _("一般")),
+    (3, pgettext_lazy("满意度", "一般")),
     (2, _("不满意")),
     (1, _("很不满意")),
 )

@@ -293,8 +293,9 @@ def _note(actor: Actor, row: Invitation, staff: Mapping[UUID, str]) -> tuple[str
     if row.state != State.OPEN or row.way != Way.CALL:
         return "", "wait"
     if row.held_by and row.held_until and row.held_until > moment:
-        name = _("我") if row.held_by == actor.id else staff.get(row.held_by, "")
-        return _("%(name)s 正在回访") % {"name": name}, "you"
+        if row.held_by == actor.id:
+            return _("我正在回访"), "you"
+        return _("%(name)s 正在回访") % {"name": staff.get(row.held_by, "")}, "you"
     if row.next_at and row.next_at > moment:
         return _("打过 %(n)s 次，稍后再打") % {"n": row.tries}, "wait"
     if row.tries:

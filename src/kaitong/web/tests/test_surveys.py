@@ -77,7 +77,7 @@ def test_a_link_is_answered_once_and_a_bad_score_is_work(world, opened, signed_i
     for _time in range(2):  # opening it uses nothing up
         page = anybody.get(url)
         assert "您对这次服务满意吗？" in page.content.decode()
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "same-origin"
     assert "no-store" in page["Cache-Control"]
     for given, wrong in (({}, "还没有打分"), ({"overall": "9"}, "还没有打分"),
                          ({"overall": "1", "reason": "x.y"}, "没有这个原因"),

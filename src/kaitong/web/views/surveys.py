@@ -93,7 +93,7 @@ def _told(
 def _private(answer: HttpResponse) -> HttpResponse:
     """The address is a secret of one person: kept by no one, told to nobody, found by no search."""
     answer["Cache-Control"] = "private, no-store"
-    answer["Referrer-Policy"] = "no-referrer"
+    answer["Referrer-Policy"] = "same-origin"  # none at all, and its own form is not believed
     answer["X-Robots-Tag"] = "noindex, nofollow"
     return answer
 
