@@ -204,6 +204,8 @@ def main() -> int:
     if not 1 <= asked.workers <= 64:
         parser.error("--workers must be 1 to 64")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kaitong.settings.base")
+    # where links to customers (满意度) lead; every process of the demo is told
+    os.environ.setdefault("KAITONG_ORIGINS", f"http://{HOST}:{asked.port}")
     try:
         with alone(asked.port) as inherits:
             require_port(asked.port)

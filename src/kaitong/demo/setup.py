@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from kaitong.core.clock import now
 from kaitong.core.errors import KaitongError
 from kaitong.core.home import library
-from kaitong.demo import hall, people, plant, story
+from kaitong.demo import hall, opinions, people, plant, story
 from kaitong.demo.platforms import Platforms
 from kaitong.demo.seed import seed_branch
 from kaitong.lab.session import AccessServer
@@ -71,3 +71,5 @@ def orders(step: Step, modems: AccessServer | None, platforms: Platforms | None 
     # Afterwards: an order that is made while a clerk has a number in hand would be that customer's.
     with step("letting people queue in the hall"):
         hall.tell()
+    with step("asking customers how content they are"):
+        opinions.tell()

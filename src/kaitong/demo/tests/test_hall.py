@@ -6,12 +6,13 @@ import pytest
 from django.utils import timezone
 
 from kaitong.core.clock import now
-from kaitong.demo import hall
+from kaitong.demo import hall, opinions
 from kaitong.hall import queries
 from kaitong.hall.models import Event, Ticket
 from kaitong.org.queries import actor_of
 from kaitong.reporting import services as reporting
-from kaitong.reporting.models import VisitFact
+from kaitong.reporting.models import OpinionFact, VisitFact
+from kaitong.surveys.models import Answer
 
 
 @pytest.mark.django_db
@@ -31,5 +32,10 @@ def test_a_living_queue_and_weeks_before_it(branch, monkeypatch):
     before = Ticket.objects.count()
     hall.tell()
     assert Ticket.objects.count() == before
+    assert opinions.tell() > 20  # who was served says how it was
+    assert opinions.tell() == 0
+    assert Answer.objects.filter(bad=True).exclude(invitation__outcome="").exists()
+    assert not Answer.objects.filter(answered_at__gt=now()).exists()
     reporting.fold()
+    assert OpinionFact.objects.filter(source="hall", score__gt=0).exists()
     assert VisitFact.objects.filter(outcome="served", waited__gt=0).exists()
