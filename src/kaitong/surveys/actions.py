@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from kaitong.assurance import queries as assurance_queries
 from kaitong.assurance import services as assurance
 from kaitong.core.errors import BadInput, InputFault
 from kaitong.core.masking import mask_mobiles
@@ -53,7 +54,7 @@ def complain(ctx: ActionContext) -> dict[str, Any]:
         actor=Actor.system(branch_id=row.branch_id),
         report=assurance.Report(
             kind="complaint",
-            service_id=row.service_id,
+            service_id=row.service_id if handled_there(row) else None,
             party_id=row.party_id,
             symptom=str(row.rules.content.get("complaint", "")),
             description="；".join(said)[:500],
@@ -63,6 +64,12 @@ def complain(ctx: ActionContext) -> dict[str, Any]:
     row.ticket_id, row.outcome = ticket.pk, Outcome.TICKET
     row.save(update_fields=["ticket_id", "outcome"])
     return {"ticket": ticket.number or ""}
+
+
+def handled_there(row: Invitation) -> bool:
+    """Whether the line's own playbook handles complaints; else the customer's is taken in, which
+    the first playbook that does handles."""
+    return any(one.playbook == row.rules.playbook for one in assurance_queries.current())
 
 
 def outcome_note(step: StepContext, value: str) -> None:
