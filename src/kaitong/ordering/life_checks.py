@@ -77,20 +77,26 @@ LEAVING = frozenset({"leave-case", "exit-fee", "early-change"})
 def arrears(subject: Subject) -> Found:
     """欠费: what the customer owes for this service: on its orders, and on his bills; and for
     having left a contract early, on whichever line."""
+    owed = due_on_line(subject)
+    owed += charging.arrears(service_id=subject.service.id).owed_fen
+    if owed:
+        yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")
+
+
+def due_on_line(subject: Subject) -> int:
+    """The charges of orders that its customer has not paid: of this line, and for having left a
+    contract early."""
     service = subject.service
     if service.customer_id is None:
         whose, by = "i.service_id = %s and o.party_id is null", [service.id]
     else:
         whose, by = "o.party_id = %s", [service.customer_id]
     of_line = dict(plain.ask(f"{_ORDERS_OF}{whose} group by o.id", [service.id, *by]))
-    owed = sum(
+    return sum(
         row.amount_fen
         for row in charging.due_on_orders(subject.actor, of_line)
         if of_line.get(row.order_id) or row.code in LEAVING
     )
-    owed += charging.arrears(service_id=subject.service.id).owed_fen
-    if owed:
-        yield _("还欠 %(sum)s。") % {"sum": charging.yuan(owed)}, _("请先收清欠费。")
 
 
 def term(subject: Subject) -> Found:

@@ -93,6 +93,8 @@ def _event_titles() -> dict[str, str]:
         "bound": _("号码绑定"),
         "case-changed": _("营销案变更"),
         "fee-waived": _("减免违约金"),
+        "line-free": _("宽带可办他事"),
+        "day-rechecked": _("到日复核"),
         "unbound": _("号码解绑"),
         "ceased": _("销户"),
         "taken-down": _("拆机"),

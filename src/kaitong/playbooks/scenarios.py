@@ -58,6 +58,7 @@ ANSWERS: dict[str, tuple[str, dict[str, str | Failure | Values]]] = {
         {"free": "", "none": Failure("no-port", {"verdict": "no-free-port"})},
     ),
     "ordering.take-turn": ("turn", {"free": "", "busy": "busy"}),
+    "ordering.recheck": ("day", {"": "", "good": "", "not-now": "not-now"}),
     "activation.prove-account": (
         "account",
         {

@@ -32,6 +32,7 @@ REFUSES = {
     "ordering.reserve-move": {"no-port"},
     "ordering.reserve-parts": {"part-not-had"},
     "ordering.take-turn": {"busy"},
+    "ordering.recheck": {"not-now"},
 }
 # A line that never worked cannot be shut off, so that its proof never asks for a refusal.
 NEVER = {
