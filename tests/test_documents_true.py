@@ -25,6 +25,7 @@ from kaitong.process.feel.builtins import BUILTINS
 
 DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")])
 COVERAGE = REPOSITORY / "docs" / "coverage.md"
+NAMING = (COVERAGE, REPOSITORY / "docs" / "flows.md")  # documents that name tests
 REQUIREMENTS = (
     *(f"BB-{n:02}" for n in range(1, 19)),
     *(f"HALL-{n:02}" for n in (1, 9, 10, 11, 12, 13, 21)),
@@ -45,7 +46,9 @@ _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _COMMAND = re.compile(r"\./run ([^`\n]+)")
 _SETTING = re.compile(r"\bKAITONG_[A-Z_]+\b")
 
-NAMED = sorted({m.groups() for m in _TEST.finditer(COVERAGE.read_text(encoding="utf-8"))})
+NAMED = sorted(
+    {m.groups() for one in NAMING for m in _TEST.finditer(one.read_text(encoding="utf-8"))}
+)
 
 
 def relative(path: Path) -> str:
