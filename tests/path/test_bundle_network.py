@@ -9,8 +9,15 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.utils import timezone
+from psycopg import sql
 
+from kaitong.activation import acting, carrying, kinds
 from kaitong.activation import services as activation
+from kaitong.activation.adapters.base import AccountState, Conversation
+from kaitong.activation.models import NetworkElement
+from kaitong.activation.records import For
+from kaitong.catalog import services as catalog
+from kaitong.catalog.services import ServiceEntry
 from kaitong.charging import services as charging
 from kaitong.charging.models import Bill
 from kaitong.core.clock import now
@@ -19,6 +26,8 @@ from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import TerminalRow
+from kaitong.lab.kea import GRANTS, SCHEMA
+from kaitong.lab.tests.test_iptv import a_line
 from kaitong.ordering import barring
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
@@ -248,3 +257,116 @@ def test_another_plan_barred_moved_given_away_and_a_part_alone_at_three_elements
     assert phone.on("05597558888", secret(new)).done
     office.work_until_state(added, "completed", seconds=40)
     assert fresh(new.id).state == ServiceState.ACTIVE
+
+
+# ---- 网元割接: telephones and boxes go to their branch's own elements ----
+# Old and new are records of their own: another domain of the running Kamailio, another database
+# beside the running Kea's. Proofs are asked of the servers. Here, where all servers run already.
+
+SPECIFICATIONS = [
+    ServiceEntry(
+        key="voice",
+        title="固定电话",
+        activates=[{"on": "voice", "map": {"number": "number", "password": "password"}}],
+        proven_by=["account"],
+    ),
+    ServiceEntry(
+        key="iptv",
+        title="IPTV 电视",
+        activates=[{"on": "dhcp", "map": {"circuit_id": "circuit_id", "client_class": '"iptv"'}}],
+        proven_by=["account"],
+    ),
+]
+
+
+@pytest.fixture
+def old_kea(kea):
+    """A database of Kea's beside the running one's: what a server that is replaced has left."""
+    settings, cluster = kea.settings(), kea.cluster
+    with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE replaced")
+    try:
+        with psycopg.connect(cluster.dsn("replaced"), autocommit=True) as database:
+            database.execute(SCHEMA.read_bytes())
+            database.execute(sql.SQL(GRANTS).format(sql.Identifier(settings.oss_role)))
+        place = settings.connection()
+        yield place | {"database": {**place["database"], "name": "replaced"}}
+    finally:
+        with psycopg.connect(cluster.dsn(), autocommit=True) as admin:
+            admin.execute("DROP DATABASE replaced WITH (FORCE)")
+
+
+def register(key, kind, branch_id, connection, secret):
+    return activation.register_element(
+        key=key, kind=kind, title=key, branch_id=branch_id, connection=connection, secret=secret
+    )
+
+
+def made(county, kind: str):
+    """A service in the network of the old element, and in use."""
+    view = inventory_verbs.create_service(
+        actor=SYSTEM, branch_id=county.id, specification=kind, playbook="bundle", version="h1",
+        characteristics={"circuit_id": a_line()} if kind == "iptv" else {},
+    )  # fmt: skip
+    if kind == "voice":
+        pattern = "0559" + str(uuid7().int)[-6:] + "{seq:2}"
+        inventory_verbs.allocate_account(actor=SYSTEM, service_id=view.id, pattern=pattern)
+        inventory_verbs.issue_password(actor=SYSTEM, service_id=view.id)
+    for state in ("inactive", "active"):
+        inventory_verbs.set_service_state(actor=SYSTEM, service_id=view.id, state=state)
+    return inventory.service(SYSTEM, view.id)
+
+
+def state_at(element: NetworkElement, one) -> str:
+    name = kinds.of(element.kind).name(one)
+    return activation.adapter(element).read(name, Conversation()).state
+
+
+def test_telephones_and_boxes_are_carried_to_the_branchs_own(
+    county, voice, kea, old_kea, phone, boxes
+):
+    catalog.deploy(
+        actor=SYSTEM, playbook_key="bundle", hash="h1", offerings=[], service_specs=SPECIFICATIONS
+    )
+    at_voice, at_kea = voice.settings(), kea.settings()
+    city = county.parent_id
+    old = {
+        "voice": register(
+            "old-voice", "voice", city,
+            at_voice.connection() | {"domain": "replaced.test"}, at_voice.secrets(),
+        ),
+        "iptv": register("old-kea", "dhcp", city, old_kea, at_kea.secrets()),
+    }  # fmt: skip
+    lines = {kind: [made(county, kind) for _n in range(2)] for kind in old}
+    for kind, element in old.items():
+        for one in lines[kind]:
+            spoken = acting.wanted_now(one, element, "test")
+            name = kinds.of(element.kind).name(one)
+            activation.bring_account(element, name, spoken, For(county.id, one.id))
+    # the second of each is shut off before its branch gets elements of its own
+    for one in (lines["voice"][1], lines["iptv"][1]):
+        inventory_verbs.suspend(actor=SYSTEM, service_id=one.id, kind="request", reason="")
+    new = {
+        "voice": register(
+            "new-voice", "voice", county.id, at_voice.connection(), at_voice.secrets()
+        ),
+        "iptv": register("new-kea", "dhcp", county.id, at_kea.connection(), at_kea.secrets()),
+    }
+    for kind, element in old.items():
+        (share,) = carrying.shares(actor=SYSTEM, key=element.key)
+        assert (share.new, share.lines, share.by_branch) == (new[kind], 2, {county.id: 2})
+        tried = carrying.carry(actor=SYSTEM, key=element.key, dry_run=True)
+        assert (tried.held, tried.carried, state_at(new[kind], lines[kind][0])) == (2, 0, "absent")
+        report = carrying.carry(actor=SYSTEM, key=element.key)
+        assert (report.carried, report.left, report.troubles) == (2, 0, {})
+        told = [(state_at(element, one), state_at(new[kind], one)) for one in lines[kind]]
+        assert told == [
+            (AccountState.ABSENT, AccountState.OPEN), (AccountState.ABSENT, AccountState.BARRED),
+        ]  # fmt: skip
+        assert carrying.carry(actor=SYSTEM, key=element.key).carried == 0
+    working, barred = lines["voice"]
+    assert phone.on(working.account, secret(working)).done
+    assert phone.on(barred.account, secret(barred)).answer.startswith("403")
+    working, barred = (one.characteristics["circuit_id"] for one in lines["iptv"])
+    assert boxes.on(working, keep=False).online
+    assert not boxes.on(barred, keep=False).online

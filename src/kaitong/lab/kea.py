@@ -61,7 +61,7 @@ _START_SECONDS = 20.0
 _RECONNECT_MS = 500
 
 # Kaitong's role: reservations, and the end of leases; deleting one counts in lease4_stat
-_GRANTS = """
+GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON hosts TO {0};
 GRANT SELECT, DELETE ON lease4 TO {0};
 GRANT SELECT, INSERT, UPDATE ON lease4_stat TO {0};
@@ -230,7 +230,7 @@ class KeaLab(ElementLab):
             made = server.execute("SELECT to_regclass('schema_version')").fetchone()
             if not made or made[0] is None:
                 server.execute(SCHEMA.read_bytes())  # one transaction of its own
-            server.execute(sql.SQL(_GRANTS).format(sql.Identifier(settings.oss_role)))
+            server.execute(sql.SQL(GRANTS).format(sql.Identifier(settings.oss_role)))
         return settings
 
     def _with_control(self, settings: KeaSettings) -> KeaSettings:
