@@ -7,6 +7,7 @@ People are masked. Texts are Chinese and final: a template reads no clock and kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -366,12 +367,7 @@ class Facts:
 
     def _change(self, item: OrderItem, change: ServiceChange) -> dict[str, Any]:
         """What a change does: from what to what, and by which proof of the customer's."""
-        lines = [
-            f"{one['title']}：{one['before']} → {one['after']}"
-            if one["before"]
-            else f"{one['title']}：{one['after']}"
-            for one in change.told
-        ]
+        lines = [_told(one) for one in change.told]
         if change.authentication is not None:
             kind = AuthenticationKind(change.authentication.kind)
             lines.append(f"鉴权：{kind.label}")
@@ -532,3 +528,11 @@ def _fee(row: Charge) -> dict[str, Any]:
 def _origin() -> str:
     """The address people open Kaitong by, where the operator has named it."""
     return settings.CSRF_TRUSTED_ORIGINS[0].rstrip("/") if settings.CSRF_TRUSTED_ORIGINS else ""
+
+
+def _told(one: Mapping[str, str]) -> str:
+    """From what to what; a secret is dots before and after, so it only says that it changed."""
+    title, before, after = one["title"], one["before"], one["after"]
+    if before and before == after:
+        return f"{title}：已更换"
+    return f"{title}：{before} → {after}" if before else f"{title}：{after}"

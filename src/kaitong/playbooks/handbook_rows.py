@@ -72,6 +72,7 @@ class Rows:
     def __init__(self, source: Source, root: Element, picture: layout.Picture) -> None:
         self.source = source
         self.picture = picture
+        self.layer = layout.layers(root)
         self.processes = processes = root.all("process")
         self.elements: dict[str, Element] = {}
         self.level: dict[str, int] = {}
@@ -259,7 +260,7 @@ class Rows:
     # ---- inside
 
     def _ordered(self) -> list[Element]:
-        """As one reads the picture: from left to right, what is inside after what holds it."""
+        """Along the flow, of equals the upper first, what is inside after what holds it."""
         at = {shape.id: shape.box for shape in self.picture.shapes}
 
         def place(id_: str) -> tuple[tuple[float, float], ...]:
@@ -267,7 +268,7 @@ class Rows:
             host = self.elements[id_].get("attachedToRef")
             before = place(holder) if holder else place(host) if host in self.elements else ()
             box = at.get(id_)
-            return (*before, (box.x, box.y) if box else (0.0, 0.0))
+            return (*before, (float(self.layer.get(id_, 0)), box.y if box else 0.0))
 
         return sorted(self.elements.values(), key=lambda element: place(element.id))
 

@@ -11,6 +11,7 @@ between the columns (`route`), and BPMN DI as text (`di`).
 from __future__ import annotations
 
 from kaitong.process.layout.di import complete, picture
+from kaitong.process.layout.reading import layers
 from kaitong.process.layout.shapes import Box, Edge, Picture, Shape
 
-__all__ = ["Box", "Edge", "Picture", "Shape", "complete", "picture"]
+__all__ = ["Box", "Edge", "Picture", "Shape", "complete", "layers", "picture"]
