@@ -39,6 +39,7 @@ from kaitong.party import queries as parties
 
 AT_COUNTER = "at-counter"
 POSTS = ("clerk",)
+CALLERS = ("clerk", "community")  # BB-10 step 2: clerk or community manager calls the customer
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,8 @@ def invoice_out(actor: Actor, order_id: UUID) -> bool:
 @transaction.atomic
 def called(*, actor: Actor, refund_id: UUID) -> FailedRefund:
     """The customer was called to the hall (联系客户); who and when, the first time."""
-    _require(actor)
+    if not may_call(actor):
+        raise OrderForbidden(_("您的岗位不能联系退费客户。"), _("请由营业员或小区经理联系。"))
     row = _locked(actor, refund_id)
     if row.called_at is None:
         row.called_at, row.called_by = now(), actor.id
@@ -252,6 +254,11 @@ def settle(
 def may_refund(actor: Actor) -> bool:
     """Who gives the money of a failed order back, and may read of it."""
     return actor.is_supervisor or any(actor.has_post(post) for post in POSTS)
+
+
+def may_call(actor: Actor) -> bool:
+    """Who reads which money waits and calls its customer, without giving any back."""
+    return may_refund(actor) or any(actor.has_post(post) for post in CALLERS)
 
 
 # ---- inside --------------------------------------------------------------------------------------

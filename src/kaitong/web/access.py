@@ -15,7 +15,7 @@ from kaitong.assurance import queries as assurance
 from kaitong.inventory.by_hand import may_read as reads_plant
 from kaitong.ordering.drafts import CLERK
 from kaitong.ordering.plans import may_withdraw
-from kaitong.ordering.refunds import may_refund
+from kaitong.ordering.refunds import may_call, may_refund
 from kaitong.org.actor import Actor
 from kaitong.surveys.rules import at_desk as calls_customers
 
@@ -84,7 +84,8 @@ RULES: Mapping[str, Rule] = {
     # a telephone's new password after a transfer; on site (`phone_passwords`) it is for whoever has
     # the work in hand, whatever the post, which the verb says
     **_each(may_withdraw, "order_passwords withdraw"),
-    **_each(may_refund, "refunds refund refund_call refund_prove refund_settle"),
+    **_each(may_call, "refunds refund_call"),
+    **_each(may_refund, "refund refund_prove refund_settle"),
     **_each(
         at_counter,
         "intake intake_draft intake_addresses intake_keep intake_choose intake_photo intake_rename"

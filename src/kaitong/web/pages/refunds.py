@@ -56,6 +56,7 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
     found, total = refunds.refunds(actor, settled=done, offset=(number - 1) * PAGE, limit=PAGE)
     facts = facts_of(actor, [row.order_id for row in found])
     names = org.staff_names([i for row in found for i in (row.called_by, row.settled_by)])
+    gives = refunds.may_refund(actor)
     return ListPage(
         tabs=(
             Tab("open", _("待退费"), total if not done else None, not done),
@@ -63,7 +64,7 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
         ),
         rows=tuple(
             Row(
-                url=reverse("web:refund", args=[row.pk]),
+                url=reverse("web:refund", args=[row.pk]) if gives else "",
                 number=facts[row.order_id].number,
                 product=facts[row.order_id].product,
                 customer=facts[row.order_id].customer_name,

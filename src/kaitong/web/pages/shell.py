@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from kaitong.activation.reconciling import may_repair
 from kaitong.core import wording
 from kaitong.ordering.plans import may_withdraw
+from kaitong.ordering.refunds import may_call
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.process import queries as process
@@ -37,6 +38,7 @@ class Shell:
     hall: bool = False  # has to do with the hall's queue (排队)
     surveys: bool = False  # calls customers and reads what they say (满意度)
     plant: bool = False  # reads the network's records (资源台账)
+    refunds: bool = False  # sees whose money waits at the counter (退单退费)
 
 
 def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
@@ -75,4 +77,5 @@ def shell_for(actor: Actor, *, todo: int | None = None) -> Shell:
         bool(HALL & actor.posts),
         access.calls_customers(actor),
         access.reads_plant(actor),
+        may_call(actor),
     )

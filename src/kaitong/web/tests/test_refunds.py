@@ -19,9 +19,10 @@ from kaitong.inventory import services as inventory_verbs
 from kaitong.ordering import actions, refunds
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import FailedRefund, OrderNote
+from kaitong.org import services as org
 from kaitong.org.actor import Actor
 from kaitong.process.actions import ActionContext
-from kaitong.web.tests.world import resident_number
+from kaitong.web.tests.world import PASSWORD, resident_number
 
 SYSTEM = Actor.system()
 
@@ -154,6 +155,25 @@ def test_the_customer_is_called_once(failed, signed_in):
         signed_in("clerk").post(f"/refunds/{row.pk}/called")
     assert OrderNote.objects.filter(kind="refund-called").count() == 1
     assert "胡雅琴" in signed_in("clerk").get("/refunds/").content.decode()
+
+
+def test_a_community_manager_calls_and_gives_nothing_back(world, failed, signed_in):
+    """BB-10 step 2: he reads which money waits and says that he called; the counter pays."""
+    row, account, password = failed
+    org.ensure_staff(
+        username="community", name="孙立", branch=world.branch, password=PASSWORD,
+        posts=("community",),
+    )  # fmt: skip
+    manager = signed_in("community")
+    assert 'href="/refunds/"' in manager.get("/customers/").content.decode()
+    html = manager.get("/refunds/").content.decode()
+    assert (row.order.number in html, "办理退费" in html) == (True, False)
+    manager.post(f"/refunds/{row.pk}/called")
+    assert "孙立" in signed_in("clerk").get("/refunds/").content.decode()
+    assert manager.get(f"/refunds/{row.pk}/").status_code == 403
+    assert prove(manager, row, account, password).status_code == 403
+    assert manager.post(f"/refunds/{row.pk}/settle", {"reason": "no-entry"}).status_code == 403
+    assert back(row) == []
 
 
 def test_an_order_that_failed_before_its_account_is_proven_by_the_document(world, signed_in):
