@@ -43,9 +43,9 @@ def by_cut(actor: Actor, asked: Asked) -> dict[str, dict[tuple[str, str], Bucket
     """By plan and by reason (`adding.PLAN`, `adding.REASON`), each told apart by source too."""
     where, params = scope(actor, asked)
     sql = f"""select by, source, key, {_SUMS} from reporting_opinionfigure where {where}
- and by <> '' and start = %s group by 1, 2, 3"""
+ and by = any(%s) and start = %s group by 1, 2, 3"""
     found: dict[str, dict[tuple[str, str], Bucket]] = {}
-    for row in db.rows(sql, [*params, asked.start]):
+    for row in db.rows(sql, [*params, [adding.PLAN, adding.REASON], asked.start]):
         by, key = row.pop("by"), (row.pop("source"), row.pop("key"))
         found.setdefault(by, {})[key] = Bucket(dict(row))
     return found

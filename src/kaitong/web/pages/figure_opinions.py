@@ -30,7 +30,7 @@ def tables(actor: Actor, choice: Choice, goals: Mapping[str, float]) -> list[Tab
         return []
     sources = {str(key): str(label) for key, label in Source.choices}
     said = _("满意度评价，按%(what)s")
-    found = [_sources(said % {"what": _("调查内容")}, sources, series, choice, goals)]
+    found = [_sources(_("满意度评价，按调查内容"), sources, series, choice, goals)]
     if len(choice.branches) > 1:
         rows = opinions.by_branch(actor, asked)
         named = ((choice.branches.get(key, ""), bucket) for key, bucket in rows.items())
