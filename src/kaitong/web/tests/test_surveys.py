@@ -9,7 +9,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.test import Client
 
@@ -134,7 +133,7 @@ def test_who_wants_it_handled_gets_a_ticket_at_once(opened):
 
 
 @pytest.mark.django_db
-def test_links_nobody_was_sent_lead_nowhere_and_trying_ends(opened):
+def test_links_nobody_was_sent_lead_nowhere_and_trying_ends(opened, settings):
     _line, url = opened
     record = logging.makeLogRecord({"msg": "Unprocessable: %s", "args": (url,)})
     for name in settings.LOGGING["handlers"]["console"]["filters"]:
@@ -148,6 +147,9 @@ def test_links_nobody_was_sent_lead_nowhere_and_trying_ends(opened):
     assert guesser.get("/s/" + "a" * 16).status_code == 429
     assert guesser.get(url).status_code == 429  # not even the right one
     assert Client(REMOTE_ADDR="203.0.113.10").get(url).status_code == 200
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    proxied = {"HTTP_X_FORWARDED_FOR": "203.0.113.10, 203.0.113.9"}  # what is added last counts
+    assert Client(REMOTE_ADDR="127.0.0.1", **proxied).get(url).status_code == 429
     with frozen(now() + links.WINDOW):
         assert guesser.get(url).status_code == 200
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -41,7 +42,7 @@ CONFLICT, REFUSED, GONE, TOO_MANY = 409, 422, 404, 429
 def answer(request: HttpRequest, token: str) -> HttpResponse:
     """A link from a short message: answered once, by whoever has it, without signing in. What is no
     link, and what was one, answer with one page; opening it uses nothing up."""
-    client = request.META.get("REMOTE_ADDR", "")
+    client = _client(request)
     try:
         row = surveys.opened(token, client=client)
     except TooManyTries as refused:
@@ -56,6 +57,13 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         with override(language):
             return _asked(request, row, token)
     return _asked(request, row, token)
+
+
+def _client(request: HttpRequest) -> str:
+    """Whose tries are counted. Behind the operator's TLS proxy (KAITONG_HTTPS) everybody comes from
+    one address: there it is the one the proxy itself adds last, which nobody can choose."""
+    seen = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.SECURE_PROXY_SSL_HEADER else ""
+    return seen.rpartition(",")[2].strip()[:60] or request.META.get("REMOTE_ADDR", "")
 
 
 def _asked(request: HttpRequest, row: pages.Invitation, token: str) -> HttpResponse:
