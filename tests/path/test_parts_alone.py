@@ -50,9 +50,9 @@ def rents(order) -> list[tuple[str, int]]:
     return [(rent.offering, rent.amount_fen) for rent in found]
 
 
-def line_alone(office, network) -> Order:  # noqa: F811
+def line_alone(office, network, room: int = 2) -> Order:  # noqa: F811
     """A broadband line in use, nothing with it."""
-    order = office.submit(address=office.plant.rooms[2])
+    order = office.submit(address=office.plant.rooms[room])
     office.work()
     office.complete(order, "Appoint")
     network.seen.add(services(order)["access"].account)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from kaitong.core import db
+from kaitong.core import db, wording
 from kaitong.core.clock import now
 from kaitong.inventory.choices import NumberState
-from kaitong.inventory.errors import BadPattern, NumberGone
+from kaitong.inventory.errors import BadPattern, NumberGone, TooManyHeld
 from kaitong.inventory.models import NumberPool, PoolNumber, Service
 from kaitong.inventory.numbers import bind, make
 from kaitong.org import queries as org
@@ -58,6 +59,14 @@ def digits_of(text: str) -> str:
     return "".join(one for one in unicodedata.normalize("NFKC", text) if "0" <= one <= "9")
 
 
+@dataclass(frozen=True, slots=True)
+class Most:
+    """How many numbers may be held at once, orders not counted; 0: any number."""
+
+    clerk: int = 0
+    customer: int = 0
+
+
 @db.whole()
 def hold_number(
     *,
@@ -69,12 +78,19 @@ def hold_number(
     hold_for: timedelta | None,
     formerly: UUID | None = None,
     quarantine_days: int = 0,
+    most: Most | None = None,
+    customer_id: UUID | None = None,
+    let_go: bool = False,
 ) -> str:
     """Hold a number for a draft or an order; what else it held is free again. Held already is held
     on. `formerly` is under which name it was held until now. `hold_for` None: without an end; what
     is held so is an order's, and no page or draft that goes by its name lets it go.
 
-    Raises NumberGone for a number of no range of the branch, or somebody else's by now.
+    `most` is how many a clerk and a customer may hold at once, orders not counted: `let_go` frees
+    the clerk's own oldest ones first.
+
+    Raises NumberGone for a number of no range of the branch, or somebody else's by now, and
+    TooManyHeld.
     """
     value = digits_of(number)
     template = _template(branch_id, pattern)
@@ -84,6 +100,11 @@ def hold_number(
         )
     if Service.objects.filter(account=value).exists():
         raise _gone(value)
+    limited = most if hold_for is not None else None
+    if limited is not None:  # two pages of one clerk count one after the other
+        for one in sorted(str(who) for who in (actor.id, customer_id) if who is not None):
+            turn = f"numbers of {one}"
+            db.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [turn])
     pool, _made = NumberPool.objects.get_or_create(
         branch_id=branch_id,
         rule=NUMBER,
@@ -109,9 +130,13 @@ def hold_number(
     ):
         raise _gone(value)
     release_numbers(holder=holder, but=value, of_orders=hold_for is None)
+    if limited is not None:
+        _make_room(actor.id, customer_id, row.pk, limited, let_go)
     row.state, row.held_for = NumberState.HELD, holder
     row.held_until = None if hold_for is None else moment + hold_for
-    row.save(update_fields=["state", "held_for", "held_until"])
+    row.held_by = actor.id if hold_for is not None else None
+    row.held_of = customer_id if hold_for is not None else None
+    row.save(update_fields=["state", "held_for", "held_until", "held_by", "held_of"])
     return value
 
 
@@ -152,7 +177,45 @@ def take_held(service: Service, holder: UUID | None) -> str:
 
 # ---- inside --------------------------------------------------------------------------------------
 
-_FREE = {"state": NumberState.FREE, "held_for": None, "held_until": None}
+_FREE = {
+    "state": NumberState.FREE,
+    "held_for": None,
+    "held_until": None,
+    "held_by": None,
+    "held_of": None,
+}
+
+
+def _make_room(
+    clerk: UUID | None, customer_id: UUID | None, but: UUID, most: Most, let_go: bool
+) -> None:
+    """Raise TooManyHeld where one more would be too many, or free the clerk's own oldest ones."""
+    living = PoolNumber.objects.filter(rule=NUMBER, state=NumberState.HELD, held_until__gt=now())
+    for who, limit, found in (
+        (clerk, most.clerk, living.filter(held_by=clerk)),
+        (customer_id, most.customer, living.filter(held_of=customer_id)),
+    ):
+        if who is None or not limit:
+            continue
+        rows = list(found.exclude(pk=but).order_by("held_until", "value"))
+        over = len(rows) - limit + 1
+        if over <= 0:
+            continue
+        mine = [row.pk for row in rows if row.held_by == clerk][:over]
+        if let_go and len(mine) == over:
+            PoolNumber.objects.filter(pk__in=mine, state=NumberState.HELD).update(**_FREE)
+            continue
+        facts = {
+            "n": len(rows),
+            "most": limit,
+            "list": wording.several(row.value for row in rows),
+        }
+        said = (
+            _("您已经预占 %(n)s 个号码（%(list)s），最多 %(most)s 个。")
+            if who == clerk
+            else _("已经为这位客户预占 %(n)s 个号码（%(list)s），最多 %(most)s 个。")
+        )
+        raise TooManyHeld(said % facts, _("请先放开旧的，或办完那几单。"))
 
 
 def _template(branch_id: UUID, pattern: str) -> str:

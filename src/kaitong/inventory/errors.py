@@ -39,6 +39,12 @@ class NumberGone(InventoryError, Conflict):
     default_code = "number-gone"
 
 
+class TooManyHeld(NumberGone):
+    """This clerk, or this customer, holds as many numbers as the playbook allows."""
+
+    default_code = "too-many-held"
+
+
 class TerminalRefused(InventoryError, Refused):
     """A terminal is unknown, or not in the state the act needs."""
 

@@ -339,6 +339,8 @@ class PoolNumber(Row):
     rests_until = models.DateTimeField(null=True, blank=True)
     held_for = models.UUIDField(null=True, blank=True)  # the draft or order it is held for
     held_until = models.DateTimeField(null=True, blank=True)  # without: until a service has it
+    held_by = models.UUIDField(null=True, blank=True)  # the clerk, while it has an end
+    held_of = models.UUIDField(null=True, blank=True)  # the customer it is held for, where known
 
     class Meta:
         db_table = "inventory_poolnumber"
@@ -357,6 +359,8 @@ class PoolNumber(Row):
             models.Index(
                 fields=["rests_until"], condition=Q(state="quarantine"), name="number_rest"
             ),
+            models.Index(fields=["held_by"], condition=Q(state="held"), name="number_held_by"),
+            models.Index(fields=["held_of"], condition=Q(state="held"), name="number_held_of"),
             models.Index(fields=["held_for"], condition=Q(state="held"), name="number_held"),
         ]
 

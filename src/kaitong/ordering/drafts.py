@@ -90,8 +90,16 @@ def choose(
     return answer
 
 
-def pick_number(*, actor: Actor, draft_id: UUID, number: str, chosen: NumberRange | None) -> None:
+def pick_number(
+    *,
+    actor: Actor,
+    draft_id: UUID,
+    number: str,
+    chosen: NumberRange | None,
+    let_go: bool = False,
+) -> None:
     """选号: hold a telephone number while the customer decides; none: what was held is free.
+    `let_go` frees what this clerk holds too many elsewhere.
 
     Raises NumberGone when somebody else has it by now.
     """
@@ -100,7 +108,13 @@ def pick_number(*, actor: Actor, draft_id: UUID, number: str, chosen: NumberRang
         if not number or chosen is None:
             inventory.release_numbers(holder=draft.pk)
             return
-        chosen.hold(actor=actor, branch_id=draft.branch_id, number=number, holder=draft.pk)
+        chosen.hold(
+            actor=actor,
+            branch_id=draft.branch_id,
+            number=number,
+            holder=draft.pk,
+            let_go=let_go,
+        )
 
 
 def drop(*, actor: Actor, draft_id: UUID) -> None:

@@ -20,6 +20,7 @@ from kaitong.org.actor import Actor
 from kaitong.worktime.budgets import parse_budget
 
 NEED, CUSTOMER = "number", "customer"
+HELD = "held_numbers"  # a parameter: how many a clerk and a customer may hold at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class NumberRange:
     pattern: str
     hold_for: timedelta
     quarantine_days: int
+    most: choosing.Most | None = None
 
     def free(self, branch_id: UUID, ending: str = "", holder: UUID | None = None) -> list[str]:
         return choosing.free_numbers(
@@ -38,8 +40,17 @@ class NumberRange:
             holder=holder,
         )
 
-    def hold(self, *, actor: Actor, branch_id: UUID, number: str, holder: UUID) -> str:
-        """For a draft, or the page of a change."""
+    def hold(
+        self,
+        *,
+        actor: Actor,
+        branch_id: UUID,
+        number: str,
+        holder: UUID,
+        customer_id: UUID | None = None,
+        let_go: bool = False,
+    ) -> str:
+        """For a draft, or the page of a change; `let_go` frees what the clerk held too many."""
         return inventory.hold_number(
             actor=actor,
             branch_id=branch_id,
@@ -48,6 +59,9 @@ class NumberRange:
             holder=holder,
             hold_for=self.hold_for,
             quarantine_days=self.quarantine_days,
+            most=self.most,
+            customer_id=customer_id,
+            let_go=let_go,
         )
 
     def keep(
@@ -91,8 +105,14 @@ def range_of(
                 pattern=str(parameters[need["rule"]]),
                 hold_for=timedelta(seconds=parse_budget(held).seconds if held else 0),
                 quarantine_days=int(need.get("quarantine", 0)),
+                most=_most(parameters),
             )
     return None
+
+
+def _most(parameters: Mapping[str, Any]) -> choosing.Most:
+    held = parameters.get(HELD) or {}
+    return choosing.Most(int(held.get("clerk", 0)), int(held.get("customer", 0)))
 
 
 def page_of(key: str, asker_id: UUID | None) -> UUID:

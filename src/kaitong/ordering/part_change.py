@@ -177,6 +177,7 @@ def _picked(subject: Subject, kept: Kept, key: str) -> None:
             branch_id=subject.service.branch_id,
             number=kept[TELEPHONE],
             holder=page_of(key, subject.actor.id),
+            customer_id=subject.service.customer_id,
         )
     except NumberGone as gone:
         raise at(TELEPHONE, str(gone.what), str(gone.remedy)) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from kaitong.core import clock
 from kaitong.core.ids import uuid7
 from kaitong.inventory import choosing
-from kaitong.inventory.errors import NumberGone
+from kaitong.inventory.errors import NumberGone, TooManyHeld
 from kaitong.inventory.models import PoolNumber
 from kaitong.inventory.services import (
     allocate_number,
@@ -146,3 +147,35 @@ def test_of_two_clerks_and_one_number_one_has_it(county):
     for clerk in clerks:
         clerk.join()
     assert sorted(told) == ["05597558888", "gone", "gone", "gone"]
+
+
+def test_a_clerk_and_a_customer_hold_so_many_and_the_oldest_go_on_request(county):
+    clerk, colleague = (replace(SYSTEM, id=uuid7()) for _who in range(2))
+    customer, start = uuid7(), clock.now()
+
+    def pick(number: str, minute: int = 0, **more) -> str:
+        with clock.frozen(start + timedelta(minutes=minute)):
+            return choosing.hold_number(
+                actor=more.pop("actor", clerk),
+                branch_id=county.id,
+                pattern=PATTERN,
+                number=f"0559755{number}",
+                holder=more.pop("holder", uuid7()),
+                hold_for=timedelta(minutes=30),
+                most=choosing.Most(clerk=2, customer=1),
+                **more,
+            )
+
+    page = uuid7()
+    pick("1001", holder=page)
+    pick("1002", 1, customer_id=customer)
+    with pytest.raises(TooManyHeld, match="05597551001、05597551002"):
+        pick("1003", 2)
+    assert free(county, "1003") == ["05597551003"]  # refused, nothing is held
+    pick("1004", 2, holder=page)  # another for the same page: still two
+    with pytest.raises(TooManyHeld, match="为这位客户"):  # whoever serves him
+        pick("1005", 3, actor=colleague, customer_id=customer, let_go=True)
+    pick("1006", 4, let_go=True)  # the oldest of his own goes
+    assert free(county, "1002") == ["05597551002"]
+    pick("1007", 40)  # the time of the others is over
+    assert PoolNumber.objects.get(value="05597551007").held_by == clerk.id

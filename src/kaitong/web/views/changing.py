@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput, Forbidden, KaitongError, NotFound
+from kaitong.inventory.errors import TooManyHeld
 from kaitong.ordering import services as ordering
 from kaitong.ordering.authenticating import ASKED, limits_of
 from kaitong.ordering.code_sending import NUMBER
@@ -107,7 +108,7 @@ def _numbers(
     if not may_ask(request.actor, plan.procedure):
         raise PermissionDenied
     chosen = range_in(Subject(request.actor, plan.service, plan.procedure, now()))
-    name, fault = request.GET.get("field", "")[:40], ""
+    name, fault, room = request.GET.get("field", "")[:40], "", ""
     holder = page_of(str(key), request.actor.id)
     if picked and chosen is not None:
         try:
@@ -116,7 +117,11 @@ def _numbers(
                 branch_id=plan.service.branch_id,
                 number=picked,
                 holder=holder,
+                customer_id=plan.service.customer_id,
+                let_go=bool(request.GET.get("let_go")),
             )
+        except TooManyHeld as refused:  # older ones are let go by the button that says so
+            room, picked, fault = picked, "", in_words(refused)
         except KaitongError as refused:
             picked, fault = "", in_words(refused)
     typed = request.GET.get(name, "")[:20]
@@ -126,7 +131,14 @@ def _numbers(
         else [picked]
     )
     url = reverse("web:change_number", args=[service_id, procedure, key])
-    context = {"numbers": found, "picked": picked, "name": name, "url": url, "fault": fault}
+    context = {
+        "numbers": found,
+        "picked": picked,
+        "name": name,
+        "url": url,
+        "fault": fault,
+        "room": room,
+    }
     return render(request, "web/change/numbers.html", context, status=CONFLICT if fault else 200)
 
 

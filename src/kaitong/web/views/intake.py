@@ -19,7 +19,7 @@ from kaitong.core.errors import BadInput, KaitongError, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.hall import services as hall
 from kaitong.inventory import queries as inventory
-from kaitong.inventory.errors import ReservationGone
+from kaitong.inventory.errors import ReservationGone, TooManyHeld
 from kaitong.ordering import drafts, services
 from kaitong.ordering.choices import DraftState
 from kaitong.ordering.errors import DraftGone
@@ -133,23 +133,26 @@ def number(request: SignedIn, draft_id: UUID) -> HttpResponse:
     """Hold the number that was picked; none picked: the one held is free."""
     draft, data = _kept(request, draft_id)
     wanted = request.GET.get("number", "")[:20]
-    fault = ""
+    fault = room = ""
     try:
         drafts.pick_number(
             actor=request.actor,
             draft_id=draft_id,
             number=wanted,
             chosen=pages.number_range(request.actor, data),
+            let_go=bool(request.GET.get("let_go")),
         )
     except DraftGone:
         raise
+    except TooManyHeld as refused:
+        fault, room = str(refused), wanted
     except KaitongError as refused:
         fault = str(refused)
     data.pop("telephone", None)
     if wanted and not fault:
         data["telephone"] = wanted
     draft = drafts.keep(actor=request.actor, draft_id=draft_id, data=data)
-    return _answer(request, draft, data, fault=fault, status=CONFLICT if fault else 200)
+    return _answer(request, draft, data, fault=fault, room=room, status=CONFLICT if fault else 200)
 
 
 @counter
@@ -270,9 +273,16 @@ def _kept(request: SignedIn, draft_id: UUID) -> tuple[Draft, dict[str, str]]:
 
 
 def _answer(
-    request: SignedIn, draft: Draft, data: dict[str, str], *, status: int = 200, **more: Any
+    request: SignedIn,
+    draft: Draft,
+    data: dict[str, str],
+    *,
+    status: int = 200,
+    room: str = "",
+    **more: Any,
 ) -> HttpResponse:
-    context = {"page": pages.page(request.actor, draft.pk, draft, data, **more)}
+    """`room` is a number that could be held if older ones were let go."""
+    context = {"page": pages.page(request.actor, draft.pk, draft, data, **more), "room": room}
     if is_part(request):
         answer = render(request, "web/intake/form.html", context, status=status)
         answer["HX-Replace-Url"] = reverse("web:intake_draft", args=[draft.pk])
