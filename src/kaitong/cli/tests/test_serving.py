@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kaitong.core.database import state_url
 from kaitong.core.postgres import free_port
 
 PATH = "/static/kaitong/kaitong.css"
@@ -46,11 +47,22 @@ def answers(port: int) -> bool:
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def environment(django_db_setup: None) -> dict[str, str]:
+    """Of a server on the tests' own database, which is migrated: migrating another one took longer
+    than the server was given to answer, on a busy machine."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "kaitong.settings.base",
+        "KAITONG_DATABASE_URL": state_url(),
+    }
+
+
+@pytest.fixture
+def server(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "kaitong.cli", "serve", "--port", str(port), "--processes", "2"],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "kaitong.settings.base"},
+        env=environment,
     )
     try:
         until(lambda: process.poll() is None and answers(port), "the server does not answer")
@@ -85,11 +97,13 @@ def test_it_ends_in_order(server: tuple[subprocess.Popen[bytes], int]) -> None:
     assert not answers(port)
 
 
-def test_a_taken_port_is_said(server: tuple[subprocess.Popen[bytes], int]) -> None:
+def test_a_taken_port_is_said(
+    server: tuple[subprocess.Popen[bytes], int], environment: dict[str, str]
+) -> None:
     _process, port = server
     second = subprocess.run(
         [sys.executable, "-m", "kaitong.cli", "serve", "--port", str(port)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "kaitong.settings.base"},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
