@@ -100,7 +100,7 @@ def test_a_bundle_on_the_pages(county, sit, no_sideways, monkeypatch):
     no_sideways(clerk)
     shot(clerk, "suspend")
     clerk.goto(f"/services/{found['voice'].pk}/")
-    clerk.get_by_role("link", name="看这条宽带").wait_for()
+    clerk.get_by_role("link", name="看主业务").wait_for()
     shot(clerk, "part")
     if SHOTS:
         for name, size, theme, language in (

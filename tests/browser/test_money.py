@@ -25,7 +25,7 @@ def test_from_the_bill_to_the_confirmed_closing(sit, county, no_sideways):
     _order, month = billed(county)
     page = sit("clerk")
     page.get_by_role("link", name="收费", exact=True).first.click()
-    page.get_by_label("手机号、姓名、客户编号、证件号码或宽带账号").fill("13855900001")
+    page.get_by_label("手机号、姓名、客户编号、证件号码或业务号码").fill("13855900001")
     page.get_by_role("button", name="查找").click()
     expect(page.get_by_text(f"{month:%Y-%m}", exact=True)).to_be_visible()
     expect(page.get_by_label("收款金额（元）")).to_have_value("99.00")

@@ -14,6 +14,7 @@ from kaitong.charging.models import Bill, Rent
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput
 from kaitong.core.home import library
+from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
@@ -22,7 +23,10 @@ from kaitong.messaging.models import Notice
 from kaitong.ordering import barring
 from kaitong.ordering import services as ordering
 from kaitong.ordering.models import Order
+from kaitong.places.models import Address
+from kaitong.playbooks import entering
 from kaitong.playbooks import services as playbooks
+from tests.path.flows_kit import NEW_OWNER
 from tests.path.moves_kit import SYSTEM, ask, fresh
 
 pytestmark = [pytest.mark.voice, pytest.mark.django_db(transaction=True)]
@@ -34,10 +38,7 @@ def order_of(office, number: str = "05597568888", room: int = 0):
     return office.submit(items=(wanted,))
 
 
-def test_a_telephone_alone_is_opened_shut_off_on_again_and_ended(office, county, voice, phone):
-    playbooks.deploy(actor=SYSTEM, folder=library() / "fixed-line")
-    with pytest.raises(BadInput, match="固话平台"):
-        order_of(office)  # sold only where the branch has the platform
+def platform(voice, county) -> None:
     settings = voice.settings()
     activation.register_element(
         key="voice",
@@ -47,21 +48,37 @@ def test_a_telephone_alone_is_opened_shut_off_on_again_and_ended(office, county,
         connection=settings.connection(),
         secret=settings.secrets(),
     )
+
+
+def secret(line) -> str:
+    return inventory_verbs.reveal_password(
+        actor=SYSTEM, service_id=line.id, reason="typed into the telephone"
+    )
+
+
+def opened(office, phone):
+    """(its order, the telephone in use, its password)"""
     order = order_of(office)
     office.work_until(order, "Appoint")
     (line,) = inventory.services_of_order(order.id)
-    assert line.account == line.characteristics["number"] == "05597568888"
-    assert line.port_text
-    assert line.logical_id
-    password = inventory_verbs.reveal_password(
-        actor=SYSTEM, service_id=line.id, reason="typed into the telephone"
-    )
+    password = secret(line)
     office.complete(order, "Appoint")
     assert phone.on(line.account, password).done
     office.complete(order, "Install")
     office.work_until_state(order, "completed", seconds=40)
-    line = fresh(line.id)
-    assert line.state == ServiceState.ACTIVE
+    assert fresh(line.id).state == ServiceState.ACTIVE
+    return order, fresh(line.id), password
+
+
+def test_a_telephone_alone_is_opened_shut_off_on_again_and_ended(office, county, voice, phone):
+    playbooks.deploy(actor=SYSTEM, folder=library() / "fixed-line")
+    with pytest.raises(BadInput, match="固话平台"):
+        order_of(office)  # sold only where the branch has the platform
+    platform(voice, county)
+    order, line, password = opened(office, phone)
+    assert line.account == line.characteristics["number"] == "05597568888"
+    assert line.port_text
+    assert line.logical_id
     assert [r.amount_fen for r in Rent.objects.filter(service_id=line.id)] == [1800]
     assert "05597568888" in Notice.objects.get(order_id=order.id, kind="completed").text
     ordering.pay(actor=office.people["clerk"], order_id=order.id, method="cash", key="paid")
@@ -101,3 +118,55 @@ def test_a_telephone_alone_is_opened_shut_off_on_again_and_ended(office, county,
     assert office.show(ended)["state"] == "completed"
     assert fresh(line.id).state == ServiceState.TERMINATED
     assert PoolNumber.objects.get(value="05597568888").state == "quarantine"
+
+
+def test_a_telephone_alone_is_changed_given_away_and_moved(office, county, voice, phone):
+    playbooks.deploy(actor=SYSTEM, folder=library() / "fixed-line")
+    platform(voice, county)
+    order, line, first = opened(office, phone)
+    ordering.pay(actor=office.people["clerk"], order_id=order.id, method="cash", key="paid")
+
+    plan = ask(
+        office, line, "change-plan", reason="customer.more", offering="phone-talk", effective="now"
+    )
+    office.work_until_state(plan, "completed", seconds=40)
+    assert fresh(line.id).title == "固定电话畅打"
+    assert {r.amount_fen for r in Rent.objects.filter(service_id=line.id)} == {1800, 3800}
+
+    anew = ask(office, line, "reset-password")
+    office.work_until_state(anew, "completed", seconds=40)
+    second = secret(line)
+    assert second != first
+    assert not phone.on(line.account, first).done
+    assert phone.on(line.account, second).done
+    clerk = office.people["clerk"]
+    (told,) = entering.reveal_renewed(actor=clerk, order_id=anew.id)  # read at the counter today
+    assert (told.title, told.reached, told.password) == ("电话号码", line.account, second)
+
+    moved = ask(
+        office, line, "move", reason="customer.house",
+        address=Address.objects.get(pk=office.plant.rooms[1]).full_text,
+    )  # fmt: skip
+    office.complete(moved, "Appoint")
+    office.complete(moved, "Dismount")
+    office.work_until(moved, "Install", seconds=40)
+    with pytest.raises(CheckFailed, match="没有看到号码 05597568888 的话机注册"):
+        office.complete(moved, "Install")
+    assert phone.on(line.account, second).done
+    office.complete(moved, "Install")
+    office.work_until_state(moved, "completed", seconds=40)
+    line = fresh(line.id)
+    assert (line.account, line.address_id) == ("05597568888", office.plant.rooms[1])
+    assert line.state == ServiceState.ACTIVE
+
+    ordering.pay(actor=clerk, order_id=moved.id, method="cash", key="moved")
+    given = ask(office, line, "transfer", reason="customer.family", **NEW_OWNER)
+    office.work_until_state(given, "completed", seconds=40)
+    third = secret(line)
+    assert third not in (first, second)
+    assert not phone.on(line.account, second).done
+    assert phone.on(line.account, third).done
+    assert fresh(line.id).customer_id != line.customer_id
+    texts = " ".join(Notice.objects.values_list("text", flat=True))
+    assert "宽带" not in texts
+    assert "已移到" in texts

@@ -81,7 +81,7 @@ def test_each_part_leaves_alone_and_the_line_goes_on(office, network):  # noqa: 
         "IPTV 高清": "home-300-voice",
     }
     said = told(what, offers[f"固定电话 {number}"])
-    assert "宽带不受影响" in said[0]
+    assert "这条宽带不受影响" in said[0]
     # 24 months of 10 yuan less, 30 percent of it
     assert any("¥72.00" in sentence for sentence in said)
 

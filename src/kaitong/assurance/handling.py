@@ -65,8 +65,10 @@ def of_service(specification: str) -> Handling:
 
 
 def only() -> Handling | None:
-    """The handling for what is about no service: the first in force."""
-    return next(iter(current()), None)
+    """The handling for what is about no service (hotlines, hand-over, alarms): that of the playbook
+    with the hotlines; the first in force where none has any."""
+    rows = current()
+    return next((row for row in rows if row.content.get("hotlines")), next(iter(rows), None))
 
 
 def entry_of(rows: Iterable[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:

@@ -91,7 +91,8 @@ class ServiceSpecification(Entry):
 
     `each` says over what it is repeated (order, order.points, ...), `characteristics` is its JSON
     Schema, `needs` its resources, `activates` its network changes, `proven_by` the proofs without
-    which it never becomes active, `verbs` its in-life changes.
+    which it never becomes active, `verbs` its in-life changes. `names` are the words it is spoken
+    of by, in both languages (`catalog.names`).
     """
 
     each = models.CharField(max_length=40, default="order")
@@ -100,6 +101,7 @@ class ServiceSpecification(Entry):
     activates = models.JSONField(default=list)
     proven_by = models.JSONField(default=list)
     verbs = models.JSONField(default=dict)
+    names = models.JSONField(default=dict)
 
     class Meta:
         db_table = "catalog_servicespecification"

@@ -60,6 +60,7 @@ class ServiceEntry:
     activates: Sequence[Mapping[str, Any]] = ()
     proven_by: Sequence[str] = ()
     verbs: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _customer(actor: Actor, text: str) -> parties.Summary:
     found = parties.find(actor, text, limit=2)
     if len(found) != 1:
         what = _("没有这位客户。") if not found else _("不止一位客户符合。")
-        raise NotFound(what, _("请用客户编号、手机号或宽带账号。"))
+        raise NotFound(what, _("请用客户编号、手机号或业务号码。"))
     return found[0]
 
 

@@ -219,10 +219,14 @@ def _session(
     seen: Mapping[str, Any],
     found: list[dict[str, Any]],
 ) -> None:
+    # an element without access servers sees who is registered, and not where: no place is told
+    kind = {} if "expected" not in proof.facts or proof.facts["expected"] else {"registered": True}
     if proof.result is ProofResult.NOT_SEEN:
-        _add(found, Finding.SESSION, Tone.LATE, account=account)
+        _add(found, Finding.SESSION, Tone.LATE, account=account, **kind)
         return
-    _add(found, Finding.SESSION, Tone.OK, account=account)
+    _add(found, Finding.SESSION, Tone.OK, account=account, **kind)
+    if kind:
+        return
     differ = set(proof.facts.get("differences", ()))
     if "nas_port_id" in differ:
         _add(found, Finding.PORT_NAME, Tone.LATE, seen=seen.get("nas_port_id", ""))

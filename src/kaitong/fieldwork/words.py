@@ -25,6 +25,13 @@ def sentence(code: str, tone: str, facts: Mapping[str, Any]) -> tuple[str, str]:
             return _("账号 %(account)s 已验证。") % facts, ""
         case Finding.ACCOUNT:
             return _("账号 %(account)s 还在验证。") % facts, ""
+        case Finding.SESSION if facts.get("registered"):
+            if good:
+                return _("号码 %(account)s 的话机已注册。") % facts, ""
+            return (
+                _("没有看到号码 %(account)s 的话机注册。") % facts,
+                _("请核对光猫电源、皮线、逻辑 SN 和话机接线，注册后再核验。"),
+            )
         case Finding.SESSION if good:
             return _("账号 %(account)s 的会话在线。") % facts, ""
         case Finding.SESSION:

@@ -217,7 +217,7 @@ def _agent_faults(data: Mapping[str, str], kinds: Sequence[KindRule]) -> list[In
 def _change_faults(data: Mapping[str, str]) -> list[InputFault]:
     found: list[InputFault] = []
     if not data.get(ACCOUNT):
-        what, remedy = _("没有填要办的账号。"), _("请填宽带账号，或绑定的手机号。")
+        what, remedy = _("没有填要办的账号。"), _("请填业务号码，或绑定的手机号。")
         found.append(InputFault(ACCOUNT, what, remedy))
     if data.get(OPERATION) and data[OPERATION] not in {one.key for one in counter.changes()}:
         found.append(InputFault(OPERATION, _("没有这种业务。"), _("请从列出的业务里选。")))

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.core import audit, db
 from kaitong.core.clock import now
 from kaitong.inventory import former, pools, ports, terminals
@@ -210,7 +211,11 @@ def terminal_recovered(*, actor: Actor, service_id: UUID, serial: str) -> Termin
 
 def _living(service: Service) -> None:
     if service.state == ServiceState.TERMINATED:
-        raise WrongState(_("这条宽带已经销户。"), _("需要时请重新受理。"), field="state")
+        raise WrongState(
+            names.of(service).say(_("%(this)s已经销户。")),
+            _("需要时请重新受理。"),
+            field="state",
+        )
 
 
 def _rest(service: Service, account: str) -> None:

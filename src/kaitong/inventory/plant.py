@@ -46,7 +46,7 @@ _KINDS = (
     ResourceEntry(Kind.SPLITTER_PORT, "分光器端口", "Splitter port", ResourceCategory.PORT),
     ResourceEntry(Kind.ONU, "楼道 ONU", "Building ONU", ResourceCategory.EQUIPMENT),
     ResourceEntry(Kind.ONU_PORT, "ONU 用户端口", "ONU user port", ResourceCategory.PORT),
-    ResourceEntry("account", "宽带账号", "Broadband account", ResourceCategory.NUMBER),
+    ResourceEntry("account", "业务账号", "Service account", ResourceCategory.NUMBER),
     ResourceEntry("logical-id", "逻辑 SN", "Logical identifier", ResourceCategory.NUMBER),
     ResourceEntry("ont", "光猫", "ONT", ResourceCategory.TERMINAL),
 )

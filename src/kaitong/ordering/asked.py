@@ -272,7 +272,7 @@ def _bound_number(item: SubmitItem, case: Offering | None, place: str) -> PhoneN
             [
                 InputFault(
                     where,
-                    _("这个号码已绑定在另一条宽带上。"),
+                    _("这个号码已绑定在另一项业务上。"),
                     _("请换一个号码，或先办理原来那条的营销案变更。"),
                 )
             ]

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.core import audit, plain
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
@@ -256,7 +257,9 @@ _RIGHT: Wrong = ("", "")
 def _account(service: ServiceView, given: str) -> Wrong:
     if given.casefold() == service.account.casefold() and given:
         return _RIGHT
-    return _("账号不是这条宽带的。") if given else _("没有填账号。"), _("请核对宽带账号。")
+    said = names.of(service)
+    what = _("%(account)s不是%(this)s的。") if given else _("没有填%(account)s。")
+    return said.say(what), said.say(_("请核对%(account)s。"))
 
 
 def _document(service: ServiceView, given: str) -> Wrong:
@@ -269,7 +272,7 @@ def _document(service: ServiceView, given: str) -> Wrong:
 
 def _password(service: ServiceView, given: str) -> Wrong:
     if not given:
-        return _("没有填密码。"), _("请客户输入宽带密码。")
+        return _("没有填密码。"), names.of(service).say(_("请客户输入%(password)s。"))
     if inventory_verbs.is_password(service_id=service.id, given=given):
         return _RIGHT
     return _("密码不对。"), _("忘记密码的，请凭证件办理密码重置。")
@@ -281,7 +284,16 @@ def _bound_number(service: ServiceView, given: str) -> Wrong:
         return _("不是手机号码。"), _("请填绑定的 11 位手机号码。")
     if number.e164 in {row.number for row in bindings.living_of(service.id)}:
         return _RIGHT  # bound to this line: another of the same order is not meant
-    return _("这个号码没有绑定在这条宽带上。"), _("请核对号码，或凭账号和证件鉴权。")
+    return not_bound(service)
+
+
+def not_bound(service: ServiceView) -> Wrong:
+    """What whoever proves himself by another number than the bound one is told."""
+    said = names.of(service)
+    return (
+        said.say(_("这个号码没有绑定在%(this)s上。")),
+        said.say(_("请核对号码，或凭%(account)s和证件鉴权。")),
+    )
 
 
 _WRONG: dict[str, Callable[[ServiceView, str], Wrong]] = {

@@ -88,7 +88,7 @@ def bind(order: Order, *, item_id: str, case: str, number: PhoneNumber) -> Numbe
             )
     except IntegrityError:
         raise OrderRefused(
-            _("这个号码已绑定在另一条宽带上。"),
+            _("这个号码已绑定在另一项业务上。"),
             _("请换一个号码，或先办理原来那条的营销案变更。"),
             field="bound_number",
         ) from None

@@ -74,7 +74,7 @@ def against(
             other = known.get(key)
             if key in case.excludes or (other is not None and case.key in other.excludes):
                 refused[case.key] = _(
-                    "营销案“%(title)s”不能与“%(other)s”同享，客户的宽带 %(account)s 已参加。"
+                    "营销案“%(title)s”不能与“%(other)s”同享，客户的业务 %(account)s 已参加。"
                 ) % {
                     "title": title_of(case),
                     "other": title_of(other) if other is not None else key,

@@ -82,7 +82,7 @@ class DemandReason(models.TextChoices):
 class FindBy(models.TextChoices):
     """By what a clerk finds a customer at the counter (客户统一视图, BB-07)."""
 
-    ACCOUNT = "account", _("宽带账号")
+    ACCOUNT = "account", _("业务号码")
     DOCUMENT = "document", _("证件号码")
     BOUND = "bound", _("绑定号码")  # a mobile number that is bound to the line
     PHONE = "phone", _("联系电话")

@@ -127,7 +127,7 @@ def send_to_bound(
                 actor=actor, service_id=service_id, kind=AuthenticationKind.NUMBER_CODE
             )
     if not bound:
-        what_is, remedy = _("这个号码没有绑定在这条宽带上。"), _("请核对号码，或凭账号和证件鉴权。")
+        what_is, remedy = authenticating.not_bound(inventory.service(actor, service_id))
         raise BadOrder([InputFault(NUMBER, what_is, remedy)])
     return send(
         actor=actor,

@@ -19,6 +19,7 @@ from kaitong.documents import services as documents
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
+from kaitong.inventory.errors import NumberGone
 from kaitong.ordering import (
     bindings,
     bundles,
@@ -312,12 +313,16 @@ def _begin(
         if wanted.asked.telephone and wanted.offering is not None:
             picked = range_of(wanted.offering, order.parameters)
             assert picked is not None  # looked at by `asked.check`
-            picked.keep(
-                actor=actor,
-                branch_id=order.branch_id,
-                number=wanted.asked.telephone,
-                order_id=order.id,
-            )
+            try:
+                picked.keep(
+                    actor=actor,
+                    branch_id=order.branch_id,
+                    number=wanted.asked.telephone,
+                    order_id=order.id,
+                )
+            except NumberGone as gone:  # of two orders the first has it
+                place = f"items[{item.position}].telephone"
+                raise NumberGone(str(gone.what), str(gone.remedy), field=place) from None
         parts = bundles.create_services(
             actor=actor, order=order, lead=item, offering=wanted.offering
         )

@@ -160,7 +160,7 @@ def _check(way: str) -> Callable[[Subject], Found]:
             )
         elif found.along and way == rules.TRANSFER:
             yield (
-                _("营销案“%(title)s”随宽带转给新机主，合约到 %(day)s。")
+                _("营销案“%(title)s”随业务转给新机主，合约到 %(day)s。")
                 % {"title": found.title, "day": found.until.isoformat()},
                 _("请告知新机主。"),
             )
@@ -197,7 +197,7 @@ def _said(rule: Any) -> str:
     if rule == rules.REFUSE:
         return _("不能办理")
     if rule == rules.ALONG:
-        return _("营销案随宽带转给新机主")
+        return _("营销案随业务转给新机主")
     if rule == rules.NOTHING:
         return ""
     if rules.FIXED in rule:

@@ -12,10 +12,17 @@ from kaitong.charging import queries as charging
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import SuspensionKind
 from kaitong.inventory.errors import WrongState
-from kaitong.ordering import bundles, changes, life_money, notices, papers
+from kaitong.ordering import (
+    bundles,
+    changes,
+    life_money,
+    life_passwords,
+    notices,
+    papers,
+    undoing,
+)
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.choices import OrderState
-from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import Order, OrderItem
 from kaitong.ordering.states import finish_item, note
 from kaitong.org.actor import Actor
@@ -48,13 +55,14 @@ def resume(ctx: ActionContext) -> dict[str, Any]:
 
 
 def set_password(ctx: ActionContext) -> dict[str, Any]:
-    """密码登记: the customer's new password is the service's; the network is told next."""
+    """密码登记: the customer's new password, or one made by us, is the service's; the network is
+    told next."""
     order, item, actor = subject_of(ctx)
-    assert item.service_id is not None
-    password = changes.wanted(item).get("change.password")
-    if not password:
-        raise OrderRefused("没有新密码。", "请重新受理。")
-    inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
+    asked = changes.wanted(item).get(life_passwords.TARGET)
+    before = None if asked else undoing.how_it_stands(actor, item, passwords=True)
+    life_passwords.give(actor=actor, item=item)
+    if before is not None:  # nobody has said the new one: the one before is kept to be restored
+        undoing.remember(item, before)
     note(order.id, "password-set", actor_id=None)
     return {}
 
@@ -67,6 +75,9 @@ def restore_password(ctx: ActionContext) -> dict[str, Any]:
     order, item, actor = subject_of(ctx)
     assert item.service_id is not None
     service_id, mine = item.service_id, changes.wanted(item).get("change.password", "")
+    if not mine:  # one made by us: what stood before was kept with the change
+        undoing.restore_passwords(actor, order, item)
+        return {}
     former = inventory_verbs.reveal_former_password(
         actor=actor, service_id=service_id, reason="改密撤回"
     )

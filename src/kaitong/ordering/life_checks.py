@@ -16,6 +16,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.catalog import queries as catalog
 from kaitong.charging import queries as charging
 from kaitong.core import plain, wording
@@ -150,7 +151,10 @@ def real_name(subject: Subject) -> Found:
     service = subject.service
     party = parties.own_party(subject.actor, service.customer_id) if service.customer_id else None
     if party is None:
-        yield _("这条宽带没有实名登记的机主。"), _("请先办理资料变更，补登实名。")
+        yield (
+            names.of(service).say(_("%(this)s没有实名登记的机主。")),
+            _("请先办理资料变更，补登实名。"),
+        )
         return
     known = evidence.document_rules(subject.procedure.parameters)
     bearer = Bearer.ORGANIZATION if party.kind == PartyKind.ORGANIZATION else Bearer.CUSTOMER

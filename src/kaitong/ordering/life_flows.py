@@ -19,6 +19,7 @@ from kaitong.ordering import (
     customers,
     leaving,
     life_money,
+    life_passwords,
     undoing,
 )
 from kaitong.ordering.actions import subject_of
@@ -59,8 +60,7 @@ def transfer(ctx: ActionContext) -> dict[str, Any]:
         ownership.give_service_to(actor=actor, service_id=part, customer_id=UUID(owner))
         if inventory.service(actor, part).has_password:
             inventory_verbs.issue_password(actor=actor, service_id=part, again=True)
-    password = _there(wanted, "change.password", "没有新密码。")
-    inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
+    life_passwords.give(actor=actor, item=item)
     authenticating.forget(item.service_id)
     ended = bindings.end_of_service(item.service_id)
     undoing.remember(item, before, unbound=ended)
@@ -78,7 +78,7 @@ def change_data(ctx: ActionContext) -> dict[str, Any]:
     order, item, actor = subject_of(ctx)
     wanted, party_id = changes.wanted(item), order.party_id
     if party_id is None:
-        raise OrderRefused("这条宽带没有登记机主。", "请先办理过户登记机主。")
+        raise OrderRefused("这项业务没有登记机主。", "请先办理过户登记机主。")
     if name := wanted.get("change.name"):
         reason = f"资料修改 {order.number or ''}".strip()
         party_verbs.correct_name(actor=actor, party_id=party_id, name=name, reason=reason)
@@ -163,7 +163,7 @@ def _pin(
     assert item.service_id is not None
     terms = _terms(actor, item)
     if terms is None:
-        raise OrderRefused("查不到这条宽带的套餐。", "请先核对开通订单。")
+        raise OrderRefused("查不到这项业务的套餐。", "请先核对开通订单。")
     price = price_with(terms, item.item_id, case, number)
     order.prices = [price]
     order.save(update_fields=["prices"])

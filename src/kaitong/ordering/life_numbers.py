@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.catalog import names
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.errors import NotOffered
 from kaitong.catalog.pricing import priced
@@ -61,10 +62,13 @@ def _current_account(subject: Subject) -> str:
 def _bind(subject: Subject, value: Any) -> str:
     number = _mobile(value)
     if bindings.living_of(subject.service.id):
-        raise wrong(_("这条宽带已绑定一个号码。"), _("请先解绑，再绑定新的号码。"))
+        raise wrong(
+            names.of(subject.service).say(_("%(this)s已绑定一个号码。")),
+            _("请先解绑，再绑定新的号码。"),
+        )
     if bindings.taken(number):
         raise wrong(
-            _("这个号码已绑定在另一条宽带上。"),
+            _("这个号码已绑定在另一项业务上。"),
             _("请换一个号码，或先办理原来那条的营销案变更。"),
         )
     return number.digits
@@ -81,7 +85,7 @@ def _said_code(_subject: Subject, value: Any) -> str:
 def _case(subject: Subject, value: Any) -> str:
     terms = terms_of(subject)
     if terms is None:
-        raise wrong(_("查不到这条宽带的套餐。"), _("请先核对开通订单。"))
+        raise wrong(_("查不到这项业务的套餐。"), _("请先核对开通订单。"))
     day = timezone.localdate(subject.at)
     try:
         found = catalog.case(str(value), plan=terms["offering"], on=day)
@@ -105,12 +109,15 @@ def _case_after(key: Any) -> str:
 def _unbind(subject: Subject, value: Any) -> str:
     number = _mobile(value)
     if number.e164 not in {row.number for row in bindings.living_of(subject.service.id)}:
-        raise wrong(_("这个号码没有绑定在这条宽带上。"), _("请在客户视图的“绑定”里核对号码。"))
+        raise wrong(
+            names.of(subject.service).say(_("这个号码没有绑定在%(this)s上。")),
+            _("请在客户视图的“绑定”里核对号码。"),
+        )
     return number.digits
 
 
 ANSWERS: dict[str, Answer] = {
-    ACCOUNT: Answer(gettext_noop("宽带账号"), _account, _current_account, mask_account),
+    ACCOUNT: Answer(gettext_noop("业务账号"), _account, _current_account, mask_account),
     BIND: Answer(gettext_noop("绑定号码"), _bind, nothing, mask_phone),
     BIND_DOCUMENT: Answer(gettext_noop("号码机主证件"), _document, nothing, mask_document),
     BIND_CODE: Answer(gettext_noop("短信验证码"), _said_code, nothing, nothing),

@@ -155,7 +155,7 @@ def _data(subject: Subject, kept: Kept, _key: str) -> None:
         target = "change.contact_phone" if name else "change.contact_name"
         raise at(target, _("联系人要有姓名和电话。"), _("请补全，或都不填。"))
     if subject.service.customer_id is None:
-        raise at("change.phone", _("这条宽带没有登记机主。"), _("请先办理过户登记机主。"))
+        raise at("change.phone", _("这项业务没有登记机主。"), _("请先办理过户登记机主。"))
 
 
 _DATA = frozenset(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.core import plain, wording
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
@@ -188,20 +189,22 @@ def refused(
     title = title_of(subject.procedure)
     if under_way is not None:
         return (
-            _("这条宽带正在办理%(what)s（订单 %(number)s）。")
-            % {
-                "what": _change_title(under_way),
-                "number": under_way.item.order.number or "",
-            },
+            names.of(service).say(
+                _("%(this)s正在办理%(what)s（订单 %(number)s）。"),
+                what=_change_title(under_way),
+                number=under_way.item.order.number or "",
+            ),
             _("请等那一单办完，或先撤单。"),
         )
     if being_opened:
         return (
-            _("这条宽带的开通订单 %s 还没有竣工。") % being_opened,
+            names.of(service).say(
+                _("%(this)s的开通订单 %(number)s 还没有竣工。"), number=being_opened
+            ),
             _("请等竣工，或办理撤单。"),
         )
     if service.state == ServiceState.TERMINATED:
-        return _("这条宽带已经销户。"), _("需要时请重新受理。")
+        return names.of(service).say(_("%(this)s已经销户。")), _("需要时请重新受理。")
     fits = set(counter["from"]) & standing and not set(counter.get("unless", ())) & standing
     if fits:
         return "", ""
@@ -217,7 +220,9 @@ def refused(
         service.state.label
     )
     return (
-        _("这条宽带现在是%(state)s，不能办理%(what)s。") % {"state": state, "what": title},
+        names.of(service).say(
+            _("%(this)s现在是%(state)s，不能办理%(what)s。"), state=state, what=title
+        ),
         _("可以办理：%s。") % possible if possible else "",
     )
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.catalog import names
 from kaitong.core import wording
 from kaitong.inventory import queries as inventory
 from kaitong.ordering.life_answer import Answer, wrong
@@ -46,7 +47,10 @@ def _address(subject: Subject, value: Any) -> str:
             _("可以在那里新装，再把这里销户。"),
         )
     if spot.id == subject.service.address_id:
-        raise wrong(_("宽带现在就装在这个地址。"), _("请填另一个地址。"))
+        raise wrong(
+            names.of(subject.service).say(_("%(this)s现在就装在这个地址。")),
+            _("请填另一个地址。"),
+        )
     verdict = inventory.coverage_verdict(spot.id)
     if not verdict.available:
         raise wrong(

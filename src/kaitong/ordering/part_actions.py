@@ -234,7 +234,7 @@ def renew_telephones(ctx: ActionContext) -> dict[str, Any]:
             inventory_verbs.attach_order(actor=actor, service_id=part.id, order_id=order.pk)
             inventory_verbs.issue_password(actor=actor, service_id=part.id, again=True)
     if not rows:
-        raise OrderRefused("这条宽带没有固定电话。", "请只重置宽带密码。")
+        raise OrderRefused("这项业务没有随带的固定电话。", "请只重置主业务的密码。")
     note(order.id, "password-set", actor_id=None)
     return {"telephones": bundles.variables(rows)[bundles.PARTS]}
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from kaitong.catalog import names
 from kaitong.catalog import queries as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.catalog.models import Offering
@@ -96,7 +97,11 @@ def title_of(offer: PartOffer, say: Callable[[str], str] = str) -> str:
 
 def told(subject: Subject, offer: PartOffer, say: Callable[[str], str] = str) -> list[str]:
     """What an offer means, in sentences for the customer."""
-    said = [_("套餐改为“%s”，宽带不受影响。") % case_rules.title_of(offer.offering)]
+    said = [
+        names.of(subject.service).say(
+            _("套餐改为“%(plan)s”，%(this)s不受影响。"), plan=case_rules.title_of(offer.offering)
+        )
+    ]
     if offer.joining is None:
         return said + explained(subject, offer.plan, say)
     said.append(
@@ -194,15 +199,16 @@ WHOLE: tuple[Whole, ...] = (Whole(frozenset({TELEPHONE}), _picked),)
 def nothing_to_end(subject: Subject) -> Found:
     """拆分: the line has no part that may leave alone."""
     if not endings_of(subject):
-        remedy = _("要停掉整条宽带，请办理销户。")
-        yield _("这条宽带没有可以单独退订的业务。"), remedy
+        said = names.of(subject.service)
+        remedy = said.say(_("要把%(this)s整个停掉，请办理销户。"))
+        yield said.say(_("%(this)s没有可以单独退订的业务。")), remedy
 
 
 def nothing_to_add(subject: Subject) -> Found:
     """加装: no plan has one part more, or the branch has no element for it."""
     if not additions_of(subject):
         remedy = _("请改办变更套餐，或核对本分公司的网元。")
-        yield _("这条宽带没有可以加装的业务。"), remedy
+        yield names.of(subject.service).say(_("%(this)s没有可以加装的业务。")), remedy
 
 
 # ---- inside --------------------------------------------------------------------------------------

@@ -117,7 +117,7 @@ def take_turn(ctx: ActionContext) -> dict[str, Any]:
         with transaction.atomic():
             ServiceChange.objects.filter(item=item).update(waits_until=None)
     except IntegrityError:
-        raise BusinessError(BUSY, "这条宽带正在办理另一项变更，稍后再办。") from None
+        raise BusinessError(BUSY, "这项业务正在办理另一项变更，稍后再办。") from None
     return {}
 
 

@@ -22,7 +22,7 @@ class FailedRefund(Row):
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
     order = models.ForeignKey("ordering.Order", models.PROTECT, related_name="failed_refunds")
     item = models.OneToOneField("ordering.OrderItem", models.PROTECT, related_name="failed_refund")
-    account = models.CharField(_("宽带账号"), max_length=80, blank=True)
+    account = models.CharField(_("业务号码"), max_length=80, blank=True)
     password = EncryptedTextField(purpose=FAILED_PURPOSE, null=True)
     amount_fen = models.BigIntegerField(_("应退（分）"))
     failed_for = models.CharField(_("退单原因"), max_length=300)

@@ -289,7 +289,9 @@ def _wrong(row: FailedRefund, given: Mapping[str, str]) -> list[InputFault]:
         return [InputFault("document_number", what, _("请核对客户证件原件。"))]
     faults = []
     if said("account").casefold() != row.account.casefold():
-        faults.append(InputFault("account", _("账号不是这张订单的。"), _("请核对宽带账号。")))
+        faults.append(
+            InputFault("account", _("不是这张订单的号码。"), _("请核对办理时给客户的号码。"))
+        )
     if not compare_digest(said("password").encode(), str(row.password or "").encode()):
         faults.append(InputFault("password", _("密码不对。"), _("请客户重新输入。")))
     return faults

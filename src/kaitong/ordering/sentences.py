@@ -20,7 +20,7 @@ SENTENCES = (
     gettext_noop("变更没有办成"),
     gettext_noop("没有新密码。"),
     gettext_noop("请重新受理。"),
-    gettext_noop("原账号已被别的宽带使用，不能恢复：请重新下发新账号，或办结后另办改账号。"),
+    gettext_noop("原账号已被别的业务使用，不能恢复：请重新下发新账号，或办结后另办改账号。"),
     gettext_noop("没有留存办理之前的样子，不能撤回。"),
     gettext_noop("请重新下发；要改回去的另办一次变更。"),
     gettext_noop("到日不能办：%(why)s"),

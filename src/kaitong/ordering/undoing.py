@@ -41,7 +41,7 @@ from kaitong.process.actions import ActionContext
 BEFORE = "before"  # in a change's `agreed`: how the line stood, no people's data
 SECRETS = "before."  # in its sealed answers: passwords by service, until it is over
 _RENT = ("code", "title", "amount_fen", "prorate", "offering")
-TAKEN = "原账号已被别的宽带使用，不能恢复：请重新下发新账号，或办结后另办改账号。"
+TAKEN = "原账号已被别的业务使用，不能恢复：请重新下发新账号，或办结后另办改账号。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,16 @@ def restore_owner(ctx: ActionContext) -> dict[str, Any]:
     lost = _money_back(actor, order, item, before)
     note(order.id, "owner-restored", actor_id=ctx.actor_id, data={"lost": lost})
     return {}
+
+
+def restore_passwords(actor: Actor, order: Order, item: OrderItem) -> None:
+    """The passwords kept before a change are the services' again; twice is once."""
+    kept = changes.wanted(item)
+    assert item.service_id is not None
+    password = kept.get(f"{SECRETS}{item.service_id}")
+    if password and not inventory_verbs.is_password(service_id=item.service_id, given=password):
+        inventory_verbs.set_password(actor=actor, service_id=item.service_id, password=password)
+        note(order.id, "password-restored", actor_id=None)
 
 
 def restore_suspension(ctx: ActionContext) -> dict[str, Any]:

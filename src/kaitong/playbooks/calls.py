@@ -6,17 +6,9 @@ A file beginning with `/` belongs to the library and is shared: `/common/process
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from kaitong.process.model import Model
-
-
-def place(folder: Path, file: str) -> Path:
-    """Where a process file stands; outside of playbook and library there is none."""
-    root = folder.parent if file.startswith("/") else folder
-    found = (root / file.lstrip("/")).resolve()
-    return found if found.is_relative_to(root.resolve()) else root / "outside"
 
 
 def files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
@@ -28,12 +20,13 @@ def files(content: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
 
 
 def shared(content: Any) -> Iterator[str]:
-    """The files of called processes that stand elsewhere in the library."""
-    called = content.get("called") if isinstance(content, Mapping) else None
-    for entry in called.values() if isinstance(called, Mapping) else ():
-        file = entry.get("file") if isinstance(entry, Mapping) else None
-        if isinstance(file, str) and file.startswith("/"):
-            yield file
+    """The files of processes that are named in the library outright."""
+    for part in ("called", "processes"):
+        listed = content.get(part) if isinstance(content, Mapping) else None
+        for entry in listed.values() if isinstance(listed, Mapping) else ():
+            file = entry.get("file") if isinstance(entry, Mapping) else None
+            if isinstance(file, str) and file.startswith("/"):
+                yield file
 
 
 def in_order(called: Mapping[str, Model]) -> list[str] | str:

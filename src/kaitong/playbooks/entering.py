@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.models import Fault
+from kaitong.catalog import names
 from kaitong.core import db
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.results import ServiceView
-from kaitong.ordering import bundles
+from kaitong.ordering import bundles, life_passwords
 from kaitong.ordering import queries as ordering
 from kaitong.ordering.choices import OrderState
 from kaitong.ordering.errors import OrderForbidden, OrderRefused
@@ -48,7 +49,7 @@ class Entry:
     reached: str
     has_password: bool
     password: str = ""
-    lead: bool = False
+    password_title: str = ""
 
     def __repr__(self) -> str:
         return f"Entry({self.title!r})"
@@ -92,7 +93,7 @@ def reveal_on_site(*, actor: Actor, item_id: UUID) -> tuple[Entry, ...]:
 
 
 def renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> tuple[Entry, ...]:
-    """Parts of a bundle to whose telephone a change gives a new password, or gave one today,
+    """Telephones, alone or of a bundle, to which a change gives a new password, or gave one today,
     without it; empty for who is not of the counter."""
     return tuple(_entry(one) for one in _renewed(actor, order, services))
 
@@ -150,10 +151,10 @@ def _renewed(actor: Actor, order: Order, services: Iterable[ServiceView]) -> lis
     return _added(order, listed) + [
         one
         for one in listed
-        if one.lead_id is not None
-        and one.has_password
+        if one.has_password
         and one.account_since is not None
         and order.ordered_at <= one.account_since <= done
+        and (one.lead_id is not None or life_passwords.made_by_us(one))
     ]
 
 
@@ -171,12 +172,13 @@ def _added(order: Order, services: list[ServiceView]) -> list[ServiceView]:
 
 
 def _entry(service: ServiceView, password: str = "") -> Entry:
+    called = names.of(service) if service.lead_id is None else None
     return Entry(
-        title=service.title,
+        title=called.account if called else service.title,
         reached=bundles.reached_by(service) or service.account,
         has_password=service.has_password,
         password=password,
-        lead=service.lead_id is None,
+        password_title=called.password if called else "",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kaitong.assurance import schema as assurance
 from kaitong.hall import schema as hall
-from kaitong.playbooks import calls, withdrawal
+from kaitong.playbooks import calls, sharing, withdrawal
 from kaitong.playbooks.clocks import clock_faults
 from kaitong.playbooks.errors import RefusedPlaybook
 from kaitong.playbooks.model import Playbook
@@ -43,6 +43,9 @@ def load(
     content = at.yaml(MAIN)
     if content is not None:
         at.schema(MAIN, PLAYBOOK, content)
+        if sharing.named(content) and at.shared is None:
+            what = f"The library has no shared folder {sharing.named(content)!r}."
+            at.spot([sharing.KEY], what, "Name one, such as common/line, or copy it with.")
     broken = content is None or bool(at.faults)
     forms = form_rules.read(at, writes)
     tables, dmn = decisions(at)

@@ -32,7 +32,7 @@ PAGES = (
         "输入账号、证件号码、手机、姓名加地址或订单号，都能找到。查看记录在案。",
     ),
     ("customer", "客户统一视图", "一位客户的全部业务、订单、账务、单据和经过。"),
-    ("service", "一条宽带", "状态和原因、套餐、合约、端口和光猫、会话和用量；能办的变更在这里点。"),
+    ("service", "一项业务", "状态和原因、套餐、合约、端口和光猫、会话和用量；能办的变更在这里点。"),
     ("intake", "新装受理", "一页办完：地址、套餐、客户、证件、收费。"),
 )
 
@@ -90,7 +90,7 @@ def _proofs(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {kind.label}"
     yield ""
     yield (
-        f"同一条宽带 {limits['within_minutes']} 分钟内答错 {limits['tries']} 次，"
+        f"同一项业务 {limits['within_minutes']} 分钟内答错 {limits['tries']} 次，"
         f"锁定 {limits['locked_minutes']} 分钟；核对通过后 {limits['good_for_minutes']} 分钟内"
         "有效，只对办理的营业员有效。"
     )
@@ -132,7 +132,7 @@ def _fields(form: Form) -> Iterator[str]:
 def _overview(content: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[str]:
     yield "## 业务一览"
     yield ""
-    yield "| 业务 | 宽带应处的状态 | 核对方式 | 单据 |"
+    yield "| 业务 | 应处的状态 | 核对方式 | 单据 |"
     yield "|---|---|---|---|"
     for key, entry in changes.items():
         counter = entry["counter"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.assurance.schema import SCHEMA as FAULTS
-from kaitong.catalog import leaving
+from kaitong.catalog import leaving, names
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.hall.schema import SCHEMA as HALL
@@ -102,6 +102,8 @@ PLAYBOOK: dict[str, Any] = {
             "format": {"const": 1},
             "key": KEY,
             "title": TITLE,
+            # a folder of the library whose processes, forms and words are this playbook's too
+            "stands-on": {"type": "string", "pattern": "^[a-z][a-z0-9/-]*$"},
             "sources": {"type": "array", "items": {"type": "string"}},
             "posts": _by_key(
                 _closed(
@@ -203,6 +205,8 @@ PLAYBOOK: dict[str, Any] = {
                 _closed(
                     {
                         "title": TITLE,
+                        # what it is called where people read about it
+                        "names": _closed(dict.fromkeys(names.WORDS, TITLE), *names.WORDS),
                         "each": {"enum": ["order"]},
                         "needs": _by_key(
                             _closed(

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from kaitong.assurance import schema as assurance_schema
 from kaitong.assurance import services as assurance
+from kaitong.catalog import names
 from kaitong.catalog import services as catalog
 from kaitong.catalog.choices import OfferingKind
 from kaitong.charging import services as charging
@@ -30,7 +31,7 @@ from kaitong.ordering import papers as order_papers
 from kaitong.ordering import services as ordering
 from kaitong.org import services as org
 from kaitong.org.actor import Actor
-from kaitong.playbooks import bundles, loader, onsite, photos, queries, wiring, withdrawal
+from kaitong.playbooks import bundles, loader, onsite, photos, queries, ranges, wiring, withdrawal
 from kaitong.playbooks.errors import PlaybookError
 from kaitong.playbooks.forms import Form
 from kaitong.playbooks.model import Playbook
@@ -67,15 +68,18 @@ def check(folder: Path, *, sheets: bool = True) -> Playbook:
 def deploy(*, actor: Actor, folder: Path) -> Deployment:
     """Make a playbook's folder the current version. The same content again changes nothing.
 
-    Nothing is deleted: the version before retires, and orders that pinned it run on.
+    Nothing is deleted: the version before retires, and orders that pinned it run on. Raises
+    BadInput where a number range of it lies partly within another's (`playbooks.ranges`).
     """
     known = Deployment.objects.filter(hash=loader.fingerprint(folder)).exists()
     book = check(folder, sheets=not known)
-    with connection.cursor() as cursor:  # two deployments of one playbook take turns
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"playbook:{book.key}"])
+    with connection.cursor() as cursor:  # two deployments take turns, whatever their playbooks
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('playbook deployments'))")
     row = Deployment.objects.filter(playbook=book.key, hash=book.hash).first()
     if row is not None and row.retired_at is None:
         return row
+    needs = {key: entry.get("needs", {}) for key, entry in book.content["services"].items()}
+    ranges.require_apart(book.key, needs, book.parameters)
     Deployment.objects.filter(playbook=book.key, retired_at=None).update(retired_at=now())
     if row is None:
         row = Deployment(
@@ -137,6 +141,7 @@ def _deploy_catalog(actor: Actor, book: Playbook) -> None:
                 needs=entry.get("needs", {}),
                 activates=entry.get("activates", []),
                 proven_by=entry["proven-by"],
+                names=names.kept(entry.get("names", {}), english),
             )
             for key, entry in book.content["services"].items()
         ],

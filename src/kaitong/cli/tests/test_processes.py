@@ -10,7 +10,7 @@ from kaitong.core.errors import BadInput, NotFound
 from kaitong.core.home import library
 from kaitong.process.bpmn import parse
 
-WITHDRAW = library() / "home-broadband" / "processes" / "withdraw.bpmn"
+WITHDRAW = library() / "common" / "line" / "processes" / "withdraw.bpmn"
 
 
 def test_layout_gives_a_bare_file_a_diagram_and_leaves_a_drawn_one(tmp_path):

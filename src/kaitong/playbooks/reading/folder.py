@@ -12,17 +12,17 @@ from jsonschema import Draft202012Validator
 
 from kaitong.documents.errors import PaperError
 from kaitong.documents.render import read_sources
-from kaitong.playbooks import calls
+from kaitong.playbooks import calls, sharing
 from kaitong.playbooks.reading import yaml_text
 from kaitong.process.model import Fault
 
-MAIN = "playbook.yaml"
+MAIN = sharing.MAIN
 _KEPT = {".yaml", ".json", ".bpmn", ".dmn", ".typ", ".md", ".svg"}
 
 
 def fingerprint(folder: Path) -> str:
     """SHA-256 over the paths and bytes of every file that belongs to a playbook, and of what it
-    takes from elsewhere in the library: parts of papers, called processes."""
+    takes from elsewhere in the library: the folder it stands on, parts of papers, processes."""
     folder = folder.resolve()
     total = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _KEPT):
@@ -42,18 +42,17 @@ def _imported(folder: Path) -> list[tuple[str, str]]:
         except PaperError:
             continue  # the check names it
     found = {file: text for file, text in found.items() if not file.startswith(f"{folder.name}/")}
-    for file in calls.shared(_content(folder)):
-        path = calls.place(folder, file)
+    said = sharing.content(folder)
+    shared = sharing.beneath(folder, sharing.named(said))
+    for path in shared.rglob("*") if shared else ():
+        if path.is_file() and path.suffix in _KEPT:
+            name = f"{sharing.named(said)}/{path.relative_to(shared).as_posix()}"
+            found[name] = path.read_text(encoding="utf-8", errors="replace")
+    for file in calls.shared(said):
+        path = sharing.in_library(folder, file)
         if path.is_file():  # the check names it where it is not
             found[file.lstrip("/")] = path.read_text(encoding="utf-8", errors="replace")
     return sorted(found.items())
-
-
-def _content(folder: Path) -> Any:
-    try:
-        return yaml_text.values((folder / MAIN).read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml_text.YAMLError):
-        return None  # the check names it
 
 
 class Folder:
@@ -61,6 +60,7 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.shared = sharing.beneath(root, sharing.named(sharing.content(root)))
         self.faults: list[Fault] = []
         self._lines: dict[str, dict[tuple[str, ...], int]] = {}
 
@@ -80,19 +80,38 @@ class Folder:
             parts = parts[:-1]
         return known.get(parts, 1)
 
+    def _roots(self) -> tuple[Path, ...]:
+        """What it stands on first: its own files stand over those."""
+        return (self.root,) if self.shared is None else (self.shared, self.root)
+
+    def place(self, file: str) -> Path:
+        """Where a file stands: the playbook's own, else the shared one; `/…` is the library's."""
+        if file.startswith("/"):
+            return sharing.in_library(self.root, file)
+        for root in reversed(self._roots()):
+            found = (root / file).resolve()
+            if found.is_file() and found.is_relative_to(root.resolve()):
+                return found
+        return self.root / sharing.OUTSIDE
+
     def names(self) -> set[str]:
-        """Files of the folder, by their paths in it."""
-        found = (path for path in self.root.rglob("*") if path.is_file())
-        return {path.relative_to(self.root).as_posix() for path in found}
+        """Files of the folder and of what it stands on, by their paths in it."""
+        return {name for name, _path in self.files("**/*")}
 
     def files(self, pattern: str) -> list[tuple[str, Path]]:
         """Name in the folder and place of each file of a pattern, in a fixed order."""
-        found = sorted(self.root.glob(pattern))
-        return [(path.relative_to(self.root).as_posix(), path) for path in found]
+        found = {
+            path.relative_to(root).as_posix(): path
+            for root in self._roots()
+            for path in root.glob(pattern)
+            if path.is_file()
+        }
+        return sorted(found.items())
 
     def yaml(self, file: str, *, needed: bool = True) -> Any:
+        own = self.root / file
         try:
-            text = (self.root / file).read_text(encoding="utf-8")
+            text = (own if file == MAIN else self.place(file)).read_text(encoding="utf-8")
         except FileNotFoundError:
             if needed:
                 self.fault(file, 1, "", "The file is missing.", "Add it to the playbook.")
@@ -115,9 +134,20 @@ class Folder:
             self.fault(file, 1, "", f"Not valid YAML: {error}.", "Correct the file.")
         return None
 
+    def words(self, file: str) -> dict[str, str]:
+        """A mapping that the shared folder and the playbook both have: its own words last."""
+        shared: Any = {}
+        if self.shared is not None and (self.shared / file).is_file():
+            try:
+                shared = yaml_text.values((self.shared / file).read_text(encoding="utf-8"))
+            except (ValueError, yaml_text.YAMLError) as error:
+                self.fault(f"/{file}", 1, "", f"Not valid YAML: {error}.", "Correct the file.")
+        own = self.yaml(file, needed=self.shared is None)
+        return {**(shared or {}), **(own or {})}
+
     def json(self, file: str) -> Any:
         try:
-            return json.loads((self.root / file).read_text(encoding="utf-8"))
+            return json.loads(self.place(file).read_text(encoding="utf-8"))
         except json.JSONDecodeError as error:
             what = f"Not valid JSON: {error.msg}."
             self.fault(file, error.lineno, "", what, "Correct the line.")

@@ -47,7 +47,7 @@ class Processes:
         models: dict[str, Model] = {}
         callable_ = set(self.content.get("called", {}))
         for key, (file, where) in files.items():
-            path = calls.place(self.folder.root, file)
+            path = self.folder.place(file)
             if not path.is_file():
                 at = self.folder.line(MAIN, where)
                 what = f"No file {file}."
@@ -174,8 +174,8 @@ def scenarios(
         if content is None:
             continue
         model = models.get(path.stem)
-        if model is None and path.stem in declared:
-            continue  # its process was refused: that is the fault to mend
+        if model is None and (path.stem in declared or not path.is_relative_to(folder.root)):
+            continue  # its process was refused: that is the fault to mend; or is another product's
         if model is None:
             folder.fault(file, 1, path.stem, "No process of that name.", "Rename the file.")
             continue

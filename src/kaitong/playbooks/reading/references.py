@@ -12,7 +12,7 @@ from kaitong.documents.errors import NumberingError
 from kaitong.documents.numbering import parse_pattern
 from kaitong.fieldwork import schema as onsite
 from kaitong.ordering import counter_rules
-from kaitong.playbooks import bundles, withdrawal
+from kaitong.playbooks import bundles, ranges, withdrawal
 from kaitong.playbooks.forms import Form
 from kaitong.playbooks.reading.folder import Folder
 from kaitong.playbooks.schema import BUDGET_KINDS
@@ -144,3 +144,7 @@ def _services(folder: Folder, content: Mapping[str, Any]) -> None:
                     folder.spot(
                         ["services", key, "needs", need], f"No parameter {name!r}.", "Add it."
                     )
+    values = {name: entry.get("default") for name, entry in parameters.items()}
+    needs = {key: entry.get("needs", {}) for key, entry in content["services"].items()}
+    for one, _other, what, remedy in ranges.clashes(ranges.of(content["key"], needs, values)):
+        folder.spot(["services", one.service, "needs"], what, remedy)

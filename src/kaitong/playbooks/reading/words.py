@@ -27,7 +27,7 @@ def english(
     tables: Mapping[str, Decisions],
 ) -> dict[str, str]:
     """The English of the playbook's words; a fault for each that has none."""
-    given = folder.yaml("locale/en.yaml") or {}
+    given = folder.words("locale/en.yaml")
     wanted: dict[str, tuple[str, int]] = {}
     for path, text in _of_content(content):
         wanted.setdefault(text, (MAIN, folder.line(MAIN, path)))
@@ -53,6 +53,9 @@ def _of_content(content: Mapping[str, Any]) -> Iterator[tuple[Iterable[Any], str
     yield from assurance.texts(content)
     yield from hall.texts(content)
     yield from surveys.texts(content)
+    for key, service in content["services"].items():
+        for word, text in service.get("names", {}).items():
+            yield ["services", key, "names", word], text
     for part in ("offerings", "cases"):
         for position, entry in enumerate(content.get(part, [])):
             yield [part, position, "description"], entry.get("description", "")

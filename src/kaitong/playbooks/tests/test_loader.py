@@ -50,8 +50,10 @@ def folder(tmp_path):
 
 def change(folder, file: str, old: str, new: str) -> None:
     path = folder / file
-    text = path.read_text(encoding="utf-8")
+    shared = library() / "common/line" / file
+    text = (path if path.exists() else shared).read_text(encoding="utf-8")
     assert old in text
+    path.parent.mkdir(exist_ok=True)  # the playbook's own stands over the shared one
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
@@ -278,3 +280,24 @@ def test_a_broken_head_hides_nothing_else(folder):
 def test_a_refused_process_is_not_said_twice(folder):
     (folder / "processes" / "open.bpmn").write_text("<!DOCTYPE a><a/>")
     assert {fault.file for fault in faults(folder)} == {"processes/open.bpmn"}
+
+
+def test_a_playbook_stands_on_a_shared_folder_and_its_own_files_stand_over_it(folder):
+    before = loader.fingerprint(folder)
+    assert before == loader.fingerprint(HOME_BROADBAND)  # a copy stands on the library's, too
+    change(folder, "forms/refund-approval.json", '"examples"', '"$schema": "x", "examples"')
+    assert loader.fingerprint(folder) != before
+    assert load(folder, sheets=False).forms["forms/refund-approval.json"].content["$schema"] == "x"
+    change(folder, "playbook.yaml", "stands-on: common/line", "stands-on: common/none")
+    assert any(
+        one.what == "The library has no shared folder 'common/none'." for one in faults(folder)
+    )
+
+
+def test_a_changed_shared_file_is_a_new_version_of_who_stands_on_it(folder):
+    before = loader.fingerprint(folder)
+    shutil.copytree(library() / "common/line", folder.parent / "common/line")
+    assert loader.fingerprint(folder) == before
+    file = folder.parent / "common/line/processes/move.bpmn"
+    file.write_text(file.read_text("utf-8") + "<!-- -->", "utf-8")
+    assert loader.fingerprint(folder) != before

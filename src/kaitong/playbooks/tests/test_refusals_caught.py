@@ -45,10 +45,16 @@ NEVER = {
     ("change-plan", "ProveParts"): {ONLINE},
     ("change-plan", "ProveFormerParts"): {ONLINE},
 }
-PROCESSES = sorted((library() / "home-broadband" / "processes").glob("*.bpmn"))
+PROCESSES = [
+    file
+    for shelf in ("home-broadband", "common/line", "fixed-line")
+    for file in sorted((library() / shelf / "processes").glob("*.bpmn"))
+]
 
 
-@pytest.mark.parametrize("file", PROCESSES, ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file", PROCESSES, ids=lambda file: f"{file.parent.parent.name}-{file.stem}"
+)
 def test_each_refusal_of_an_action_leads_to_somebody(file):
     root = ET.parse(file).getroot()
     codes = {one.get("id"): one.get("errorCode") for one in root.iter(f"{BPMN}error")}

@@ -16,6 +16,7 @@ from kaitong.core.audit import acting
 from kaitong.core.errors import BadInput, InputFault, NotFound
 from kaitong.core.ids import uuid7
 from kaitong.inventory import queries as inventory
+from kaitong.inventory.errors import NumberGone
 from kaitong.ordering import clock, fees, queries, services
 from kaitong.ordering.choices import FINAL
 from kaitong.ordering.models import Order
@@ -95,6 +96,9 @@ def create_service_order(
                 )
     except BadInput as error:
         raise reading.translated(error) from None
+    except NumberGone as gone:
+        place = reading.place(gone.field)
+        raise NumberGone(str(gone.what), str(gone.remedy), field=place) from None
     except (NotFound, NotOffered) as error:  # the body names it, so the body is at fault
         place = reading.place(error.field)
         raise BadInput([InputFault(place, str(error.what), str(error.remedy))]) from None

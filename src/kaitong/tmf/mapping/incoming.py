@@ -28,8 +28,15 @@ DOCUMENT, FINGERPRINT = "tmf641", "fingerprint"
 OFFERING = "offering"
 #: The characteristics that name the marketing case (营销案) and the number bound to it (BB-15).
 CASE, BOUND_NUMBER = "marketingCase", "boundNumber"
+#: The fixed number that the customer picked (选号); without it the next of the range is given.
+TELEPHONE = "telephoneNumber"
 INSTALLATION = "installation address"
-NAMED = {OFFERING: "offering", CASE: "case", BOUND_NUMBER: "bound_number"}
+NAMED = {
+    OFFERING: "offering",
+    CASE: "case",
+    BOUND_NUMBER: "bound_number",
+    TELEPHONE: "telephone",
+}
 _UUID_HINT = gettext_noop("请用开通给的编号。")
 
 Document = Mapping[str, Any]
@@ -158,6 +165,7 @@ class Reading:
             offering=named[OFFERING],
             case=named[CASE],
             bound_number=named[BOUND_NUMBER],
+            telephone=named[TELEPHONE],
             service_id=service_id,
             address=self._address(service.get("place", []), place, field),
             characteristics=characteristics,

@@ -6,10 +6,13 @@ from uuid import uuid4
 
 import pytest
 
+from kaitong.activation.models import NetworkElement
 from kaitong.core.clock import now
 from kaitong.inventory.models import Service
 from kaitong.ordering.models import Order
+from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
+from kaitong.playbooks import services as playbooks
 from kaitong.tmf.mapping.incoming import DOCUMENT
 from kaitong.tmf.tests.conftest import ORDERS
 
@@ -479,3 +482,46 @@ def test_a_marketing_case_is_taken_in_and_told_with_its_number_masked(call, plan
     assert "home-300-family" in text
     assert "138****1234" in text
     assert "13855901234" not in text
+
+
+# ---- a number picked (选号) ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def telephone(plant, branch, body):
+    """The example as an order of a telephone of its own, in a branch with a voice platform."""
+    playbooks.deploy(actor=Actor.system(), folder=playbooks.find("fixed-line"))
+    NetworkElement.objects.create(
+        kind="voice", key="voice", title="固话平台", branch=branch, state="in-service"
+    )
+
+    def asked(number: str):
+        wanted = json.loads(json.dumps(body))
+        (item,) = wanted["serviceOrderItem"]
+        item["service"]["serviceSpecification"]["id"] = "fixed-line.voice"
+        item["service"]["serviceCharacteristic"] = [
+            {"name": "offering", "value": "phone"},
+            {"name": "telephoneNumber", "value": number},
+        ]
+        return wanted
+
+    return asked
+
+
+def test_a_number_is_picked_held_and_refused_to_the_next(call, telephone):
+    answer = call.post(telephone("0559-7568888"))
+    assert answer.status_code == 201, answer.content.decode()
+    (service,) = Service.objects.all()
+    assert service.account == "05597568888"
+    error = told(call.post(telephone("05597568888")), 409, "05597568888", "另选一个号码")
+    assert error["code"] == "number-gone"
+    (fault,) = error["fault"]
+    place = "serviceOrderItem[0].service.serviceCharacteristic[1].value"
+    assert fault["attribute"] == place
+    assert Service.objects.count() == 1  # nothing was written
+    told(call.post(telephone("05551234567")), 409, "不是可选的号码")
+    broadband = telephone("05597560001")
+    (item,) = broadband["serviceOrderItem"]
+    item["service"]["serviceSpecification"]["id"] = "home-broadband.access"
+    item["service"]["serviceCharacteristic"][0]["value"] = "home-300"
+    told(call.post(broadband), 400, place, "没有可选的电话号码")

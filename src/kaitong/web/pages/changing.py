@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.core.clock import now
 from kaitong.core.errors import InputFault
 from kaitong.core.ids import uuid7
@@ -30,7 +31,6 @@ from kaitong.web import forms
 from kaitong.web.format import mark
 from kaitong.web.forms import CodeSlot, Field
 from kaitong.web.pages import change_choices, spoken
-from kaitong.web.pages.names import login_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +211,11 @@ def _code(actor: Actor, plan: ChangePlan, field: str) -> CodeSlot:
 
 
 def _asked(plan: ChangePlan, name: str, given: Mapping[str, str], at: Mapping[str, str]) -> Field:
+    plan_names = names.of(plan.service)
     labels = {
-        "account": login_label(plan.service),
+        "account": plan_names.account,
         "document_number": _("开户证件号码"),
-        "password": _("宽带密码"),
+        "password": plan_names.password,
         "bound_number": _("绑定的手机号码"),
         "code": _("短信验证码"),
     }

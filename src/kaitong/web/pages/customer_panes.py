@@ -12,6 +12,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.catalog import queries as catalog
 from kaitong.charging import of_orders as charging
 from kaitong.charging.choices import ChargeState, Method, PaymentKind
@@ -33,7 +34,7 @@ from kaitong.web.pages.customer import Look, contract_end, lines_pane, plan_titl
 from kaitong.web.pages.facts import of_orders
 from kaitong.web.pages.faults_pane import faults_pane
 from kaitong.web.pages.money import AccountPane, account_pane
-from kaitong.web.pages.names import login_label, post_names
+from kaitong.web.pages.names import post_names
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.order_tabs import CHARGE_TONES, PaperRow, PapersPane
 from kaitong.web.pages.parts import Pager, Tab, page_number
@@ -109,9 +110,7 @@ def _overview(look: Look) -> OverviewPane:
         Fact(_("合约到期"), fmt.day(until) if until else "", _left(until)),
     )
     line = (
-        Fact(
-            _("电话号码") if service.lead_id else login_label(service), service.account, mono=True
-        ),
+        Fact(names.of(service).account, service.account, mono=True),
         Fact(_("逻辑 SN"), service.logical_id, mono=True, sign=True),
         Fact(_("OLT / PON 口"), port.pon_text if port else ""),
         Fact(

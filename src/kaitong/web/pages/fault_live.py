@@ -128,6 +128,8 @@ def live(actor: Actor, service: ServiceView, *, but: UUID | None = None) -> Live
 def seen_text(proof: Proof, account: str) -> tuple[str, str]:
     """(tone, sentence) of a look at the network."""
     seen = proof.facts.get("seen", {})
+    if proof.facts.get("expected") == {}:  # who is registered is seen there, and not from where
+        return ("ok", _("话机已注册。")) if proof.ok else ("late", _("话机没有注册。"))
     if proof.result is ProofResult.NOT_SEEN:
         return "late", _("账号 %(account)s 现在没有会话。") % {"account": account}
     where = f"{seen.get('access_node', '')} {seen.get('pon_port', '')}".strip()

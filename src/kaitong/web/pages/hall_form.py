@@ -179,7 +179,7 @@ def _only_for_agents(field: Field, by_agent: bool) -> Field:
 def _change(asked: _Asked) -> list[Field]:
     known = [(one.key, _title(one)) for one in counter.changes()]
     return [
-        asked.text(ACCOUNT, _("办理的账号（宽带账号或绑定的手机号）"), required=True, mono=True),
+        asked.text(ACCOUNT, _("办理的业务号码，或绑定的手机号"), required=True, mono=True),
         asked.select(OPERATION, _("要办的业务"), known),
     ]
 

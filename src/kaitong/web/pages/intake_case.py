@@ -69,7 +69,7 @@ def check(found: Faults, offer: counter.Offer | None, data: Data) -> None:
         found["bound_number"] = [what, _("请填 11 位手机号码。")]
     elif bindings.taken(number):
         found["bound_number"] = [
-            _("这个号码已绑定在另一条宽带上。"),
+            _("这个号码已绑定在另一项业务上。"),
             _("请换一个号码，或先办理原来那条的营销案变更。"),
         ]
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from kaitong.catalog import names
 from kaitong.charging import queries as charging
 from kaitong.charging.choices import (
     ChargeState,
@@ -39,7 +40,6 @@ from kaitong.process.definitions import model_of
 from kaitong.web import format as fmt
 from kaitong.web.pages import narrate, notices, order_duty, order_proof, order_timeline
 from kaitong.web.pages.facts import of_orders
-from kaitong.web.pages.names import login_label
 from kaitong.web.pages.order import TONES
 from kaitong.web.pages.parts import Tab
 from kaitong.web.pages.reading import Reading
@@ -233,7 +233,7 @@ def _items(actor: Actor, order: Any) -> ItemsPane:
             )
         )
         for name, value, sign in (
-            (login_label(service), service.account, False),
+            (names.of(service).account, service.account, False),
             (_("逻辑 SN"), service.logical_id, True),
         ):
             done = _("已分配") if value else _("未分配")

@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from kaitong.catalog.names import Names
+from kaitong.catalog.names import of_specification as names_of
 from kaitong.core import wording
 from kaitong.ordering import refunds
 from kaitong.ordering.life_choices import AuthenticationKind
@@ -106,6 +108,7 @@ class RefundPage:
     amount: int
     customer: Person | None
     by_password: bool
+    called: Names
     proven: bool
     proven_until: str
     settled: datetime | None
@@ -129,6 +132,7 @@ def refund_page(
     row = refunds.refund_of(actor, refund_id)
     one = facts_of(actor, [row.order_id], people=True)[row.order_id]
     proof = refunds.proven(actor, row)
+    made = row.item.procedure  # none for what came in without a playbook
     say = playbooks.words(row.order.playbook, row.order.playbook_hash)
     until = proof.good_until if proof else None
     return RefundPage(
@@ -141,6 +145,7 @@ def refund_page(
         amount=row.amount_fen,
         customer=customers.masked(one.customer, scope="refund") if one.customer else None,
         by_password=refunds.kind_of(row) == AuthenticationKind.ACCOUNT_PASSWORD,
+        called=names_of(row.order.playbook, row.order.playbook_hash, made.service if made else ""),
         proven=proof is not None,
         proven_until=f"{timezone.localtime(until):%H:%M}" if until else "",
         settled=row.settled_at,

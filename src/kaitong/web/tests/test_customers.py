@@ -114,7 +114,7 @@ def test_every_look_is_recorded_and_nothing_is_in_clear(world, signed_in):
         {"at": "customer", "by": "account"},
     ]
     told = clerk.get(f"/customers/{order.party_id}/?tab=looks").content.decode()
-    assert "按宽带账号查到" in told
+    assert "按业务号码查到" in told
     assert "胡雅琴" in told
 
 

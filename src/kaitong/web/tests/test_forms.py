@@ -10,11 +10,12 @@ from kaitong.core.home import library
 from kaitong.playbooks.forms import Form
 from kaitong.web.forms import build, read, shown
 
-FOLDER = library() / "home-broadband" / "forms"
+SHELVES = [library() / shelf / "forms" for shelf in ("home-broadband", "common/line", "fixed-line")]
 
 
 def form(name: str) -> Form:
-    return Form(name, json.loads((FOLDER / name).read_text("utf-8")))
+    path = next(shelf / name for shelf in SHELVES if (shelf / name).exists())
+    return Form(name, json.loads(path.read_text("utf-8")))
 
 
 def posted(**values) -> QueryDict:
@@ -25,8 +26,8 @@ def posted(**values) -> QueryDict:
 
 
 def test_every_field_of_every_shipped_form_gets_a_widget():
-    for path in FOLDER.glob("*.json"):
-        one = form(path.name)
+    for path in (path for shelf in SHELVES for path in shelf.glob("*.json")):
+        one = Form(path.name, json.loads(path.read_text("utf-8")))
         fields = build(one.schema, one.ui).fields
         asked = [f.name for f in fields if f.widget != "heading"]
         # what only some may say is asked on pages made for them
@@ -74,7 +75,7 @@ def test_a_measure_below_zero_keeps_the_full_keyboard():
     assert field.input_mode == ""
 
 
-@pytest.mark.parametrize("name", [p.name for p in FOLDER.glob("*.json")])
+@pytest.mark.parametrize("name", sorted({p.name for s in SHELVES for p in s.glob("*.json")}))
 def test_what_is_shown_uses_the_labels(name):
     one = form(name)
     example = {k: v for k, v in one.content["examples"][0].items() if not isinstance(v, dict)}

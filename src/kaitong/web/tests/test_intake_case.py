@@ -76,7 +76,7 @@ def test_a_number_bound_elsewhere_is_said_at_its_field(world, desk):
     second = hold(desk, world.addresses[1], **FAMILY)
     answer = post(desk, second, **FAMILY)
     assert answer.status_code == 422
-    assert "已绑定在另一条宽带上" in errors_of(answer)["bound_number"]
+    assert "已绑定在另一项业务上" in errors_of(answer)["bound_number"]
     assert Order.objects.count() == 1
 
 

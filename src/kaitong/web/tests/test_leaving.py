@@ -117,7 +117,7 @@ def test_given_to_another_the_case_goes_along_or_forbids_it_or_is_paid(line, cou
             assert "期内不能退出" in page
             return
         case "along":
-            assert "随宽带转给新机主" in page
+            assert "随业务转给新机主" in page
             order = order_of(counter(service, "transfer", 2, **owner))
             assert (due(order), monthly(service)) == ({}, [16900])
             assert term_of(inventory.service(SYSTEM, service.id)).case == PREPAID
