@@ -73,7 +73,7 @@ def keep(row: Invitation, given: Mapping[str, str], *, way: Way, by: UUID | None
     answer.words = "\n".join(words) or None
     answer.save(force_insert=True)
     row.state, row.held_by, row.held_until, row.next_at = State.ANSWERED, None, None, None
-    if bad and row.rules.definition_id is not None:
+    if bad and row.party_id is not None and row.rules.definition_id is not None:  # whom to call
         row.instance_id = _follow_up(row, answer)
     row.save(update_fields=["state", "held_by", "held_until", "next_at", "instance_id"])
     return answer

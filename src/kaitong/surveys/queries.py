@@ -45,7 +45,8 @@ def counts(actor: Actor) -> dict[str, int]:
     """How many are to be called now, and how many bad scores nobody has dealt with."""
     due = LISTS["call"] & (Q(next_at=None) | Q(next_at__lte=now()))
     found = visible_to(Invitation.objects.all(), actor).aggregate(
-        call=Count("pk", filter=due), bad=Count("pk", filter=LISTS["bad"] & Q(outcome=""))
+        call=Count("pk", filter=due),
+        bad=Count("pk", filter=LISTS["bad"] & Q(outcome="", instance_id__isnull=False)),
     )
     return dict(found)
 

@@ -228,8 +228,8 @@ def _asked(query: QueryDict, branch_id: UUID | None) -> dict[str, Any]:
     if query.get("score", "") in ("1", "2", "3", "4", "5"):
         found["answer__score"] = int(query["score"])
     if query.get("done", "") in ("yes", "no") and query.get("tab") == "bad":
-        key = "outcome" if query["done"] == "no" else "outcome__gt"
-        found[key] = ""
+        found["instance_id__isnull"] = False  # who rated at the hall left no name to call
+        found["outcome" if query["done"] == "no" else "outcome__gt"] = ""
     if branch_id is not None:
         found["branch_id"] = branch_id
     return found
