@@ -203,7 +203,9 @@ def _make_room(
             continue
         mine = [row.pk for row in rows if row.held_by == clerk][:over]
         if let_go and len(mine) == over:
-            PoolNumber.objects.filter(pk__in=mine, state=NumberState.HELD).update(**_FREE)
+            # one that an order has taken meanwhile is held too, without an end: that is not let go
+            held = PoolNumber.objects.filter(pk__in=mine, state=NumberState.HELD, held_by=clerk)
+            held.exclude(held_until=None).update(**_FREE)
             continue
         facts = {
             "n": len(rows),

@@ -7,6 +7,7 @@ the work that fetches it. What a keeper does by hand is for pieces that nobody's
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -26,6 +27,7 @@ from kaitong.org.actor import Actor
 from kaitong.org.queries import holders, visible_to
 
 MOST = 500  # serials in one list: what somebody scans at one time
+SHELF = 5_000  # serials of one count: a shelf is held against its whole list, never in parts
 _SHOWN = 5
 _BREAK = re.compile(r"[\s,;，；、]+")
 
@@ -87,6 +89,18 @@ def now_of(actor: Actor, serials: Iterable[str]) -> dict[str, Terminal]:
     return {row.serial: row for row in rows}
 
 
+def still_lost(count: StockCount, rows: Iterable[Terminal]) -> list[Terminal]:
+    """The pieces among these that a count missed and nobody has moved since."""
+    missing = set(count.missing)
+    return [
+        row
+        for row in rows
+        if row.serial in missing
+        and row.state == TerminalState.IN_STOCK
+        and row.updated_at <= count.counted_at
+    ]
+
+
 # ---- acts of the keeper --------------------------------------------------------------------------
 
 
@@ -124,16 +138,27 @@ def take_back(*, actor: Actor, serials: Sequence[str]) -> list[Terminal]:
         return _put(rows, TerminalState.IN_STOCK, None)
 
 
-def write_off(*, actor: Actor, serials: Sequence[str], reason: str) -> list[Terminal]:
-    """报废: pieces that are broken or lost, with the reason; for good."""
+def write_off(
+    *, actor: Actor, serials: Sequence[str], reason: str, count_id: UUID | None = None
+) -> list[Terminal]:
+    """报废: pieces that are broken or lost, with the reason; for good.
+
+    With `count_id` because that count missed them: one that somebody has moved since then was not
+    lost, and is refused.
+    """
     branch_id = _keeper(actor)
     if not reason.strip():
         raise BadInput([InputFault("reason", _("没有填写原因。"), _("请写明为什么。"))])
     allowed = (TerminalState.ISSUED, TerminalState.IN_STOCK, TerminalState.SCRAPPED)
+    missed = count_of(actor, count_id) if count_id is not None else None
     with audit.acting(actor.id, "terminals written off"), transaction.atomic():
         rows = _locked(actor, serials, branch_id)
         wrong = [row for row in rows if row.state not in allowed]
         _refuse(wrong, _("客户处的终端不能报废。"), _("先办拆机或更换，收回后再报废。"))
+        if missed is not None:
+            lost = {row.serial for row in still_lost(missed, rows)}
+            back = [r for r in rows if r.serial not in lost and r.state != TerminalState.SCRAPPED]
+            _refuse(back, _("盘点后有人动过的终端不是丢失。"), _("请刷新盘点，逐台核对。"))
         gone = [row.serial for row in rows if row.state != TerminalState.SCRAPPED]
         found = _put(rows, TerminalState.SCRAPPED, None)
         if gone:
@@ -154,26 +179,39 @@ def count(
     """盘点: what lies on the shelf, of one model or all, held against what should.
 
     Missing are pieces in stock that nobody saw, surplus those that should be elsewhere, unknown
-    those that were never counted in. No piece is changed. The same key again is the same count.
+    those that were never counted in. No piece is changed. The same list under the same key again is
+    the same count; another list is another, though the page be the same.
     """
     branch_id = _keeper(actor)
     if not key.strip():
         raise BadInput([InputFault("key", _("盘点没有带办理编号。"), _("请刷新页面。"))])
-    seen = set(_asked(serials))
+    seen = set(_asked(serials, most=SHELF))
+    told = repr((key, branch_id, sorted(seen), model, note))
+    page = hashlib.blake2s(told.encode(errors="replace"), digest_size=24).hexdigest()
     with transaction.atomic():
         # nobody brings pieces in, nor counts twice, while it is compared
         db.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", ["terminals"])
-        before = StockCount.objects.filter(key=key.strip()[:60]).first()
+        before = StockCount.objects.filter(key=page).first()
         if before is not None:
-            return count_of(actor, before.pk)
+            return before
         own = Terminal.objects.filter(branch_id=branch_id)
-        shelf = own.filter(state=TerminalState.IN_STOCK)
-        shelf = shelf.filter(model=model) if model else shelf
-        should = set(shelf.values_list("serial", flat=True))
-        others = dict(own.filter(serial__in=seen - should).values_list("serial", "state"))
+        if model and not own.filter(model=model).exists():
+            what = _("库里没有这个型号。")
+            raise BadInput([InputFault("model", what, _("请从名单里选。"))])
+        # in one look: a piece that moves meanwhile is either here or there
+        shelf = Q(state=TerminalState.IN_STOCK)
+        rows = own.filter(shelf | Q(serial__in=seen)).values_list("serial", "state", "model")
+        should, others = set(), {}
+        for serial, state, of_model in rows:
+            if state != TerminalState.IN_STOCK:
+                others[serial] = state
+            elif not model or of_model == model:
+                should.add(serial)
+            else:  # it lies where it should, and is none of those that are counted
+                seen.discard(serial)
         return StockCount.objects.create(
             branch_id=branch_id,
-            key=key.strip()[:60],
+            key=page,
             counted_by=actor.id,
             counted_at=now(),
             model=model[:60],
@@ -196,12 +234,12 @@ def _keeper(actor: Actor) -> UUID:
     return actor.branch_id
 
 
-def _asked(serials: Sequence[str]) -> list[str]:
+def _asked(serials: Sequence[str], most: int = MOST) -> list[str]:
     wanted = list(dict.fromkeys(s.strip().upper() for s in serials if s.strip()))
     if not wanted:
         raise BadInput([InputFault("serials", _("没有填写串号。"), _("请扫标签，一行一个。"))])
-    if len(wanted) > MOST:
-        what = _("一次最多 %(most)s 个串号。") % {"most": MOST}
+    if len(wanted) > most:
+        what = _("一次最多 %(most)s 个串号。") % {"most": most}
         raise BadInput([InputFault("serials", what, _("请分几次办理。"))])
     return wanted
 

@@ -88,15 +88,19 @@ def of_orders(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, list[Fee]]:
     """The fees that orders ask for, or will when they are carried out; in two queries."""
     ids = list(order_ids)
     found: dict[UUID, list[Fee]] = {}
+    raised = set()  # one that was let go is told no longer
     for row in charges.charges_of(actor, ids, LEAVING):
-        if row.order_id is not None and row.state != ChargeState.VOID:
+        if row.order_id is None:
+            continue
+        raised.add(row.order_id)
+        if row.state != ChargeState.VOID:
             fee = Fee(row.title, row.amount_fen, row.note, row.state)
             found.setdefault(row.order_id, []).append(fee)
     rows = ServiceChange.objects.filter(item__order_id__in=ids, ended_at=None)
     pinned = rows.filter(agreed__has_key=PINNED).values_list("item__order_id", "agreed")
     for order_id, agreed in pinned:
         told: Mapping[str, Any] | None = agreed[PINNED]
-        if told and order_id not in found:
+        if told and order_id not in raised:
             found[order_id] = [Fee(told["title"], told["fen"], told["note"], "")]
     return found
 

@@ -56,27 +56,29 @@ def sums_of(subject: Subject, targets: Iterable[str]) -> dict[str, Sums]:
 
 
 def written(sums: Mapping[str, Sums]) -> str:
-    """As a page carries them, behind the fingerprint; empty where nothing costs anything."""
+    """As a page carries them, behind the fingerprint: also that nothing costs anything."""
     told = [f"{key}={s.monthly}.{s.this_month}.{s.once}" for key, s in sums.items()]
-    return f"{AFTER}{';'.join(told)}" if told else ""
+    return f"{AFTER}{';'.join(told)}"
 
 
-def read(expected: str) -> tuple[str, dict[str, Sums]]:
-    """The fingerprint and the sums of what a page has sent back."""
-    fingerprint, _after, text = expected.partition(AFTER)
+def read(expected: str) -> tuple[str, dict[str, Sums] | None]:
+    """The fingerprint and the sums of what a page has sent back; None of who was told none."""
+    fingerprint, after, text = expected.partition(AFTER)
+    if not after:
+        return fingerprint, None
     found = {}
     for one in text.split(";"):
         key, _is, numbers = one.rpartition("=")
         parts = numbers.split(".")
-        if len(parts) == 3 and all(p.isascii() and p.isdigit() for p in parts):
+        if len(parts) == 3 and all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):
             found[key] = Sums(*map(int, parts))
     return fingerprint, found
 
 
-def require(subject: Subject, told: Mapping[str, Sums], answers: Mapping[str, Any]) -> None:
+def require(subject: Subject, told: Mapping[str, Sums] | None, answers: Mapping[str, Any]) -> None:
     """What was told of the answers given still holds. Raises PlanChanged with both sums."""
     chosen = [str(answers[one]) for one in _CHOICES if answers.get(one)]
-    if not told:
+    if told is None:
         return
     now = sums_of(subject, answers)
     later = answers.get(plan_change.EFFECTIVE) == plan_change.NEXT_MONTH

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
-from kaitong.core import clock
+from kaitong.core import clock, db
 from kaitong.core.ids import uuid7
 from kaitong.inventory import choosing
 from kaitong.inventory.errors import NumberGone, TooManyHeld
@@ -179,3 +180,38 @@ def test_a_clerk_and_a_customer_hold_so_many_and_the_oldest_go_on_request(county
     assert free(county, "1002") == ["05597551002"]
     pick("1007", 40)  # the time of the others is over
     assert PoolNumber.objects.get(value="05597551007").held_by == clerk.id
+
+
+def test_an_orders_number_is_not_let_go_by_who_held_it_for_the_draft(county):
+    """The order is accepted while the same clerk, on another page, lets his oldest number go."""
+    clerk, draft, order = replace(SYSTEM, id=uuid7()), uuid7(), uuid7()
+    half, accepted = timedelta(minutes=30), threading.Event()
+
+    def pick(number: str, **more) -> str:
+        return choosing.hold_number(
+            actor=clerk,
+            branch_id=county.id,
+            pattern=PATTERN,
+            number=f"0559755{number}",
+            most=choosing.Most(clerk=1),
+            **more,
+        )
+
+    def accept() -> None:
+        with transaction.atomic():
+            pick("1001", holder=order, formerly=draft, hold_for=None)
+            accepted.set()
+            for _look in range(200):  # until the other page waits for the number
+                if db.rows("select 1 from pg_locks where not granted"):
+                    break
+                time.sleep(0.02)
+        connection.close()
+
+    pick("1001", holder=draft, hold_for=half)
+    one = threading.Thread(target=accept)
+    one.start()
+    assert accepted.wait(10)
+    pick("1002", holder=uuid7(), hold_for=half, let_go=True)
+    one.join()
+    row = PoolNumber.objects.get(value="05597551001")
+    assert (row.state, row.held_for) == ("held", order)

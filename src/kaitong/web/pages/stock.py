@@ -150,7 +150,7 @@ def count_page(actor: Actor, count_id: UUID) -> CountPage:
     row = stock.count_of(actor, count_id)
     wanted = [*row.missing, *(one["serial"] for one in row.surplus)]
     there = stock.now_of(actor, wanted)
-    lost = [s for s in row.missing if _is(there, s, TerminalState.IN_STOCK)]
+    lost = sorted(one.serial for one in stock.still_lost(row, there.values()))
     back = [o["serial"] for o in row.surplus if _is(there, o["serial"], TerminalState.ISSUED)]
     return CountPage(
         id=row.pk,
@@ -163,8 +163,8 @@ def count_page(actor: Actor, count_id: UUID) -> CountPage:
         missing=tuple(_difference(s, TerminalState.IN_STOCK, there) for s in row.missing),
         surplus=tuple(_difference(o["serial"], o["state"], there) for o in row.surplus),
         unknown=tuple(row.unknown),
-        lost="\n".join(lost),
-        back="\n".join(back),
+        lost="\n".join(lost[: stock.MOST]),  # so many go at once; the next when these are gone
+        back="\n".join(back[: stock.MOST]),
         keeps=by_hand.may_keep(actor),
     )
 

@@ -12,13 +12,14 @@ import pytest
 from kaitong.catalog import leaving as rules
 from kaitong.charging import books
 from kaitong.charging import queries as money
+from kaitong.charging import services as charging
 from kaitong.charging.models import BillLine, Charge
 from kaitong.core import clock
 from kaitong.core.audit import AuditEntry
 from kaitong.core.clock import now
 from kaitong.inventory import queries as inventory
-from kaitong.ordering import fees, leaving, life_checks, life_plans, rents, till
-from kaitong.ordering.errors import BadOrder, OrderForbidden
+from kaitong.ordering import fees, leaving, life_checks, life_plans, life_sums, rents, till
+from kaitong.ordering.errors import BadOrder, OrderForbidden, PlanChanged
 from kaitong.ordering.life_checks import Subject, term_of
 from kaitong.ordering.models import Order, OrderNote, ServiceChange
 from kaitong.org.actor import Actor
@@ -147,6 +148,16 @@ def test_a_lower_plan_or_the_end_asks_for_the_dearer_of_two_never_for_both(line,
     assert (told.title, told.amount_fen, told.state) == ("营销案违约金", 900000, "")
     change = order.items.get().change
     assert change.told[-1]["after"] == "¥9,000.00（营销案剩余 24 个月）"
+    # charged when the line ends, and let go before the order does: nothing is coming any more
+    charge = charging.NewCharge(
+        item="1", code="leave-case", title="营销案违约金", amount_fen=900000
+    )
+    charging.raise_charges(
+        actor=SYSTEM, order_id=order.id, branch_id=order.branch_id, charges=[charge]
+    )
+    charging.void_due(actor=SYSTEM, order_id=order.id)
+    assert fees.of_orders(SYSTEM, [order.id]) == {}
+    assert books.check() == []
 
 
 @pytest.mark.parametrize(
@@ -206,6 +217,20 @@ def test_the_last_days_are_billed_and_paid_before_a_line_is_ended(line, counter)
         order_of(counter(service, "cancel", reason="moving.away"))
         assert money.arrears(customer_id=customer).owed_fen == 0
     assert books.check() == []
+
+
+def test_who_was_told_that_nothing_is_due_is_asked_for_nothing(monkeypatch):
+    """A page that told no sum says so; one sent back with nonsense in it has told nothing."""
+    now_due = life_sums.written({"": life_sums.Sums(once=10000)})
+    monkeypatch.setattr(life_sums, "sums_of", lambda *_of: life_sums.read(now_due)[1])
+    fingerprint, told = life_sums.read("f" + life_sums.written({}))
+    assert (fingerprint, told) == ("f", {})
+    with pytest.raises(PlanChanged, match=r"刚才告知的是不收费，现在是一次性 ¥100\.00"):
+        life_sums.require(None, told, {})
+    life_sums.require(None, life_sums.read("f" + now_due)[1], {})
+    life_sums.require(None, life_sums.read("f")[1], {})  # no page has told anything
+    for torn in ("f~=1.2", "f~a=1.2.-3", f"f~={'9' * 5000}.0.0", "f~=٣.٣.٣", "f~~;;=.."):
+        assert life_sums.read(torn) == ("f", {})
 
 
 def test_the_rules_are_told_before_a_case_is_signed():

@@ -107,8 +107,9 @@ def test_a_count_says_what_is_missing_surplus_and_unknown_and_each_is_settled(wo
     agree = keeper.get(keeper.post("/stock/count", again).headers["Location"]).content.decode()
     assert "账实相符" in agree
     of_model = {"serials": "X", "key": str(uuid7()), "model": "nothing of it"}
-    keeper.post("/stock/count", of_model)
-    assert StockCount.objects.get(model="nothing of it").expected == 0
+    assert keeper.post("/stock/count", of_model).status_code == 422
+    of_model["model"] = "HG8145X6"
+    assert keeper.post("/stock/count", of_model).status_code == 302
 
 
 def test_who_may_not_and_another_branch(world, signed_in):
@@ -175,3 +176,55 @@ def test_one_piece_is_handed_to_one_of_two(db, nothing_kept):
     assert len(heard) == 2
     rows = Terminal.objects.filter(serial__in=SERIALS[:2])
     assert set(rows.values_list("state", "holder_id")) == {("issued", given)}
+
+
+def test_a_stale_count_writes_off_nothing_that_moved_and_another_list_is_another_count(
+    world, signed_in
+):
+    keeper, boss = signed_in("resource"), world.actor("resource")
+    key = str(uuid7())
+    given = {"serials": "\n".join(SERIALS[3:]), "key": key}
+    first = keeper.post("/stock/count", given).headers["Location"]
+    # back in the browser, one more piece found: the page's key is the same, the list is not
+    given["serials"] = "\n".join(SERIALS[2:])
+    second = keeper.post("/stock/count", given).headers["Location"]
+    assert first != second
+    row = StockCount.objects.get(pk=second.split("/")[3])
+    assert row.missing == SERIALS[:2]
+    # a colleague finds one of the lost and hands it out, and another comes and goes
+    for held in SERIALS[:2]:
+        stock.hand_out(actor=boss, serials=[held], holder_id=world.actor("installer").id)
+    stock.take_back(actor=boss, serials=SERIALS[1:2])
+    stale = {"serials": "\n".join(SERIALS[:2]), "reason": "盘亏", "next": str(row.pk)}
+    refused = keeper.post("/stock/write-off", stale)
+    assert refused.status_code == 422
+    assert "盘点后有人动过的终端不是丢失" in refused.content.decode()
+    assert states(*SERIALS[:2]) == ["issued", "in-stock"]
+    assert "找不到的报废" not in keeper.get(second).content.decode()
+    foreign = signed_in("foreigner").post("/stock/write-off", stale)
+    assert foreign.status_code in (403, 404, 422)
+
+
+def test_a_shelf_of_many_is_one_count_and_another_model_on_it_is_no_difference(world, signed_in):
+    keeper, boss = signed_in("resource"), world.actor("resource")
+    many = [f"ZTEG{n:08X}" for n in range(1, 601)]
+    inventory_verbs.add_terminals(
+        actor=boss,
+        branch_id=world.branch.id,
+        rows=[inventory_verbs.TerminalRow(one, "F650") for one in many],
+    )
+    given = {"serials": "\n".join([SERIALS[0], *many]), "key": str(uuid7()), "model": "F650"}
+    page = keeper.post("/stock/count", given).headers["Location"]
+    row = StockCount.objects.get()
+    assert (row.expected, row.found, row.missing, row.surplus) == (600, 600, [], [])
+    assert "账实相符" in keeper.get(page).content.decode()
+    # of more than one list may hold, as many as one holds are settled at a time
+    row = stock.count(actor=boss, serials=many[:1], key="few", model="F650")
+    url = f"/stock/counts/{row.pk}/"
+    for left in (599, 99):
+        text = keeper.get(url).content.decode()
+        lost = text.partition('name="serials" hidden>')[2].partition("<")[0].split()
+        assert len(lost) == min(left, stock.MOST)
+        act = {"serials": "\n".join(lost), "reason": "盘亏", "next": str(row.pk)}
+        assert keeper.post("/stock/write-off", act).headers["Location"] == url
+    assert Terminal.objects.filter(model="F650", state="in-stock").count() == 1

@@ -18,7 +18,7 @@ from kaitong.web.pages import stock as pages
 from kaitong.web.views.common import SignedIn, in_words, page, render_page
 
 FIELDS = ("serials", "holder", "reason", "model", "note", "key", "next")
-LONGEST = 40_000  # of a list that somebody pasted
+LONGEST = 250_000  # of a list that somebody pasted: a whole shelf
 
 
 @page
@@ -78,6 +78,7 @@ def _write_off(request: SignedIn, given: dict[str, str]) -> Done:
         actor=request.actor,
         serials=verbs.serials_of(given["serials"]),
         reason=given["reason"],
+        count_id=_count_id(given),
     )
     return _("已报废 %(n)s 台。") % {"n": len(rows)}, _next(given)
 
@@ -103,10 +104,15 @@ ACTS: dict[str, Callable[[SignedIn, dict[str, str]], Done]] = {
 
 def _next(given: dict[str, str]) -> str:
     """Back to the count whose difference was settled; never elsewhere."""
+    found = _count_id(given)
+    return f"/stock/counts/{found}/" if found is not None else ""
+
+
+def _count_id(given: dict[str, str]) -> UUID | None:
     try:
-        return f"/stock/counts/{UUID(given['next'])}/"
+        return UUID(given["next"])
     except ValueError:
-        return ""
+        return None
 
 
 def _holder(text: str) -> UUID:
