@@ -46,7 +46,18 @@ class Fee:
 
 def may_waive(actor: Actor, order: Order, charge: Charge) -> bool:
     """Whether this person may let this charge go, as it stands now."""
-    return charge.state == ChargeState.DUE and _allowed(actor, order, charge)
+    return charge.state == ChargeState.DUE and allowed(actor, order, charge)
+
+
+def allowed(actor: Actor, order: Order, charge: Charge) -> bool:
+    """Whether this person may let such a fee go, be it due or not."""
+    rules = order.parameters.get(PARAMETER) or {}
+    fees, posts = rules.get("fees", ()), rules.get("posts", ())
+    return charge.code in fees and any(actor.has_post(post) for post in posts)
+
+
+def not_due() -> OrderRefused:
+    return OrderRefused(_("这项费用已经不是待收。"), _("已收的请办理退费。"))
 
 
 def waive(*, actor: Actor, order_id: UUID, charge_id: UUID, reason: str) -> None:
@@ -62,7 +73,7 @@ def waive(*, actor: Actor, order_id: UUID, charge_id: UUID, reason: str) -> None
         found = next((c for c in charges.charges(actor, order.pk) if c.pk == charge_id), None)
         if found is None:
             raise OrderRefused(_("没有这项费用。"), _("请刷新页面。"))
-        if not _allowed(actor, order, found):
+        if not allowed(actor, order, found):
             raise OrderForbidden(_("您不能减免这项费用。"), _("请由有权限的岗位办理。"))
         if len(why) < _SHORTEST:
             raise BadOrder([InputFault("reason", _("没有写减免原因。"), _("请写明原因。"))])
@@ -70,7 +81,7 @@ def waive(*, actor: Actor, order_id: UUID, charge_id: UUID, reason: str) -> None
         if mine.filter(data__charge=str(charge_id)).exists():
             return
         if found.state != ChargeState.DUE:
-            raise OrderRefused(_("这项费用已经不是待收。"), _("已收的请办理退费。"))
+            raise not_due()
         charging.void_due(actor=actor, order_id=order.pk, charge_ids=[charge_id])
         said = {"title": found.title, "sum": charges.yuan(found.amount_fen), "reason": why}
         note(order.pk, WAIVED, actor_id=actor.id, data={**said, "charge": str(charge_id)})
@@ -103,9 +114,3 @@ def of_orders(actor: Actor, order_ids: Iterable[UUID]) -> dict[UUID, list[Fee]]:
         if told and order_id not in raised:
             found[order_id] = [Fee(told["title"], told["fen"], told["note"], "")]
     return found
-
-
-def _allowed(actor: Actor, order: Order, charge: Charge) -> bool:
-    rules = order.parameters.get(PARAMETER) or {}
-    fees, posts = rules.get("fees", ()), rules.get("posts", ())
-    return charge.code in fees and any(actor.has_post(post) for post in posts)

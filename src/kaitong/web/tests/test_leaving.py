@@ -87,6 +87,8 @@ def test_unbinding_costs_what_was_told_and_a_supervisor_may_let_it_go(
     boss, url = signed_in("supervisor"), f"/orders/{order.id}/waive/{charge.id}"
     assert signed_in("clerk").get(url).status_code == 403
     assert "减免营销案违约金 ¥144.00" in boss.get(url, headers=part).content.decode()
+    assert "减免营销案违约金 ¥144.00" in boss.get(url).content.decode()  # a page of its own, too
+    assert "没有写减免原因" in boss.post(url, {"reason": " "}).content.decode()
     with pytest.raises(BadOrder):
         fees.waive(actor=world.actor("supervisor"), reason=" ", **given)
     assert Charge.objects.get(pk=charge.pk).state == "due"
@@ -94,6 +96,8 @@ def test_unbinding_costs_what_was_told_and_a_supervisor_may_let_it_go(
         said = boss.post(url, {"reason": "客户投诉属实，同意减免"}, headers=part)
         assert "HX-Redirect" in said.headers
     assert due(order) == {}
+    late = boss.get(url)  # a page that was open since before
+    assert (late.status_code, "这项费用已经不是待收" in late.content.decode()) == (409, True)
     assert OrderNote.objects.get(order=order, kind="fee-waived").data["sum"] == "¥144.00"
     (entry,) = AuditEntry.objects.filter(kind="fee-waived")
     assert entry.data["reason"] == "客户投诉属实，同意减免"

@@ -58,8 +58,10 @@ def waive(request: SignedIn, order_id: UUID, charge_id: UUID) -> HttpResponse:
             return (
                 HttpResponse(headers={"HX-Redirect": home}) if is_part(request) else redirect(home)
             )
-    elif not fees.may_waive(request.actor, order, found):
+    elif not fees.allowed(request.actor, order, found):
         raise PermissionDenied
+    elif not fees.may_waive(request.actor, order, found):  # paid, or let go, since the page
+        status, fault = CONFLICT, in_words(fees.not_due())
     shown = WaivePage(
         url=reverse("web:waive_fee", args=[order.pk, charge_id]),
         home=home,
@@ -72,4 +74,5 @@ def waive(request: SignedIn, order_id: UUID, charge_id: UUID) -> HttpResponse:
     )
     if is_part(request):
         return render(request, "web/order/waive.html", {"page": shown}, status=status)
-    return render_page(request, "web/order/waive_page.html", {"page": shown}, status=status)
+    context = {"page": shown}
+    return render_page(request, "web/order/waive_page.html", context, place="orders", status=status)
