@@ -14,6 +14,7 @@ from kaitong.charging.models import Bill, Rent
 from kaitong.core.clock import now
 from kaitong.core.errors import BadInput
 from kaitong.core.home import library
+from kaitong.fieldwork.errors import CheckFailed
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
 from kaitong.inventory.choices import ServiceState
@@ -149,6 +150,8 @@ def test_a_telephone_alone_is_changed_given_away_and_moved(office, county, voice
     office.complete(moved, "Appoint")
     office.complete(moved, "Dismount")
     office.work_until(moved, "Install", seconds=40)
+    with pytest.raises(CheckFailed, match="没有看到号码 05597568888 的话机注册"):
+        office.complete(moved, "Install")
     assert phone.on(line.account, second).done
     office.complete(moved, "Install")
     office.work_until_state(moved, "completed", seconds=40)

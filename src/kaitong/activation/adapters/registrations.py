@@ -49,6 +49,15 @@ class Registration:
     heard_at: datetime
     expires_at: datetime
 
+    def is_since(self, moment: datetime) -> bool:
+        """Whether the terminal was heard after a moment for certain. The registrar tells what it
+        heard last in whole seconds, cut off: of the moment's own second only a registration that
+        began after it counts, so that one of the line before never passes for one of the new."""
+        second = moment.replace(microsecond=0)
+        if self.heard_at == second:
+            return self.registered_at >= moment
+        return self.heard_at > second
+
 
 def registration_of(row: Sequence[Any]) -> Registration:
     """Of a row in the order of `BINDINGS`."""

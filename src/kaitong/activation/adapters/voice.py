@@ -17,7 +17,6 @@ from __future__ import annotations
 import secrets as random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -229,7 +228,7 @@ class VoiceAdapter(Adapter):
         given to this line."""
         facts: dict[str, Any] = {"account": subject.account, "expected": {}}
         found = self.registrations(subject.account, talk)
-        fresh = [r for r in found if subject.since is None or r.heard_at >= _second(subject.since)]
+        fresh = [r for r in found if subject.since is None or r.is_since(subject.since)]
         if not fresh:
             if found:
                 facts["heard_before"] = found[0].heard_at.isoformat()
@@ -372,8 +371,3 @@ def _facts(subject: Subject, answer: Answer) -> dict[str, Any]:
         "answer": answer.text,
         "took_ms": round(answer.took_ms, 1),
     }
-
-
-def _second(at: datetime) -> datetime:
-    """The registrar tells the time in whole seconds."""
-    return at.replace(microsecond=0)
