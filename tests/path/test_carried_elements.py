@@ -157,3 +157,14 @@ def test_the_network_carries_lines_on_a_page_and_sees_what_failed(
     assert clerk.get(place).status_code == 403
     assert clerk.post(f"{place}carry").status_code == 403
     assert clerk.post(f"/transfers/{job.pk}/cancel").status_code == 404
+
+
+def test_a_branch_served_from_above_is_told_so(network, county, staff_of):
+    """An element is its branch's own to see to; below, no empty list pretends there is none."""
+    person = staff_of(county, "below", "network")
+    client, _place = page_of(person, register("city", county.parent).key)
+    html = client.get("/elements/").content.decode()
+    assert "本分公司没有自己的网元" in html
+    assert "还没有网元" not in html
+    NetworkElement.objects.all().delete()
+    assert "还没有网元" in client.get("/elements/").content.decode()

@@ -15,6 +15,7 @@ from kaitong.playbooks import queries as playbooks
 from kaitong.playbooks import services as playbook_verbs
 from kaitong.process import queries as process
 from kaitong.process import services as process_verbs
+from kaitong.process.choices import InstanceState, WorkState
 
 
 def work_list(asked: argparse.Namespace) -> None:
@@ -67,7 +68,7 @@ def work_complete(asked: argparse.Namespace) -> None:
         progress = playbook_verbs.complete_work(actor=actor, item_id=item.id, data=data)
     except CheckFailed as failed:
         raise BadInput([*failed.faults, *_lab_remedy(failed)]) from None
-    print(f"{item.title} {progress.state}")
+    print(f"{item.title} {InstanceState(progress.state).label}")
 
 
 def _lab_remedy(failed: CheckFailed) -> list[InputFault]:
@@ -112,7 +113,8 @@ def work_verb(asked: argparse.Namespace) -> None:
     verb = verbs.get(asked.what) or getattr(process_verbs, asked.what)
     verb(**given)
     item = process.work_item(SYSTEM, item_id)
-    print(f"{item.title} {item.state} {item.claimed_name or item.candidate_name or '-'}")
+    state = WorkState(item.state).label
+    print(f"{item.title} {state} {item.claimed_name or item.candidate_name or '-'}")
 
 
 def _tell_return(plan: process.ReturnPlan, *, as_json: bool) -> None:

@@ -79,7 +79,10 @@ def retry(*, actor: Actor, notice_id: UUID) -> Notice:
     with transaction.atomic():
         row = own_notice(actor, notice_id, lock=True)
         if row.secret_until is not None:
-            raise NoticeConflict(_("验证码不能在这里重发。"), _("请在办理页面重新发送。"))
+            raise NoticeConflict(
+                _("只给一个人看的内容（验证码、评价链接）不能在这里重发。"),
+                _("验证码在办理页面重新发送；评价链接不再发送，可以电话回访。"),
+            )
         if row.state == NoticeState.QUEUED:
             row.next_at = now()
             row.save(update_fields=["next_at"])

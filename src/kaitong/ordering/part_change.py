@@ -207,7 +207,9 @@ def nothing_to_end(subject: Subject) -> Found:
 def nothing_to_add(subject: Subject) -> Found:
     """加装: no plan has one part more, or the branch has no element for it."""
     if not additions_of(subject):
-        remedy = _("请改办变更套餐，或核对本分公司的网元。")
+        remedy = _(
+            "请改办变更套餐；套餐里有而这里没有的，请网络岗位查看有没有为这项业务服务的网元。"
+        )
         yield names.of(subject.service).say(_("%(this)s没有可以加装的业务。")), remedy
 
 

@@ -23,6 +23,7 @@ from kaitong.ordering.life_checks import Subject
 from kaitong.ordering.life_choices import AuthenticationKind
 from kaitong.ordering.life_plans import ChangePlan, plan_of, require_may_ask
 from kaitong.ordering.models import Authentication
+from kaitong.ordering.plans import may_withdraw
 from kaitong.org.actor import Actor
 from kaitong.party import queries as parties
 from kaitong.playbooks import queries as playbooks
@@ -61,6 +62,7 @@ class ChangePage:
     facts: tuple[Fact, ...]
     refusal: str
     remedy: str
+    money: str  # where what stands against it is paid
     warnings: tuple[tuple[str, str], ...]
     told: str
     also: str  # the further services of a bundle that it is done for too
@@ -80,6 +82,7 @@ class ChangePage:
     loose: tuple[str, ...] = field(default=())
 
 
+ARREARS = "arrears"  # the check of what is owed (life_checks.CHECKS)
 _PROOF_FIELDS = {name for names in authenticating.ASKED.values() for name in names}
 
 
@@ -118,6 +121,7 @@ def page(
         facts=tuple(_facts(plan.service)),
         refusal=plan.refusal,
         remedy=plan.remedy,
+        money=_money(actor, plan),
         warnings=tuple((f.what, f.remedy) for f in plan.warnings),
         told=plan.told,
         also=_also(plan),
@@ -138,6 +142,15 @@ def page(
         proof_error=at.get("authentication", ""),
         loose=loose,
     )
+
+
+def _money(actor: Actor, plan: ChangePlan) -> str:
+    """The customer's money, if what he owes stands against this and the reader may take it."""
+    against = next((f for f in plan.findings if f.refuses), None)
+    customer = plan.service.customer_id
+    if against is None or against.check != ARREARS or customer is None:
+        return ""
+    return reverse("web:money_customer", args=[customer]) if may_withdraw(actor) else ""
 
 
 def _sums(actor: Actor, plan: ChangePlan) -> str:

@@ -133,10 +133,8 @@ def require_reader(actor: Actor) -> None:
 def list_page(actor: Actor) -> ListPage:
     """Constant queries."""
     require_reader(actor)
-    return ListPage(
-        tuple(_rows(actor)),
-        Empty("router", _("还没有网元"), _("在 /admin/ 或用命令登记的网元列在这里。")),
-    )
+    rows = tuple(_rows(actor))
+    return ListPage(rows, Empty("router", "", "") if rows else _nothing(actor))
 
 
 def element_page(actor: Actor, element_id: UUID, *, fault: str = "") -> ElementPage:
@@ -186,6 +184,19 @@ def live_pane(actor: Actor, element_id: UUID) -> LivePane:
 
 
 # ---- inside --------------------------------------------------------------------------------------
+
+
+def _nothing(actor: Actor) -> Empty:
+    """An element is its branch's own to see to, whoever's lines it serves: below, they are told."""
+    if actor.branch_id is None or not activation.kinds_in_service(actor.branch_id):
+        return Empty("router", _("还没有网元"), _("在 /admin/ 或用命令登记的网元列在这里。"))
+    return Empty(
+        "router",
+        _("本分公司没有自己的网元"),
+        _(
+            "线路由上级分公司的网元服务，网元由上级分公司查看；每条线路与网络的往来在订单和业务的页面上。"
+        ),
+    )
 
 
 def _rows(actor: Actor) -> list[ElementRow]:

@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from kaitong.core import wording
 from kaitong.org.actor import Actor
 from kaitong.reporting import queries as reporting
+from kaitong.reporting.choices import Grain
 from kaitong.reporting.definitions import BY_KEY, DEFINITIONS, Definition, Unit
 from kaitong.reporting.queries import Asked, Bucket
 from kaitong.web import charts, trends
@@ -204,8 +206,15 @@ def _volume(series: Mapping[date, Bucket], times: Sequence[date], grain: str) ->
             ("late", float(sums.get("failed", 0))),
             ("wait", float(sums.get("rejected", 0))),
         ]
-        columns.append((short(grain, start), parts))
+        columns.append((_below(grain, start), parts))
     return charts.columns(columns, label=_("每期结束的订单，按结果"))
+
+
+def _below(grain: str, start: date) -> str:
+    """What stands below a column, no wider than it: of months the year at its January only."""
+    if grain != Grain.MONTH or start.month == 1:
+        return short(grain, start)
+    return f"{start:%b}" if wording.english() else f"{start.month}月"
 
 
 def _filters(query: QueryDict, choice: Choice) -> list[Filter]:

@@ -70,6 +70,19 @@ def test_each_check_is_made_before_transfer_move_and_cancellation(world, check):
         assert plan.possible == (does[check] == "warn"), (procedure, check, plan.refusal)
 
 
+def test_what_is_owed_leads_to_where_it_is_paid(world, signed_in):
+    line = world.line(1)
+    charging.void_due(actor=SYSTEM, order_id=line.order_id)
+    arrears(line, world)
+    client = signed_in("clerk")
+    html = client.get(f"/services/{line.id}/do/cancel/").content.decode()
+    link = f'href="/money/{line.customer_id}/"'
+    assert link in html
+    assert client.get(f"/money/{line.customer_id}/").status_code == 200
+    charging.void_due(actor=SYSTEM, order_id=line.order_id)
+    assert link not in client.get(f"/services/{line.id}/do/cancel/").content.decode()
+
+
 def test_every_flow_of_the_counter_prints_its_receipt(world):
     """Each procedure that a clerk asks for has one paper of the moment it is taken in."""
     for key, entry in BOOK["processes"].items():
