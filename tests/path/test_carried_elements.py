@@ -7,11 +7,14 @@ from django.test import Client
 
 from kaitong.activation import carrying, reconciling
 from kaitong.activation import services as activation
-from kaitong.activation.adapters.base import AccountState
+from kaitong.activation.adapters.base import AccountState, Proof, ProofKind, ProofResult
+from kaitong.activation.choices import DifferenceKind
+from kaitong.activation.found import Found
 from kaitong.activation.kinds.aaa import AaaKind
 from kaitong.activation.models import Difference, NetworkElement
 from kaitong.core.errors import BadInput, Forbidden
 from kaitong.org.models import Staff
+from kaitong.transfer import carrying as carries
 from kaitong.transfer import jobs
 from kaitong.transfer.models import Job
 from tests.path.bundles_kit import MemoryAdapter, Network
@@ -168,3 +171,38 @@ def test_a_branch_served_from_above_is_told_so(network, county, staff_of):
     assert "还没有网元" not in html
     NetworkElement.objects.all().delete()
     assert "还没有网元" in client.get("/elements/").content.decode()
+
+
+def test_stopping_on_a_page_ends_no_other_job_and_a_failure_keeps_what_was_carried(
+    lines, network, office, county, staff_of, monkeypatch
+):
+    person = staff_of(county.parent, "carrier", "network")
+    client, place = page_of(person, "city")
+    other = Job.objects.create(
+        branch_id=county.parent.pk, asked_by_id=person.id, kind="import.plant", name="a.csv"
+    )
+    assert client.post(f"{place}carry/{other.pk}/stop").status_code == 404
+    other.refresh_from_db()
+    assert other.state == "queued"
+    proven = iter([True])
+
+    def prove(*_given):  # the new one goes away after the first
+        if not next(proven, False):
+            raise RuntimeError
+        return Proof(ProofKind.ACCOUNT, ProofResult.PROVEN)
+
+    monkeypatch.setattr(carrying, "_prove", prove)
+    monkeypatch.setattr(carries, "BATCH", 1)
+    client.post(f"{place}carry")
+    jobs.drain(jobs.LONG_QUEUE)
+    job = Job.objects.get(kind="carry.lines")
+    assert (job.state, job.summary["carried"]) == ("failed", 1)
+    assert "已割接 1 条" in client.get(place).content.decode()
+
+
+def test_a_line_of_a_long_circuit_is_left_as_work(county):
+    element = register("city", county.parent)
+    name = "@" + "x" * 128  # a marked circuit as long as a DHCP server holds
+    found = Found(name, DifferenceKind.EXTRA, county.pk)
+    reconciling.keep_as_work(element, found)
+    assert Difference.objects.get().account == name

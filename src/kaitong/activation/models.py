@@ -111,7 +111,8 @@ class Difference(Row):
     element = models.ForeignKey(NetworkElement, models.PROTECT, related_name="+")
     branch = models.ForeignKey("org.Branch", models.PROTECT, related_name="+")
     service_id = models.UUIDField(null=True)
-    account = models.CharField(_("账号"), max_length=80)
+    # the longest is a marked circuit of 128 octets; an AAA server may hold longer names than ours
+    account = models.CharField(_("账号"), max_length=255)
     kind = models.CharField(_("差异"), max_length=12, choices=DifferenceKind.choices)
     fields = models.JSONField(default=dict)
     seen_at = models.DateTimeField(_("最近发现"))

@@ -15,7 +15,7 @@ def without_traceback_of_refusals(record: logging.LogRecord) -> bool:
     return True
 
 
-_LINK = re.compile(r"^/s/[^/]+$")
+_LINK = re.compile(r"^/s/[^/]+.*$", re.S)
 
 
 def without_secret_links(record: logging.LogRecord) -> bool:

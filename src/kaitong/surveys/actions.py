@@ -56,7 +56,7 @@ def complain(ctx: ActionContext) -> dict[str, Any]:
             kind="complaint",
             service_id=row.service_id if handled_there(row) else None,
             party_id=row.party_id,
-            symptom=str(row.rules.content.get("complaint", "")),
+            symptom=_about(row),
             description="；".join(said)[:500],
             idempotency_key=f"survey:{row.pk}",
         ),
@@ -64,6 +64,18 @@ def complain(ctx: ActionContext) -> dict[str, Any]:
     row.ticket_id, row.outcome = ticket.pk, Outcome.TICKET
     row.save(update_fields=["ticket_id", "outcome"])
     return {"ticket": ticket.number or ""}
+
+
+def _about(row: Invitation) -> str:
+    """What the complaint is about. A version deployed since may call it otherwise, or not know it:
+    then what that version says, or the first that it lists; what a customer wants is not lost."""
+    handlings = assurance_queries.current()
+    rules = next((one for one in handlings if one.playbook == row.rules.playbook), None)
+    rules = rules or next(iter(handlings), None)
+    listed = [one["key"] for one in rules.content["complaints"]] if rules else []
+    now = tables.current().get(row.rules.playbook)
+    said = [str(one.content.get("complaint", "")) for one in (row.rules, now) if one]
+    return next((key for key in said if key in listed), listed[0] if listed else said[0])
 
 
 def handled_there(row: Invitation) -> bool:

@@ -52,7 +52,8 @@ def keep(row: Invitation, given: Mapping[str, str], *, way: Way, by: UUID | None
     told = checked(row, given)
     score = int(told.pop(SCORE))
     bad = score <= entry["bad"]
-    code = told.pop("reason", "") if bad else ""
+    code, wants = told.pop("reason"), told.pop("wants")
+    code = code if bad else ""
     answer = Answer(
         invitation=row,
         way=way,
@@ -60,7 +61,7 @@ def keep(row: Invitation, given: Mapping[str, str], *, way: Way, by: UUID | None
         bad=bad,
         reason_code=code,
         reason_title=tables.reason_title(row, code) or "" if code else "",
-        wants_ticket=bad and bool(told.pop("wants", "")),
+        wants_ticket=bad and bool(wants),
         answers={key: value for key, value in told.items() if value in ("yes", "no")},
         answered_by=by,
         answered_at=now(),

@@ -86,7 +86,8 @@ def opened(token: str, *, client: str) -> Invitation:
     """Who was sent this link. Opening it changes nothing: programs that look at links before people
     do use none up.
 
-    Raises NoSuchSurvey (counted against the address), SurveyOver, TooManyTries.
+    Whether it may be answered yet is `require_open`, said in the customer's language. Raises
+    NoSuchSurvey (counted against the address), TooManyTries.
     """
     index = blind_index("surveys.client", client)
     since = _window(now())
@@ -97,7 +98,6 @@ def opened(token: str, *, client: str) -> Invitation:
         with transaction.atomic():
             db.execute(_COUNT, [index, since])
         raise NoSuchSurvey(_("这个链接不对，或已经失效。"), _("请从短信里再点一次链接。"))
-    require_open(row)
     return row
 
 

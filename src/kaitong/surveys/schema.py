@@ -9,10 +9,11 @@ from typing import Any
 
 from kaitong.surveys.choices import MOMENTS, Source, Way
 
-KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
+KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$", "maxLength": 60}
 TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
 PLACES = frozenset({"branch", "number", "link", "days"})
 SCORE, YES_NO, TEXT = "score", "yes-no", "text"
+RESERVED = frozenset({"reason", "wants", "seen", "result", "csrfmiddlewaretoken"})  # of its page
 
 
 def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -147,6 +148,10 @@ def _ask(
         what = "The first question, and no other, is of kind score."
         yield [*place, "questions"], what, "Put the score first; ask further ones as yes-no."
     yield from _twice([*place, "questions"], ask["questions"])
+    for m, one in enumerate(ask["questions"]):
+        if one["key"] in RESERVED or (one["key"] == SCORE and one["kind"] != SCORE):
+            what = f"{one['key']!r} is a name of the form's own."
+            yield [*place, "questions", m, "key"], what, "Give the question another key."
     if (ask["by"] == Way.LINK) is not ("text" in ask):
         yield [*place, "text"], "A link, and nothing else, is sent with a text.", "See by: link."
     for text in filter(None, (ask.get("text", ""), english.get(ask.get("text", ""), ""))):

@@ -3,7 +3,7 @@
 from kaitong.surveys.answering import answer_at_hall, answer_link
 from kaitong.surveys.asking import ask, expire, look, served
 from kaitong.surveys.calling import record, take
-from kaitong.surveys.links import opened
+from kaitong.surveys.links import opened, require_open
 from kaitong.surveys.rules import RulesEntry, deploy_surveys
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "look",
     "opened",
     "record",
+    "require_open",
     "served",
     "take",
 ]

@@ -113,10 +113,10 @@ def run(job_id: UUID) -> None:
     except Cancelled:
         ended = Ended(JobState.CANCELLED)
     except KaitongError as refused:
-        ended = Ended(JobState.FAILED, summary={"error": str(refused)})
+        ended = _failed(job_id, str(refused))
     except Exception:
         log.exception("job %s failed", job_id)
-        ended = Ended(JobState.FAILED, summary={"error": _("系统出错，管理员可在日志里查到。")})
+        ended = _failed(job_id, _("系统出错，管理员可在日志里查到。"))
     finally:
         watch.close()
     job = Job.objects.get(pk=job_id)
@@ -127,6 +127,12 @@ def run(job_id: UUID) -> None:
     job.put("source", None)
     job.put("result", ended.result)
     job.save()
+
+
+def _failed(job_id: UUID, error: str) -> Ended:
+    """What was told on the way stands: lines that were carried stay carried."""
+    told = Job.objects.values_list("summary", flat=True).get(pk=job_id)
+    return Ended(JobState.FAILED, summary={**told, "error": error})
 
 
 def _import(job: Job, watch: Watch) -> Ended:

@@ -12,22 +12,24 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from kaitong.assurance.models import Fault
+from kaitong.assurance.models import Fault, Handling
 from kaitong.core import horizon
 from kaitong.core.clock import frozen, now
 from kaitong.core.ids import uuid7
+from kaitong.core.logs import without_secret_links
 from kaitong.hall import services as hall
 from kaitong.messaging import services as messaging
 from kaitong.messaging.errors import NoticeConflict
 from kaitong.messaging.models import Notice
 from kaitong.org.actor import Actor
+from kaitong.party.models import Party
 from kaitong.process import queries as process
 from kaitong.reporting import opinions
 from kaitong.reporting import services as reporting
 from kaitong.reporting.checking import check
 from kaitong.reporting.models import OpinionFact
 from kaitong.reporting.queries import Asked, this_start
-from kaitong.surveys import asking, links
+from kaitong.surveys import asking, links, schema
 from kaitong.surveys import services as surveys
 from kaitong.surveys.errors import SurveyOver
 from kaitong.surveys.models import Answer, Invitation, Mark
@@ -302,3 +304,45 @@ def _at_once(act, times: int = 3) -> list:
     for one in threads:
         one.join()
     return [one for one in found if not isinstance(one, Exception)]
+
+
+@pytest.mark.django_db
+def test_a_link_that_is_over_speaks_the_customers_language_and_no_log_has_it(world, public):
+    line = world.line(1)
+    Party.objects.filter(pk=line.customer_id).update(language="en")
+    asking.ask(asking.events([line.order_id]))
+    url = link()
+    refused = Client(enforce_csrf_checks=True).post(url, GOOD)
+    assert (refused.status_code, "回工作台" in refused.content.decode()) == (403, False)
+    Client().post(url, GOOD | {"wants": "yes"})
+    assert Answer.objects.get().answers == {"first_contact": "yes"}
+    again = Client().get(url).content.decode()
+    assert ("Thank you" in again, "评价" in again) == (True, False)
+    record = logging.makeLogRecord({"msg": "Not Found: %s", "args": (f"{url}/x",)})
+    without_secret_links(record)
+    assert record.getMessage() == "Not Found: /s/…"
+
+
+@pytest.mark.django_db
+def test_what_a_customer_wants_handled_outlives_another_list_of_complaints(opened):
+    _line, url = opened
+    for row in Handling.objects.all():  # a version since calls its complaints otherwise
+        row.content["complaints"] = [{"key": "other", "title": "其他", "severity": "minor"}]
+        row.save()
+    Client().post(url, {**BAD, "wants": "yes"})
+    assert Fault.objects.get().symptom == "other"
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong"), [("reason", 1), ("result", 1), ("score", 1), ("once", 0)]
+)
+def test_a_question_takes_no_name_of_the_forms_own(key, wrong):
+    questions = [{"key": "overall", "kind": "score"}, {"key": key, "kind": "yes-no"}]
+    ask = {
+        "key": "a", "when": "hall-served", "by": "device", "within": "d", "questions": questions,
+    }  # fmt: skip
+    content = {
+        "posts": {"care": {}}, "surveys": {"desk": ["care"], "again-after": "n", "asks": [ask]},
+        "parameters": {"d": {"kind": "elapsed"}, "n": {"kind": "count"}},
+    }  # fmt: skip
+    assert len(list(schema.faults(content, {}))) == wrong

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from kaitong.activation import queries as activation
-from kaitong.core.errors import Conflict, Forbidden, KaitongError
+from kaitong.core.errors import Conflict, Forbidden, KaitongError, NotFound
 from kaitong.transfer import carrying
+from kaitong.transfer import queries as jobs
 from kaitong.transfer import services as transfer
 from kaitong.web.pages import elements as pages
 from kaitong.web.views.common import SignedIn, in_words, is_part, page, render_page
@@ -65,7 +66,9 @@ def carry(request: SignedIn, element_id: UUID) -> HttpResponseBase:
 @require_POST
 def stop(request: SignedIn, element_id: UUID, job_id: UUID) -> HttpResponseBase:
     """After the batch that is under way; what is carried stays carried."""
-    activation.element(request.actor, element_id)
+    found = activation.element(request.actor, element_id)
+    if not any(job.pk == job_id for job in jobs.carries(request.actor, found.key)):
+        raise NotFound(_("没有这项割接。"), _("请刷新页面。"))
     transfer.cancel(actor=request.actor, job_id=job_id)
     return redirect("web:element", element_id)
 

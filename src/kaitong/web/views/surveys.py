@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import override
+from django.utils.translation import get_language, override
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -49,14 +49,14 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
         return _told(request, refused, TOO_MANY)
     except NoSuchSurvey as refused:
         return _told(request, refused, GONE)
-    except SurveyOver as refused:
-        thanked = refused.code == "answered"
-        return _told(request, refused, 200 if thanked else GONE, thanked=thanked)
     language = "" if "django_language" in request.COOKIES else row.language
-    if language:
-        with override(language):
-            return _asked(request, row, token)
-    return _asked(request, row, token)
+    with override(language or get_language()):
+        try:
+            surveys.require_open(row)
+        except SurveyOver as refused:
+            thanked = refused.code == "answered"
+            return _told(request, refused, 200 if thanked else GONE, thanked=thanked)
+        return _asked(request, row, token)
 
 
 def _client(request: HttpRequest) -> str:
