@@ -9,7 +9,7 @@ both sums.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -28,25 +28,30 @@ _CHOICES = (plan_change.OFFERING, case_change.CASE, part_change.LEAVE, part_chan
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """All in fen: by the month from now on, what this month comes to, and what is due at once."""
+    """All in fen: by the month from now on, what this month comes to, and what is due at once.
+
+    `since` is the month a plan begins with where it is chosen for the next one (202612): a page of
+    the last evening of a month told another than the morning after does.
+    """
 
     monthly: int = 0
     this_month: int = 0
     once: int = 0
+    since: int = 0
 
 
 def sums_of(subject: Subject, targets: Iterable[str]) -> dict[str, Sums]:
     """The sums of everything that may be answered to these targets, by the answer."""
     asked, found = set(targets), {}
     if plan_change.OFFERING in asked:
-        found |= {one.key: _plan(one) for one in plan_change.offers_of(subject)}
+        found |= {one.key: _plan(subject, one) for one in plan_change.offers_of(subject)}
     if case_change.CASE in asked:
         for case in case_change.offers_of(subject):
             once = case.fee_fen + sum(int(c["amount"]) for c in case.paid_at_once)
             found[case.key] = Sums(case.monthly_fen, 0, once)
     if part_change.LEAVE in asked:
         for part in part_change.endings_of(subject):
-            found[part.offering.key] = _plan(part.plan)
+            found[part.offering.key] = _plan(subject, part.plan)
     if part_change.JOIN in asked:  # paid from the day it works
         for part in part_change.additions_of(subject):
             plan = part.plan
@@ -57,7 +62,7 @@ def sums_of(subject: Subject, targets: Iterable[str]) -> dict[str, Sums]:
 
 def written(sums: Mapping[str, Sums]) -> str:
     """As a page carries them, behind the fingerprint: also that nothing costs anything."""
-    told = [f"{key}={s.monthly}.{s.this_month}.{s.once}" for key, s in sums.items()]
+    told = [f"{key}={s.monthly}.{s.this_month}.{s.once}.{s.since}" for key, s in sums.items()]
     return f"{AFTER}{';'.join(told)}"
 
 
@@ -70,7 +75,7 @@ def read(expected: str) -> tuple[str, dict[str, Sums] | None]:
     for one in text.split(";"):
         key, _is, numbers = one.rpartition("=")
         parts = numbers.split(".")
-        if len(parts) == 3 and all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):
+        if len(parts) == 4 and all(p.isascii() and p.isdigit() and len(p) < 16 for p in parts):
             found[key] = Sums(*map(int, parts))
     return fingerprint, found
 
@@ -95,10 +100,11 @@ def require(subject: Subject, told: Mapping[str, Sums] | None, answers: Mapping[
 # ---- inside --------------------------------------------------------------------------------------
 
 
-def _plan(offer: plan_change.PlanOffer) -> Sums:
+def _plan(subject: Subject, offer: plan_change.PlanOffer) -> Sums:
     added = offer.case.charges if offer.chosen and offer.case is not None else ()
     once = offer.fee_fen + sum(int(c["amount"]) for c in added if c["when"] == "accepted")
-    return Sums(offer.monthly_fen, offer.this_month_fen, once)
+    since = int(f"{plan_change.starts(subject, plan_change.NEXT_MONTH):%Y%m}")
+    return Sums(offer.monthly_fen, offer.this_month_fen, once, since)
 
 
 def _flat(subject: Subject, asked: set[str]) -> int:
@@ -118,11 +124,13 @@ def _flat(subject: Subject, asked: set[str]) -> int:
 
 def _counted(sums: Sums | None, later: bool) -> Sums:
     found = sums or Sums()
-    return Sums(found.monthly, 0, found.once) if later else found
+    return replace(found, this_month=0) if later else replace(found, since=0)
 
 
 def _said(sums: Sums) -> str:
-    parts = [_("每月 %s") % money.yuan(sums.monthly)] if sums.monthly else []
+    year, month = divmod(sums.since, 100)
+    parts = [_("%s 起") % f"{year}-{month:02d}"] if sums.since else []
+    parts += [_("每月 %s") % money.yuan(sums.monthly)] if sums.monthly else []
     parts += [_("本月 %s") % money.yuan(sums.this_month)] if sums.this_month else []
     parts += [_("一次性 %s") % money.yuan(sums.once)] if sums.once else []
     return wording.several(parts) if parts else str(_("不收费"))

@@ -233,7 +233,7 @@ def test_who_was_told_that_nothing_is_due_is_asked_for_nothing(monkeypatch):
         life_sums.require(None, told, {})
     life_sums.require(None, life_sums.read("f" + now_due)[1], {})
     life_sums.require(None, life_sums.read("f")[1], {})  # no page has told anything
-    for torn in ("f~=1.2", "f~a=1.2.-3", f"f~={'9' * 5000}.0.0", "f~=٣.٣.٣", "f~~;;=.."):
+    for torn in ("f~=1.2", "f~a=1.2.-3.0", f"f~={'9' * 5000}.0.0.0", "f~=٣.٣.٣.٣", "f~~;;=.."):
         assert life_sums.read(torn) == ("f", {})
 
 
