@@ -20,6 +20,7 @@ from kaitong.ordering.models import FailedRefund
 from kaitong.org import queries as org
 from kaitong.org.actor import Actor
 from kaitong.playbooks import queries as playbooks
+from kaitong.web.access import reads_customers
 from kaitong.web.pages import customers
 from kaitong.web.pages.facts import facts_of
 from kaitong.web.pages.parts import Empty, Pager, Person, Tab, page_number
@@ -33,6 +34,7 @@ class Row:
     number: str
     product: str
     customer: str
+    customer_url: str  # where whoever calls finds the number
     address: str
     failed_for: str
     amount: int
@@ -58,7 +60,7 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
     found, total = refunds.refunds(actor, settled=done, offset=(number - 1) * PAGE, limit=PAGE)
     facts = facts_of(actor, [row.order_id for row in found])
     names = org.staff_names([i for row in found for i in (row.called_by, row.settled_by)])
-    gives = refunds.may_refund(actor)
+    gives, looks = refunds.may_refund(actor), reads_customers(actor)
     return ListPage(
         tabs=(
             Tab("open", _("待退费"), total if not done else None, not done),
@@ -70,6 +72,7 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
                 number=facts[row.order_id].number,
                 product=facts[row.order_id].product,
                 customer=facts[row.order_id].customer_name,
+                customer_url=_customer(row.order.party_id, looks),
                 address=facts[row.order_id].address,
                 failed_for=wording.read(row.failed_for),
                 amount=row.amount_fen,
@@ -89,6 +92,10 @@ def list_page(actor: Actor, query: QueryDict) -> ListPage:
             _("施工失败、在营业厅收过费的订单列在这里，联系客户来厅办理退费。"),
         ),
     )
+
+
+def _customer(party_id: UUID | None, looks: bool) -> str:
+    return reverse("web:customer", args=[party_id]) if party_id and looks else ""
 
 
 def _called(row: FailedRefund, names: dict[UUID, str]) -> str:
@@ -145,7 +152,9 @@ def refund_page(
         amount=row.amount_fen,
         customer=customers.masked(one.customer, scope="refund") if one.customer else None,
         by_password=refunds.kind_of(row) == AuthenticationKind.ACCOUNT_PASSWORD,
-        called=names_of(row.order.playbook, row.order.playbook_hash, made.service if made else ""),
+        called=names_of(
+            row.order.playbook, row.order.playbook_hash, made.specification if made else ""
+        ),
         proven=proof is not None,
         proven_until=f"{timezone.localtime(until):%H:%M}" if until else "",
         settled=row.settled_at,

@@ -168,6 +168,7 @@ def test_a_community_manager_calls_and_gives_nothing_back(world, failed, signed_
     assert 'href="/refunds/"' in manager.get("/customers/").content.decode()
     html = manager.get("/refunds/").content.decode()
     assert (row.order.number in html, "办理退费" in html) == (True, False)
+    assert f'href="/customers/{row.order.party_id}/"' in html  # where the number to call stands
     manager.post(f"/refunds/{row.pk}/called")
     assert "孙立" in signed_in("clerk").get("/refunds/").content.decode()
     assert manager.get(f"/refunds/{row.pk}/").status_code == 403
