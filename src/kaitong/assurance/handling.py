@@ -71,6 +71,12 @@ def only() -> Handling | None:
     return next((row for row in rows if row.content.get("hotlines")), next(iter(rows), None))
 
 
+def of_calls(rules: Handling) -> Handling:
+    """Whose hotlines a call came by: the playbook's own, else the house's, which all products
+    share."""
+    return rules if rules.content.get("hotlines") else only() or rules
+
+
 def entry_of(rows: Iterable[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
     """An entry of a list by its key."""
     return next((row for row in rows if row["key"] == key), None)

@@ -240,7 +240,11 @@ def _take_in(actor: Actor, report: Report) -> Fault:
     cause = None
     if report.hotline:
         call = route(
-            actor=actor, rules=rules, hotline=report.hotline, ownership=Ownership.OWN, fault=fault
+            actor=actor,
+            rules=handling.of_calls(rules),
+            hotline=report.hotline,
+            ownership=Ownership.OWN,
+            fault=fault,
         )
         fault.routed_to = call.routed_to
         fault.save(update_fields=["routed_to"])

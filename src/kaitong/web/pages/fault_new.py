@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 
 from kaitong.assurance import queries as assurance
 from kaitong.assurance.choices import Severity, TicketKind
+from kaitong.assurance.errors import FaultRefused
+from kaitong.assurance.models import Handling
 from kaitong.core import wording
 from kaitong.core.errors import NotFound
 from kaitong.core.ids import uuid7
@@ -72,10 +74,10 @@ def new_page(
     errors: Mapping[str, str] | None = None,
     fault: str = "",
 ) -> NewFault:
-    rules = assurance.only()
-    say = words(rules) if rules else str
-    content = rules.content if rules else {}
     service = _service(actor, service_id)
+    rules, house = _rules(service), assurance.only()
+    say = words(rules) if rules else str
+    content, calls = rules.content if rules else {}, house.content if house else {}
     rows = [service] if service is not None else _find(actor, text)
     lines = _lines(actor, rows)
     listed = content.get("symptoms" if kind == TicketKind.FAULT else "complaints", [])
@@ -92,10 +94,14 @@ def new_page(
             for one in listed
         ),
         channels=tuple((one["key"], say(one["title"])) for one in content.get("channels", [])),
-        hotlines=tuple((one["number"], say(one["title"])) for one in content.get("hotlines", [])),
+        hotlines=tuple(
+            (one["number"], words(house)(one["title"]))
+            for one in calls.get("hotlines", [])
+            if house
+        ),
         routed=wording.several(
             _("%(number)s 打来的核对归属后转 %(to)s") % one
-            for one in content.get("hotlines", [])
+            for one in calls.get("hotlines", [])
             if one.get("to")
         ),
         key=str((values or {}).get("key") or uuid7()),
@@ -103,6 +109,16 @@ def new_page(
         errors=dict(errors or {}),
         fault=fault,
     )
+
+
+def _rules(service: ServiceView | None) -> Handling | None:
+    """Whose symptoms and channels are asked: those of the line's own playbook, as at the intake."""
+    if service is not None:
+        try:
+            return assurance.of_service(f"{service.playbook}.{service.specification}")
+        except FaultRefused:
+            pass  # the intake says so
+    return assurance.only()
 
 
 def _service(actor: Actor, service_id: UUID | None) -> ServiceView | None:

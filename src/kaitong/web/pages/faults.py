@@ -92,13 +92,7 @@ class FaultsPage:
 def faults_page(actor: Actor, query: QueryDict) -> FaultsPage:
     tab = query.get("tab", "open")
     tab = tab if tab in TABS else "open"
-    rules = assurance.only()
-    say = words(rules) if rules else str
-    symptoms = [
-        (one["key"], say(one["title"]))
-        for field in ("symptoms", "complaints")
-        for one in (rules.content[field] if rules else [])
-    ]
+    symptoms = _symptoms()
     kinds = [(str(k), str(k.label)) for k in TicketKind]
     branches = org.branch_names(actor)
     kind = query.get("kind", "")
@@ -156,6 +150,19 @@ def faults_page(actor: Actor, query: QueryDict) -> FaultsPage:
         may_take=takes_faults(actor),
         may_hand_over=at_desk(actor),
     )
+
+
+def _symptoms() -> list[tuple[str, str]]:
+    """Of every product that has faults, each key once: the list holds all their tickets."""
+    found: dict[str, list[str]] = {}
+    for rules in assurance.current():
+        say = words(rules)
+        for name in ("symptoms", "complaints"):
+            for one in rules.content[name]:
+                titles, title = found.setdefault(one["key"], []), say(one["title"])
+                if title not in titles:
+                    titles.append(title)
+    return [(key, " / ".join(titles)) for key, titles in found.items()]
 
 
 def _row(

@@ -10,6 +10,8 @@ import pytest
 from django.urls import reverse
 
 from kaitong.activation.models import NetworkElement
+from kaitong.assurance import handling
+from kaitong.assurance.models import Fault, Handling
 from kaitong.catalog import names
 from kaitong.core.clock import now
 from kaitong.core.home import library
@@ -25,6 +27,7 @@ from kaitong.org.actor import Actor
 from kaitong.playbooks import services as playbooks
 from kaitong.process import services as process
 from kaitong.web.pages.customer_panes import PANES
+from kaitong.web.tests import fault_world as faults
 from kaitong.web.tests.world import request, resident_number
 
 SYSTEM = Actor.system()
@@ -97,3 +100,36 @@ def test_refusals_papers_and_notices_speak_of_the_telephone(telephone, signed_in
     told += [notice.text for notice in Notice.objects.all()]
     assert told
     assert "宽带" not in json.dumps(told, ensure_ascii=False, default=str)
+
+
+def test_a_fault_of_a_telephone_is_asked_and_taken_in_its_own_words(telephone, world, signed_in):
+    faults.menders(world)
+    agent = signed_in("hotline")
+    page = agent.get("/faults/new/", {"service": telephone.id}).content.decode()
+    assert "打不出" in page
+    assert "不能上网" not in page
+    told = {"service": telephone.id, "channel": "hotline", "hotline": "10050"}
+    wrong = agent.post("/faults/new/", told | {"symptom": "no-internet", "key": "call-0"})
+    assert wrong.status_code == 422
+    made = agent.post("/faults/new/", told | {"symptom": "no-outgoing", "key": "call-1"})
+    fault = Fault.objects.get()
+    assert made.status_code == 302
+    assert (fault.handling.playbook, fault.number.split("-")[1]) == ("fixed-line", "DZ")
+    assert (fault.hotline, fault.routed_to) == ("10050", "10086")
+    assert fault.handling.papers["repair-order"]["form"] == "F-30"
+    listed = agent.get("/faults/", {"symptom": "no-outgoing"}).content.decode()
+    assert fault.number in listed
+    assert "不能上网" in listed  # the list is of every product's tickets
+    html = agent.get(f"/faults/{fault.pk}/").content.decode()
+    assert "宽带" not in html
+
+
+def test_hotlines_and_hand_over_are_of_the_playbook_that_has_them(telephone, world):
+    assert telephone.playbook == "fixed-line"  # deployed last, and first by name
+    rules = handling.only()
+    assert rules is not None
+    assert rules.playbook == "home-broadband"
+    Handling.objects.filter(playbook="home-broadband").update(retired_at=now())
+    alone = handling.only()
+    assert alone is not None
+    assert alone.playbook == "fixed-line"
