@@ -188,6 +188,24 @@ class Rows:
             )
         return rows
 
+    def without_parts(self) -> set[str]:
+        """Steps that only a line with further services comes to (`parts`): those repeated for each,
+        and what follows from their troubles alone."""
+        repeated = {id_ for id_, element in self.elements.items() if _for_parts(element)}
+        hosts = {id_: e.get("attachedToRef") for id_, e in self.elements.items()}
+        entered = {flow.get("targetRef") for flow in self.flows}
+        open_ = [id_ for id_ in self.elements if id_ not in entered and not hosts[id_]]
+        seen: set[str] = set()
+        while open_:
+            id_ = open_.pop()
+            if id_ in seen or id_ not in self.elements:
+                continue
+            seen.add(id_)
+            open_ += [flow.get("targetRef") for flow in self._out(id_)]
+            if id_ not in repeated:
+                open_ += [other for other, host in hosts.items() if host == id_]
+        return (set(self.elements) - seen) | repeated
+
     def gateways(self) -> list[dict[str, Any]]:
         rows = []
         for element in self._ordered():
@@ -354,6 +372,14 @@ def _repeats(element: Element) -> str:
         if child.tag == "standardLoopCharacteristics":
             return "，循环"
     return ""
+
+
+def _for_parts(element: Element) -> bool:
+    return any(
+        child.attributes.get((KAITONG, "collection")) == "parts"
+        for child in element.children
+        if child.tag == "multiInstanceLoopCharacteristics"
+    )
 
 
 def documentation(element: Element) -> str:

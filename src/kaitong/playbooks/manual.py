@@ -229,7 +229,11 @@ def _steps(book: Playbook, key: str) -> Iterator[str]:
     rows = Rows(source, read(source.bpmn), layout.picture(source.bpmn))
     yield "| 流程环节 | 责任角色 | 本环节具体工作及职责 | 时限 |"
     yield "|---|---|---|---|"
+    bundled = any(offering.get("with") for offering in book.content["offerings"])
+    idle = set() if bundled else rows.without_parts()  # a product without bundles has no such step
     for row in rows.steps():
+        if row["id"] in idle:
+            continue
         work = " ".join(row["work"].split())
         yield f"| {row['name']} | {row['post']} | {work} | {row['limit'] or '—'} |"
     yield ""

@@ -48,3 +48,13 @@ def test_the_manual_in_docs_is_todays():
     assert kept == made(), (
         "./run kaitong playbook manual home-broadband -o docs/clerk-manual.zh-CN.md"
     )
+
+
+def test_a_product_without_bundles_has_no_steps_of_their_parts():
+    book = services.check(library() / "fixed-line", sheets=False)
+    text = manual.manual(book, lambda key: "")
+    at = text.index("\n## 停机\n")
+    part = text[at : text.index("\n## ", at + 5)]
+    assert "| 停机未生效 |" in part
+    assert "| 停融合业务 |" not in part
+    assert "| 融合业务" not in text
