@@ -89,16 +89,16 @@ def opened(token: str, *, client: str) -> Invitation:
     Whether it may be answered yet is `require_open`, said in the customer's language. Raises
     NoSuchSurvey (counted against the address), TooManyTries.
     """
+    row = _row(token)
+    if row is not None:
+        return row  # many customers share an address; who has a link has not guessed
     index = blind_index("surveys.client", client)
     since = _window(now())
     if Guess.objects.filter(client=index, window=since, wrong__gte=WRONG).exists():
         raise TooManyTries(_("打开的链接不对，次数太多。"), _("请过十分钟，从短信里再点一次链接。"))
-    row = _row(token)
-    if row is None:
-        with transaction.atomic():
-            db.execute(_COUNT, [index, since])
-        raise NoSuchSurvey(_("这个链接不对，或已经失效。"), _("请从短信里再点一次链接。"))
-    return row
+    with transaction.atomic():
+        db.execute(_COUNT, [index, since])
+    raise NoSuchSurvey(_("这个链接不对，或已经失效。"), _("请从短信里再点一次链接。"))
 
 
 def locked(token: str) -> Invitation:
