@@ -90,7 +90,7 @@ def told_page(actor: Actor, ticket_id: UUID) -> ToldPage:
     plans = {one.offering.key: one.offering for one in counter.offers(actor)}
     operations = {one.key: one for one in counter.changes()}
     labels: dict[str, str] = {
-        ACCOUNT: _("办理的账号"),
+        ACCOUNT: _("办理的业务号码"),
         OPERATION: _("要办的业务"),
         "name": _("姓名（单位名称）"),
         "phone": _("联系电话"),

@@ -80,7 +80,7 @@ def test_a_change_is_filled_in_read_at_the_counter_and_kept_with_its_order(
     ticket = Ticket.objects.get()
     form = f"/queue/form/{ticket.pk}/"
     page = text_of(greeter.get(form))
-    for asked in ("办理的账号", "停机", "移机的新地址", "想换的套餐"):
+    for asked in ("办理的业务号码", "停机", "移机的新地址", "想换的套餐"):
         assert asked in page
     assert "欠费停机" not in page  # the machine's
     html = text_of(greeter.post(form, {**PERSON, "operation": "suspend-arrears"}), 422)
