@@ -95,7 +95,7 @@ def test_suspended_is_cut_and_refused_resumed_is_accepted(office, radius, lab, m
     assert (row.kind, row.reason, row.order_id) == ("request", "客户原因：外出一段时间", order.id)
     assert ServiceChange.objects.get().sealed is None
 
-    prove(office, service)
+    prove(office, service, "resume")
     order = ask(office, service, "resume", key="k2", reason="customer.back")
     office.work_until_state(order, "completed", 60)
     assert now_is(service).state == "active"

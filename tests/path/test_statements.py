@@ -52,7 +52,7 @@ def test_statements_of_a_change_and_rows_read_plainly(office, radius, lab, modem
         ("k3", "suspend", "customer.away"),
     ):
         with statements(monkeypatch) as found:
-            prove(office, service)
+            prove(office, service, what)
             order = ask(office, service, what, key=key, reason=reason)
             while commands.drain(10):
                 pass

@@ -39,7 +39,7 @@ def test_each_verb_does_what_it_says_and_stands_on_the_timeline(office, item, ca
     at = str(item.id)
     run("claim", at, "--as", "installer")
     assert seen(item).claimed_by == office.people["installer"].id
-    assert "claimed installer" in capsys.readouterr().out
+    assert "处理中 installer" in capsys.readouterr().out
     run("urge", at, "--as", "clerk", "--reason", "客户来问")
     run("help", at, "--to", "network", "--as", "installer", "--reason", "核对端口")
     run("feedback", at, "--text", "已联系客户", "--as", "network")
