@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.assurance.errors import FaultRefused
 from kaitong.assurance.models import Handling
 from kaitong.core import wording
-from kaitong.core.clock import now
+from kaitong.core.deployed import put_in_force
 from kaitong.org.actor import Actor
 
 
@@ -30,23 +29,16 @@ class HandlingEntry:
     notices: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@transaction.atomic
 def deploy_handling(
     *, actor: Actor, playbook: str, playbook_hash: str, entry: HandlingEntry | None
 ) -> Handling | None:
     """Make a version's handling current, retiring the one before; without an entry none is."""
-    rows = Handling.objects.filter(playbook=playbook)
-    rows.filter(retired_at=None).exclude(playbook_hash=playbook_hash).update(retired_at=now())
-    if entry is None:
-        rows.filter(retired_at=None).update(retired_at=now())
-        return None
-    row, _made = rows.get_or_create(
-        playbook=playbook, playbook_hash=playbook_hash, defaults=dict(vars(entry))
+    return put_in_force(
+        Handling,
+        playbook=playbook,
+        playbook_hash=playbook_hash,
+        values=vars(entry) if entry else None,
     )
-    if row.retired_at is not None:
-        row.retired_at = None
-        row.save(update_fields=["retired_at"])
-    return row
 
 
 def current() -> list[Handling]:

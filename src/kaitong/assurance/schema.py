@@ -8,55 +8,39 @@ from typing import Any
 
 from kaitong.assurance.choices import Level, Severity, TicketKind
 from kaitong.assurance.notices import MOMENTS, PLACES
+from kaitong.core.schemas import KEY, TITLE, closed, list_of
 from kaitong.messaging.choices import Channel
 from kaitong.ordering.notices import places_in
 
-KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
-TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
 FILE = {"type": "string", "minLength": 1}
 BUDGET_KINDS = ("working-days", "working-hours", "elapsed", "calendar")
 
 
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": item}
-
-
-_ENTRY = _closed({"key": KEY, "title": TITLE}, "key", "title")
-_GRAVE = _closed(
-    {"key": KEY, "title": TITLE, "severity": {"enum": Severity.values}}, "key", "title"
+_ENTRY = closed({"key": KEY, "title": TITLE}, "key", "title")
+_GRAVE = closed({"key": KEY, "title": TITLE, "severity": {"enum": Severity.values}}, "key", "title")
+_REASONS = list_of(
+    closed({"key": KEY, "title": TITLE, "reasons": list_of(_ENTRY)}, "key", "title", "reasons")
 )
-_REASONS = _list(
-    _closed({"key": KEY, "title": TITLE, "reasons": _list(_ENTRY)}, "key", "title", "reasons")
-)
-_PAPER = _closed(
+_PAPER = closed(
     {
         "file": FILE,
         "title": TITLE,
         "form": {"type": "string", "minLength": 1},
         "number": KEY,
         "post": KEY,
-        "copies": _list({"type": "string"}),
+        "copies": list_of({"type": "string"}),
         "limits": {"type": "string"},
-        "steps": _list({"type": "string"}),
+        "steps": list_of({"type": "string"}),
     },
     "file", "title", "form", "number", "post", "copies",
 )  # fmt: skip
-_NOTICE = _closed(
+_NOTICE = closed(
     {
         "title": TITLE,
         "when": {"enum": list(MOMENTS)},
         "for": {"enum": TicketKind.values},
         "to": {"enum": ["customer"]},
-        "by": _list({"enum": Channel.values}),
+        "by": list_of({"enum": Channel.values}),
         "text": {"type": "string", "minLength": 1, "maxLength": 500},
         "text_en": {"type": "string", "minLength": 1, "maxLength": 500},
         "quiet": {"type": "string", "minLength": 1},
@@ -65,19 +49,19 @@ _NOTICE = _closed(
 )  # fmt: skip
 _NUMBERS = ("fault", "cause", "complaint", "hand-over")
 
-SCHEMA: dict[str, Any] = _closed(
+SCHEMA: dict[str, Any] = closed(
     {
-        "services": _list(KEY),
+        "services": list_of(KEY),
         "process": FILE,
         "cause": FILE,
         "complaint": FILE,
-        "budgets": _closed(dict.fromkeys(TicketKind.values, KEY), *TicketKind.values),
+        "budgets": closed(dict.fromkeys(TicketKind.values, KEY), *TicketKind.values),
         "cause-budget": KEY,
-        "numbers": _closed(dict.fromkeys(_NUMBERS, KEY), *_NUMBERS),
-        "takers": _list(KEY),
-        "desk": _list(KEY),
-        "hotlines": _list(
-            _closed(
+        "numbers": closed(dict.fromkeys(_NUMBERS, KEY), *_NUMBERS),
+        "takers": list_of(KEY),
+        "desk": list_of(KEY),
+        "hotlines": list_of(
+            closed(
                 {
                     "number": {"type": "string", "pattern": "^[0-9]{3,12}$"},
                     "title": TITLE,
@@ -87,16 +71,16 @@ SCHEMA: dict[str, Any] = _closed(
                 "title",
             )
         ),
-        "channels": _list(_ENTRY),
-        "symptoms": _list(_GRAVE),
-        "complaints": _list(_GRAVE),
+        "channels": list_of(_ENTRY),
+        "symptoms": list_of(_GRAVE),
+        "complaints": list_of(_GRAVE),
         "causes": _REASONS,
         "survey-reasons": _REASONS,
-        "common-causes": _closed({"window": KEY, "counts": KEY}, "window", "counts"),
+        "common-causes": closed({"window": KEY, "counts": KEY}, "window", "counts"),
         "alarms": {"type": "array", "items": KEY},
         "repeat-days": KEY,
         "call-back-tries": KEY,
-        "papers": _closed({"repair-order": _PAPER, "hand-over": _PAPER}),
+        "papers": closed({"repair-order": _PAPER, "hand-over": _PAPER}),
         "notices": {"type": "object", "propertyNames": KEY, "additionalProperties": _NOTICE},
     },
     "services", "process", "cause", "complaint", "budgets", "numbers", "takers", "desk",

@@ -6,31 +6,16 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import PurePosixPath
 from typing import Any
 
-KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
-TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
+from kaitong.core.schemas import KEY, TITLE, closed, list_of
 
-
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": item}
-
-
-SCHEMA: dict[str, Any] = _closed(
+SCHEMA: dict[str, Any] = closed(
     {
         "resource-check": {"type": "string", "minLength": 1},
         "resend": {"type": "string", "minLength": 1},
         "on-site": {"type": "array", "items": KEY},
         "posts": {"type": "array", "items": KEY},
-        "port-reasons": _list(
-            _closed(
+        "port-reasons": list_of(
+            closed(
                 {
                     "key": KEY,
                     "title": TITLE,
@@ -43,8 +28,8 @@ SCHEMA: dict[str, Any] = _closed(
             )
         ),
         "correction": KEY,
-        "terminal-reasons": _list(
-            _closed(
+        "terminal-reasons": list_of(
+            closed(
                 {
                     "key": KEY,
                     "title": TITLE,
@@ -55,12 +40,12 @@ SCHEMA: dict[str, Any] = _closed(
                 "old",
             )
         ),
-        "return-reasons": _list(
-            _closed(
+        "return-reasons": list_of(
+            closed(
                 {
                     "key": KEY,
                     "title": TITLE,
-                    "reasons": _list(_closed({"key": KEY, "title": TITLE}, "key", "title")),
+                    "reasons": list_of(closed({"key": KEY, "title": TITLE}, "key", "title")),
                 },
                 "key",
                 "title",

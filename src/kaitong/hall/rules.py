@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from kaitong.core.clock import now
+from kaitong.core.deployed import put_in_force
 from kaitong.hall.errors import HallRefused, NotAllowed
 from kaitong.hall.models import Rules
 from kaitong.org.actor import Actor
@@ -48,24 +48,12 @@ def deploy_hall(
     *, actor: Actor, playbook: str, playbook_hash: str, entry: RulesEntry | None
 ) -> Rules | None:
     """Make a version's rules current, retiring the ones before; without an entry none are."""
-    rows = Rules.objects.filter(playbook=playbook)
-    rows.filter(retired_at=None).exclude(playbook_hash=playbook_hash).update(retired_at=now())
-    if entry is None:
-        rows.filter(retired_at=None).update(retired_at=now())
-        return None
-    row, _made = rows.get_or_create(
+    return put_in_force(
+        Rules,
         playbook=playbook,
         playbook_hash=playbook_hash,
-        defaults={
-            "content": dict(entry.content),
-            "parameters": dict(entry.parameters),
-            "papers": dict(entry.papers),
-        },
+        values=asdict(entry) if entry else None,
     )
-    if row.retired_at is not None:
-        row.retired_at = None
-        row.save(update_fields=["retired_at"])
-    return row
 
 
 def current() -> Rules | None:

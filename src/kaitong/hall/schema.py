@@ -5,24 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
-TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
+from kaitong.core.schemas import KEY, TITLE, closed, list_of
 
-
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": item}
-
-
-_KIND = _closed(
+_KIND = closed(
     {
         "key": KEY,
         "title": TITLE,
@@ -33,36 +18,36 @@ _KIND = _closed(
         "changes": {"type": "boolean"},
         "identity": {"type": "boolean"},
         "icon": {"type": "string", "pattern": "^[a-z0-9-]+$"},
-        "bring": _list(TITLE),
+        "bring": list_of(TITLE),
     },
     "key", "title", "prefix", "minutes", "wait",
 )  # fmt: skip
-_PAPER = _closed(
+_PAPER = closed(
     {
         "file": {"type": "string", "minLength": 1},
         "title": TITLE,
         "form": {"type": "string", "minLength": 1},
         "number": KEY,
         "post": KEY,
-        "copies": _list({"type": "string"}),
-        "terms": _list({"type": "string"}),
+        "copies": list_of({"type": "string"}),
+        "terms": list_of({"type": "string"}),
     },
     "file", "title", "form", "number", "post", "copies",
 )  # fmt: skip
 
-SCHEMA: dict[str, Any] = _closed(
+SCHEMA: dict[str, Any] = closed(
     {
-        "posts": _closed(
-            {"take": _list(KEY), "serve": _list(KEY), "device": _list(KEY)}, "take", "serve"
+        "posts": closed(
+            {"take": list_of(KEY), "serve": list_of(KEY), "device": list_of(KEY)}, "take", "serve"
         ),
         "device-days": KEY,
         "counters": KEY,
         "calls": KEY,
         "back-within": KEY,
         "back-behind": KEY,
-        "kinds": _list(_KIND),
-        "subjects": _list(_closed({"key": KEY, "title": TITLE}, "key", "title")),
-        "papers": _closed({"application": _PAPER}),
+        "kinds": list_of(_KIND),
+        "subjects": list_of(closed({"key": KEY, "title": TITLE}, "key", "title")),
+        "papers": closed({"application": _PAPER}),
     },
     "posts", "kinds",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from kaitong.assurance.schema import SCHEMA as FAULTS
 from kaitong.catalog import leaving, names
+from kaitong.core.schemas import KEY, TITLE, closed
 from kaitong.documents.choices import AttachmentKind
 from kaitong.fieldwork.schema import SCHEMA as ONSITE
 from kaitong.hall.schema import SCHEMA as HALL
@@ -18,19 +19,8 @@ from kaitong.ordering.notices import MOMENTS, STEPS
 from kaitong.process.picking import PATTERN as PICK
 from kaitong.surveys.schema import SCHEMA as SURVEYS
 
-KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$"}
 REFERENCE = {"type": "string", "minLength": 1}
-TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
 TEXTS = {"type": "array", "items": REFERENCE, "minItems": 1}
-
-
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
 
 
 def _by_key(value: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +40,7 @@ PARAMETER_KINDS = [
 ]
 BUDGET_KINDS = frozenset(PARAMETER_KINDS[:4])
 
-CHARGE: dict[str, Any] = _closed(
+CHARGE: dict[str, Any] = closed(
     {
         "when": {"enum": ["accepted", "completed", "monthly"]},
         "amount": {"type": "integer", "minimum": 0},
@@ -78,14 +68,14 @@ NOTICE_STEPS = list(STEPS)  # of the tasks that name the notice
 _REASONS = {
     "type": "array",
     "minItems": 1,
-    "items": _closed(
+    "items": closed(
         {
             "key": KEY,
             "title": TITLE,
             "reasons": {
                 "type": "array",
                 "minItems": 1,
-                "items": _closed({"key": KEY, "title": TITLE}, "key", "title"),
+                "items": closed({"key": KEY, "title": TITLE}, "key", "title"),
             },
         },
         "key",
@@ -97,7 +87,7 @@ _REASONS = {
 PLAYBOOK: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "Kaitong playbook (业务流程包)",
-    **_closed(
+    **closed(
         {
             "format": {"const": 1},
             "key": KEY,
@@ -106,7 +96,7 @@ PLAYBOOK: dict[str, Any] = {
             "stands-on": {"type": "string", "pattern": "^[a-z][a-z0-9/-]*$"},
             "sources": {"type": "array", "items": {"type": "string"}},
             "posts": _by_key(
-                _closed(
+                closed(
                     {
                         "title": TITLE,
                         "at": {"enum": ["branch", "city", "province", "partner"]},
@@ -119,7 +109,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "parameters": _by_key(
-                _closed(
+                closed(
                     {
                         "kind": {"enum": PARAMETER_KINDS},
                         "default": {},
@@ -134,7 +124,7 @@ PLAYBOOK: dict[str, Any] = {
             ),
             "offerings": {
                 "type": "array",
-                "items": _closed(
+                "items": closed(
                     {
                         "key": KEY,
                         "title": TITLE,
@@ -150,7 +140,7 @@ PLAYBOOK: dict[str, Any] = {
                         "with": {
                             "type": "array",
                             "minItems": 1,
-                            "items": _closed(
+                            "items": closed(
                                 {
                                     "key": KEY,
                                     "service": KEY,
@@ -170,7 +160,7 @@ PLAYBOOK: dict[str, Any] = {
             },
             "cases": {
                 "type": "array",
-                "items": _closed(
+                "items": closed(
                     {
                         "key": KEY,
                         "title": TITLE,
@@ -180,10 +170,10 @@ PLAYBOOK: dict[str, Any] = {
                         "term": {"type": "string"},
                         "bound-number": {"type": "boolean"},
                         "leaving": leaving.schema(),  # what leaving it within its term costs
-                        "valid": _closed({"from": DAY, "until": DAY}),
+                        "valid": closed({"from": DAY, "until": DAY}),
                         "prices": {
                             "type": "array",
-                            "items": _closed(
+                            "items": closed(
                                 {
                                     "when": CHARGE["properties"]["when"],
                                     "title": TITLE,
@@ -202,14 +192,14 @@ PLAYBOOK: dict[str, Any] = {
                 ),
             },
             "services": _by_key(
-                _closed(
+                closed(
                     {
                         "title": TITLE,
                         # what it is called where people read about it
-                        "names": _closed(dict.fromkeys(names.WORDS, TITLE), *names.WORDS),
+                        "names": closed(dict.fromkeys(names.WORDS, TITLE), *names.WORDS),
                         "each": {"enum": ["order"]},
                         "needs": _by_key(
-                            _closed(
+                            closed(
                                 {
                                     "take": REFERENCE,
                                     "where": REFERENCE,
@@ -223,7 +213,7 @@ PLAYBOOK: dict[str, Any] = {
                         ),
                         "activates": {
                             "type": "array",
-                            "items": _closed(
+                            "items": closed(
                                 {
                                     "on": {"enum": ["aaa", "voice", "dhcp"]},
                                     "after": REFERENCE,
@@ -244,7 +234,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "processes": _by_key(
-                _closed(
+                closed(
                     {
                         "file": REFERENCE,
                         "title": TITLE,
@@ -253,7 +243,7 @@ PLAYBOOK: dict[str, Any] = {
                         "starts-clock": {"enum": ["accepted"]},
                         "budget": REFERENCE,
                         "number": REFERENCE,
-                        "cancel": _closed(
+                        "cancel": closed(
                             {
                                 "until": TEXTS,
                                 "fee": REFERENCE,
@@ -279,9 +269,9 @@ PLAYBOOK: dict[str, Any] = {
             "faults": FAULTS,
             "hall": HALL,
             "surveys": SURVEYS,
-            "called": _by_key(_closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
+            "called": _by_key(closed({"file": REFERENCE, "title": TITLE}, "file", "title")),
             "papers": _by_key(
-                _closed(
+                closed(
                     {
                         "file": REFERENCE,
                         "title": TITLE,
@@ -312,7 +302,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "notices": _by_key(
-                _closed(
+                closed(
                     {
                         "title": TITLE,
                         "when": {"enum": [*NOTICE_MOMENTS, *NOTICE_STEPS]},
@@ -337,7 +327,7 @@ PLAYBOOK: dict[str, Any] = {
                 )
             ),
             "numbers": _by_key(
-                _closed(
+                closed(
                     {
                         "pattern": REFERENCE,
                         "restart": {"enum": ["daily", "monthly", "yearly", "never"]},
@@ -357,7 +347,7 @@ PLAYBOOK: dict[str, Any] = {
     ),
 }
 
-FORM: dict[str, Any] = _closed(
+FORM: dict[str, Any] = closed(
     {
         "$schema": {"type": "string"},
         "title": TITLE,
@@ -370,7 +360,7 @@ FORM: dict[str, Any] = _closed(
         "allOf": {
             "type": "array",
             "minItems": 1,
-            "items": _closed({"if": {"type": "object"}, "then": {"type": "object"}}, "if", "then"),
+            "items": closed({"if": {"type": "object"}, "then": {"type": "object"}}, "if", "then"),
         },
         "properties": {
             "type": "object",
@@ -400,7 +390,7 @@ FORM: dict[str, Any] = _closed(
                 },
             },
         },
-        "ui": _closed(
+        "ui": closed(
             {
                 "order": {"type": "array", "items": {"type": "string"}},
                 "labels": {"type": "object"},

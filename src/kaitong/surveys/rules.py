@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from kaitong.core import wording
-from kaitong.core.clock import now
+from kaitong.core.deployed import put_in_force
 from kaitong.org.actor import Actor
 from kaitong.surveys.errors import NotAllowed
 from kaitong.surveys.models import Invitation, Rules
@@ -30,29 +29,16 @@ class RulesEntry:
     definition_id: UUID | None = None
 
 
-@transaction.atomic
 def deploy_surveys(
     *, actor: Actor, playbook: str, playbook_hash: str, entry: RulesEntry | None
 ) -> Rules | None:
     """Make a version's rules current, retiring the ones before; without an entry none are."""
-    rows = Rules.objects.filter(playbook=playbook)
-    rows.filter(retired_at=None).exclude(playbook_hash=playbook_hash).update(retired_at=now())
-    if entry is None:
-        rows.filter(retired_at=None).update(retired_at=now())
-        return None
-    row, _made = rows.get_or_create(
+    return put_in_force(
+        Rules,
         playbook=playbook,
         playbook_hash=playbook_hash,
-        defaults={
-            "content": dict(entry.content),
-            "parameters": dict(entry.parameters),
-            "definition_id": entry.definition_id,
-        },
+        values=asdict(entry) if entry else None,
     )
-    if row.retired_at is not None:
-        row.retired_at = None
-        row.save(update_fields=["retired_at"])
-    return row
 
 
 def current() -> dict[str, Rules]:

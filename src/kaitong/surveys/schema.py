@@ -7,41 +7,28 @@ from pathlib import PurePosixPath
 from string import Formatter
 from typing import Any
 
+from kaitong.core.schemas import TITLE, closed, list_of
 from kaitong.surveys.choices import MOMENTS, Source, Way
 
 KEY = {"type": "string", "pattern": "^[a-z][a-z0-9_-]*$", "maxLength": 60}
-TITLE = {"type": "string", "minLength": 1, "maxLength": 60}
 PLACES = frozenset({"branch", "number", "link", "days"})
 SCORE, YES_NO, TEXT = "score", "yes-no", "text"
 RESERVED = frozenset({"reason", "wants", "seen", "result", "csrfmiddlewaretoken"})  # of its page
 
 
-def _closed(properties: dict[str, Any], *required: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _list(item: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "minItems": 1, "items": item}
-
-
-_ASK = _closed(
+_ASK = closed(
     {
         "key": KEY,
         "title": TITLE,
         "when": {"enum": list(MOMENTS)},
-        "of": _list(KEY),
+        "of": list_of(KEY),
         "by": {"enum": Way.values},
         "then": {"const": str(Way.CALL)},
         "share": {"type": "integer", "minimum": 1, "maximum": 100},
         "within": KEY,
         "bad": {"type": "integer", "minimum": 1, "maximum": 4},
-        "questions": _list(
-            _closed(
+        "questions": list_of(
+            closed(
                 {"key": KEY, "title": TITLE, "kind": {"enum": [SCORE, YES_NO, TEXT]}},
                 "key", "title", "kind",
             )
@@ -51,27 +38,27 @@ _ASK = _closed(
     "key", "title", "when", "by", "share", "within", "bad", "questions",
 )  # fmt: skip
 
-SCHEMA: dict[str, Any] = _closed(
+SCHEMA: dict[str, Any] = closed(
     {
-        "desk": _list(KEY),
+        "desk": list_of(KEY),
         "again-after": KEY,
         "quiet": KEY,
         "tries": KEY,
         "pause": KEY,
         "process": {"type": "string", "minLength": 1},
         "complaint": KEY,
-        "reasons": _list(
-            _closed(
+        "reasons": list_of(
+            closed(
                 {
                     "key": KEY,
                     "title": TITLE,
-                    "of": _list({"enum": Source.values}),
-                    "reasons": _list(_closed({"key": KEY, "title": TITLE}, "key", "title")),
+                    "of": list_of({"enum": Source.values}),
+                    "reasons": list_of(closed({"key": KEY, "title": TITLE}, "key", "title")),
                 },
                 "key", "title", "reasons",
             )
         ),
-        "asks": _list(_ASK),
+        "asks": list_of(_ASK),
     },
     "desk", "again-after", "asks",
 )  # fmt: skip
