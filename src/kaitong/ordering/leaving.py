@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy
 
 from kaitong.catalog import leaving as rules
 from kaitong.charging import queries as money
-from kaitong.charging import services as charging
 from kaitong.core import wording
+from kaitong.ordering import life_money
 from kaitong.ordering.life_checks import Found, Refusal, Subject, months_left, term_of, title_of
 from kaitong.ordering.life_numbers import monthly_of, price_with, terms_of
 from kaitong.ordering.models import Order, OrderItem
@@ -110,20 +110,14 @@ def raise_fee(actor: Actor, order: Order, item: OrderItem, found: Left | None) -
     """The fee is a charge of the order, once."""
     if found is None or not found.fee_fen:
         return
-    charging.raise_charges(
+    life_money.owed(
         actor=actor,
-        order_id=order.id,
-        branch_id=order.branch_id,
-        charges=[
-            charging.NewCharge(
-                item=item.item_id,
-                code=CODE,
-                title=TITLE,
-                amount_fen=found.fee_fen,
-                refund_rule="full",
-                note=found.note,
-            )
-        ],
+        order=order,
+        item_id=item.item_id,
+        code=CODE,
+        title=TITLE,
+        fen=found.fee_fen,
+        note=found.note,
     )
 
 

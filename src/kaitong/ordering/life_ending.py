@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from kaitong.charging import services as charging
 from kaitong.core.errors import BadInput, InputFault, KaitongError
 from kaitong.core.masking import mask_account
 from kaitong.inventory import ownership
@@ -101,17 +100,13 @@ def _charge(ctx: ActionContext) -> None:
         fee = found.pinned() if found is not None else None
     if not fee:
         return
-    charging.raise_charges(
+    life_money.owed(
         actor=actor,
-        branch_id=order.branch_id,
-        order_id=order.id,
-        charges=[
-            charging.NewCharge(
-                code=fee["code"],
-                title=fee["title"],
-                amount_fen=fee["fen"],
-                item=item.item_id,
-                note=fee["note"],
-            )
-        ],
+        order=order,
+        item_id=item.item_id,
+        code=fee["code"],
+        title=fee["title"],
+        fen=fee["fen"],
+        note=fee["note"],
+        refund_rule="",
     )

@@ -55,6 +55,35 @@ def repriced(*, actor: Actor, order: Order, item_id: str, service_id: UUID) -> N
         )
 
 
+def owed(
+    *,
+    actor: Actor,
+    order: Order,
+    item_id: str,
+    code: str,
+    title: str,
+    fen: int,
+    note: str = "",
+    refund_rule: str = "full",
+) -> None:
+    """An item costs this besides what its offering does, once a `code`."""
+    charging.raise_charges(
+        actor=actor,
+        order_id=order.id,
+        branch_id=order.branch_id,
+        charges=[
+            charging.NewCharge(
+                item=item_id,
+                code=code,
+                title=title,
+                amount_fen=fen,
+                note=note,
+                refund_rule=refund_rule,
+            )
+        ],
+    )
+
+
 def given_back(*, actor: Actor, order: Order, item_id: str, key: str, reason: str) -> int:
     """Nothing of the item is due any more, and what was collected goes back, once a `key`; how
     much."""

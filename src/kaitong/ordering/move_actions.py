@@ -10,13 +10,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from kaitong.charging import services as charging
 from kaitong.core.masking import mask_account
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import relocation
 from kaitong.inventory.choices import ServiceState
 from kaitong.inventory.services import NoPort, set_service_state
-from kaitong.ordering import bundle_actions, bundles, changes, papers
+from kaitong.ordering import bundle_actions, bundles, changes, life_money, papers
 from kaitong.ordering.actions import subject_of
 from kaitong.ordering.errors import OrderRefused
 from kaitong.ordering.models import OrderItem
@@ -45,19 +44,13 @@ def reserve_move(ctx: ActionContext) -> dict[str, Any]:
     OrderItem.objects.filter(pk=item.pk).update(address_id=UUID(wanted))
     fee = ctx.parameters.get(FEE)
     if fee:
-        charging.raise_charges(
+        life_money.owed(
             actor=actor,
-            order_id=order.id,
-            branch_id=order.branch_id,
-            charges=[
-                charging.NewCharge(
-                    item=item.item_id,
-                    code="move",
-                    title="移机费",
-                    amount_fen=int(fee),
-                    refund_rule="full",
-                )
-            ],
+            order=order,
+            item_id=item.item_id,
+            code="move",
+            title="移机费",
+            fen=int(fee),
         )
     note(order.id, "port-assigned", actor_id=ctx.actor_id, data={"port": taken.text})
     return {}

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from kaitong.catalog import queries as catalog
-from kaitong.charging import services as charging
 from kaitong.inventory import ownership
 from kaitong.inventory import queries as inventory
 from kaitong.inventory import services as inventory_verbs
@@ -132,19 +131,13 @@ def begin_part(ctx: ActionContext) -> dict[str, Any]:
         payload={"part": new["key"], **new.get("characteristics", {})},
     )
     if offer.visit_fen:
-        charging.raise_charges(
+        life_money.owed(
             actor=actor,
-            order_id=order.id,
-            branch_id=order.branch_id,
-            charges=[
-                charging.NewCharge(
-                    item=item.item_id,
-                    code="part-visit",
-                    title="上门费",
-                    amount_fen=offer.visit_fen,
-                    refund_rule="full",
-                )
-            ],
+            order=order,
+            item_id=item.item_id,
+            code="part-visit",
+            title="上门费",
+            fen=offer.visit_fen,
         )
     return {"visit": offer.visit, **_carried(row)}
 

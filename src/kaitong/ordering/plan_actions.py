@@ -21,6 +21,7 @@ from kaitong.ordering import (
     case_rules,
     changes,
     leaving,
+    life_money,
     rents,
     undoing,
 )
@@ -86,20 +87,14 @@ def agree(ctx: ActionContext, subject: Subject, offer: PlanOffer, *, later: bool
     if offer.chosen:
         case_actions.raise_charges(actor, order, item, offer.case)
     if offer.fee_fen:
-        charging.raise_charges(
+        life_money.owed(
             actor=actor,
-            order_id=order.id,
-            branch_id=order.branch_id,
-            charges=[
-                charging.NewCharge(
-                    item=item.item_id,
-                    code=leaving.CODE if offer.of_case else EARLY,
-                    title=leaving.TITLE if offer.of_case else "提前变更违约金",
-                    amount_fen=offer.fee_fen,
-                    refund_rule="full",
-                    note=f"{'营销案' if offer.of_case else '合约'}剩余 {offer.months_left} 个月",
-                )
-            ],
+            order=order,
+            item_id=item.item_id,
+            code=leaving.CODE if offer.of_case else EARLY,
+            title=leaving.TITLE if offer.of_case else "提前变更违约金",
+            fen=offer.fee_fen,
+            note=f"{'营销案' if offer.of_case else '合约'}剩余 {offer.months_left} 个月",
         )
     note(
         order.id,
